@@ -1,0 +1,168 @@
+"""The vocabulary: what an adapter hands over and what a rule can ask about.
+
+An adapter turns FHIR resources into `Event` rows of a `Person`; engines reduce the events to *facts*, one nullable value each.
+``None`` always means unknown, never no.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Final, NamedTuple
+
+Value = bool | float | str | None
+"""The value of a fact: yes/no, number, word, or unknown (``None``)."""
+
+HOUSEHOLD: Final = "household"
+"""In `PersonRecord.not_loaded`: the other members of the household were not read."""
+
+
+class Coding(NamedTuple):
+    """A code in its code system (canonical URI), as in FHIR ``Coding``."""
+
+    system: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class DateRange:
+    """The days, first to last, that a possibly partial date may mean: ``2026-03`` is 1 to 31 March."""
+
+    low: date
+    high: date
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A kind of event. ``counted`` are the statuses that count unless a rule's author names others."""
+
+    name: str
+    singular: str
+    resource_types: tuple[str, ...]
+    counted: frozenset[str]
+
+
+def _table(name: str, singular: str, resource_types: str, counted: str) -> tuple[str, Table]:
+    return name, Table(name, singular, tuple(resource_types.split()), frozenset(counted.split()))
+
+
+TABLES: Final[dict[str, Table]] = dict(
+    [
+        _table("observations", "observation", "Observation QuestionnaireResponse", "final amended corrected completed"),
+        _table("conditions", "condition", "Condition", "active recurrence relapse"),
+        _table("encounters", "encounter", "Encounter", "arrived triaged in-progress onleave finished"),
+        _table("procedures", "procedure", "Procedure", "in-progress completed"),
+        _table("referrals", "referral", "ServiceRequest", "active on-hold completed"),
+        _table("tasks", "task", "Task", "requested received accepted ready in-progress on-hold completed"),
+        _table("goals", "goal", "Goal", "proposed planned accepted active on-hold completed cancelled rejected"),
+    ]
+)
+"""Every event table. A status outside ``counted`` (entered-in-error, refuted, cancelled, draft …) does not count by default;
+a missing status, or FHIR's ``unknown``, makes the event a *possible* one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to a person: a row of one of the `TABLES`.
+
+    A missing piece is ``None`` (or an empty tuple) and makes answers unknown, never no. An ``opaque`` event stands for a resource
+    that belongs to this person and table but could not be understood: it might be anything.
+    """
+
+    table: str
+    source: str
+    """The resource that says so: ``Observation/123``."""
+    part: str = ""
+    """The place inside the resource: ``component[2]`` or ``item[/88122-7]``; empty for the resource itself."""
+    codes: tuple[Coding, ...] = ()
+    answers: tuple[Coding, ...] = ()
+    """Coded value: the answer to a screening question; for a goal, its lifecycle status."""
+    value: float | None = None
+    unit: str | None = None
+    """UCUM code, spelt as `rules.units.canonical` spells it."""
+    status: str | None = None
+    start: DateRange | None = None
+    """The day it began (as written, in the author's own time zone), as a range when the date is partial."""
+    end: DateRange | None = None
+    instant: int | None = None
+    """Start in microseconds since 1970 UTC: orders events within a day."""
+    issued: int | None = None
+    """When it was made available (issued, recordedDate, authoredOn), microseconds since 1970 UTC."""
+    updated: int | None = None
+    """``meta.lastUpdated``, microseconds since 1970 UTC."""
+    opaque: bool = False
+
+    @property
+    def order(self) -> tuple[int, int, int, str, str]:
+        """Sort key of *latest*: start, then issued, then last updated, then id. Total, so that every engine agrees."""
+        return (
+            NEVER if self.instant is None else self.instant,
+            NEVER if self.issued is None else self.issued,
+            NEVER if self.updated is None else self.updated,
+            self.source,
+            self.part,
+        )
+
+
+NEVER: Final = -(2**62)
+"""Sorts before every instant: stands for a missing time in `Event.order`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who the events belong to. Names and contact details are for the worklist only: rules cannot read them, logs never show them."""
+
+    id: str
+    birth: DateRange | None = None
+    sex: str | None = None
+    """FHIR administrative gender: female, male or other."""
+    deceased: bool | None = None
+    """``None`` when the record contradicts itself; a patient without any note of death counts as living."""
+    died: DateRange | None = None
+    language: str | None = None
+    """BCP-47 code of the preferred language."""
+    postcode: str | None = None
+    household: str | None = None
+    """A key shared by people at one address (a keyed hash, never the address); ``None`` if the address is unknown."""
+    race: tuple[str, ...] = ()
+    ethnicity: str | None = None
+    name: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+    interpreter: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRecord:
+    """A person, their events, and what could not be read about them."""
+
+    person: Person
+    events: tuple[Event, ...] = ()
+    not_loaded: frozenset[str] = frozenset({HOUSEHOLD})
+    """Names of tables that failed, were withheld or were not asked for (and `HOUSEHOLD`)."""
+    household: tuple["PersonRecord", ...] = ()
+    """The *other* people at the same address; meaningful only if `HOUSEHOLD` is loaded."""
+
+    def household_records(self) -> Iterator["PersonRecord"]:
+        """This record and those of the other members of the household."""
+        yield self
+        yield from self.household
+
+
+def with_households(records: Iterable[PersonRecord]) -> list[PersonRecord]:
+    """The same records, each knowing the others at its address. Call it only with the whole population at hand.
+
+    A person whose address is unknown keeps `HOUSEHOLD` among what is not loaded.
+    """
+    alone = [replace(r, not_loaded=r.not_loaded - {HOUSEHOLD}, household=()) for r in records]
+    by_key: dict[str, list[PersonRecord]] = defaultdict(list)
+    for record in alone:
+        if record.person.household is not None:
+            by_key[record.person.household].append(record)
+    return [_with_household(r, by_key) for r in alone]
+
+
+def _with_household(record: PersonRecord, by_key: dict[str, list[PersonRecord]]) -> PersonRecord:
+    key = record.person.household
+    if key is None:
+        return replace(record, not_loaded=record.not_loaded | {HOUSEHOLD})
+    return replace(record, household=tuple(other for other in by_key[key] if other is not record))
