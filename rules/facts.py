@@ -34,27 +34,49 @@ class DateRange:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A kind of event. ``counted`` are the statuses that count unless a rule's author names others."""
+    """A kind of event.
+
+    ``counted`` are the statuses that count unless a rule's author names others, the usual one first; ``known`` are all statuses of
+    FHIR R4's required binding (for conditions: clinical status, and of verification status what cancels a condition).
+    """
 
     name: str
     singular: str
     resource_types: tuple[str, ...]
+    usual: str
     counted: frozenset[str]
+    known: frozenset[str]
 
 
-def _table(name: str, singular: str, resource_types: str, counted: str) -> tuple[str, Table]:
-    return name, Table(name, singular, tuple(resource_types.split()), frozenset(counted.split()))
+def _table(name: str, singular: str, resource_types: str, counted: str, others: str) -> tuple[str, Table]:
+    statuses = counted.split()
+    known = frozenset(statuses) | frozenset(others.split())
+    return name, Table(name, singular, tuple(resource_types.split()), statuses[0], frozenset(statuses), known)
 
 
 TABLES: Final[dict[str, Table]] = dict(
     [
-        _table("observations", "observation", "Observation QuestionnaireResponse", "final amended corrected completed"),
-        _table("conditions", "condition", "Condition", "active recurrence relapse"),
-        _table("encounters", "encounter", "Encounter", "arrived triaged in-progress onleave finished"),
-        _table("procedures", "procedure", "Procedure", "in-progress completed"),
-        _table("referrals", "referral", "ServiceRequest", "active on-hold completed"),
-        _table("tasks", "task", "Task", "requested received accepted ready in-progress on-hold completed"),
-        _table("goals", "goal", "Goal", "proposed planned accepted active on-hold completed cancelled rejected"),
+        _table(
+            "observations",
+            "observation",
+            "Observation QuestionnaireResponse",
+            "final amended corrected completed",
+            "registered preliminary cancelled entered-in-error in-progress stopped",
+        ),
+        _table("conditions", "condition", "Condition", "active recurrence relapse", "inactive remission resolved refuted entered-in-error"),
+        _table(
+            "encounters", "encounter", "Encounter", "finished arrived triaged in-progress onleave", "planned cancelled entered-in-error"
+        ),
+        _table("procedures", "procedure", "Procedure", "completed in-progress", "preparation not-done on-hold stopped entered-in-error"),
+        _table("referrals", "referral", "ServiceRequest", "active on-hold completed", "draft revoked entered-in-error"),
+        _table(
+            "tasks",
+            "task",
+            "Task",
+            "requested received accepted ready in-progress on-hold completed",
+            "draft rejected cancelled failed entered-in-error",
+        ),
+        _table("goals", "goal", "Goal", "active proposed planned accepted on-hold completed cancelled rejected", "entered-in-error"),
     ]
 )
 """Every event table. A status outside ``counted`` (entered-in-error, refuted, cancelled, draft …) does not count by default;

@@ -1,0 +1,196 @@
+"""What an author wrote, with the place of everything: the document before it has a meaning."""
+
+from dataclasses import dataclass, field
+
+from rules.days import Duration
+from rules.errors import Span
+from rules.facts import Coding
+from rules.source import TextNode
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One line of a condition, such as ``hba1c > 9 %``."""
+
+    text: TextNode
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``all``, ``any``, ``none`` or ``not`` over conditions."""
+
+    kind: str
+    parts: tuple["ConditionText", ...]
+    span: Span
+
+
+ConditionText = Leaf | Group
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSet:
+    """A named set of codes."""
+
+    name: TextNode
+    codes: tuple[Coding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A screening question bound to its answers: word → answer codes, the winning word first."""
+
+    name: TextNode
+    codes: tuple[Coding, ...]
+    words: tuple[tuple[TextNode, tuple[Coding, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFact:
+    """``age: {patient: age}``."""
+
+    name: TextNode
+    attribute: TextNode
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedFact:
+    """``needs food: {when: …}``."""
+
+    name: TextNode
+    when: ConditionText
+
+
+@dataclass(frozen=True, slots=True)
+class EventFact:
+    """``hba1c: {latest: observations, code: HbA1c, within: 12 months, unit: "%"}``."""
+
+    name: TextNode
+    aggregate: TextNode
+    tables: tuple[TextNode, ...]
+    code: TextNode | ValueSet | None = None
+    question: TextNode | None = None
+    statuses: tuple[TextNode, ...] | None = None
+    within: Duration | None = None
+    since: TextNode | None = None
+    household: bool = False
+    unit: TextNode | None = None
+    scale: str | None = None
+
+
+Fact = PatientFact | DerivedFact | EventFact
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The names that a pack or a rule brings along."""
+
+    valuesets: tuple[ValueSet, ...] = ()
+    questions: tuple[Question, ...] = ()
+    facts: tuple[Fact, ...] = ()
+
+    def __add__(self, other: "Vocabulary") -> "Vocabulary":
+        return Vocabulary(self.valuesets + other.valuesets, self.questions + other.questions, self.facts + other.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """What a rule rests on."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What the clinician reads first. ``summary`` may name facts in braces."""
+
+    summary: TextNode
+    indicator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """A need and the kind of partner that can meet it; never a named organisation."""
+
+    partner_types: tuple[str, ...]
+    category: str
+    service: Coding
+    display: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleEvent:
+    """One event of an example before its names are looked up."""
+
+    table: str
+    index: int
+    what: TextNode
+    """A value set, a question, or a code written as ``loinc 4548-4``."""
+    answer: TextNode | None = None
+    date: TextNode | None = None
+    status: TextNode | None = None
+    value: float | None = None
+    unit: TextNode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExamplePerson:
+    """A small person."""
+
+    attributes: tuple[tuple[str, TextNode], ...] = ()
+    events: tuple[ExampleEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A small person with the answer that the author expects."""
+
+    name: str
+    as_of: TextNode
+    person: ExamplePerson
+    household: tuple[ExamplePerson, ...] | None
+    """``None``: nobody knows who lives there."""
+    not_loaded: frozenset[str]
+    expect: str
+    facts: tuple[tuple[TextNode, TextNode], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule as written. ``when`` already holds the pack's ``population`` where it has one."""
+
+    id: TextNode
+    title: str
+    status: str
+    level: str
+    priority: int
+    why: str
+    grade: str
+    citations: tuple[Citation, ...]
+    released: str
+    revised: str
+    limitations: str
+    restricted: bool
+    vocabulary: Vocabulary
+    when: ConditionText
+    unless: tuple[ConditionText, ...]
+    card: Card
+    referral: Referral | None
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A pack as written: its header, its shared vocabulary and its rules."""
+
+    id: str
+    version: str
+    title: str
+    owner: str
+    developer: str
+    funding: str
+    licence: str
+    population: ConditionText | None
+    vocabulary: Vocabulary
+    rules: tuple[Rule, ...] = field(default=())

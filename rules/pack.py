@@ -1,0 +1,141 @@
+"""Packs on disk: where the files are, what they say together, and the program they make.
+
+::
+
+    packs/<pack>/pack.yaml            the header, and what all rules share
+                 valuesets/*.yaml     value sets, questions and facts by name
+                 rules/<rule id>.yaml one rule each, with its examples
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, TypeVar
+
+from rules import document as doc
+from rules.errors import Diagnostic, RuleError, Span
+from rules.examples import ExampleCase, examples_of
+from rules.ir import Program
+from rules.lower import lower
+from rules.parse import parse_pack, parse_rule, parse_vocabulary
+from rules.parse.fields import Problems
+from rules.scope import Scope
+from rules.source import MapNode, read_file
+
+PACK_FILE: Final = "pack.yaml"
+BUILT_IN: Final = Path(__file__).parent / "packs"
+"""The packs that come with the product."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A pack ready to run."""
+
+    document: doc.Pack
+    program: Program
+    cases: tuple[ExampleCase, ...]
+    path: Path
+
+    def rule(self, rule_id: str) -> doc.Rule:
+        """A rule as written.
+
+        Raises:
+            KeyError: the pack has no such rule.
+        """
+        for rule in self.document.rules:
+            if rule.id.text == rule_id:
+                return rule
+        raise KeyError(rule_id)
+
+
+def load_packs(path: Path) -> tuple[Pack, ...]:
+    """Every pack at ``path``: a folder of packs, one pack, or one rule file (with the shared names of the pack around it).
+
+    Raises:
+        RuleError: with every mistake found in any file.
+        FileNotFoundError: there is nothing at ``path``, or no pack in it.
+    """
+    packs: list[Pack] = []
+    mistakes: list[Diagnostic] = []
+    for folder, files in _find(path):
+        try:
+            packs.append(_load(folder, files))
+        except RuleError as error:
+            mistakes += error.diagnostics
+    mistakes += _repeated_ids(packs)
+    if mistakes:
+        raise RuleError(mistakes)
+    return tuple(packs)
+
+
+def _find(path: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Each pack folder with the rule files to load from it."""
+    if path.is_file():
+        if path.name == PACK_FILE:
+            yield path.parent, _rule_files(path.parent)
+        else:
+            folder = next((p for p in path.absolute().parents if (p / PACK_FILE).is_file()), path.parent)
+            yield folder, [path]
+        return
+    if not path.is_dir():
+        raise FileNotFoundError(f"{path}: no such file or folder")
+    headers = sorted(path.rglob(PACK_FILE))
+    if not headers:
+        raise FileNotFoundError(f"{path}: no {PACK_FILE} in this folder or below")
+    for header in headers:
+        yield header.parent, _rule_files(header.parent)
+
+
+def _rule_files(folder: Path) -> list[Path]:
+    return sorted((folder / "rules").glob("*.yaml"))
+
+
+def _load(folder: Path, rule_files: list[Path]) -> Pack:
+    problems = Problems()
+    header = folder / PACK_FILE
+    pack = _read(header, parse_pack, problems) if header.is_file() else _standalone()
+    shared = [_read(f, parse_vocabulary, problems) for f in sorted((folder / "valuesets").glob("*.yaml"))] if header.is_file() else []
+    rules = [(f, _read(f, parse_rule, problems)) for f in rule_files]
+    for file, rule in rules:
+        if rule is not None and rule.id.text not in ("", file.stem):
+            problems.add(rule.id.span, "ALM240", f"the rule is called '{rule.id}' but its file '{file.name}'", "give both the same name")
+    if problems.found or pack is None:
+        raise RuleError(problems.found)
+    vocabulary = sum((v for v in shared if v), pack.vocabulary)
+    return _compile(replace(pack, vocabulary=vocabulary, rules=tuple(r for _, r in rules if r)), folder)
+
+
+def _read(file: Path, parse: Callable[[MapNode, Problems], _T], problems: Problems) -> _T | None:
+    try:
+        return parse(read_file(file), problems)
+    except RuleError as error:
+        problems.found += error.diagnostics
+    except OSError as error:
+        problems.add(Span(str(file)), "ALM000", f"the file cannot be read: {error.strerror}")
+    return None
+
+
+def _standalone() -> doc.Pack:
+    return doc.Pack("standalone", "0.0.0", "One rule on its own", "", "", "", "", None, doc.Vocabulary())
+
+
+def _compile(pack: doc.Pack, folder: Path) -> Pack:
+    program = lower(pack)
+    problems = Problems()
+    shared = Scope.of(pack.vocabulary, None, problems)
+    scopes = {r.id.text: Scope.of(r.vocabulary, shared, problems, prefix=f"{r.id}/") for r in pack.rules}
+    cases = [case for r in pack.rules for case in examples_of(r, scopes[r.id.text], problems)]
+    if problems.found:
+        raise RuleError(problems.found)
+    return Pack(pack, program, tuple(cases), folder)
+
+
+def _repeated_ids(packs: list[Pack]) -> Iterator[Diagnostic]:
+    seen: dict[str, Span] = {}
+    for pack in packs:
+        for rule in pack.document.rules:
+            if earlier := seen.get(rule.id.text):
+                yield Diagnostic(rule.id.span, "ALM230", f"'{rule.id}' is defined twice (first at {earlier})")
+            seen[rule.id.text] = rule.id.span

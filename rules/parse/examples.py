@@ -1,0 +1,79 @@
+"""The examples of a rule: small people with the answer that the author expects."""
+
+from typing import Final
+
+from rules import document as doc
+from rules.facts import HOUSEHOLD, TABLES
+from rules.grammar import CASE, EVENT_DETAILS, EXAMPLES, MEMBER, PATIENT, Shape
+from rules.parse.fields import BLANK, Fields, Problems, as_number, as_text, choice
+from rules.source import MapNode, Node, TextNode
+
+_SINGULAR: Final = {table.singular: table.name for table in TABLES.values()}
+_ANSWERS: Final = ("yes", "no", "unknown")
+
+
+def parse_examples(node: Node, problems: Problems) -> tuple[doc.Example, ...]:
+    """``examples: {as_of: …, cases: […]}``."""
+    fields = Fields.of(node, EXAMPLES, problems)
+    as_of = fields.text("as_of")
+    fields.day("as_of")
+    return tuple(_case(item, as_of, problems) for item in fields.list("cases"))
+
+
+def _case(node: Node, as_of: TextNode, problems: Problems) -> doc.Example:
+    fields = Fields.of(node, CASE, problems)
+    fields.day("as_of")
+    not_loaded = {choice(t, "'not loaded'", (*TABLES, HOUSEHOLD), problems) for t in fields.texts("not loaded")}
+    return doc.Example(
+        name=fields.text("name").text,
+        as_of=fields.optional("as_of") or as_of,
+        person=_person(fields, problems),
+        household=_household(fields, problems),
+        not_loaded=frozenset(not_loaded),
+        expect=fields.choice("expect", _ANSWERS),
+        facts=tuple((name, as_text(v, f"the expected value of '{name}'", problems)) for name, v in fields.entries("facts")),
+        span=fields.node.span,
+    )
+
+
+def _household(fields: Fields, problems: Problems) -> tuple[doc.ExamplePerson, ...] | None:
+    value = fields.node.get("household")
+    if isinstance(value, TextNode):
+        choice(value, "'household'", ("unknown",), problems)
+        return None
+    return tuple(_person(Fields.of(item, MEMBER, problems), problems) for item in fields.list("household"))
+
+
+def _person(fields: Fields, problems: Problems) -> doc.ExamplePerson:
+    patient = fields.node.get("patient")
+    attributes: list[tuple[str, TextNode]] = []
+    if patient is not None:
+        inner = Fields.of(patient, PATIENT, problems)
+        attributes = [(key.text, as_text(value, f"'{key}'", problems)) for key, value in inner.node.entries]
+    events = tuple(e for i, item in enumerate(fields.list("events"), 1) if (e := _event(item, i, problems)))
+    return doc.ExamplePerson(tuple(attributes), events)
+
+
+_DETAILS: Final = Shape("event", EVENT_DETAILS)
+
+
+def _event(node: Node, index: int, problems: Problems) -> doc.ExampleEvent | None:
+    kinds = [k for k, _ in node.entries if k.text in _SINGULAR] if isinstance(node, MapNode) else []
+    if len(kinds) != 1 or not isinstance(node, MapNode):
+        problems.add(
+            node.span, "ALM140", f"an event starts with one of: {', '.join(_SINGULAR)}", "- {condition: diabetes, date: 2026-01-05}"
+        )
+        return None
+    details = MapNode(tuple((k, v) for k, v in node.entries if k is not kinds[0]), node.span)
+    fields = Fields.of(details, _DETAILS, problems)
+    value = fields.optional("value")
+    return doc.ExampleEvent(
+        table=_SINGULAR[kinds[0].text],
+        index=index,
+        what=as_text(node.get(kinds[0].text) or node, f"'{kinds[0]}'", problems),
+        answer=fields.optional("answer"),
+        date=fields.optional("date"),
+        status=fields.optional("status"),
+        value=as_number(value, "'value'", problems) if value and value is not BLANK else None,
+        unit=fields.optional("unit"),
+    )

@@ -1,0 +1,116 @@
+"""Which names a line may use: those of its own rule, then those of the pack."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rules import document as doc
+from rules import ir
+from rules.errors import did_you_mean
+from rules.facts import Coding
+from rules.grammar import ATTRIBUTES
+from rules.parse.fields import BLANK, Problems
+from rules.source import TextNode
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The names in view at one place of a pack. A rule's own facts are called ``rule-id/name`` inside the program."""
+
+    valuesets: Mapping[str, doc.ValueSet]
+    questions: Mapping[str, doc.Question]
+    facts: Mapping[str, doc.Fact]
+    prefix: str
+    outer: "Scope | None"
+    problems: Problems
+
+    @classmethod
+    def of(cls, vocabulary: doc.Vocabulary, outer: "Scope | None", problems: Problems, prefix: str = "") -> "Scope":
+        """The scope of a vocabulary. A name written twice, here or further out, is reported."""
+        scope = cls({}, {}, {}, prefix, outer, problems)
+        for kind, named in (("valuesets", vocabulary.valuesets), ("questions", vocabulary.questions), ("facts", vocabulary.facts)):
+            for item in named:
+                scope._add(kind, item)
+        return scope
+
+    def _add(self, kind: str, item: doc.ValueSet | doc.Question | doc.Fact) -> None:
+        name = item.name
+        level: Scope | None = self
+        while level is not None:
+            if earlier := getattr(level, kind).get(name.text):
+                self.problems.add(name.span, "ALM230", f"'{name}' is defined twice (first at {earlier.name.span})")
+                return
+            level = level.outer
+        getattr(self, kind)[name.text] = item
+
+    # ---------------------------------------------------------------- codes
+
+    def codes(self, name: TextNode) -> tuple[Coding, ...]:
+        """The codes of a value set or of a question."""
+        for level in self._levels():
+            if found := level.valuesets.get(name.text) or level.questions.get(name.text):
+                return found.codes
+        if name is not BLANK:
+            known = [n for level in self._levels() for n in (*level.valuesets, *level.questions)]
+            self.problems.add(name.span, "ALM231", f"there is no value set called '{name}'", did_you_mean(name.text, known))
+        return ()
+
+    def question(self, name: TextNode, *, quiet: bool = False) -> doc.Question | None:
+        """A screening question."""
+        for level in self._levels():
+            if found := level.questions.get(name.text):
+                return found
+        if name is not BLANK and not quiet:
+            known = [n for level in self._levels() for n in level.questions]
+            self.problems.add(name.span, "ALM232", f"there is no question called '{name}'", did_you_mean(name.text, known))
+        return None
+
+    # ---------------------------------------------------------------- facts
+
+    def facts_in_view(self) -> dict[str, doc.Fact]:
+        """Every fact by the name that an author may write here."""
+        return {name: fact for level in reversed(list(self._levels())) for name, fact in level.facts.items()}
+
+    def fact_names(self) -> list[str]:
+        """The names of `facts_in_view`."""
+        return list(self.facts_in_view())
+
+    def fact(self, name: TextNode) -> doc.Fact | None:
+        """A fact by its exact name."""
+        found = self.facts_in_view().get(name.text)
+        if found is None and name is not BLANK:
+            self.problems.add(name.span, "ALM210", f"there is no fact called '{name}'", did_you_mean(name.text, self.fact_names()))
+        return found
+
+    def longest_fact(self, line: str) -> str | None:
+        """The longest fact name that a line starts with."""
+        fits = [n for n in self.facts_in_view() if line == n or line.startswith(n + " ")]
+        return max(fits, key=len, default=None)
+
+    def full_name(self, name: str) -> str:
+        """The name inside the program of a fact defined in this scope."""
+        return self.prefix + name
+
+    def resolve(self, name: str) -> str:
+        """The name inside the program of a fact in view."""
+        for level in self._levels():
+            if name in level.facts:
+                return level.full_name(name)
+        return name
+
+    def _levels(self) -> Iterator["Scope"]:
+        level: Scope | None = self
+        while level is not None:
+            yield level
+            level = level.outer
+
+
+def type_of(fact: doc.Fact) -> ir.FactType:
+    """Whether a fact is yes/no, a number or a word."""
+    match fact:
+        case doc.DerivedFact():
+            return "yes/no"
+        case doc.PatientFact():
+            return ATTRIBUTES.get(fact.attribute.text, "word")
+    if fact.aggregate.text == "exists":
+        return "yes/no"
+    return "word" if fact.question and fact.aggregate.text == "latest" else "number"

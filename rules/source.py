@@ -1,0 +1,188 @@
+"""YAML text → nodes that know their place, with no guessing.
+
+Every scalar stays text: the schema of a field decides what ``no``, ``0123`` or ``12:30`` means, never YAML.
+Read from PyYAML's *event* stream, not from ``compose``: libyaml's composer recurses and dies of 100,000 nested brackets,
+the event stream lets us stop at `MAX_DEPTH`. Refused, each with its place: duplicate keys, anchors, aliases, merge keys, tags,
+several documents, tabs, byte order marks, control and invisible characters, and anything too large.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from rules.errors import Diagnostic, RuleError, Span
+
+MAX_BYTES: Final = 1 << 20
+MAX_DEPTH: Final = 32
+MAX_NODES: Final = 100_000
+_REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class TextNode:
+    """A scalar exactly as written."""
+
+    text: str
+    span: Span
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class ListNode:
+    """A YAML sequence."""
+
+    items: tuple["Node", ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class MapNode:
+    """A YAML mapping in the order written; keys are unique."""
+
+    entries: tuple[tuple[TextNode, "Node"], ...]
+    span: Span
+
+    def get(self, key: str) -> "Node | None":
+        """The value under ``key``, or ``None``."""
+        return next((value for k, value in self.entries if k.text == key), None)
+
+    def key(self, key: str) -> TextNode | None:
+        """The key itself, for its place."""
+        return next((k for k, _ in self.entries if k.text == key), None)
+
+
+Node = TextNode | ListNode | MapNode
+
+
+class _Refused(Exception):
+    def __init__(self, span: Span, code: str, message: str, hint: str = "") -> None:
+        self.diagnostic = Diagnostic(span, code, message, hint=hint)
+
+
+def read_file(path: Path, shown_as: str | None = None) -> MapNode:
+    """The mapping at the top of a YAML file.
+
+    Raises:
+        RuleError: the text is not the plain YAML that rules are written in; says where and why.
+        OSError: the file cannot be read.
+    """
+    name = shown_as or str(path)
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    return read(data, name)
+
+
+def read(data: bytes | str, path: str = "<text>") -> MapNode:
+    """The mapping at the top of a YAML text; see `read_file`."""
+    try:
+        text = _text(data, path)
+        node = _Builder(path).build(text)
+    except _Refused as refused:
+        raise RuleError([refused.diagnostic]) from None
+    except yaml.YAMLError as error:
+        raise RuleError([_from_yaml(error, path)]) from None
+    return node
+
+
+def _text(data: bytes | str, path: str) -> str:
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    if len(raw) > MAX_BYTES:
+        raise _Refused(Span(path), "ALM001", f"the file is larger than {MAX_BYTES // 1024} KiB; one rule per file is enough")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise _Refused(Span(path, line), "ALM002", "the file is not UTF-8 text", "save it as UTF-8") from None
+    if text.startswith("\ufeff"):
+        raise _Refused(Span(path), "ALM003", "the file starts with a byte order mark", "save it as UTF-8 without BOM")
+    for number, row in enumerate(text.split("\n"), 1):
+        if row.isascii() and row.isprintable():
+            continue
+        for column, character in enumerate(row.removesuffix("\r"), 1):
+            _check_character(character, Span(path, number, column))
+    return text
+
+
+def _check_character(character: str, span: Span) -> None:
+    if character == "\t":
+        raise _Refused(span, "ALM004", "a tab character", "indent with spaces")
+    if unicodedata.category(character) in _REFUSED_CATEGORIES:
+        raise _Refused(span, "ALM005", f"an invisible or control character (U+{ord(character):04X})", "delete it")
+
+
+def _from_yaml(error: yaml.YAMLError, path: str) -> Diagnostic:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    span = Span(path, mark.line + 1, mark.column + 1) if mark else Span(path)
+    problem = getattr(error, "problem", None) or "it cannot be read"
+    return Diagnostic(span, "ALM006", f"this is not well-formed YAML: {problem}", hint="check quotes, colons and indentation")
+
+
+class _Builder:
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.count = 0
+        self.events: Iterator[yaml.Event] = iter(())
+
+    def build(self, text: str) -> MapNode:
+        self.events = iter(yaml.parse(text, Loader=_LOADER))
+        node: Node | None = None
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if node is not None:
+                    raise _Refused(self.span(event), "ALM007", "a second YAML document starts here", "keep one document per file")
+                node = self.node(next(self.events), 1)
+        if node is None or (isinstance(node, TextNode) and not node.text):
+            raise _Refused(Span(self.path), "ALM008", "the file is empty")
+        if not isinstance(node, MapNode):
+            raise _Refused(node.span, "ALM009", "expected 'key: value' lines at the top of the file")
+        return node
+
+    def span(self, event: yaml.Event) -> Span:
+        mark = event.start_mark
+        return Span(self.path, mark.line + 1, mark.column + 1) if mark else Span(self.path)
+
+    def node(self, event: yaml.Event, depth: int) -> Node:
+        span = self.span(event)
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise _Refused(span, "ALM001", f"more than {MAX_NODES} values in one file")
+        if depth > MAX_DEPTH:
+            raise _Refused(span, "ALM010", f"nested more than {MAX_DEPTH} levels deep")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _Refused(span, "ALM011", "anchors and aliases (& and *) are not allowed", "define it once by name and refer to the name")
+        if tag := getattr(event, "tag", None):
+            raise _Refused(span, "ALM012", f"the tag {tag!r} is not allowed", "write the plain value")
+        if isinstance(event, yaml.ScalarEvent):
+            return TextNode(event.value, span)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return ListNode(tuple(self.items(depth)), span)
+        return MapNode(tuple(self.entries(depth)), span)
+
+    def items(self, depth: int) -> Iterator[Node]:
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            yield self.node(event, depth + 1)
+
+    def entries(self, depth: int) -> Iterator[tuple[TextNode, Node]]:
+        seen: dict[str, Span] = {}
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self.key(self.node(event, depth + 1))
+            if key.text in seen:
+                raise _Refused(key.span, "ALM013", f"'{key.text}' is written twice (first on line {seen[key.text].line})")
+            seen[key.text] = key.span
+            yield key, self.node(next(self.events), depth + 1)
+
+    def key(self, node: Node) -> TextNode:
+        if not isinstance(node, TextNode):
+            raise _Refused(node.span, "ALM014", "a key must be plain text")
+        if node.text == "<<":
+            raise _Refused(node.span, "ALM015", "merge keys (<<) are not allowed", "write the values out")
+        if not node.text.isascii() or not node.text.isprintable():
+            raise _Refused(node.span, "ALM016", "a key may only hold plain ASCII letters, digits and signs")
+        return node
