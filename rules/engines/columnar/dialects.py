@@ -1,0 +1,40 @@
+"""What SQL dialects say differently. The emitter uses a portable subset and asks here for the rest."""
+
+from datetime import date
+
+
+class DuckDB:
+    """DuckDB 2."""
+
+    unknown = "CAST('NaN' AS DOUBLE)"
+    """Marks a value as unknown on its way through the pivot, where NULL means that there was no row."""
+
+    def number(self, value: float) -> str:
+        """A double-precision literal; a bare ``9.0`` would be a decimal."""
+        text = repr(float(value))
+        return text if "e" in text else f"{text}e0"
+
+    def day(self, value: date) -> str:
+        """A date literal."""
+        return f"DATE '{value.isoformat()}'"
+
+    def text(self, value: str) -> str:
+        """A string literal."""
+        return "'" + value.replace("'", "''") + "'"
+
+    def last(self, value: str, order: str, where: str) -> str:
+        """``value`` of the row with the greatest ``order``, NULL if that row has none (``arg_max`` would skip it)."""
+        return f"arg_max_null({value}, {order}) FILTER (WHERE {where})"
+
+    def order_of(self, *keys: str) -> str:
+        """A sort key of several columns."""
+        return "(" + ", ".join(keys) + ")"
+
+    def days_between(self, start: str, end: date) -> str:
+        """Days from the date ``start`` to ``end``."""
+        return f"({self.day(end)} - {start})"
+
+    def pivot(self, source: str, columns: list[int]) -> str:
+        """One row for each ``pid`` of ``source(pid, fid, v)``, one column for each feature number."""
+        listed = ", ".join(map(str, columns))
+        return f"(PIVOT {source} ON fid IN ({listed}) USING max(v) GROUP BY pid)"

@@ -1,0 +1,52 @@
+"""The columnar engine on DuckDB: everybody at once."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+import duckdb
+
+from rules.engines.base import Evaluation
+from rules.engines.columnar import features, load
+from rules.engines.columnar.dialects import DuckDB
+from rules.engines.columnar.emit import Emitter
+from rules.facts import PersonRecord
+from rules.ir import Program
+
+_FETCH = 10_000
+
+
+class ColumnarEngine:
+    """Evaluates all people in one statement. The fastest engine for a registry; one person alone costs it some milliseconds."""
+
+    name = "columnar"
+
+    def evaluate(self, program: Program, people: Iterable[PersonRecord], as_of: date) -> Iterator[Evaluation]:
+        """See `rules.engines.base.Engine.evaluate`. People must have different ids."""
+        emitter = Emitter(program, as_of, DuckDB())
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            for name, rows in (load.tables(people) | features.tables(emitter.features, as_of)).items():
+                connection.register(name, rows)
+            connection.execute(
+                "CREATE TABLE event AS SELECT *, row_number() OVER (ORDER BY instant, issued, updated, source, part) AS ord FROM raw_event"
+            )
+            result = connection.execute(emitter.statement())
+            while rows := result.fetchmany(_FETCH):
+                for row in rows:
+                    yield _evaluation(program, row)
+
+    def close(self) -> None:
+        """Nothing to let go of: each evaluation closes its own database."""
+
+
+def _evaluation(program: Program, row: tuple[object, ...]) -> Evaluation:
+    patient, *values = row
+    split = len(program.facts)
+    facts = {f.name: _fact(v) for f, v in zip(program.facts, values[:split], strict=True)}
+    answers = {d.name: v if isinstance(v, bool) else None for d, v in zip(program.derived, values[split:], strict=True)}
+    return Evaluation(str(patient), facts, answers)
+
+
+def _fact(value: object) -> bool | float | str | None:
+    assert value is None or isinstance(value, bool | float | str)  # noqa: S101 - the emitter casts every column
+    return value

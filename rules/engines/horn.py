@@ -1,0 +1,185 @@
+"""Three-valued formulas → flat, positive Horn clauses on two rails, the only shape in which durable_rules can be trusted.
+
+Every fact is exactly one message, known (``v``) or unknown (``u``). Every derived value has clauses for *true* and, apart from
+them, clauses for *false*; where neither fires it is unknown. So negation, missing data and three-valued logic never need what
+durable_rules gets wrong (``$not``, joins, arithmetic). The program is monotone: order and duplicates cannot change the answer.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from math import isfinite
+from typing import Final
+
+from rules.errors import EngineLimit
+from rules.facts import Value
+from rules.ir import All, Any, Compare, Condition, Holds, Is, Known, Leaf, Not, Program, leaves
+
+MAX_BODY: Final = 12
+MAX_ROOT_CONDITIONS: Final = 400
+MAX_CONDITIONS_OF_A_FACT: Final = 60
+MAX_RULES_ON_A_CONDITION: Final = 200
+"""Held well below durable_rules 2.0.28's own limits (16, 511, 64 and 255), past which it crashes, hangs or forgets."""
+
+_CONTRARY: Final = {">": "<=", "<=": ">", "<": ">=", ">=": "<", "=": "!=", "!=": "="}
+_OPERATOR: Final = {">": "$gt", "<=": "$lte", "<": "$lt", ">=": "$gte", "!=": "$neq"}
+
+Pattern = dict[str, object]
+Head = tuple[str, bool]
+"""A short name and the rail that holds: ``("d3", True)``. Auxiliary heads have rail true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """``head`` holds if every pattern of ``body`` matches some message."""
+
+    head: Head
+    body: tuple[Pattern, ...]
+
+
+class HornProgram:
+    """A program compiled for durable_rules: its rule set as JSON, and the short names used inside."""
+
+    def __init__(self, program: Program) -> None:
+        """Compile.
+
+        Raises:
+            EngineLimit: the program is more than durable_rules can hold safely.
+        """
+        self._program = program
+        derived = {d.name: f"d{i}" for i, d in enumerate(program.derived)}
+        self._facts = {f.name: f"f{i}" for i, f in enumerate(program.facts)}
+        self._names = self._facts | derived
+        self._words = {
+            f"{self._names[leaf.fact]}.{leaf.word}": leaf for d in program.derived for leaf in leaves(d.condition) if isinstance(leaf, Is)
+        }
+        self._word_names = {key: f"w{i}" for i, key in enumerate(self._words)}
+        self._auxiliary = 0
+        self._clauses: list[Clause] = []
+        for item in program.derived:
+            for rail in (True, False):
+                self._add((derived[item.name], rail), self._body(item.condition, rail))
+        self.heads = tuple(c.head for c in self._clauses)
+        self._check_limits()
+
+    # ---------------------------------------------------------------- what the child process needs
+
+    def ruleset(self) -> str:
+        """The rule set as durable_rules' C module takes it; rule ``r<i>`` concludes ``heads[i]``, rule ``go`` ends a person."""
+        rules: dict[str, object] = {f"r{i}": {"all": [{f"c{j}": p} for j, p in enumerate(c.body)]} for i, c in enumerate(self._clauses)}
+        rules["go"] = {"all": [{"m": {"f": "$go"}}], "pri": 1}
+        return json.dumps(rules)
+
+    def messages(self, facts: Mapping[str, Value]) -> list[str]:
+        """One message body for each base fact of one person: ``"f":"f5","v":9.6`` or ``"f":"f5","u":1``."""
+        bodies = [_message(self._facts[name], facts[name]) for name in self._facts if not isinstance(facts[name], str)]
+        for key, leaf in self._words.items():
+            value = facts[leaf.fact]
+            bodies.append(_message(self._word_names[key], None if value is None else value == leaf.word))
+        return bodies + [_message(self._facts[n], True) for n, v in facts.items() if isinstance(v, str)]
+
+    def answers(self, fired: Iterable[Head]) -> dict[str, bool | None]:
+        """The derived values, from the heads that fired."""
+        concluded = dict(fired)
+        return {d.name: concluded.get(self._names[d.name]) for d in self._program.derived}
+
+    # ---------------------------------------------------------------- clauses
+
+    def _add(self, head: Head, body: list[Pattern]) -> None:
+        """One clause: patterns about one fact are merged (one message cannot match two), a long body is split."""
+        patterns = _merged(body)
+        while len(patterns) > MAX_BODY:
+            link = self._new_auxiliary()
+            self._clauses.append(Clause(link, tuple(patterns[:MAX_BODY])))
+            patterns = [{"f": link[0]}, *patterns[MAX_BODY:]]
+        self._clauses.append(Clause(head, tuple(patterns)))
+
+    def _new_auxiliary(self) -> Head:
+        self._auxiliary += 1
+        return f"x{self._auxiliary}", True
+
+    def _body(self, condition: Condition, rail: bool) -> list[Pattern]:
+        """Patterns that all match exactly when ``condition`` is definitely ``rail``."""
+        match condition:
+            case Not(part):
+                return self._body(part, not rail)
+            case All(parts) if rail:
+                return [p for part in parts for p in self._body(part, rail)]
+            case Any(parts) if not rail:
+                return [p for part in parts for p in self._body(part, rail)]
+            case All(parts) | Any(parts):
+                head = self._new_auxiliary()
+                for part in parts:
+                    self._add(head, self._body(part, rail))
+                return [{"f": head[0]}]
+            case _:
+                return [self._literal(condition, rail)]
+
+    def _literal(self, leaf: Leaf, rail: bool) -> Pattern:
+        name = self._names[leaf.fact]
+        match leaf:
+            case Holds():
+                return {"$and": [{"f": name}, {"v": rail}]}
+            case Is(_, word):
+                return {"$and": [{"f": self._word_names[f"{name}.{word}"]}, {"v": rail}]}
+            case Known(fact):
+                if fact not in self._facts:
+                    raise EngineLimit(f"durable: 'is known' and 'is unknown' of the derived fact '{fact}' are not monotone")
+                return {"$and": [{"f": name}, {"$ex": {"v" if rail else "u": 1}}]}
+            case Compare(_, op, number):
+                wanted = op if rail else _CONTRARY[op]
+                return {"$and": [{"f": name}, {"v": number} if wanted == "=" else {_OPERATOR[wanted]: {"v": number}}]}
+
+    # ---------------------------------------------------------------- limits
+
+    def _check_limits(self) -> None:
+        rules_on: dict[str, int] = {}
+        conditions_of: dict[object, int] = {}
+        for clause in self._clauses:
+            for pattern in clause.body:
+                key = json.dumps(pattern, sort_keys=True)
+                if key not in rules_on:
+                    fact = _fact_of(pattern)
+                    conditions_of[fact] = conditions_of.get(fact, 0) + 1
+                rules_on[key] = rules_on.get(key, 0) + 1
+        _hold("different conditions", len(rules_on), MAX_ROOT_CONDITIONS)
+        _hold("conditions on one fact", max(conditions_of.values(), default=0), MAX_CONDITIONS_OF_A_FACT)
+        _hold("clauses on one condition", max(rules_on.values(), default=0), MAX_RULES_ON_A_CONDITION)
+
+
+def _hold(what: str, found: int, limit: int) -> None:
+    if found > limit:
+        raise EngineLimit(f"durable: {found} {what}, at most {limit} are safe; use --engine reference or columnar, or split the pack")
+
+
+def _fact_of(pattern: Pattern) -> object:
+    parts = pattern.get("$and")
+    return parts[0]["f"] if isinstance(parts, list) else pattern["f"]
+
+
+def _merged(body: list[Pattern]) -> list[Pattern]:
+    groups: dict[object, list[object]] = {}
+    for pattern in body:
+        parts = pattern.get("$and")
+        group = groups.setdefault(_fact_of(pattern), [])
+        group += [test for test in (parts[1:] if isinstance(parts, list) else []) if test not in group]
+    return [{"$and": [{"f": fact}, *tests]} if tests else {"f": fact} for fact, tests in groups.items()]
+
+
+def _message(name: str, value: Value) -> str:
+    return f'"f":"{name}","u":1' if value is None else f'"f":"{name}","v":{encode(value)}'
+
+
+def encode(value: Value) -> str:
+    """A JSON scalar that durable_rules' parser reads rightly: never an exponent, never infinity or NaN.
+
+    Raises:
+        ValueError: the number is not finite or beyond 2**53.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, int | float) or not isfinite(value) or abs(value) > 2**53:
+        raise ValueError("not a number that durable_rules can hold")
+    text = format(Decimal(repr(float(value))), "f")
+    return text if "." in text else text + ".0"
