@@ -91,3 +91,25 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def midnight(day: date) -> int:
     """The start of ``day`` in UTC, in microseconds since 1970."""
     return (datetime.combine(day, time(), UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+def shown(days: DateRange | None) -> str:
+    """A possibly partial date as people write it: 2026-03-14, 2026-03, 2026, ``until 2026-03-14``; empty if unknown."""
+    if days is None:
+        return ""
+    low, high = days.low, days.high
+    if low == high:
+        return low.isoformat()
+    if low == date.min:
+        return f"until {high.isoformat()}"
+    whole_months = low.day == 1 and is_last_of_month(high)
+    if whole_months and (low.year, low.month) == (high.year, high.month):
+        return low.isoformat()[:7]
+    if whole_months and (low.month, high.month) == (1, 12) and low.year == high.year:
+        return low.isoformat()[:4]
+    return f"{low.isoformat()} to {high.isoformat()}"
+
+
+def is_leap(year: int) -> bool:
+    """Whether ``year`` has a 29 February."""
+    return calendar.isleap(year)

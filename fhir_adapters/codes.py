@@ -1,0 +1,126 @@
+"""Codings, and the required value sets that rules rest on."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from fhir_adapters.quarantine import Reading, Reason
+from rules.facts import Coding
+from rules.units import LOINC
+
+UCUM: Final = "http://unitsofmeasure.org"
+GOAL_STATUS: Final = "http://hl7.org/fhir/goal-status"
+CONDITION_CLINICAL: Final = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+CONDITION_VERIFICATION: Final = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+
+YES: Final = Coding(LOINC, "LA33-6")
+NO: Final = Coding(LOINC, "LA32-8")
+
+BINDINGS: Final = {
+    element: frozenset(codes.split())
+    for element, codes in {
+        "Observation.status": "registered preliminary final amended corrected cancelled entered-in-error unknown",
+        "QuestionnaireResponse.status": "in-progress completed amended entered-in-error stopped",
+        "Condition.clinicalStatus": "active recurrence relapse inactive remission resolved",
+        "Condition.verificationStatus": "unconfirmed provisional differential confirmed refuted entered-in-error",
+        "Encounter.status": "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown",
+        "Procedure.status": "preparation in-progress not-done on-hold stopped completed entered-in-error unknown",
+        "ServiceRequest.status": "draft active on-hold revoked completed entered-in-error unknown",
+        "Task.status": "draft requested received accepted rejected ready cancelled in-progress on-hold failed completed entered-in-error",
+        "Goal.lifecycleStatus": "proposed planned accepted active on-hold completed cancelled entered-in-error rejected",
+        "Patient.gender": "male female other unknown",
+    }.items()
+}
+"""FHIR R4's required value sets, by element."""
+
+# Four digits at least: shorter LOINC codes exist, but so do link ids such as "1-8" that pass the check digit by chance.
+_LOINC_FORM: Final = re.compile(r"[1-9]\d{3,6}-\d", re.ASCII)
+
+
+class Codes(NamedTuple):
+    """The codings of one or more concepts. ``lost``: something was there, and none of it could be understood."""
+
+    found: tuple[Coding, ...] = ()
+    lost: bool = False
+
+
+NO_CODES: Final = Codes()
+
+
+@lru_cache(maxsize=1 << 16)
+def _shared(system: str, code: str) -> Coding:
+    return Coding(system, code)
+
+
+def read_coding(reading: Reading, value: Any, path: str) -> Coding | None:
+    """A Coding; ``None`` if it has no code (not an error) or (reported) cannot be understood."""
+    if not isinstance(value, dict):
+        reading.bad(path, Reason.NOT_AN_OBJECT)
+        return None
+    code, system = value.get("code"), value.get("system")
+    if code is None:
+        return None
+    if not isinstance(code, str) or not (system is None or isinstance(system, str)):
+        reading.bad(path, Reason.WRONG_TYPE)
+        return None
+    if not code.strip():
+        reading.bad(path, Reason.EMPTY)
+        return None
+    return _shared((system or "").strip(), code.strip())
+
+
+def read_codes(reading: Reading, value: Any, path: str) -> Codes:
+    """Every coding of a CodeableConcept, or of a list of them, each once. Text alone gives none; so does absence."""
+    if value is None:
+        return NO_CODES
+    before = reading.defects
+    found = tuple(dict.fromkeys(_codings(reading, value, path)))
+    return Codes(found, not found and reading.defects > before)
+
+
+def _codings(reading: Reading, value: Any, path: str) -> Iterator[Coding]:
+    for concept in value if isinstance(value, list) else [value]:
+        if not isinstance(concept, dict):
+            reading.bad(path, Reason.NOT_AN_OBJECT)
+            continue
+        codings = concept.get("coding")
+        if codings is None:
+            continue
+        for item in codings if isinstance(codings, list) else [codings]:
+            coding = read_coding(reading, item, f"{path}.coding")
+            if coding is not None:
+                yield coding
+
+
+def joined(*codes: Codes) -> Codes:
+    """All of them as one. Lost if any is: a readable category does not say what an unreadable code was."""
+    return Codes(tuple(dict.fromkeys(coding for part in codes for coding in part.found)), any(part.lost for part in codes))
+
+
+def read_status(reading: Reading, value: Any, element: str) -> str | None:
+    """A code from the required value set of ``element`` of this resource; ``None`` if missing, invalid (reported) or ``unknown``."""
+    if value is None:
+        reading.bad(element, Reason.MISSING)
+        return None
+    if not isinstance(value, str) or value not in BINDINGS[f"{reading.resource_type}.{element}"]:
+        reading.bad(element, Reason.NOT_IN_BINDING)
+        return None
+    return None if value == "unknown" else value
+
+
+def loinc_item(text: str) -> str | None:
+    """The LOINC code that a link id (``/88122-7``, ``/93043-8/56051-6``) ends in, if its form and check digit are right."""
+    code = text.rsplit("/", 1)[-1]
+    if _LOINC_FORM.fullmatch(code) and _check_digit(code[:-2]) == int(code[-1]):
+        return code
+    return None
+
+
+def _check_digit(digits: str) -> int:
+    """Mod 10 (Luhn), as LOINC defines it for its numeric codes."""
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        doubled = int(digit) * (2 if place % 2 == 0 else 1)
+        total += doubled // 10 + doubled % 10
+    return -total % 10

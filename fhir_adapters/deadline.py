@@ -1,0 +1,101 @@
+"""A total time limit for an HTTP exchange: a server that drips bytes cannot hold us longer.
+
+The time-outs of ``requests`` hold for each ``recv`` alone, so one byte every few seconds goes on for ever. Here every ``recv`` and
+``send`` of the connection, plain or TLS, gets only what is left of the limit.
+"""
+
+import io
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+_until: Final[ContextVar[float]] = ContextVar("_until")
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Whatever is sent or received within ends in time, or raises ``TimeoutError``."""
+    token = _until.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
+def _left() -> float:
+    left = _until.get() - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the time limit of the request is over")
+    return left
+
+
+class _TimedReader(io.RawIOBase):
+    def __init__(self, raw: Any, sock: socket.socket) -> None:
+        self._raw, self._sock = raw, sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(_left())
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedSocket:
+    """Stands before a socket, plain or TLS."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def makefile(self, mode: str, *_: Any, **__: Any) -> io.BufferedReader:
+        """What ``http.client`` reads the answer from (it asks for ``rb`` only)."""
+        return io.BufferedReader(_TimedReader(self._sock.makefile(mode, buffering=0), self._sock))
+
+    def sendall(self, data: bytes) -> None:
+        """Send within the limit."""
+        self._sock.settimeout(_left())
+        self._sock.sendall(data)
+
+
+class _Plain(HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        self.sock = _TimedSocket(self.sock)
+
+
+class _Secure(HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        self.sock = _TimedSocket(self.sock)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """Mount it on a ``requests.Session``; every request must then run inside `deadline`."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """As usual, with the pools of this module."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}

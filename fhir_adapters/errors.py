@@ -1,0 +1,39 @@
+"""What stops a read altogether. What is wrong inside one resource never raises: it goes to the `Quarantine`.
+
+::
+
+    AdapterError               no message carries a name, a value or a query: resource type, place and reason only
+    ├── SourceUnreadable       a file or folder cannot be read
+    ├── WrongPatient           data of another person came with this person's
+    └── EhrUnavailable         the server refused, failed or answered something unusable
+        ├── IncompleteSearch   a search ended without showing everything it said it had found
+        └── UnsafeRedirect     the server pointed to another host
+"""
+
+
+class AdapterError(Exception):
+    """A source could not be read."""
+
+
+class SourceUnreadable(AdapterError):
+    """A file or folder cannot be read; the message names it and says why."""
+
+
+class WrongPatient(AdapterError):
+    """Resources of another person were handed over as this person's. Nothing of the whole may be used."""
+
+
+class EhrUnavailable(AdapterError):
+    """The server refused, failed, or did not answer in time. ``status`` is its HTTP status, if it gave one."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class IncompleteSearch(EhrUnavailable):
+    """A search cannot be trusted to have shown everything; an empty answer from it would not mean *none*."""
+
+
+class UnsafeRedirect(EhrUnavailable):
+    """A redirect or a ``next`` link leads to another host or scheme; it was not followed."""

@@ -1,0 +1,67 @@
+"""Lines of a possibly hostile file: split on line feeds only, bounded in length, never read whole."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum, auto
+from pathlib import Path
+from typing import IO, Final, cast
+
+_BOM: Final = b"\xef\xbb\xbf"
+_GULP: Final = 1 << 20
+
+
+class Flaw(Enum):
+    """What may stand in place of a line."""
+
+    TOO_LONG = auto()
+    """Longer than allowed; skipped up to its end."""
+    BROKEN = auto()
+    """The rest of the file cannot be read: compression cut or damaged, or the disk failed."""
+
+
+class Tail(bytes):
+    """The last line, if no line feed ends it: perhaps it was cut."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes, decompressed if its name ends in ``.gz``."""
+    with path.open("rb") as raw:
+        if path.suffix == ".gz":
+            with gzip.GzipFile(fileobj=raw) as unpacked:
+                yield cast("IO[bytes]", unpacked)
+        else:
+            yield raw
+
+
+def bounded_lines(stream: IO[bytes], limit: int) -> Iterator[bytes | Flaw]:
+    """Lines without their ends; a byte-order mark is dropped from the first. ``limit`` is in bytes."""
+    first = True
+    try:
+        while line := stream.readline(limit + 2):
+            if len(line.rstrip(b"\r\n")) > limit:
+                _skip_rest(stream, line)
+                yield Flaw.TOO_LONG
+            elif line.endswith(b"\n"):
+                yield (line.removeprefix(_BOM) if first else line).rstrip(b"\r\n")
+            else:
+                yield Tail(line.removeprefix(_BOM) if first else line)
+            first = False
+    except (EOFError, OSError, zlib.error):
+        yield Flaw.BROKEN
+
+
+def _skip_rest(stream: IO[bytes], line: bytes) -> None:
+    while line and not line.endswith(b"\n"):
+        line = stream.readline(_GULP)
+
+
+def whole(stream: IO[bytes], limit: int) -> bytes | Flaw:
+    """The whole of a file that holds one document."""
+    try:
+        content = stream.read(limit + 1)
+    except (EOFError, OSError, zlib.error):
+        return Flaw.BROKEN
+    return Flaw.TOO_LONG if len(content) > limit else content.removeprefix(_BOM)

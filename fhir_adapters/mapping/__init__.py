@@ -1,0 +1,8 @@
+"""FHIR R4 resources (parsed JSON) to events of a person: one file for each event table.
+
+Nothing here raises on odd data. What cannot be understood is reported to the `Quarantine` and is unknown from there on.
+"""
+
+from fhir_adapters.mapping.resource import MAPPED_TYPES, Mapped, Outcome, map_resource, subject_of
+
+__all__ = ["MAPPED_TYPES", "Mapped", "Outcome", "map_resource", "subject_of"]

@@ -1,0 +1,39 @@
+"""``onset[x]``, ``effective[x]``, ``performed[x]``: one element of several possible types."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from fhir_adapters.dates import UNKNOWN, Span, at, read_moment, read_period, read_timing
+from fhir_adapters.quarantine import Json, Reading, Reason
+
+
+def _moment(reading: Reading, value: Any, path: str) -> Span:
+    return at(read_moment(reading, value, path))
+
+
+def _inexact(reading: Reading, value: Any, path: str) -> Span:
+    """Age, Range or text: it exists, but says no day."""
+    return UNKNOWN
+
+
+_READERS: Final[dict[str, Callable[[Reading, Any, str], Span]]] = {
+    "DateTime": _moment,
+    "Period": read_period,
+    "Instant": _moment,
+    "Timing": read_timing,
+    "Age": _inexact,
+    "Range": _inexact,
+    "String": _inexact,
+}
+
+
+def read_time(reading: Reading, resource: Json, element: str) -> Span:
+    """What the choice ``element[x]`` says about time; unknown if it is absent, inexact, or (reported) invalid or given twice."""
+    present = [kind for kind in _READERS if resource.get(element + kind) is not None]
+    if not present:
+        return UNKNOWN
+    if len(present) > 1:
+        reading.bad(f"{element}[x]", Reason.MORE_THAN_ONE)
+        return UNKNOWN
+    name = element + present[0]
+    return _READERS[present[0]](reading, resource[name], name)

@@ -1,0 +1,145 @@
+"""One resource of any type: whose it is, and what it says."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from fhir_adapters import dates
+from fhir_adapters.mapping.conditions import conditions
+from fhir_adapters.mapping.encounters import encounters
+from fhir_adapters.mapping.goals import goals
+from fhir_adapters.mapping.observations import observations
+from fhir_adapters.mapping.people import DEFAULT_KEY, person
+from fhir_adapters.mapping.procedures import procedures
+from fhir_adapters.mapping.questionnaires import questionnaire_answers
+from fhir_adapters.mapping.referrals import referrals
+from fhir_adapters.mapping.tasks import tasks
+from fhir_adapters.quarantine import Json, Quarantine, Reading, Reason
+from fhir_adapters.references import NO_URLS, patient_id
+from rules.facts import NEVER, Event, Person
+
+NOT_FHIR: Final = "not FHIR"
+"""Stands for the type of a JSON object that has no ``resourceType``."""
+
+
+class Outcome(StrEnum):
+    """What became of one resource or line. Each has exactly one."""
+
+    MAPPED = "mapped"
+    IGNORED = "ignored"
+    QUARANTINED = "quarantined"
+    DUPLICATE = "duplicate"
+    BLANK = "blank"
+    OPENED = "opened"
+
+
+class Version(NamedTuple):
+    """Which of two versions of a resource is the newer one; a missing part counts as oldest."""
+
+    updated: int = NEVER
+    number: int = -1
+
+
+_OLDEST: Final = Version()
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What a resource says. ``patient`` is empty unless it is mapped, or quarantined with an opaque event."""
+
+    outcome: Outcome
+    resource_type: str
+    source: str = ""
+    patient: str = ""
+    version: Version = _OLDEST
+    person: Person | None = None
+    events: tuple[Event, ...] = ()
+
+
+class _Type(NamedTuple):
+    subject: str
+    events: Callable[[Json, Reading, dates.Moment | None], Iterable[Event]]
+
+
+_TYPES: Final = {
+    "Observation": _Type("subject", observations),
+    "QuestionnaireResponse": _Type("subject", questionnaire_answers),
+    "Condition": _Type("subject", conditions),
+    "Encounter": _Type("subject", encounters),
+    "Procedure": _Type("subject", procedures),
+    "ServiceRequest": _Type("subject", referrals),
+    "Task": _Type("for", tasks),
+    "Goal": _Type("subject", goals),
+}
+
+MAPPED_TYPES: Final = frozenset({"Patient", *_TYPES})
+_ID: Final = re.compile(r"[A-Za-z0-9\-._]{1,128}", re.ASCII)
+_COUNTER: Final = re.compile(r"\d{1,18}", re.ASCII)
+_TYPE_NAME: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
+
+
+def map_resource(
+    resource: Json, quarantine: Quarantine, urls: Mapping[str, str] = NO_URLS, *, household_key: bytes = DEFAULT_KEY
+) -> Mapped:
+    """A Patient or the events of another resource. ``urls``: see `fhir_adapters.references.patient_id`."""
+    name = resource.get("resourceType")
+    if not isinstance(name, str) or not _TYPE_NAME.fullmatch(name):
+        return Mapped(Outcome.IGNORED, NOT_FHIR)
+    if name not in MAPPED_TYPES:
+        return Mapped(Outcome.IGNORED, name)
+    reading = Reading(quarantine, name, _identity(resource))
+    if "#" in reading.id:
+        reading.bad("id", Reason.MISSING)
+    updated, version = _meta(resource, reading)
+    if name == "Patient":
+        return _patient(resource, reading, version, household_key)
+    kind = _TYPES[name]
+    patient = patient_id(resource.get(kind.subject), urls)
+    if patient is None:
+        reading.bad(kind.subject, Reason.NO_SUBJECT)
+        return Mapped(Outcome.QUARANTINED, name, reading.source)
+    events = tuple(kind.events(resource, reading, updated))
+    unread = any(event.opaque and not event.part for event in events)
+    return Mapped(Outcome.QUARANTINED if unread else Outcome.MAPPED, name, reading.source, patient, version, None, events)
+
+
+def subject_of(resource: Json) -> str | None:
+    """The id of the Patient whom a resource of a mapped type is about; ``None`` if it does not say."""
+    kind = _TYPES.get(str(resource.get("resourceType")))
+    return None if kind is None else patient_id(resource.get(kind.subject))
+
+
+def _patient(resource: Json, reading: Reading, version: Version, household_key: bytes) -> Mapped:
+    if "#" in reading.id:
+        return Mapped(Outcome.QUARANTINED, "Patient", reading.source)
+    return Mapped(Outcome.MAPPED, "Patient", reading.source, reading.id, version, person(resource, reading, household_key))
+
+
+def _identity(resource: Json) -> str:
+    """The resource's id; without a usable one, ``#`` and a hash of the content, so that the same content has the same name."""
+    given = resource.get("id")
+    if isinstance(given, str) and _ID.fullmatch(given):
+        return given
+    try:
+        content = orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return "#"
+    return f"#{hashlib.sha256(content).hexdigest()[:16]}"
+
+
+def _meta(resource: Json, reading: Reading) -> tuple[dates.Moment | None, Version]:
+    meta: Any = resource.get("meta")
+    if meta is None:
+        return None, _OLDEST
+    if not isinstance(meta, dict):
+        reading.bad("meta", Reason.NOT_AN_OBJECT)
+        return None, _OLDEST
+    updated = dates.read_moment(reading, meta.get("lastUpdated"), "meta.lastUpdated")
+    number = meta.get("versionId")
+    counted = int(number) if isinstance(number, str) and _COUNTER.fullmatch(number) else -1
+    return updated, Version(NEVER if updated is None else updated.instant, counted)

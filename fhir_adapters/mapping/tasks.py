@@ -1,0 +1,14 @@
+"""Task: steps of a referral, and requests to the patient."""
+
+from collections.abc import Iterator
+
+from fhir_adapters.codes import read_codes
+from fhir_adapters.dates import Moment
+from fhir_adapters.mapping.requests import authored_event
+from fhir_adapters.quarantine import Json, Reading
+from rules.facts import Event
+
+
+def tasks(resource: Json, reading: Reading, updated: Moment | None) -> Iterator[Event]:
+    """One event, coded by the kind of task."""
+    yield authored_event("tasks", read_codes(reading, resource.get("code"), "code"), resource, reading, updated)

@@ -1,0 +1,95 @@
+"""Why a rule says yes, why not, or what is missing: one explanation for cards, worklists and audit, whichever engine answered."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rules import days
+from rules.engines.reference import FactResult, rank, word_of_rank
+from rules.facts import Event, PersonRecord, Value
+from rules.findings import ANSWERS, Evidence, number
+from rules.ir import All, Any, Compare, Condition, EventFact, Holds, Is, Known, Leaf, Not, PatientFact, Program, truth
+
+MAX_EVIDENCE: Final = 5
+"""Of a count, so many events are shown, the latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One line of the explanation: what was asked, what the record says, and where."""
+
+    fact: str
+    """The fact's name as its author wrote it."""
+    asks: str
+    """The condition in words: ``hba1c > 9 %``."""
+    value: Value
+    unit: str | None
+    evidence: tuple[Evidence, ...]
+
+
+def short(name: str) -> str:
+    """A fact's name as its author wrote it, without the rule that it belongs to."""
+    return name.rpartition("/")[2]
+
+
+def explain(
+    program: Program, rule: str, record: PersonRecord, results: Mapping[str, FactResult], values: Mapping[str, Value]
+) -> tuple[Reason, ...]:
+    """The smallest set of facts that decides the answer of ``rule``.
+
+    For yes: what makes it true. For no: what stands against it. For unknown: what is missing. ``results`` are the base facts with
+    their events, ``values`` all facts and derived values.
+    """
+    found: dict[Leaf, None] = dict.fromkeys(_deciding(program, program.conditions[rule], values))
+    return tuple(_reason(program, leaf, record, results, values) for leaf in found)
+
+
+def _deciding(program: Program, condition: Condition, values: Mapping[str, Value]) -> tuple[Leaf, ...]:
+    answer = truth(condition, values)
+    match condition:
+        case Not(part):
+            return _deciding(program, part, values)
+        case All(parts) | Any(parts):
+            same = [_deciding(program, p, values) for p in parts if truth(p, values) is answer]
+            settles = answer is isinstance(condition, Any)
+            return min(same, key=len) if settles and same else tuple(leaf for group in same for leaf in group)
+        case _ if condition.fact in program.conditions:
+            return _deciding(program, program.conditions[condition.fact], values)
+        case _:
+            return (condition,)
+
+
+def _reason(program: Program, leaf: Leaf, record: PersonRecord, results: Mapping[str, FactResult], values: Mapping[str, Value]) -> Reason:
+    fact = program.by_name[leaf.fact]
+    unit = fact.unit or (f"{fact.scale}s" if fact.scale else None) if isinstance(fact, EventFact) else None
+    return Reason(short(leaf.fact), words(leaf, unit), values[leaf.fact], unit, tuple(evidence(fact, record, results[leaf.fact])))
+
+
+def words(leaf: Leaf, unit: str | None) -> str:
+    """A leaf as an author would write it."""
+    name = short(leaf.fact)
+    match leaf:
+        case Holds():
+            return name
+        case Is(_, word):
+            return f"{name} is {word}"
+        case Known():
+            return f"{name} is known"
+        case Compare(_, op, limit):
+            return f"{name} {op} {number(limit)}{f' {unit}' if unit else ''}"
+
+
+def evidence(fact: EventFact | PatientFact, record: PersonRecord, result: FactResult) -> Iterator[Evidence]:
+    """The pieces of the record behind a fact. An absence has none."""
+    name = short(fact.name)
+    if isinstance(fact, PatientFact):
+        if result.value is not None:
+            shown = ANSWERS[result.value] if isinstance(result.value, bool) else result.value
+            yield Evidence(name, f"Patient/{record.person.id}", "", shown)
+        return
+    for event in sorted(result.events, key=lambda e: e.order, reverse=True)[:MAX_EVIDENCE]:
+        yield Evidence(name, event.source, days.shown(event.start), _said(fact, event), event.unit if event.value is not None else None)
+
+
+def _said(fact: EventFact, event: Event) -> float | str | None:
+    return word_of_rank(fact, rank(fact, event)) if fact.words else event.value

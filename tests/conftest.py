@@ -1,0 +1,69 @@
+"""What every test can count on: the shared data, slow tests last, and no test person in any output."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+CANARY = "ZZ" + "CANARY"
+"""Part of the name, number and phone of people in the tests: wherever it turns up in output, a real person's data would have."""
+
+# A slow machine is no failure, and the suite gives the same verdict twice; `--hypothesis-profile search` looks for new cases.
+settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of reference data (standards' examples): ``ALMONER_SHARED``, else ``../shared/data`` beside the checkout."""
+    folder = Path(os.environ.get("ALMONER_SHARED") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("no shared reference data here: set ALMONER_SHARED to its folder")
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first: a mistake shows early."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+class PhiCanary:
+    """Fails a run in which captured output or a log record of any test holds the canary.
+
+    It sees what pytest captures (stdout, stderr, log records of every level). What a test takes for itself (``capsys``, click's
+    ``CliRunner``) is that test's to judge. Reports the test and the stream only, never the text.
+    """
+
+    def __init__(self) -> None:
+        self.sightings: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.sightings += [f"{report.nodeid}: {name}" for name, text in report.sections if CANARY in text]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        if self.sightings:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        yield
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.sightings:
+            terminalreporter.section("personal data in output", red=True)
+            for sighting in sorted(set(self.sightings)):
+                terminalreporter.line(sighting)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch where the reports of all workers come together."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(PhiCanary(), "phi-canary")
