@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from rules.engines.base import Engine, Evaluation
 from rules.engines.reference import reduce_facts
@@ -13,6 +14,9 @@ from rules.findings import ANSWERS, Evidence, Finding
 from rules.forecast import next_flips
 from rules.ir import Program
 from rules.pack import Pack
+
+YES: Final = frozenset({"yes"})
+EVERY_STATUS: Final = frozenset(ANSWERS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,12 @@ def evaluate(
     as_of: date,
     engine: Engine,
     *,
-    everything: bool = False,
+    statuses: frozenset[str] = YES,
     on_person: Callable[[], None] | None = None,
 ) -> list[Explained]:
     """The findings about ``people`` on ``as_of``, sorted by patient, then rule.
 
-    Only *yes* unless ``everything``. ``on_person`` is called once for each person and pack, for a progress bar.
+    Only those whose status is among ``statuses``. ``on_person`` is called once for each person and pack, for a progress bar.
 
     Raises:
         EnginesDisagree: the engine's facts differ from those that the explanation rests on.
@@ -43,15 +47,15 @@ def evaluate(
     for pack in packs:
         by_id = {record.person.id: record for record in people}
         for evaluation in engine.evaluate(pack.program, people, as_of):
-            found += explained(pack.program, by_id[evaluation.patient], as_of, evaluation, everything=everything)
+            found += explained(pack.program, by_id[evaluation.patient], as_of, evaluation, statuses)
             if on_person:
                 on_person()
     return sorted(found, key=lambda e: (e.finding.patient, e.finding.rule))
 
 
-def explained(program: Program, record: PersonRecord, as_of: date, evaluation: Evaluation, *, everything: bool) -> Iterator[Explained]:
+def explained(program: Program, record: PersonRecord, as_of: date, evaluation: Evaluation, statuses: frozenset[str]) -> Iterator[Explained]:
     """What one evaluation says, with reasons. People about whom there is nothing to show cost nothing more."""
-    shown = [r for r in program.rules if everything or evaluation.answers[r]]
+    shown = [r for r in program.rules if ANSWERS[evaluation.answers[r]] in statuses]
     if not shown:
         return
     results = reduce_facts(program, record, as_of)

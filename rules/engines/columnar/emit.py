@@ -108,21 +108,25 @@ tally{stage} AS (
   FROM window{stage} GROUP BY pid, fid, kind
 ),
 group{stage} AS (
-  SELECT pid, fid, coalesce(v, {self.sql.unknown}) AS v, CASE WHEN settled THEN low END AS day_low, CASE WHEN settled THEN high END AS day_high
+  SELECT pid, fid, coalesce(v, {self.sql.unknown}) AS v,
+    CASE WHEN settled THEN low END AS day_low, CASE WHEN settled THEN high END AS day_high
   FROM (SELECT *, {self._value()} AS v FROM (
     SELECT *, n > 0 AND (possible = 0 OR possible_high < certain_low) AS settled FROM tally{stage}))
 )"""
 
     def _value(self) -> str:
-        since = " ".join(
-            f"WHEN '{unit}' THEN CASE WHEN {self._since(unit, 'low')} = {self._since(unit, 'high')} THEN {self._since(unit, 'low')} END"
-            for unit in days.UNITS
-        )
+        since = " ".join(f"WHEN '{unit}' THEN {self._since_day_known(unit)}" for unit in days.UNITS)
         return f"""CASE kind
       WHEN 'exists' THEN CASE WHEN n > 0 THEN 1e0 END
       WHEN 'count' THEN CASE WHEN possible = 0 THEN CAST(n AS DOUBLE) END
-      ELSE CASE WHEN settled THEN CASE kind WHEN 'number' THEN value WHEN 'word' THEN CASE WHEN rank <> 1 THEN CAST(rank AS DOUBLE) END {since} END END
+      ELSE CASE WHEN settled THEN
+        CASE kind WHEN 'number' THEN value WHEN 'word' THEN CASE WHEN rank <> 1 THEN CAST(rank AS DOUBLE) END {since} END
+      END
     END"""
+
+    def _since_day_known(self, unit: str) -> str:
+        """Units since the event, if every day that its date may mean gives the same number."""
+        return f"CASE WHEN {self._since(unit, 'low')} = {self._since(unit, 'high')} THEN {self._since(unit, 'low')} END"
 
     def _since(self, unit: str, column: str) -> str:
         """Completed units from a date column to ``as_of``; see `rules.days.whole`."""

@@ -1,0 +1,1 @@
+"""Registry sweeps: everybody, evaluated and published at once or not at all."""

@@ -1,0 +1,127 @@
+"""Published sweeps on disk: immutable folders, and one pointer that is replaced in a single step.
+
+::
+
+    state/CURRENT                 the id of the sweep that readers see
+    state/sweeps/<id>/manifest.json   counts, versions, SHA-256 of the files
+                      worklist.ndjson one line a person: who, and every finding about them with its reasons
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rules.evaluation import Explained
+from rules.facts import Person
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistPerson:
+    """One line of the worklist: one person, one conversation. ``findings`` are sorted, the most urgent first."""
+
+    id: str
+    name: str
+    age: int | None
+    sex: str | None
+    language: str | None
+    interpreter: bool | None
+    phone: str
+    findings: tuple[Mapping[str, Any], ...]
+    """Each: rule, title, level, priority, status, next_flip, restricted, reasons (asks, value, unit, evidence)."""
+
+    @property
+    def priority(self) -> int:
+        """The highest priority among what is certain."""
+        return max((f["priority"] for f in self.findings if f["status"] == "yes"), default=0)
+
+
+class Published:
+    """The sweeps under a state folder."""
+
+    def __init__(self, state: Path) -> None:
+        """``state`` need not exist yet."""
+        self._state = state
+
+    @property
+    def current(self) -> Path | None:
+        """The folder of the sweep that readers see; ``None`` before the first one."""
+        pointer = self._state / "CURRENT"
+        try:
+            return self._state / "sweeps" / pointer.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return None
+
+    def manifest(self) -> Mapping[str, Any] | None:
+        """Counts and versions of the current sweep."""
+        folder = self.current
+        if folder is None:
+            return None
+        manifest: Mapping[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        return manifest
+
+    def people(self) -> Iterator[WorklistPerson]:
+        """Everybody on the current worklist, the most urgent first."""
+        folder = self.current
+        if folder is None:
+            return
+        with (folder / "worklist.ndjson").open(encoding="utf-8", newline="\n") as lines:
+            for line in lines:
+                fields = json.loads(line)
+                yield WorklistPerson(**(fields | {"findings": tuple(fields["findings"])}))
+
+    def publish(self, sweep_id: str, people: Iterable[WorklistPerson], manifest: Mapping[str, Any]) -> Path:
+        """Write a sweep and make it current, in this order: a reader sees the old one or the new one, whole."""
+        folder = self._state / "sweeps" / sweep_id
+        folder.mkdir(parents=True)
+        worklist = folder / "worklist.ndjson"
+        with worklist.open("w", encoding="utf-8", newline="\n") as file:
+            for person in sorted(people, key=lambda p: (-p.priority, p.id)):
+                file.write(json.dumps(asdict(person), ensure_ascii=False) + "\n")
+        digest = hashlib.sha256(worklist.read_bytes()).hexdigest()
+        files = {"files": {worklist.name: {"sha256": digest, "bytes": worklist.stat().st_size}}}
+        _write_durably(folder / "manifest.json", json.dumps({**manifest, **files}, indent=2) + "\n")
+        _write_durably(self._state / "CURRENT", sweep_id + "\n")
+        return folder
+
+
+def _write_durably(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def worklist_person(person: Person, age: float | None, findings: Iterable[Mapping[str, Any]]) -> WorklistPerson:
+    """A person's line on the worklist."""
+    ordered = sorted(findings, key=lambda f: (f["status"] != "yes", -f["priority"], f["rule"]))
+    return WorklistPerson(
+        id=person.id,
+        name=person.name,
+        age=None if age is None else int(age),
+        sex=person.sex,
+        language=person.language,
+        interpreter=person.interpreter,
+        phone=person.phone,
+        findings=tuple(ordered),
+    )
+
+
+def finding_line(explained: Explained, title: str, level: str, priority: int, restricted: bool) -> Mapping[str, Any]:
+    """A finding as it stands in the worklist file."""
+    finding = explained.finding
+    return {
+        "rule": finding.rule,
+        "title": title,
+        "level": level,
+        "priority": priority,
+        "restricted": restricted,
+        "status": finding.status,
+        "next_flip": finding.next_flip.isoformat() if finding.next_flip else None,
+        "reasons": [asdict(reason) for reason in explained.reasons],
+    }

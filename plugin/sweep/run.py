@@ -1,0 +1,80 @@
+"""One sweep: evaluate everybody, count, publish."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import groupby
+from typing import Any
+
+from plugin import __version__
+from plugin.sweep.published import Published, WorklistPerson, finding_line, worklist_person
+from rules.engines import Engine
+from rules.engines.reference import patient_value
+from rules.evaluation import Explained, evaluate
+from rules.facts import PersonRecord
+from rules.pack import Pack
+
+SHOWN = frozenset({"yes", "unknown"})
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """What a sweep found."""
+
+    people: int
+    flagged: int
+    """People with at least one *yes*."""
+    unknown: int
+    """People with no *yes* but at least one *unknown*."""
+    findings_by_rule: dict[str, dict[str, int]]
+    """Rule → yes and unknown → how many people."""
+
+
+def run_sweep(
+    packs: Sequence[Pack],
+    people: Sequence[PersonRecord],
+    as_of: date,
+    engine: Engine,
+    published: Published,
+    on_person: Callable[[], None] | None = None,
+) -> SweepResult:
+    """Evaluate ``people`` as of a day with ``engine`` and publish the worklist."""
+    found = evaluate(packs, people, as_of, engine, statuses=SHOWN, on_person=on_person)
+    result = _count(packs, people, found)
+    manifest: dict[str, Any] = {
+        "as_of": as_of.isoformat(),
+        "people": result.people,
+        "flagged": result.flagged,
+        "unknown": result.unknown,
+        "findings_by_rule": result.findings_by_rule,
+        "packs": {pack.document.id: pack.document.version for pack in packs},
+        "engine": engine.name,
+        "almoner": __version__,
+        "published": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    sweep_id = f"{as_of.isoformat()}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    published.publish(sweep_id, _worklist(packs, people, as_of, found), manifest)
+    return result
+
+
+def _worklist(packs: Sequence[Pack], people: Sequence[PersonRecord], as_of: date, found: Iterable[Explained]) -> Iterable[WorklistPerson]:
+    rules = {rule.id.text: rule for pack in packs for rule in pack.document.rules}
+    records = {record.person.id: record for record in people}
+    for patient, group in groupby(found, key=lambda e: e.finding.patient):
+        lines = []
+        for item in group:
+            rule = rules[item.finding.rule]
+            lines.append(finding_line(item, rule.title, rule.level, rule.priority, rule.restricted))
+        age = patient_value("age", records[patient].person, as_of)
+        yield worklist_person(records[patient].person, age if isinstance(age, float) else None, lines)
+
+
+def _count(packs: Sequence[Pack], people: Sequence[PersonRecord], found: Sequence[Explained]) -> SweepResult:
+    by_rule = Counter((e.finding.rule, e.finding.status) for e in found)
+    flagged = {e.finding.patient for e in found if e.finding.status == "yes"}
+    unknown = {e.finding.patient for e in found if e.finding.status == "unknown"} - flagged
+    rules = [rule for pack in packs for rule in pack.program.rules]
+    return SweepResult(
+        len(people), len(flagged), len(unknown), {rule: {s: by_rule[rule, s] for s in ("yes", "unknown")} for rule in sorted(rules)}
+    )
