@@ -9,7 +9,7 @@ import orjson
 
 from fhir_adapters.dataset import FIRST_TYPES, Collector, Dataset
 from fhir_adapters.errors import SourceUnreadable
-from fhir_adapters.lines import Flaw, Tail, bounded_lines, opened, whole
+from fhir_adapters.lines import Flaw, Line, bounded_lines, opened, whole
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.mapping.people import DEFAULT_KEY
 from fhir_adapters.quarantine import Reason
@@ -79,13 +79,13 @@ def _read_lines(file: Path, part: Part, collector: Collector, limit: int) -> Non
         if isinstance(line, Flaw):
             part.cut_short |= line is Flaw.BROKEN
             _refuse(part, collector, _FLAWS[line])
-        elif not line.strip():
+        elif not line.content.strip():
             part.count(Outcome.BLANK)
-        elif not _take(line, part, collector) and isinstance(line, Tail):
+        elif not _take(line.content, part, collector) and not line.ended:
             part.cut_short = True
 
 
-def _lines(file: Path, limit: int) -> Iterator[bytes | Flaw]:
+def _lines(file: Path, limit: int) -> Iterator[Line | Flaw]:
     try:
         with opened(file) as stream:
             yield from bounded_lines(stream, limit)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Final, NamedTuple, cast
 
 _BOM: Final = b"\xef\xbb\xbf"
 _GULP: Final = 1 << 20
@@ -21,8 +21,11 @@ class Flaw(Enum):
     """The rest of the file cannot be read: compression cut or damaged, or the disk failed."""
 
 
-class Tail(bytes):
-    """The last line, if no line feed ends it: perhaps it was cut."""
+class Line(NamedTuple):
+    """A line without its end. Not ``ended``: the last one, without a line feed; perhaps it was cut."""
+
+    content: bytes
+    ended: bool = True
 
 
 @contextmanager
@@ -36,7 +39,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             yield raw
 
 
-def bounded_lines(stream: IO[bytes], limit: int) -> Iterator[bytes | Flaw]:
+def bounded_lines(stream: IO[bytes], limit: int) -> Iterator[Line | Flaw]:
     """Lines without their ends; a byte-order mark is dropped from the first. ``limit`` is in bytes."""
     first = True
     try:
@@ -44,10 +47,9 @@ def bounded_lines(stream: IO[bytes], limit: int) -> Iterator[bytes | Flaw]:
             if len(line.rstrip(b"\r\n")) > limit:
                 _skip_rest(stream, line)
                 yield Flaw.TOO_LONG
-            elif line.endswith(b"\n"):
-                yield (line.removeprefix(_BOM) if first else line).rstrip(b"\r\n")
             else:
-                yield Tail(line.removeprefix(_BOM) if first else line)
+                content = line.removeprefix(_BOM) if first else line
+                yield Line(content.rstrip(b"\r\n"), line.endswith(b"\n"))
             first = False
     except (EOFError, OSError, zlib.error):
         yield Flaw.BROKEN

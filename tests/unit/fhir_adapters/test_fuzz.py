@@ -1,0 +1,82 @@
+"""Whatever JSON comes, nothing raises, and what a resource became is always said."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fhir_adapters.dataset import Collector
+from fhir_adapters.mapping import MAPPED_TYPES, Outcome, map_resource
+from fhir_adapters.quarantine import Quarantine
+from fhir_adapters.report import Report
+from rules.facts import Event
+
+WORDS = st.sampled_from(
+    [
+        "",
+        " ",
+        "final",
+        "unknown",
+        "active",
+        "2024",
+        "2024-02-30",
+        "2024-05-01T10:00:00Z",
+        "http://loinc.org",
+        "/88122-7",
+        "Patient/p1",
+        "\ud800",
+        "x|y",
+    ]
+)
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), WORDS)
+ELEMENTS = (
+    "id meta lastUpdated versionId status code coding system value unit comparator valueQuantity valueCodeableConcept valueBoolean"
+    " valueInteger valueString dataAbsentReason component effectiveDateTime effectivePeriod effectiveTiming event repeat boundsPeriod"
+    " issued start end item linkId answer valueCoding valueDecimal questionnaire definition authored onsetDateTime onsetPeriod onsetAge"
+    " abatementDateTime recordedDate clinicalStatus verificationStatus class type period performedDateTime performedPeriod category"
+    " authoredOn lifecycleStatus startDate statusDate description birthDate gender deceasedBoolean deceasedDateTime communication"
+    " language preferred extension url valueReference address line postalCode use name given family text telecom reference subject for"
+    " entry resource fullUrl request method"
+)
+KEYS = st.sampled_from(ELEMENTS.split())
+JSON = st.recursive(SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=5)), max_leaves=25)
+SUBJECTS = st.one_of(st.just({"reference": "Patient/p1"}), JSON)
+
+
+@st.composite
+def resources(draw: st.DrawFn) -> dict[str, Any]:
+    body: dict[str, Any] = draw(st.dictionaries(KEYS, JSON, max_size=8))
+    subject = draw(SUBJECTS)
+    return body | {"resourceType": draw(st.sampled_from(sorted(MAPPED_TYPES))), "subject": subject, "for": subject}
+
+
+@given(resources())
+def test_mapping_never_raises(resource: dict[str, Any]) -> None:
+    quarantine = Quarantine()
+    mapped = map_resource(resource, quarantine)
+    assert mapped.outcome in (Outcome.MAPPED, Outcome.QUARANTINED)
+    assert mapped.outcome is Outcome.MAPPED or quarantine.entries
+    assert all(isinstance(event, Event) and event.source == mapped.source for event in mapped.events)
+    assert len({event.part for event in mapped.events}) == len(mapped.events)
+    for event in mapped.events:
+        assert event.order
+        assert event.start is None or event.start.low <= event.start.high
+
+
+@given(st.one_of(JSON, st.dictionaries(KEYS, JSON).map(lambda body: body | {"resourceType": "Bundle"}), resources()))
+def test_collecting_never_raises_and_balances(document: Any) -> None:
+    report = Report()
+    part = report.part("x")
+    part.lines = 1
+    collector = Collector(report)
+    collector.add_document(document, part)
+    collector.population(())
+    assert report.balances()
+
+
+def test_items_as_deep_as_the_parser_allows() -> None:
+    item: dict[str, Any] = {"linkId": "a"}
+    for _ in range(5000):
+        item = {"linkId": "a", "item": [item]}
+    response = {"resourceType": "QuestionnaireResponse", "subject": {"reference": "Patient/p1"}, "item": [item]}
+    assert len(map_resource(response, Quarantine()).events) == 5000
