@@ -3,5 +3,6 @@
 from fhir_adapters.dataset import Dataset, records_from_resources
 from fhir_adapters.directory_source import read_directory
 from fhir_adapters.search import read_patients
+from fhir_adapters.transport import FhirServer, Limits
 
-__all__ = ["Dataset", "read_directory", "read_patients", "records_from_resources"]
+__all__ = ["Dataset", "FhirServer", "Limits", "read_directory", "read_patients", "records_from_resources"]

@@ -1,7 +1,7 @@
 """Whole populations or single patients by REST search; nothing that a server says about completeness is taken on trust."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -12,7 +12,7 @@ from fhir_adapters.mapping import MAPPED_TYPES, Outcome, subject_of
 from fhir_adapters.mapping.people import DEFAULT_KEY
 from fhir_adapters.quarantine import Json, Reason
 from fhir_adapters.report import Part, Report
-from fhir_adapters.transport import FhirServer, Limits
+from fhir_adapters.transport import FhirServer
 
 _EVENT_TYPES: Final = sorted(MAPPED_TYPES - {"Patient"})
 _GONE: Final = frozenset({404, 410})
@@ -20,22 +20,21 @@ _MOST_EMPTY_PAGES: Final = 20
 
 
 def read_patients(
-    base_url: str,
+    server: FhirServer | str,
     *,
     patient_ids: Collection[str] | None = None,
     page_size: int = 200,
-    token: Callable[[], str] | None = None,
     household_key: bytes = DEFAULT_KEY,
-    limits: Limits | None = None,
 ) -> Dataset:
-    """Everybody on the server, or the patients named.
+    """Everybody on the server (an open one may be given by its address), or the patients named.
 
     A table whose search failed, or did not show what it said it had found, is among what is not loaded: with its reason in the
     report, and only for the patients concerned. The household is loaded only if everybody is read. Raises `EhrUnavailable` if the
     Patient resources themselves cannot be read.
     """
     report = Report()
-    reader = _Reader(FhirServer(base_url, token=token, limits=limits or Limits()), Collector(report, household_key), page_size)
+    open_server = FhirServer(server) if isinstance(server, str) else server
+    reader = _Reader(open_server, Collector(report, household_key), page_size)
     if patient_ids is None:
         return reader.everybody()
     for id in sorted(set(patient_ids)):
@@ -152,7 +151,7 @@ class _Search:
         part.lines += 1
         part.count(Outcome.OPENED, "Bundle")
         before = len(self.seen)
-        entries = page.get("entry") or []
+        entries = [] if page.get("entry") is None else page["entry"]
         if not isinstance(entries, list):
             raise IncompleteSearch("the entries of the Bundle are not a list")
         matches, foreign = 0, False

@@ -3,6 +3,7 @@
 Time, size, attempts and hosts are bounded; no error text holds a query, an id or a body.
 """
 
+import logging
 import random
 import time
 import zlib
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -30,6 +32,9 @@ _CHUNK: Final = 1 << 16
 _FIRST_WAIT: Final = 0.5
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _JITTER: Final = random.SystemRandom()
+
+# It logs whole URLs, and a search names its patient there.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,11 @@ class _Bearer(AuthBase):
 
 
 class FhirServer:
-    """A FHIR REST server at ``base_url``. ``token`` gives a bearer token for each request; it is sent nowhere else."""
+    """A FHIR REST server at ``base_url``.
+
+    ``token`` gives a bearer token for each request; it is sent nowhere else. ``ca_file`` holds the certificates to trust instead of
+    the public ones. Settings of the environment (proxies, ``.netrc``) do not count.
+    """
 
     def __init__(
         self,
@@ -77,6 +86,7 @@ class FhirServer:
         *,
         token: Callable[[], str] | None = None,
         limits: Limits = Limits(),
+        ca_file: Path | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.base_url = base_url.rstrip("/") + "/"
@@ -89,6 +99,7 @@ class FhirServer:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.auth = _Bearer(token)
+        self._session.verify = True if ca_file is None else str(ca_file)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, DeadlineAdapter())
         self._session.headers.update({"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": f"almoner/{_version()}"})

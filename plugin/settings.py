@@ -17,7 +17,7 @@ class CdsSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     fhir_servers: tuple[str, ...] = Field(
-        (), description="Base URLs of FHIR servers from which missing data may be read; others are never contacted."
+        default=(), description="Base URLs of FHIR servers from which missing data may be read; others are never contacted."
     )
     allowed_origins: tuple[str, ...] = Field(
         default=(), description="Origins of browser-based CDS clients, exactly as browsers send them (CORS)."

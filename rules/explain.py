@@ -83,7 +83,7 @@ def evidence(fact: EventFact | PatientFact, record: PersonRecord, result: FactRe
     """The pieces of the record behind a fact. An absence has none."""
     name = short(fact.name)
     if isinstance(fact, PatientFact):
-        if result.value is not None:
+        if result.value is not None and result.value is not False:
             shown = ANSWERS[result.value] if isinstance(result.value, bool) else result.value
             yield Evidence(name, f"Patient/{record.person.id}", "", shown)
         return

@@ -1,0 +1,65 @@
+"""The ``almoner`` command. Commands are imported only when used, so that ``--help`` costs next to nothing."""
+
+import importlib
+import sys
+from typing import Final, NoReturn
+
+import click
+
+from plugin import __version__
+from rules.errors import ExitCode
+
+COMMANDS: Final = {
+    "demo": "Show it working: seeded people, a sweep, engines compared, pages to look at.",
+    "evaluate": "Evaluate rules over a folder or a FHIR server into a file of findings.",
+    "check": "Check rules: every mistake with its line and column.",
+    "test": "Run the examples of rules on every engine.",
+    "explain": "Say why a rule answers as it does for one person.",
+    "serve": "Serve the worklist and CDS Hooks.",
+    "doctor": "Say what works on this machine and what does not.",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands' names and help lines, and imports a command's module on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"plugin.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="almoner")
+@click.option("--debug", is_flag=True, help="Show a traceback when something of ours breaks.")
+def cli(debug: bool) -> None:
+    """Find the people who need something, say why, and put them in touch with those who can help."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with one of `rules.errors.ExitCode`."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        code = done.exit_code
+    except click.ClickException as wrong:
+        wrong.show()
+        code = ExitCode.USAGE
+    except click.Abort:
+        click.echo("stopped", err=True)
+        code = ExitCode.ANSWER_IS_NO
+    except Exception as failure:
+        if "--debug" in sys.argv:
+            raise
+        from plugin.cli.failures import exit_code_of
+
+        code = exit_code_of(failure)
+    sys.exit(code if isinstance(code, int) else ExitCode.FINE)
