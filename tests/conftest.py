@@ -25,10 +25,10 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of reference data (standards' examples): ``ALMONER_SHARED``, else ``../shared/data`` beside the checkout."""
-    folder = Path(os.environ.get("ALMONER_SHARED") or ROOT.parent / "shared" / "data")
+    """The folder of reference data (standards' examples): ``data`` in ``ALMONER_SHARED``, else in ``../shared`` beside the checkout."""
+    folder = Path(os.environ.get("ALMONER_SHARED") or ROOT.parent / "shared") / "data"
     if not folder.is_dir():
-        pytest.skip("no shared reference data here: set ALMONER_SHARED to its folder")
+        pytest.skip("no shared reference data here: set ALMONER_SHARED to the folder that holds its data/")
     return folder
 
 

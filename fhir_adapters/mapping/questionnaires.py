@@ -7,7 +7,7 @@ canonical URL with the link id.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from fhir_adapters.codes import loinc_item, read_status
 from fhir_adapters.dates import Moment, at, before, read_instant
@@ -17,11 +17,6 @@ from rules.facts import Coding, Event
 from rules.units import LOINC
 
 _LOINC_URLS: Final = ("http://loinc.org/", "https://loinc.org/")
-
-
-class _Item(NamedTuple):
-    item: Json
-    part: str
 
 
 def questionnaire_answers(resource: Json, reading: Reading, updated: Moment | None) -> Iterator[Event]:
@@ -40,38 +35,38 @@ def questionnaire_answers(resource: Json, reading: Reading, updated: Moment | No
         issued=when.instant,
         updated=updated.instant if updated else None,
     )
+    items = resource.get("item")
+    if not (items is None or isinstance(items, list | dict)):
+        reading.bad("item", Reason.NOT_A_LIST)
+        yield replace(blank, opaque=True)
+        return
     form = _canonical(resource, reading)
-    for item, part in _items(resource, reading):
-        if item is _UNREADABLE:
-            yield replace(blank, part=part, opaque=True)
-        else:
+    for part, item in _items(items):
+        if isinstance(item, dict):
             yield from _answers(item, reading, replace(blank, part=part, codes=_code(item, form)))
-
-
-_UNREADABLE: Final[Json] = {}
-
-
-def _items(resource: Json, reading: Reading) -> Iterator[_Item]:
-    """All items, depth first; a repeated link id gets its number. A place that cannot be read is `_UNREADABLE`."""
-    seen: Counter[str] = Counter()
-    waiting: list[tuple[Any, str]] = [(resource.get("item"), "item")]
-    while waiting:
-        value, part = waiting.pop()
-        if isinstance(value, list):
-            waiting.extend((entry, part) for entry in reversed(value))
-        elif isinstance(value, dict):
-            link = value.get("linkId")
-            part = f"item[{link if isinstance(link, str) else '?'}]"
-            seen[part] += 1
-            if seen[part] > 1:
-                part = f"{part}[{seen[part]}]"
-            yield _Item(value, part)
-            waiting.append((value.get("item"), "item"))
-            waiting.extend((answer.get("item"), "item") for answer in reversed(_answer_list(value)) if isinstance(answer, dict))
-        elif value is not None:
+        else:
             reading.bad(part, Reason.NOT_AN_OBJECT)
-            seen["?"] += 1
-            yield _Item(_UNREADABLE, "" if value is resource.get("item") else f"{part}[?][{seen['?']}]")
+            yield replace(blank, part=part, opaque=True)
+
+
+def _items(items: Any) -> Iterator[tuple[str, Any]]:
+    """All items, readable or not, depth first in the order of the form, each with its part; a repeated link id gets its number."""
+    seen: Counter[str] = Counter()
+    waiting = [items]
+    while waiting:
+        item = waiting.pop()
+        if item is None:
+            continue
+        if isinstance(item, list):
+            waiting.extend(reversed(item))
+            continue
+        link = item.get("linkId") if isinstance(item, dict) else None
+        part = f"item[{link if isinstance(link, str) else '?'}]"
+        seen[part] += 1
+        yield part if seen[part] == 1 else f"{part}[{seen[part]}]", item
+        if isinstance(item, dict):
+            waiting.append(item.get("item"))
+            waiting.extend(answer.get("item") for answer in reversed(_answer_list(item)) if isinstance(answer, dict))
 
 
 def _answer_list(item: Json) -> list[Any]:

@@ -28,7 +28,7 @@ DURABLE_SAMPLE: Final = 5_000
 
 @click.command(name="demo")
 @click.option("--people", type=click.IntRange(min=1), default=1_000, show_default=True, help="How many people to make up.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same people.")
+@click.option("--seed", type=int, default=58, show_default=True, help="The same seed makes the same people.")
 @options.as_of
 @click.option("--no-serve", is_flag=True, help="Print the summary and stop.")
 @click.option("--json", "as_json", is_flag=True, help="End with one JSON object holding every number.")
