@@ -8,7 +8,7 @@ TYPED := plugin rules fhir_adapters $(wildcard tests/support)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: demo test check install dev peer lock clean
+.PHONY: demo test check install dev peer lock clean bench
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
@@ -52,3 +52,7 @@ lock: dev
 
 clean:
 	rm -rf .venv .venv-peer build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# What it costs, side by side in one run; read the ratios.
+bench: dev
+	$(PY) -m benchmarks.first_light $(ARGS)

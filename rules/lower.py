@@ -14,8 +14,9 @@ from rules.scope import Scope, type_of
 from rules.source import TextNode
 from rules.units import canonical, conversions
 
-_COMPARE: Final = re.compile(r"(>=|<=|!=|=|>|<) *(-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?)(?: +(\S.*))?")
-_BETWEEN: Final = re.compile(r"between (-?(?:0|[1-9]\d*)(?:\.\d+)?) and (-?(?:0|[1-9]\d*)(?:\.\d+)?)(?: +(\S.*))?")
+_NUMBER: Final = r"(-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?)"
+_COMPARE: Final = re.compile(rf"(>=|<=|!=|=|>|<) *{_NUMBER}(?: +(\S.*))?")
+_BETWEEN: Final = re.compile(rf"between {_NUMBER} and {_NUMBER}(?: +(\S.*))?")
 _AFTER_NAME: Final = re.compile(r" (?:is|between|>=|<=|!=|=|>|<)(?: |$)")
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isfinite
+from math import isnan
 from typing import Final
 
 from rules.errors import EngineLimit
@@ -21,6 +21,7 @@ MAX_ROOT_CONDITIONS: Final = 400
 MAX_CONDITIONS_OF_A_FACT: Final = 60
 MAX_RULES_ON_A_CONDITION: Final = 200
 """Held well below durable_rules 2.0.28's own limits (16, 511, 64 and 255), past which it crashes, hangs or forgets."""
+MAX_NUMBER: Final = 2**53
 
 _CONTRARY: Final = {">": "<=", "<=": ">", "<": ">=", ">=": "<", "=": "!=", "!=": "="}
 _OPERATOR: Final = {">": "$gt", "<=": "$lte", "<": "$lt", ">=": "$gte", "!=": "$neq"}
@@ -69,7 +70,7 @@ class HornProgram:
         """The rule set as durable_rules' C module takes it; rule ``r<i>`` concludes ``heads[i]``, rule ``go`` ends a person."""
         rules: dict[str, object] = {f"r{i}": {"all": [{f"c{j}": p} for j, p in enumerate(c.body)]} for i, c in enumerate(self._clauses)}
         rules["go"] = {"all": [{"m": {"f": "$go"}}], "pri": 1}
-        return json.dumps(rules)
+        return _json(rules)
 
     def messages(self, facts: Mapping[str, Value]) -> list[str]:
         """One message body for each base fact of one person: ``"f":"f5","v":9.6`` or ``"f":"f5","u":1``."""
@@ -171,15 +172,26 @@ def _message(name: str, value: Value) -> str:
     return f'"f":"{name}","u":1' if value is None else f'"f":"{name}","v":{encode(value)}'
 
 
+def _json(value: object) -> str:
+    """JSON in which every number is written as `encode` writes it: ``json.dumps`` would write 0.00001 as ``1e-05``."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)}: {_json(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_json, value)) + "]"
+    return encode(value) if isinstance(value, float) else json.dumps(value)
+
+
 def encode(value: Value) -> str:
     """A JSON scalar that durable_rules' parser reads rightly: never an exponent, never infinity or NaN.
 
+    A number beyond 2**53 is told as 2**53: no constant of the language is that large, so every comparison comes out the same.
+
     Raises:
-        ValueError: the number is not finite or beyond 2**53.
+        ValueError: it is not a number.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
-    if not isinstance(value, int | float) or not isfinite(value) or abs(value) > 2**53:
+    if not isinstance(value, int | float) or isnan(value):
         raise ValueError("not a number that durable_rules can hold")
-    text = format(Decimal(repr(float(value))), "f")
+    text = format(Decimal(repr(float(max(-MAX_NUMBER, min(MAX_NUMBER, value))))), "f")
     return text if "." in text else text + ".0"

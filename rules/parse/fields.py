@@ -72,8 +72,10 @@ class Fields:
         return choice(value, f"'{key}'", options, self.problems) if value is not BLANK else default
 
     def texts(self, key: str) -> tuple[TextNode, ...]:
-        """A list of texts; one text stands for a list of one."""
+        """A list of texts that is not empty; one text stands for a list of one, nothing for a key that was not written."""
         value = self.node.get(key)
+        if isinstance(value, ListNode) and not value.items:
+            self.problems.add(value.span, "ALM106", f"'{key}' is empty")
         return () if value is None else tuple(as_text(v, f"'{key}'", self.problems) for v in as_list(value))
 
     def day(self, key: str) -> str:

@@ -12,7 +12,7 @@ from rules.parse.fields import BLANK, Fields, Problems, as_duration, as_list, as
 from rules.source import ListNode, MapNode, Node, TextNode
 from rules.valuesets import SYSTEMS, problem_with
 
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9 ()/'_-]*")
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9 ()'_-]*")
 _RESERVED: Final = re.compile(r"(^| )(is|not|between|and)( |$)")
 
 
@@ -62,6 +62,8 @@ def _question(name: TextNode, node: Node, problems: Problems) -> doc.Question:
     fields = Fields.of(node, QUESTION, problems)
     question_codes = codes(value, problems) if (value := fields.node.get("code")) else ()
     words = tuple((word, codes(answer, problems)) for word, answer in fields.entries("answers"))
+    if not words and isinstance(written := fields.node.get("answers"), MapNode):
+        problems.add(written.span, "ALM106", "'answers' is empty")
     seen: dict[Coding, str] = {}
     for word, answers in words:
         for answer in answers:
@@ -97,11 +99,7 @@ def _event_fact(name: TextNode, node: Node, problems: Problems) -> doc.EventFact
         return None
     aggregate = fields.node.key(written[0]) or BLANK
     tables = fields.texts(written[0])
-    for table in tables:
-        if table is not BLANK and table.text not in TABLES:
-            problems.add(
-                table.span, "ALM117", f"unknown table '{table}'", did_you_mean(table.text, TABLES) or f"one of: {', '.join(TABLES)}"
-            )
+    _check_tables(tables, problems)
     return doc.EventFact(
         name=name,
         aggregate=aggregate,
@@ -115,6 +113,18 @@ def _event_fact(name: TextNode, node: Node, problems: Problems) -> doc.EventFact
         unit=fields.optional("unit"),
         scale=_scale(fields, problems),
     )
+
+
+def _check_tables(tables: tuple[TextNode, ...], problems: Problems) -> None:
+    seen: set[str] = set()
+    for table in tables:
+        if table is not BLANK and table.text not in TABLES:
+            problems.add(
+                table.span, "ALM117", f"unknown table '{table}'", did_you_mean(table.text, TABLES) or f"one of: {', '.join(TABLES)}"
+            )
+        elif table.text in seen:
+            problems.add(table.span, "ALM122", f"the table '{table}' is named twice")
+        seen.add(table.text)
 
 
 def _code(name: TextNode, fields: Fields, problems: Problems) -> TextNode | doc.ValueSet | None:
