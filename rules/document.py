@@ -1,6 +1,7 @@
 """What an author wrote, with the place of everything: the document before it has a meaning."""
 
 from dataclasses import dataclass, field
+from datetime import date
 
 from rules.days import Duration
 from rules.errors import Span
@@ -61,23 +62,80 @@ class DerivedFact:
 
 
 @dataclass(frozen=True, slots=True)
+class ComputedFact:
+    """``bmi: {value: weight / (height * height)}``, or a decision table. Lines in order; a line without condition always holds."""
+
+    name: TextNode
+    lines: tuple[tuple["ConditionText | None", TextNode], ...]
+    unit: TextNode | None
+    places: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One end of a window as written: a fact's name, a fixed day, a calendar year, or the day of evaluation; moved by an offset."""
+
+    fact: TextNode | None = None
+    day: date | None = None
+    year: int | None = None
+    last: bool = False
+    offset: Duration | None = None
+    backwards: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """``within``, ``since``, ``after``, ``until``, ``before``, ``during``, ``timing``."""
+
+    lower: tuple[Limit, ...] = ()
+    upper: tuple[Limit, ...] = ()
+    timing: str = "starts"
+
+
+CodeText = TextNode | ValueSet
+"""A value set by name, or written out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Which events."""
+
+    tables: tuple[TextNode, ...]
+    code: CodeText | None = None
+    question: TextNode | None = None
+    answers: tuple[TextNode, ...] = ()
+    statuses: tuple[TextNode, ...] | None = None
+    where: tuple[TextNode, ...] = ()
+    tags: tuple[tuple[str, CodeText], ...] = ()
+    usable: bool = False
+    unit: TextNode | None = None
+    relations: tuple["Relation", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """``followed by: {…}`` and its kin."""
+
+    kind: TextNode
+    series: Series
+    most: Duration | None
+    least: Duration | None
+
+
+@dataclass(frozen=True, slots=True)
 class EventFact:
     """``hba1c: {latest: observations, code: HbA1c, within: 12 months, unit: "%"}``."""
 
     name: TextNode
     aggregate: TextNode
-    tables: tuple[TextNode, ...]
-    code: TextNode | ValueSet | None = None
-    question: TextNode | None = None
-    statuses: tuple[TextNode, ...] | None = None
-    within: Duration | None = None
-    since: TextNode | None = None
+    series: Series
+    window: Window
     household: bool = False
-    unit: TextNode | None = None
     scale: str | None = None
+    days: bool = False
 
 
-Fact = PatientFact | DerivedFact | EventFact
+Fact = PatientFact | DerivedFact | ComputedFact | EventFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +189,8 @@ class ExampleEvent:
     status: TextNode | None = None
     value: float | None = None
     unit: TextNode | None = None
+    end: TextNode | None = None
+    tags: tuple[tuple[str, TextNode], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

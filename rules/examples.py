@@ -102,7 +102,9 @@ class _Builder:
             value=written.value,
             unit=canonical(written.unit.text) if written.unit else None,
             status=status,
+            tags=tuple((role, coding) for role, text in written.tags for coding in self.codes(text)[:1]),
             start=start,
+            end=self.range(written.end),
             instant=days.midnight(start.low) if start else None,
         )
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from rules import days
-from rules.engines.reference import FactResult, rank, word_of_rank
+from rules.engines.matching import rank, word_of_rank
+from rules.engines.reference import FactResult
 from rules.facts import Event, PersonRecord, Value
 from rules.findings import ANSWERS, Evidence, number
-from rules.ir import All, Any, Compare, Condition, EventFact, Holds, Is, Known, Leaf, Not, PatientFact, Program, truth
+from rules.ir import All, Any, Compare, ComputedFact, Condition, EventFact, Fact, Holds, Is, Known, Leaf, Not, PatientFact, Program, truth
 
 MAX_EVIDENCE: Final = 5
 """Of a count, so many events are shown, the latest first."""
@@ -60,9 +61,17 @@ def _deciding(program: Program, condition: Condition, values: Mapping[str, Value
 
 
 def _reason(program: Program, leaf: Leaf, record: PersonRecord, results: Mapping[str, FactResult], values: Mapping[str, Value]) -> Reason:
-    fact = program.by_name[leaf.fact]
-    unit = fact.unit or (f"{fact.scale}s" if fact.scale else None) if isinstance(fact, EventFact) else None
-    return Reason(short(leaf.fact), words(leaf, unit), values[leaf.fact], unit, tuple(evidence(fact, record, results[leaf.fact])))
+    unit = _unit(program.by_name[leaf.fact])
+    return Reason(short(leaf.fact), words(leaf, unit), values[leaf.fact], unit, tuple(evidence(program, leaf.fact, record, results)))
+
+
+def _unit(fact: Fact) -> str | None:
+    match fact:
+        case ComputedFact(unit=unit):
+            return unit
+        case EventFact():
+            return fact.unit or (f"{fact.scale}s" if fact.scale else None)
+    return None
 
 
 def words(leaf: Leaf, unit: str | None) -> str:
@@ -79,17 +88,22 @@ def words(leaf: Leaf, unit: str | None) -> str:
             return f"{name} {op} {number(limit)}{f' {unit}' if unit else ''}"
 
 
-def evidence(fact: EventFact | PatientFact, record: PersonRecord, result: FactResult) -> Iterator[Evidence]:
-    """The pieces of the record behind a fact. An absence has none."""
-    name = short(fact.name)
-    if isinstance(fact, PatientFact):
-        if result.value is not None and result.value is not False:
-            shown = ANSWERS[result.value] if isinstance(result.value, bool) else result.value
-            yield Evidence(name, f"Patient/{record.person.id}", "", shown)
-        return
-    for event in sorted(result.events, key=lambda e: e.order, reverse=True)[:MAX_EVIDENCE]:
-        yield Evidence(name, event.source, days.shown(event.start), _said(fact, event), event.unit if event.value is not None else None)
+def evidence(program: Program, name: str, record: PersonRecord, results: Mapping[str, FactResult]) -> Iterator[Evidence]:
+    """The pieces of the record behind a fact. An absence has none; a computed fact has those of the facts it is computed from."""
+    fact, result = program.by_name[name], results[name]
+    match fact:
+        case PatientFact():
+            if result.value is not None and result.value is not False:
+                shown = ANSWERS[result.value] if isinstance(result.value, bool) else result.value
+                yield Evidence(short(name), f"Patient/{record.person.id}", "", shown)
+        case ComputedFact():
+            for used in fact.uses():
+                yield from evidence(program, used, record, results)
+        case EventFact():
+            for event in sorted(result.events, key=lambda e: e.order, reverse=True)[:MAX_EVIDENCE]:
+                unit = event.unit if event.value is not None else None
+                yield Evidence(short(name), event.source, days.shown(event.start), _said(fact, event), unit)
 
 
 def _said(fact: EventFact, event: Event) -> float | str | None:
-    return word_of_rank(fact, rank(fact, event)) if fact.words else event.value
+    return word_of_rank(fact.series, rank(fact.series, event)) if fact.series.words else event.value

@@ -32,6 +32,10 @@ class DateRange:
     high: date
 
 
+ROLES: Final = ("category", "class", "intent", "reason")
+"""The coded properties of events, beside their code and answer, that a rule can ask for (`Event.tags`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A kind of event.
@@ -99,6 +103,8 @@ class Event:
     codes: tuple[Coding, ...] = ()
     answers: tuple[Coding, ...] = ()
     """Coded value: the answer to a screening question; for a goal, its lifecycle status."""
+    tags: tuple[tuple[str, Coding], ...] = ()
+    """Other coded properties, each with its role: category, class, intent, reason, performer."""
     value: float | None = None
     unit: str | None = None
     """UCUM code, spelt as `rules.units.canonical` spells it."""

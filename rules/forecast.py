@@ -7,12 +7,16 @@ fact can change are known beforehand, and only those are tried.
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from math import floor
+from typing import Final
 
 from rules import days
 from rules.days import Duration
 from rules.engines.reference import reduce_facts
 from rules.facts import DateRange, Event, PersonRecord
-from rules.ir import Compare, EventFact, PatientFact, Program, derive, leaves
+from rules.ir import Bound, Compare, ComputedFact, EventFact, PatientFact, Program, Series, derive, leaves
+
+STEPS: Final = 150
+"""Of a time that is computed with (an age in a formula), so many whole units are tried."""
 
 
 def next_flips(program: Program, record: PersonRecord, as_of: date, answers: Mapping[str, bool | None]) -> dict[str, date | None]:
@@ -34,20 +38,25 @@ def _days_of_change(program: Program, record: PersonRecord, as_of: date) -> Iter
     """Every later day on which some fact may change (and perhaps some on which none does)."""
     limits = _limits(program)
     for fact in program.facts:
-        if isinstance(fact, PatientFact):
-            changes = _patient_changes(fact, record, limits.get(fact.name, set()))
-        else:
-            changes = _event_changes(fact, record, limits.get(fact.name, set()))
+        match fact:
+            case PatientFact():
+                changes = _patient_changes(fact, record, limits.get(fact.name, set()))
+            case EventFact():
+                changes = _event_changes(fact, record, as_of, limits.get(fact.name, set()))
+            case ComputedFact():
+                continue
         yield from (day for day in changes if day > as_of)
 
 
 def _limits(program: Program) -> dict[str, set[int]]:
-    """The whole numbers at which a compared fact can cross a limit."""
+    """The whole numbers at which a fact can cross a limit: those it is compared with, or every one if it is computed with."""
     found: dict[str, set[int]] = {}
-    for derived in program.derived:
-        for leaf in leaves(derived.condition):
-            if isinstance(leaf, Compare):
-                found.setdefault(leaf.fact, set()).update({floor(leaf.number), floor(leaf.number) + 1})
+    computed = [fact for fact in program.facts if isinstance(fact, ComputedFact)]
+    conditions = [d.condition for d in program.derived] + [b.when for fact in computed for b in fact.branches]
+    for leaf in (leaf for condition in conditions for leaf in leaves(condition) if isinstance(leaf, Compare)):
+        found.setdefault(leaf.fact, set()).update({floor(leaf.number), floor(leaf.number) + 1})
+    for name in (name for fact in computed for name in fact.uses()):
+        found.setdefault(name, set()).update(range(1, STEPS + 1))
     return found
 
 
@@ -57,7 +66,7 @@ def _patient_changes(fact: PatientFact, record: PersonRecord, limits: set[int]) 
         yield from (person.died.low, person.died.high)
     if fact.attribute == "age" and person.birth:
         for birth in (person.birth.low, person.birth.high):
-            yield from (_birthday(birth, years) for years in limits if 0 < years < 150)
+            yield from (_birthday(birth, years) for years in limits if 0 < years <= STEPS)
 
 
 def _birthday(birth: date, years: int) -> date:
@@ -66,29 +75,34 @@ def _birthday(birth: date, years: int) -> date:
     return birth.replace(year=min(birth.year + years, 9999))
 
 
-def _event_changes(fact: EventFact, record: PersonRecord, limits: set[int]) -> Iterator[date]:
+def _event_changes(fact: EventFact, record: PersonRecord, as_of: date, limits: set[int]) -> Iterator[date]:
+    moving = [b for b in fact.window.lower if b.anchor is None and b.day is None]
+    closing = [b for b in fact.window.upper if b.anchor is None and b.day is None]
+    if any(b.year is not None for b in (*moving, *closing)):
+        yield from (date(as_of.year + i, 1, 1) for i in range(1, 4))
     for member in record.household_records() if fact.household else (record,):
         for event in member.events:
-            if event.start and event.table in fact.tables and _may_match(fact, event):
-                yield from _changes_by(fact, event.start, limits)
+            if any(_may_match(series, event) for series in fact.series.nested()):
+                for day in (day for range_ in (event.start, event.end) if range_ for day in (range_.low, range_.high)):
+                    yield from _changes_by(day, [b for b in (*moving, *closing) if b.offset])
+                if fact.scale and event.start:
+                    yield from _scale_changes(event.start, fact.scale, limits)
 
 
-def _may_match(fact: EventFact, event: Event) -> bool:
-    return event.opaque or fact.codes is None or not fact.codes.isdisjoint(event.codes)
+def _may_match(series: Series, event: Event) -> bool:
+    return event.table in series.tables and (event.opaque or series.codes is None or not series.codes.isdisjoint(event.codes))
 
 
-def _changes_by(fact: EventFact, start: DateRange, limits: set[int]) -> Iterator[date]:
+def _changes_by(day: date, bounds: list[Bound]) -> Iterator[date]:
+    """The day itself, the first day on which a moving bound passes it, and the first on which it reaches it."""
+    yield day
+    for bound in bounds:
+        assert bound.offset  # noqa: S101 - only bounds with an offset are asked
+        candidate = days.after(day, bound.offset) if bound.backwards else days.before(day, bound.offset)
+        yield candidate
+        yield from (candidate + timedelta(days=i) for i in range(-4, 5) if date.min <= candidate and (date.max - candidate).days > i)
+
+
+def _scale_changes(start: DateRange, scale: str, limits: set[int]) -> Iterator[date]:
     for day in (start.low, start.high):
-        yield day
-        if fact.within:
-            yield _first_day_outside(day, fact.within)
-        if fact.scale:
-            yield from (days.after(day, Duration(limit, fact.scale)) for limit in limits if limit > 0)
-
-
-def _first_day_outside(day: date, within: Duration) -> date:
-    """The first day whose window no longer reaches back to ``day``."""
-    candidate = days.after(day, within)
-    while candidate < date.max and days.before(candidate, within) <= day:
-        candidate += timedelta(days=1)
-    return candidate
+        yield from (days.after(day, Duration(limit, scale)) for limit in limits if limit > 0)

@@ -26,9 +26,15 @@ class Shape:
         return tuple(k.name for k in self.keys)
 
 
-AGGREGATES: Final = ("exists", "count", "latest", "time since latest")
-ATTRIBUTES: Final[dict[str, Literal["yes/no", "number", "word"]]] = {
+AGGREGATES: Final = ("exists", "count", "latest", "earliest", "highest", "lowest", "mean", "sum", "time since latest")
+VALUE_AGGREGATES: Final = ("latest", "earliest", "highest", "lowest", "mean", "sum")
+DATED_AGGREGATES: Final = ("latest", "earliest", "highest", "lowest")
+"""Those that choose one event, from whose day other windows can count."""
+TIMINGS: Final = ("starts", "ends", "overlaps", "inside")
+RELATIONS: Final = ("followed by", "not followed by", "preceded by", "not preceded by")
+ATTRIBUTES: Final[dict[str, Literal["yes/no", "number", "word", "date"]]] = {
     "age": "number",
+    "birth": "date",
     "sex": "word",
     "deceased": "yes/no",
     "language": "word",
@@ -138,18 +144,66 @@ CITATION: Final = Shape(
 
 PATIENT_FACT: Final = Shape("patient fact", (Key("patient", f"One of {', '.join(ATTRIBUTES)}.", required=True),))
 DERIVED_FACT: Final = Shape("derived fact", (Key("when", "A condition over other facts.", required=True),))
+COMPUTED_FACT: Final = Shape(
+    "computed fact",
+    (
+        Key("value", "Arithmetic over number facts: `(phq9 - baseline) / baseline * 100`; + - * / ^ ( ) min( , ) max( , ).", required=True),
+        Key("unit", "Unit of the result."),
+        Key("round", "Decimal places, half up. Needed with ^."),
+    ),
+)
+TABLE_FACT: Final = Shape(
+    "table fact",
+    (
+        Key("table", "Lines of `{when: …, value: …}`, the first that holds counts; the last may be `{otherwise: …}`.", required=True),
+        Key("unit", "Unit of the values."),
+        Key("round", "Decimal places, half up."),
+    ),
+)
+BRANCH: Final = Shape(
+    "table line",
+    (
+        Key("when", "A condition over facts."),
+        Key("value", "A number, or arithmetic."),
+        Key("otherwise", "The value if no line before holds."),
+    ),
+)
+
+_SERIES_KEYS: Final = (
+    Key("code", "A value set: by name, or written out."),
+    Key("question", "A screening question; with `latest` or `earliest` the fact is the word that the answer means."),
+    Key("answer", "Only events whose answer means one of these words of the question."),
+    Key("status", "The statuses that count, instead of the table's usual ones."),
+    Key("where", "Tests of the event's own number: `value >= 140 mm[Hg]`."),
+    *(Key(role, f"Only events with a {role} in this value set.") for role in ("category", "class", "intent", "reason")),
+    Key("usable only", "`yes`: leave out events without a usable value instead of letting them make the fact unknown."),
+    Key("unit", "UCUM unit of a number; values in other units are converted or unknown."),
+    *(Key(r, "Another event of the same person: `{events: procedures, code: …, within: 14 days}`.") for r in RELATIONS),
+)
 EVENT_FACT: Final = Shape(
     "event fact",
     (
         *(Key(a, "Which events: one table, or a list of tables.") for a in AGGREGATES),
-        Key("code", "A value set: by name, or written out."),
-        Key("question", "A screening question: the fact is then the word that the latest answer means."),
-        Key("status", "The statuses that count, instead of the table's usual ones."),
-        Key("within", "A length of time that ends at `as_of`, such as `12 months`."),
-        Key("since", "The name of a *latest* fact: only events on or after that day."),
+        *_SERIES_KEYS,
+        Key("within", "`12 months` (up to `as_of`), or `14 days after X`, `30 days before X`, `7 days of X`, X being a dated fact."),
+        Key("since", "On or after: a dated fact, a date, or `3 months ago`."),
+        Key("after", "The day after or later: a dated fact, a date, or `3 months ago`."),
+        Key("until", "On or before: a dated fact, a date, or `3 months ago`."),
+        Key("before", "The day before or earlier: a dated fact, a date, or `3 months ago`."),
+        Key("during", "`this year`, `last year`, or `2025-01-01 to 2025-12-31`."),
+        Key("timing", f"What of the event lies in the window: {', '.join(TIMINGS)} (going on at some time). Usually starts."),
         Key("of", "`household`: also the events of the others at the same address."),
-        Key("unit", "UCUM unit of a number; values in other units are converted or unknown."),
         Key("in", "For `time since latest`: days, weeks, months or years."),
+        Key("different days", "`yes`: count days, not events."),
+    ),
+)
+RELATED: Final = Shape(
+    "related event",
+    (
+        Key("events", "Which events: one table, or a list of tables.", required=True),
+        *_SERIES_KEYS,
+        Key("within", "At most so long after (or before) this event."),
+        Key("at least", "At least so long after (or before) this event."),
     ),
 )
 QUESTION: Final = Shape(
@@ -201,4 +255,6 @@ EVENT_DETAILS: Final = (
     Key("value", "A number."),
     Key("unit", "The number's unit as written in the record."),
     Key("answer", "A word of the question, a code, or `none` for an empty answer."),
+    Key("end", "When it ended; left out: still going on."),
+    *(Key(role, f"Its {role}: a value set, or a code such as `loinc 1234-5`.") for role in ("category", "class", "intent", "reason")),
 )

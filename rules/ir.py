@@ -7,13 +7,15 @@ its connectives (Kleene's strong logic).
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from math import floor, isfinite
 from typing import Final, Literal
 
-from rules.days import Duration
+from rules.days import Duration, after, before
 from rules.facts import Coding, Value
 from rules.units import Conversion
 
-FactType = Literal["yes/no", "number", "word"]
+FactType = Literal["yes/no", "number", "word", "date"]
 Operator = Literal[">", ">=", "<", "<=", "=", "!="]
 
 OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -31,11 +33,115 @@ OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
 
 @dataclass(frozen=True, slots=True)
 class PatientFact:
-    """A fact about the person: ``age`` (whole years), ``sex``, ``deceased``, ``language``, ``postcode``."""
+    """A fact about the person: ``age`` (whole years), ``birth``, ``sex``, ``deceased``, ``language``, ``postcode``."""
 
     name: str
     attribute: str
     type: FactType
+
+
+Timing = Literal["starts", "ends", "overlaps", "inside"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One end of a window: a day, and how far before or after it."""
+
+    anchor: str | None = None
+    """Name of a fact whose event gives the day; ``None``: the day of evaluation, unless ``day`` or ``year`` is given."""
+    day: date | None = None
+    """A fixed day."""
+    year: int | None = None
+    """A calendar year counted from that of the day of evaluation: 0 this year, -1 the last. Its first day, or if ``last`` its last."""
+    last: bool = False
+    offset: Duration | None = None
+    backwards: bool = False
+    """Whether ``offset`` goes into the past."""
+
+    def fixed(self, as_of: date) -> date:
+        """The day that a bound without an anchor means."""
+        if self.year is not None:
+            return date(as_of.year + self.year, 12, 31) if self.last else date(as_of.year + self.year, 1, 1)
+        return self.shifted(self.day or as_of)
+
+    def shifted(self, day: date) -> date:
+        """``day`` moved by the offset."""
+        if self.offset is None:
+            return day
+        return before(day, self.offset) if self.backwards else after(day, self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When an event must have started (or ended, or been going on): after every lower and before every upper bound, both included."""
+
+    lower: tuple[Bound, ...] = ()
+    upper: tuple[Bound, ...] = ()
+    timing: Timing = "starts"
+
+    @property
+    def anchors(self) -> tuple[str, ...]:
+        """The facts that the window is counted from."""
+        return tuple(dict.fromkeys(b.anchor for b in (*self.lower, *self.upper) if b.anchor))
+
+
+@dataclass(frozen=True, slots=True)
+class TagTest:
+    """A coded property besides the event's own code: category, class, intent, reason …"""
+
+    role: str
+    codes: frozenset[Coding]
+
+
+@dataclass(frozen=True, slots=True)
+class ValueTest:
+    """The event's own number compared with a constant, in the series' unit."""
+
+    op: Operator
+    number: float
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Another event that must (or must not) stand in a relation of time to this one.
+
+    ``least`` and ``most`` count from the start of this event: *followed by* looks forwards, *preceded by* backwards. An event is
+    never in relation with itself.
+    """
+
+    series: "Series"
+    present: bool
+    backwards: bool
+    least: Duration | None = None
+    most: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Which events: every test must hold."""
+
+    tables: tuple[str, ...]
+    codes: frozenset[Coding] | None = None
+    """The event carries one of these; ``None``: any event of the tables."""
+    statuses: tuple[tuple[str, frozenset[str]], ...] = ()
+    """For each table, the statuses that count."""
+    words: tuple[tuple[str, frozenset[Coding]], ...] = ()
+    """For a question: each word with the answers that mean it, the word that wins among simultaneous answers first."""
+    answers: frozenset[str] | None = None
+    """Only events whose answer means one of these words."""
+    unit: str | None = None
+    conversions: tuple[Conversion, ...] = ()
+    values: tuple[ValueTest, ...] = ()
+    tags: tuple[TagTest, ...] = ()
+    usable: bool = False
+    """Leave out events without a usable value (or answer) instead of letting them make the fact unknown."""
+    relations: tuple[Relation, ...] = ()
+
+    def nested(self) -> Iterator["Series"]:
+        """This series and those of its relations, the innermost first."""
+        for relation in self.relations:
+            yield from relation.series.nested()
+        yield self
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +150,145 @@ class EventFact:
 
     name: str
     aggregate: str
-    """``exists``, ``count``, ``latest`` or ``time since latest``."""
-    tables: tuple[str, ...]
+    """One of `rules.grammar.AGGREGATES`."""
     type: FactType
-    codes: frozenset[Coding] | None = None
-    """The event carries one of these; ``None``: any event of the tables."""
-    statuses: tuple[tuple[str, frozenset[str]], ...] = ()
-    """For each table, the statuses that count."""
-    within: Duration | None = None
-    since: str | None = None
-    """Name of a *latest* fact: only events on or after the day of its event."""
+    series: Series
+    window: Window = Window()
     household: bool = False
     """Also the events of the others at the same address."""
-    unit: str | None = None
-    conversions: tuple[Conversion, ...] = ()
-    words: tuple[tuple[str, frozenset[Coding]], ...] = ()
-    """For a question: each word with the answers that mean it, the word that wins among simultaneous answers first."""
     scale: str | None = None
     """Unit of ``time since latest``: day, week, month, year."""
+    days: bool = False
+    """Count days on which there was an event, not events."""
+
+    @property
+    def unit(self) -> str | None:
+        """Unit of the value."""
+        return self.series.unit
 
 
-Fact = PatientFact | EventFact
+# ---------------------------------------------------------------- arithmetic
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number."""
+
+    number: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The value of a number fact."""
+
+    fact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """``+ - * / ^ min max`` of two expressions. Division by nought and anything with an unknown part is unknown."""
+
+    op: str
+    left: "Expression"
+    right: "Expression"
+
+
+Expression = Constant | Reading | Arithmetic
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A line of a decision table."""
+
+    when: "Condition"
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedFact:
+    """A number computed from facts: the value of the first branch whose condition holds.
+
+    A condition that is unknown before one that holds makes the fact unknown. No branch holds: unknown.
+    """
+
+    name: str
+    branches: tuple[Branch, ...]
+    unit: str | None = None
+    places: int | None = None
+    """Decimal places it is rounded to, half up."""
+    type: FactType = "number"
+
+    def uses(self) -> tuple[str, ...]:
+        """The facts it is computed from."""
+        found = [name for b in self.branches for name in readings(b.value)]
+        found += [leaf.fact for b in self.branches for leaf in leaves(b.when)]
+        return tuple(dict.fromkeys(found))
+
+
+Fact = PatientFact | EventFact | ComputedFact
+
+
+def readings(expression: Expression) -> Iterator[str]:
+    """The facts that an expression reads."""
+    match expression:
+        case Reading(fact):
+            yield fact
+        case Arithmetic(_, left, right):
+            yield from readings(left)
+            yield from readings(right)
+
+
+def compute(expression: Expression, values: Mapping[str, Value]) -> float | None:
+    """The number that ``expression`` gives, in IEEE double precision and in the order written."""
+    match expression:
+        case Constant(number):
+            return number
+        case Reading(fact):
+            value = values[fact]
+            return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        case Arithmetic(op, left, right):
+            a, b = compute(left, values), compute(right, values)
+            return None if a is None or b is None else _arithmetic(op, a, b)
+
+
+def _arithmetic(op: str, a: float, b: float) -> float | None:
+    if (op == "/" and b == 0) or (op == "^" and a <= 0):
+        return None
+    try:
+        result = ARITHMETIC[op](a, b)
+    except OverflowError:
+        return None
+    return result if isfinite(result) else None
+
+
+ARITHMETIC: Final[dict[str, Callable[[float, float], float]]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "^": operator.pow,
+    "min": min,
+    "max": max,
+}
+
+
+def computed_value(fact: ComputedFact, values: Mapping[str, Value]) -> float | None:
+    """The value of a computed fact, given the facts it uses."""
+    for branch in fact.branches:
+        holds = truth(branch.when, values)
+        if holds is None:
+            return None
+        if holds:
+            return rounded(compute(branch.value, values), fact.places)
+    return None
+
+
+def rounded(value: float | None, places: int | None) -> float | None:
+    """``value`` with so many decimal places, half up."""
+    if value is None or places is None:
+        return value
+    scale = 10.0**places
+    return floor(value * scale + 0.5) / scale
 
 
 # ---------------------------------------------------------------- conditions
@@ -201,8 +425,11 @@ class Program:
             current = waiting.pop()
             if current in self.conditions:
                 waiting += [leaf.fact for leaf in leaves(self.conditions[current])]
-            else:
-                found.add(current)
+                continue
+            found.add(current)
+            fact = self.by_name[current]
+            if isinstance(fact, ComputedFact):
+                waiting += fact.uses()
         return tuple(f.name for f in self.facts if f.name in found)
 
 

@@ -16,7 +16,7 @@ from rules import document as doc
 from rules.errors import Diagnostic, RuleError, Span
 from rules.examples import ExampleCase, examples_of
 from rules.ir import Program
-from rules.lower import lower
+from rules.lowering import lower
 from rules.parse import parse_pack, parse_rule, parse_vocabulary
 from rules.parse.fields import Problems
 from rules.scope import Scope

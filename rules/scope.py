@@ -105,12 +105,14 @@ class Scope:
 
 
 def type_of(fact: doc.Fact) -> ir.FactType:
-    """Whether a fact is yes/no, a number or a word."""
+    """Whether a fact is yes/no, a number, a word or a date."""
     match fact:
         case doc.DerivedFact():
             return "yes/no"
+        case doc.ComputedFact():
+            return "number"
         case doc.PatientFact():
             return ATTRIBUTES.get(fact.attribute.text, "word")
     if fact.aggregate.text == "exists":
         return "yes/no"
-    return "word" if fact.question and fact.aggregate.text == "latest" else "number"
+    return "word" if fact.series.question and fact.aggregate.text in ("latest", "earliest") else "number"

@@ -1,8 +1,7 @@
 """The reference engine: the meaning of the language, written to be read. Every other engine must agree with it.
 
-From events to facts, for one person. An event can match a fact *certainly* (every part of the fact's description holds) or only
-*possibly* (a date is partial, a status is missing, the resource could not be understood). What is only possible never makes a
-yes or a no; it makes the fact unknown, unless certain events settle it anyway.
+From events to facts, for one person. What an event only *possibly* matches (`rules.engines.matching`) never makes a yes, a no or a
+number; it makes the fact unknown, unless certain events settle it anyway.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,8 +10,9 @@ from datetime import date
 
 from rules import days
 from rules.engines.base import Evaluation
+from rules.engines.matching import Span, both, convert, in_window, matches, rank, word_of_rank
 from rules.facts import HOUSEHOLD, NEVER, DateRange, Event, Person, PersonRecord, Value
-from rules.ir import EventFact, Fact, PatientFact, Program, derive
+from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, computed_value, derive
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,10 @@ class FactResult:
     value: Value
     events: tuple[Event, ...] = ()
     day: DateRange | None = None
-    """For *latest*: the day of the chosen event, from which other facts may count ``since``."""
+    """The day of the chosen event, from which windows of other facts may count."""
+
+
+UNKNOWN = FactResult(None)
 
 
 class ReferenceEngine:
@@ -49,64 +52,56 @@ def reduce_facts(program: Program, record: PersonRecord, as_of: date) -> dict[st
 
 
 def _reduce(fact: Fact, record: PersonRecord, as_of: date, results: Mapping[str, FactResult]) -> FactResult:
-    if isinstance(fact, PatientFact):
-        return FactResult(patient_value(fact.attribute, record.person, as_of))
-    low: DateRange | None = None
-    if fact.since is not None:
-        low = results[fact.since].day
-        if low is None:  # nothing to count from
-            return FactResult(None)
-    certain, possible = select(fact, record, as_of, low)
-    complete = is_complete(fact, record)
-    match fact.aggregate:
-        case "exists":
-            return _exists(certain, possible, complete)
-        case "count":
-            known = complete and not possible
-            return FactResult(float(len(certain)) if known else None, tuple(certain))
-    return _latest(fact, certain, possible, as_of) if complete else FactResult(None)
+    match fact:
+        case PatientFact():
+            day = record.person.birth if fact.attribute == "birth" else None
+            return FactResult(patient_value(fact.attribute, record.person, as_of), (), day)
+        case ComputedFact():
+            return FactResult(computed_value(fact, {name: results[name].value for name in fact.uses()}))
+    span = span_of(fact, as_of, results)
+    if span is None:  # nothing to count from
+        return UNKNOWN
+    certain, possible = select(fact, record, as_of, span)
+    return _aggregate(fact, certain, possible, is_complete(fact, record), as_of)
 
 
 # ---------------------------------------------------------------- which events
 
 
-def select(fact: EventFact, record: PersonRecord, as_of: date, since: DateRange | None) -> tuple[list[Event], list[Event]]:
+def span_of(fact: EventFact, as_of: date, results: Mapping[str, FactResult]) -> Span | None:
+    """The window of ``fact`` on this person's calendar; ``None`` if a day that it is counted from is not known."""
+    lower = [_place(bound, as_of, results) for bound in fact.window.lower]
+    upper = [_place(bound, as_of, results) for bound in fact.window.upper]
+    lows = [place for place in lower if place]
+    highs = [place for place in upper if place]
+    if len(lows) < len(lower) or len(highs) < len(upper):
+        return None
+    return Span(
+        DateRange(max([date.min, *(r.low for r in lows)]), max([date.min, *(r.high for r in lows)])),
+        DateRange(min([as_of, *(r.low for r in highs)]), min([as_of, *(r.high for r in highs)])),
+    )
+
+
+def _place(bound: Bound, as_of: date, results: Mapping[str, FactResult]) -> DateRange | None:
+    if bound.anchor is None:
+        day = bound.fixed(as_of)
+        return DateRange(day, day)
+    found = results[bound.anchor].day
+    return found and DateRange(bound.shifted(found.low), bound.shifted(found.high))
+
+
+def select(fact: EventFact, record: PersonRecord, as_of: date, span: Span) -> tuple[list[Event], list[Event]]:
     """The events that match ``fact`` certainly, and those that match it only possibly."""
-    start = days.before(as_of, fact.within) if fact.within else date.min
-    window = (start, start) if since is None else (max(start, since.low), max(start, since.high))
-    statuses = dict(fact.statuses)
     certain: list[Event] = []
     possible: list[Event] = []
     for member in record.household_records() if fact.household else (record,):
         for event in member.events:
-            if event.table not in statuses or not _code_matches(fact, event):
-                continue
-            match _both(_status_counts(event, statuses[event.table]), _in_window(event, window, as_of)):
-                case True:
-                    certain.append(event)
-                case None:
-                    possible.append(event)
+            test = matches(fact.series, event, member, as_of)
+            if test is not False:
+                test = both((test, in_window(fact.window, span, event)))
+            if test is not False:
+                (certain if test else possible).append(event)
     return certain, possible
-
-
-def _code_matches(fact: EventFact, event: Event) -> bool:
-    return event.opaque or fact.codes is None or not fact.codes.isdisjoint(event.codes)
-
-
-def _status_counts(event: Event, counted: frozenset[str]) -> bool | None:
-    return None if event.opaque or event.status is None else event.status in counted
-
-
-def _in_window(event: Event, window: tuple[date, date], as_of: date) -> bool | None:
-    if event.start is None:
-        return None
-    if event.start.low > as_of or event.start.high < window[0]:
-        return False
-    return True if event.start.high <= as_of and event.start.low >= window[1] else None
-
-
-def _both(a: bool | None, b: bool | None) -> bool | None:
-    return False if a is False or b is False else None if a is None or b is None else True
 
 
 def is_complete(fact: EventFact, record: PersonRecord) -> bool:
@@ -114,10 +109,25 @@ def is_complete(fact: EventFact, record: PersonRecord) -> bool:
     if fact.household and HOUSEHOLD in record.not_loaded:
         return False
     members = record.household_records() if fact.household else (record,)
-    return all(member.not_loaded.isdisjoint(fact.tables) for member in members)
+    return all(member.not_loaded.isdisjoint(fact.series.tables) for member in members)
 
 
 # ---------------------------------------------------------------- from events to a value
+
+
+def _aggregate(fact: EventFact, certain: list[Event], possible: list[Event], complete: bool, as_of: date) -> FactResult:
+    if fact.aggregate == "exists":
+        return _exists(certain, possible, complete)
+    if not complete:
+        return UNKNOWN
+    match fact.aggregate:
+        case "count":
+            return FactResult(None if possible else _count(fact, certain), tuple(certain))
+        case "latest" | "time since latest":
+            return _latest(fact, certain, possible, as_of)
+        case "earliest":
+            return _earliest(fact, certain, possible)
+    return UNKNOWN if possible or not certain else _summary(fact, certain)
 
 
 def _exists(certain: list[Event], possible: list[Event], complete: bool) -> FactResult:
@@ -126,62 +136,73 @@ def _exists(certain: list[Event], possible: list[Event], complete: bool) -> Fact
     return FactResult(False if complete and not possible else None)
 
 
+def _count(fact: EventFact, certain: list[Event]) -> float | None:
+    if not fact.days:
+        return float(len(certain))
+    starts = [e.start for e in certain if e.start]
+    if any(start.low != start.high for start in starts) and len(starts) > 1:
+        return None  # two partial dates may be one day
+    return float(len({start.low for start in starts}))
+
+
 def _latest(fact: EventFact, certain: list[Event], possible: list[Event], as_of: date) -> FactResult:
-    if not certain or _could_be_later(possible, max(_low(e) for e in certain)):
-        return FactResult(None)
-    if fact.words:
-        return _latest_word(fact, certain)
+    if not certain or any(e.start is None or e.start.high >= max(_low(c) for c in certain) for e in possible):
+        return UNKNOWN
+    if fact.series.words:
+        return _word(fact, certain, max(_instant(e) for e in certain))
     event = max(certain, key=lambda e: e.order)
-    value = _time_since(fact, event, as_of) if fact.scale else convert(fact, event)
+    value = _time_since(fact.scale, event.start, as_of) if fact.scale else convert(fact.series, event)
     return FactResult(value, (event,), event.start)
 
 
-def _could_be_later(possible: list[Event], latest: date) -> bool:
-    return any(e.start is None or e.start.high >= latest for e in possible)
+def _earliest(fact: EventFact, certain: list[Event], possible: list[Event]) -> FactResult:
+    if not certain or any(e.start is None or e.start.low <= min(_low(c) for c in certain) for e in possible):
+        return UNKNOWN
+    if fact.series.words:
+        return _word(fact, certain, min(_instant(e) for e in certain))
+    event = min(certain, key=lambda e: e.order)
+    return FactResult(convert(fact.series, event), (event,), event.start)
+
+
+def _word(fact: EventFact, certain: list[Event], moment: int) -> FactResult:
+    """Among the answers given at one moment the winning word; an unusable answer yields only to the first word."""
+    together = [e for e in certain if _instant(e) == moment]
+    best = min(rank(fact.series, e) for e in together)
+    event = max((e for e in together if rank(fact.series, e) == best), key=lambda e: e.order)
+    return FactResult(word_of_rank(fact.series, best), (event,), event.start)
+
+
+def _summary(fact: EventFact, certain: list[Event]) -> FactResult:
+    """Highest, lowest, sum, mean. One value that cannot be used makes the summary unknown."""
+    ordered = sorted(certain, key=lambda e: e.order)
+    values = [convert(fact.series, event) for event in ordered]
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return FactResult(None, tuple(ordered))
+    if fact.aggregate in ("highest", "lowest"):
+        best = max(known) if fact.aggregate == "highest" else min(known)
+        event = max((e for e, v in zip(ordered, known, strict=True) if v == best), key=lambda e: e.order)
+        return FactResult(best, (event,), event.start)
+    total = 0.0
+    for value in known:  # in the order of the events, so that every engine rounds alike
+        total += value
+    return FactResult(total / len(known) if fact.aggregate == "mean" else total, tuple(ordered))
 
 
 def _low(event: Event) -> date:
     return event.start.low if event.start else date.min
 
 
-def _latest_word(fact: EventFact, certain: list[Event]) -> FactResult:
-    """Among the answers given at the latest moment the winning word; an unusable answer yields only to the first word."""
-
-    def strength(event: Event) -> tuple[int, int]:
-        return (NEVER if event.instant is None else event.instant, -rank(fact, event))
-
-    best = max(strength(e) for e in certain)
-    event = max((e for e in certain if strength(e) == best), key=lambda e: e.order)
-    return FactResult(word_of_rank(fact, rank(fact, event)), (event,), event.start)
+def _instant(event: Event) -> int:
+    return NEVER if event.instant is None else event.instant
 
 
-UNUSABLE = 1
-"""The rank of an answer that means none of a question's words: after the first word, before the others."""
-
-
-def rank(fact: EventFact, event: Event) -> int:
-    """Which word an answer means: 0 for the first, 2, 4 … for the next, `UNUSABLE` for none of them."""
-    ranks = [2 * i for i, (_, answers) in enumerate(fact.words) if not answers.isdisjoint(event.answers)]
-    return min(ranks, default=UNUSABLE)
-
-
-def word_of_rank(fact: EventFact, rank: int) -> str | None:
-    """The word behind a `rank`; ``None`` for an unusable answer."""
-    return None if rank == UNUSABLE else fact.words[rank // 2][0]
-
-
-def _time_since(fact: EventFact, event: Event, as_of: date) -> float | None:
-    assert fact.scale and event.start  # noqa: S101 - a certain event has a date
-    longest, shortest = (days.whole(fact.scale, day, as_of) for day in (event.start.low, event.start.high))
-    return float(longest) if longest == shortest else None
-
-
-def convert(fact: EventFact, event: Event) -> float | None:
-    """The event's value in the fact's unit; ``None`` if there is no value or no valid conversion."""
-    if event.value is None:
+def _time_since(scale: str, start: DateRange | None, as_of: date) -> float | None:
+    """Completed units, if every day that the date may mean gives the same number."""
+    if start is None:
         return None
-    row = next((c for c in fact.conversions if c.source == event.unit), None)
-    return None if row is None else event.value * row.factor + row.offset
+    longest, shortest = (days.whole(scale, day, as_of) for day in (start.low, start.high))
+    return float(longest) if longest == shortest else None
 
 
 # ---------------------------------------------------------------- facts about the person
@@ -198,6 +219,9 @@ def patient_value(attribute: str, person: Person, as_of: date) -> Value:
             return person.sex
         case "language":
             return person.language
+        case "birth":
+            exact = person.birth is not None and person.birth.low == person.birth.high
+            return person.birth.low.isoformat() if person.birth and exact else None
     return person.postcode
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from rules import document as doc
-from rules.facts import HOUSEHOLD, TABLES
+from rules.facts import HOUSEHOLD, ROLES, TABLES
 from rules.grammar import CASE, EVENT_DETAILS, EXAMPLES, MEMBER, PATIENT, Shape
 from rules.parse.fields import BLANK, Fields, Problems, as_number, as_text, choice
 from rules.source import MapNode, Node, TextNode
@@ -76,4 +76,6 @@ def _event(node: Node, index: int, problems: Problems) -> doc.ExampleEvent | Non
         status=fields.optional("status"),
         value=as_number(value, "'value'", problems) if value and value is not BLANK else None,
         unit=fields.optional("unit"),
+        end=fields.optional("end"),
+        tags=tuple((role, fields.text(role)) for role in ROLES if fields.has(role)),
     )

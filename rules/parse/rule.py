@@ -6,9 +6,11 @@ from typing import Final
 from rules import document as doc
 from rules import grammar
 from rules.facts import Coding
+from rules.parse.codes import codes
+from rules.parse.conditions import condition
 from rules.parse.examples import parse_examples
 from rules.parse.fields import BLANK, Fields, Problems, as_number, choice
-from rules.parse.vocabulary import codes, condition, vocabulary
+from rules.parse.vocabulary import vocabulary
 from rules.source import MapNode, Node, TextNode
 
 _ID: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

@@ -1,0 +1,175 @@
+"""Which events a series means: the tests of the language on one event, three-valued, written to be read.
+
+A test is *certain* (True), impossible (False), or only *possible* (None): a date is partial, a status is missing, a value cannot be
+converted, the resource could not be understood.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from rules import days
+from rules.facts import DateRange, Event, PersonRecord
+from rules.ir import OPERATORS, Relation, Series, Window
+
+UNUSABLE = 1
+"""The rank of an answer that means none of a question's words: after the first word, before the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A window on a person's calendar; each end is a range when the event that it is counted from has a partial date."""
+
+    low: DateRange
+    high: DateRange
+
+
+def both(tests: Iterable[bool | None]) -> bool | None:
+    """No if any is no; else possible if any is only possible; else certain."""
+    result: bool | None = True
+    for test in tests:
+        if test is False:
+            return False
+        if test is None:
+            result = None
+    return result
+
+
+def matches(series: Series, event: Event, record: PersonRecord, as_of: date) -> bool | None:
+    """Whether ``event`` of ``record`` belongs to ``series`` as of a day, windows apart."""
+    if event.table not in series.tables:
+        return False
+    if event.opaque:
+        return None if _begun(event, as_of) is not False else False
+    if series.codes is not None and series.codes.isdisjoint(event.codes):
+        return False
+    tests = both((_status_counts(series, event), _begun(event, as_of), _content(series, event)))
+    if tests is False or not series.relations:
+        return tests
+    return both((tests, *(related(r, event, record, as_of) for r in series.relations)))
+
+
+def _status_counts(series: Series, event: Event) -> bool | None:
+    return None if event.status is None else any(event.status in counted for table, counted in series.statuses if table == event.table)
+
+
+def _begun(event: Event, as_of: date) -> bool | None:
+    """Events after ``as_of`` do not exist."""
+    return None if event.start is None else at_most(event.start, DateRange(as_of, as_of))
+
+
+def _content(series: Series, event: Event) -> bool | None:
+    """Answer, value and tags. An event left out for having no usable value does not exist."""
+    if series.usable and not is_usable(series, event):
+        return False
+    return both((_answer(series, event), *_values(series, event), *_tags(series, event)))
+
+
+def _answer(series: Series, event: Event) -> bool | None:
+    if series.answers is None:
+        return True
+    place = rank(series, event)
+    return None if place == UNUSABLE else series.words[place // 2][0] in series.answers
+
+
+def _values(series: Series, event: Event) -> Iterable[bool | None]:
+    if series.values:
+        value = convert(series, event)
+        yield from (None if value is None else OPERATORS[test.op](value, test.number) for test in series.values)
+
+
+def _tags(series: Series, event: Event) -> Iterable[bool | None]:
+    for test in series.tags:
+        said = [coding for role, coding in event.tags if role == test.role]
+        yield None if not said else not test.codes.isdisjoint(said)
+
+
+# ---------------------------------------------------------------- values
+
+
+def is_usable(series: Series, event: Event) -> bool:
+    """Whether the event has a value in the series' unit, or an answer that means one of its words."""
+    return rank(series, event) != UNUSABLE if series.words else convert(series, event) is not None
+
+
+def convert(series: Series, event: Event) -> float | None:
+    """The event's value in the series' unit; ``None`` if there is no value or no valid conversion."""
+    if event.value is None:
+        return None
+    row = next((c for c in series.conversions if c.source == event.unit), None)
+    return None if row is None else event.value * row.factor + row.offset
+
+
+def rank(series: Series, event: Event) -> int:
+    """Which word an answer means: 0 for the first, 2, 4 … for the next, `UNUSABLE` for none of them."""
+    ranks = [2 * i for i, (_, answers) in enumerate(series.words) if not answers.isdisjoint(event.answers)]
+    return min(ranks, default=UNUSABLE)
+
+
+def word_of_rank(series: Series, place: int) -> str | None:
+    """The word behind a `rank`; ``None`` for an unusable answer."""
+    return None if place == UNUSABLE else series.words[place // 2][0]
+
+
+# ---------------------------------------------------------------- time
+
+
+def at_least(day: DateRange, limit: DateRange) -> bool | None:
+    """Whether ``day`` is on or after ``limit``."""
+    return False if day.high < limit.low else True if day.low >= limit.high else None
+
+
+def at_most(day: DateRange, limit: DateRange) -> bool | None:
+    """Whether ``day`` is on or before ``limit``."""
+    return False if day.low > limit.high else True if day.high <= limit.low else None
+
+
+def in_window(window: Window, span: Span, event: Event) -> bool | None:
+    """Whether the event started (or ended, or was going on) within ``span``. An event without an end is still going on."""
+    match window.timing:
+        case "starts":
+            return _inside(event.start, span)
+        case "ends":
+            return _inside(event.end, span) if event.end else False
+        case "inside":
+            return both((_inside(event.start, span), _inside(event.end, span) if event.end else False))
+    begun = at_most(event.start, span.high) if event.start else None
+    return both((begun, at_least(event.end, span.low) if event.end else True))
+
+
+def _inside(day: DateRange | None, span: Span) -> bool | None:
+    return None if day is None else both((at_least(day, span.low), at_most(day, span.high)))
+
+
+def related(relation: Relation, event: Event, record: PersonRecord, as_of: date) -> bool | None:
+    """Whether another event of the same person stands in relation to ``event`` (or, if it must not, that none does)."""
+    found: bool | None = False if record.not_loaded.isdisjoint(relation.series.tables) else None
+    for other in record.events:
+        if other is event or other.table not in relation.series.tables:
+            continue
+        apart = _apart(relation, event, other)
+        if apart is False:
+            continue
+        test = both((apart, matches(relation.series, other, record, as_of)))
+        if test:
+            return relation.present
+        if test is None:
+            found = None
+    return None if found is None else not relation.present
+
+
+def _apart(relation: Relation, event: Event, other: Event) -> bool | None:
+    """Whether ``other`` starts so long after (before) ``event`` as the relation asks."""
+    if event.start is None or other.start is None:
+        return None
+    near, far = (_moved(relation, event.start, d) for d in (relation.least, relation.most))
+    if relation.backwards:
+        return both((at_most(other.start, near or event.start), at_least(other.start, far) if far else True))
+    return both((at_least(other.start, near or event.start), at_most(other.start, far) if far else True))
+
+
+def _moved(relation: Relation, day: DateRange, length: days.Duration | None) -> DateRange | None:
+    if length is None:
+        return None
+    move = days.before if relation.backwards else days.after
+    return DateRange(move(day.low, length), move(day.high, length))

@@ -1,0 +1,5 @@
+"""Document → program: names become codes, lines become typed comparisons, defaults become explicit."""
+
+from rules.lowering.program import lower
+
+__all__ = ["lower"]

@@ -1,0 +1,121 @@
+"""Conditions: lines become typed comparisons."""
+
+import re
+from typing import Final, get_args
+
+from rules import document as doc
+from rules import ir
+from rules.errors import did_you_mean
+from rules.grammar import SEXES
+from rules.parse.fields import BLANK, Problems
+from rules.scope import Scope, type_of
+from rules.source import TextNode
+from rules.units import canonical
+
+_NUMBER: Final = r"(-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?)"
+_COMPARE: Final = re.compile(rf"(>=|<=|!=|=|>|<) *{_NUMBER}(?: +(\S.*))?")
+_BETWEEN: Final = re.compile(rf"between {_NUMBER} and {_NUMBER}(?: +(\S.*))?")
+_AFTER_NAME: Final = re.compile(r" (?:is|between|>=|<=|!=|=|>|<)(?: |$)")
+
+
+def lower_condition(written: doc.ConditionText, scope: Scope) -> ir.Condition:
+    """A condition as engines see it."""
+    return _Lowering(scope.problems).condition(written, scope)
+
+
+class _Lowering:
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+
+    def condition(self, written: doc.ConditionText, scope: Scope) -> ir.Condition:
+        if isinstance(written, doc.Leaf):
+            return self.leaf(written.text, scope)
+        parts = tuple(self.condition(part, scope) for part in written.parts)
+        match written.kind:
+            case "any":
+                return parts[0] if len(parts) == 1 else ir.Any(parts)
+            case "none" | "not":
+                return ir.Not(parts[0] if len(parts) == 1 else ir.Any(parts))
+        return parts[0] if len(parts) == 1 else ir.All(parts)
+
+    def leaf(self, line: TextNode, scope: Scope) -> ir.Condition:
+        name = scope.longest_fact(line.text)
+        if name is None:
+            word = _AFTER_NAME.split(line.text)[0]
+            if line is not BLANK:
+                self.problems.add(line.span, "ALM210", f"there is no fact called '{word}'", did_you_mean(word, scope.fact_names()))
+            return ir.All(())
+        fact, full, rest = scope.facts_in_view()[name], scope.resolve(name), line.text[len(name) :].strip()
+        kind = type_of(fact)
+        if rest in ("is known", "is unknown"):
+            return ir.Known(full) if rest == "is known" else ir.Not(ir.Known(full))
+        if kind == "date":
+            self.problems.add(line.span, "ALM217", f"'{name}' is a date: count a window from it, such as 'within: 30 days after {name}'")
+            return ir.All(())
+        if kind == "yes/no":
+            return self.yes_no(full, name, rest, line)
+        return self.word(full, name, rest, line, fact, scope) if kind == "word" else self.comparison(full, name, rest, line, fact)
+
+    def yes_no(self, full: str, name: str, rest: str, line: TextNode) -> ir.Condition:
+        if rest:
+            self.problems.add(line.span, "ALM211", f"'{name}' is yes/no; it stands alone, without '{rest}'")
+        return ir.Holds(full)
+
+    def word(self, full: str, name: str, rest: str, line: TextNode, fact: doc.Fact, scope: Scope) -> ir.Condition:
+        negated = rest.startswith("is not ")
+        if not rest.startswith("is "):
+            self.problems.add(line.span, "ALM212", f"'{name}' is a word: say which, such as \"{name} is {self.some_word(fact, scope)}\"")
+            return ir.All(())
+        word = rest.removeprefix("is not " if negated else "is ")
+        allowed = self.words(fact, scope)
+        if allowed and word not in allowed:
+            self.problems.add(
+                line.span, "ALM213", f"'{name}' is never '{word}'", did_you_mean(word, allowed) or f"one of: {', '.join(allowed)}"
+            )
+        return ir.Not(ir.Is(full, word)) if negated else ir.Is(full, word)
+
+    def words(self, fact: doc.Fact, scope: Scope) -> tuple[str, ...]:
+        if isinstance(fact, doc.EventFact) and fact.series.question and (question := scope.question(fact.series.question, quiet=True)):
+            return tuple(w.text for w, _ in question.words)
+        return SEXES if isinstance(fact, doc.PatientFact) and fact.attribute.text == "sex" else ()
+
+    def some_word(self, fact: doc.Fact, scope: Scope) -> str:
+        return next(iter(self.words(fact, scope)), "…")
+
+    def comparison(self, full: str, name: str, rest: str, line: TextNode, fact: doc.Fact) -> ir.Condition:
+        compare, between = _COMPARE.fullmatch(rest), _BETWEEN.fullmatch(rest)
+        if compare:
+            self.check_unit(name, compare[3], line, fact)
+            op = next(o for o in get_args(ir.Operator) if o == compare[1])
+            return ir.Compare(full, op, float(compare[2]))
+        if between:
+            self.check_unit(name, between[3], line, fact)
+            low, high = float(between[1]), float(between[2])
+            if low > high:
+                self.problems.add(
+                    line.span, "ALM214", f"nothing is between {between[1]} and {between[2]}", "write the smaller number first"
+                )
+            return ir.All((ir.Compare(full, ">=", low), ir.Compare(full, "<=", high)))
+        self.problems.add(
+            line.span, "ALM215", f"'{name}' is a number: compare it, such as \"{name} > 9\"" + (f"; cannot read '{rest}'" if rest else "")
+        )
+        return ir.All(())
+
+    def check_unit(self, name: str, written: str | None, line: TextNode, fact: doc.Fact) -> None:
+        own = _unit_of(fact)
+        if isinstance(fact, doc.EventFact) and fact.scale and written and written.removesuffix("s") == fact.scale:
+            return
+        if isinstance(fact, doc.PatientFact) and written in ("years", "year"):
+            return
+        if written and canonical(written) != own:
+            counted = own or (f"{fact.scale}s" if isinstance(fact, doc.EventFact) and fact.scale else "no unit")
+            self.problems.add(line.span, "ALM216", f"'{name}' is measured in {counted}; this compares it with {written}")
+
+
+def _unit_of(fact: doc.Fact) -> str | None:
+    match fact:
+        case doc.EventFact():
+            return canonical(fact.series.unit.text) if fact.series.unit and fact.aggregate.text != "count" else None
+        case doc.ComputedFact():
+            return canonical(fact.unit.text) if fact.unit else None
+    return None

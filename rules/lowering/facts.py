@@ -1,0 +1,169 @@
+"""Facts: value sets, questions, units, windows and relations resolved."""
+
+from typing import cast
+
+from rules import document as doc
+from rules import ir
+from rules.errors import did_you_mean
+from rules.facts import TABLES, Coding
+from rules.grammar import ATTRIBUTES, DATED_AGGREGATES, VALUE_AGGREGATES
+from rules.lowering.arithmetic import expression, value_test
+from rules.lowering.conditions import lower_condition
+from rules.parse.fields import BLANK
+from rules.scope import Scope, type_of
+from rules.source import TextNode
+from rules.units import canonical, conversions
+
+
+def lower_fact(name: str, fact: doc.PatientFact | doc.EventFact | doc.ComputedFact, scope: Scope) -> ir.Fact:
+    """One fact as engines see it, called ``name`` inside the program. Mistakes go to the scope's problems."""
+    lowering = _Lowering(scope)
+    match fact:
+        case doc.PatientFact():
+            return lowering.patient_fact(name, fact)
+        case doc.ComputedFact():
+            return lowering.computed_fact(name, fact)
+    return lowering.event_fact(name, fact)
+
+
+class _Lowering:
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.problems = scope.problems
+
+    def patient_fact(self, name: str, fact: doc.PatientFact) -> ir.PatientFact:
+        attribute = fact.attribute.text
+        if attribute not in ATTRIBUTES:
+            hint = did_you_mean(attribute, ATTRIBUTES) or f"one of: {', '.join(ATTRIBUTES)}"
+            self.problems.add(fact.attribute.span, "ALM201", f"a patient has no '{attribute}'", hint)
+        return ir.PatientFact(name, attribute, type_of(fact))
+
+    def computed_fact(self, name: str, fact: doc.ComputedFact) -> ir.ComputedFact:
+        branches = []
+        for when, value in fact.lines:
+            condition = lower_condition(when, self.scope) if when else ir.All(())
+            self.refuse_derived(condition, fact.name)
+            branches.append(ir.Branch(condition, expression(value, self.scope)))
+            if "^" in value.text and fact.places is None:
+                self.problems.add(value.span, "ALM240", "a power needs 'round'", "the last digits of a power differ between machines")
+        return ir.ComputedFact(name, tuple(branches), canonical(fact.unit.text) if fact.unit else None, fact.places)
+
+    def refuse_derived(self, condition: ir.Condition, place: TextNode) -> None:
+        names = {self.scope.resolve(n) for n, f in self.scope.facts_in_view().items() if isinstance(f, doc.DerivedFact)}
+        for leaf in ir.leaves(condition):
+            if leaf.fact in names:
+                self.problems.add(
+                    place.span, "ALM241", f"a table cannot rest on '{leaf.fact}', which has a 'when' of its own", "write its condition out"
+                )
+
+    # ---------------------------------------------------------------- event facts
+
+    def event_fact(self, name: str, fact: doc.EventFact) -> ir.EventFact:
+        self.check_keys(fact)
+        return ir.EventFact(
+            name=name,
+            aggregate=fact.aggregate.text,
+            type=type_of(fact),
+            series=self.series(fact.series),
+            window=self.window(fact.window),
+            household=fact.household,
+            scale=fact.scale,
+            days=fact.days,
+        )
+
+    def check_keys(self, fact: doc.EventFact) -> None:
+        """What one aggregate needs and another cannot have."""
+        aggregate, span, series = fact.aggregate.text, fact.aggregate.span, fact.series
+        says_word = series.question is not None and aggregate in ("latest", "earliest")
+        if aggregate in VALUE_AGGREGATES and not says_word and not series.unit:
+            self.problems.add(
+                span, "ALM203", f"'{fact.name}' has neither 'unit' nor 'question'", 'a number needs its unit, such as unit: "%"'
+            )
+        if series.unit and not series.where and (aggregate not in VALUE_AGGREGATES or says_word):
+            reason = "an answer" if series.question else aggregate
+            self.problems.add(series.unit.span, "ALM204", f"'unit' has no meaning here: {reason} has no unit")
+        if (aggregate == "time since latest") != bool(fact.scale):
+            self.problems.add(span, "ALM205", "'time since latest' is counted 'in' days, weeks, months or years; nothing else is")
+        if fact.days and aggregate != "count":
+            self.problems.add(span, "ALM208", "only 'count' can count different days")
+
+    # ---------------------------------------------------------------- series
+
+    def series(self, series: doc.Series) -> ir.Series:
+        question = self.scope.question(series.question) if series.question else None
+        if series.question and series.code:
+            self.problems.add(series.question.span, "ALM202", "a question brings its own codes: leave out 'code'")
+        codes = frozenset(question.codes) if question else None if series.code is None else frozenset(self.codes(series.code))
+        unit = canonical(series.unit.text) if series.unit else None
+        return ir.Series(
+            tables=tuple(t.text for t in series.tables),
+            codes=codes,
+            statuses=self.statuses(series),
+            words=tuple((w.text, frozenset(a)) for w, a in question.words) if question else (),
+            answers=self.answers(series, question),
+            unit=unit,
+            conversions=conversions(codes or (), unit) if unit else (),
+            values=self.values(series, unit),
+            tags=tuple(ir.TagTest(role, frozenset(self.codes(code))) for role, code in series.tags),
+            usable=series.usable,
+            relations=tuple(self.relation(r) for r in series.relations),
+        )
+
+    def codes(self, code: doc.CodeText) -> tuple[Coding, ...]:
+        return code.codes if isinstance(code, doc.ValueSet) else self.scope.codes(code)
+
+    def answers(self, series: doc.Series, question: doc.Question | None) -> frozenset[str] | None:
+        if not series.answers:
+            return None
+        words = [w.text for w, _ in question.words] if question else []
+        for answer in series.answers:
+            if answer.text not in words and answer is not BLANK:
+                hint = did_you_mean(answer.text, words) or (f"one of: {', '.join(words)}" if words else "name the 'question' too")
+                self.problems.add(answer.span, "ALM213", f"the answer is never '{answer}'", hint)
+        return frozenset(a.text for a in series.answers)
+
+    def statuses(self, series: doc.Series) -> tuple[tuple[str, frozenset[str]], ...]:
+        written = frozenset(s.text for s in series.statuses) if series.statuses is not None else None
+        known = frozenset().union(*(TABLES[t.text].known for t in series.tables if t.text in TABLES))
+        for status in series.statuses or ():
+            if status.text not in known and status is not BLANK:
+                hint = did_you_mean(status.text, known) or f"one of: {', '.join(sorted(known))}"
+                tables = " or ".join(t.text for t in series.tables)
+                self.problems.add(status.span, "ALM206", f"{tables} have no status '{status}'", hint)
+        return tuple((t.text, TABLES[t.text].counted if written is None else written) for t in series.tables if t.text in TABLES)
+
+    def values(self, series: doc.Series, unit: str | None) -> tuple[ir.ValueTest, ...]:
+        tests = tuple(test for text in series.where if (test := value_test(text, unit, self.problems)))
+        if sum(test.op == "!=" for test in tests) > 1:
+            self.problems.add(series.where[0].span, "ALM247", "only one '!=' can be asked of a value")
+        return tests
+
+    def relation(self, relation: doc.Relation) -> ir.Relation:
+        kind = relation.kind.text
+        return ir.Relation(
+            series=self.series(relation.series),
+            present=not kind.startswith("not "),
+            backwards=kind.endswith("preceded by"),
+            least=relation.least,
+            most=relation.most,
+        )
+
+    # ---------------------------------------------------------------- windows
+
+    def window(self, window: doc.Window) -> ir.Window:
+        lower, upper = (tuple(self.bound(limit) for limit in limits) for limits in (window.lower, window.upper))
+        return ir.Window(lower, upper, cast(ir.Timing, window.timing))
+
+    def bound(self, limit: doc.Limit) -> ir.Bound:
+        anchor = self.anchor(limit.fact) if limit.fact else None
+        return ir.Bound(anchor, limit.day, limit.year, limit.last, limit.offset, limit.backwards)
+
+    def anchor(self, name: TextNode) -> str:
+        fact = self.scope.fact(name)
+        dated = (isinstance(fact, doc.EventFact) and fact.aggregate.text in DATED_AGGREGATES) or (
+            isinstance(fact, doc.PatientFact) and fact.attribute.text == "birth"
+        )
+        if fact is not None and not dated:
+            hint = f"a fact has a day if it is {', '.join(DATED_AGGREGATES)} of something, or the patient's birth"
+            self.problems.add(name.span, "ALM207", f"'{name}' has no day to count from", hint)
+        return self.scope.resolve(name.text)

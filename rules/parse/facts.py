@@ -1,0 +1,216 @@
+"""Facts: of the patient, of events, computed, derived."""
+
+import re
+from datetime import date
+from typing import Final
+
+from rules import document as doc
+from rules.days import UNITS, Duration
+from rules.errors import did_you_mean
+from rules.facts import ROLES, TABLES
+from rules.grammar import (
+    AGGREGATES,
+    BRANCH,
+    COMPUTED_FACT,
+    DERIVED_FACT,
+    EVENT_FACT,
+    PATIENT_FACT,
+    RELATED,
+    RELATIONS,
+    TABLE_FACT,
+    TIMINGS,
+)
+from rules.parse.codes import codes
+from rules.parse.conditions import condition
+from rules.parse.fields import BLANK, Fields, Problems, as_duration, as_text
+from rules.source import MapNode, Node, TextNode
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9 ()/'_-]*")
+_RESERVED: Final = re.compile(r"(^| )(is|not|between|and)( |$)")
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_LENGTH: Final = r"(\d+ (?:day|week|month|year)s?)"
+_AROUND: Final = re.compile(rf"{_LENGTH} (after|before|of) (.+)")
+_AGO: Final = re.compile(rf"{_LENGTH} ago")
+_PERIOD: Final = re.compile(r"(\d{4}-\d\d-\d\d) to (\d{4}-\d\d-\d\d)")
+_YEARS: Final = {"this year": 0, "last year": -1}
+_ONE_DAY: Final = Duration(1, "day")
+
+
+def fact(name: TextNode, node: Node, problems: Problems) -> doc.Fact | None:
+    """One entry of ``facts``."""
+    if not _NAME.fullmatch(name.text) or _RESERVED.search(name.text):
+        hint = "use letters, digits and spaces, without the words is, not, between, and"
+        problems.add(name.span, "ALM115", f"'{name}' cannot name a fact", hint)
+    if isinstance(node, MapNode):
+        if node.get("patient"):
+            return doc.PatientFact(name, Fields.of(node, PATIENT_FACT, problems).text("patient"))
+        if when := node.get("when"):
+            Fields.of(node, DERIVED_FACT, problems)
+            return doc.DerivedFact(name, condition(when, problems))
+        if node.get("value") or node.get("table"):
+            return _computed(name, node, problems)
+    return _event_fact(name, node, problems)
+
+
+# ---------------------------------------------------------------- computed facts
+
+
+def _computed(name: TextNode, node: MapNode, problems: Problems) -> doc.ComputedFact:
+    fields = Fields.of(node, TABLE_FACT if node.get("table") else COMPUTED_FACT, problems)
+    if fields.has("table"):
+        lines = tuple(line for item in fields.list("table") if (line := _branch(item, problems)))
+    else:
+        lines = ((None, fields.text("value")),)
+    return doc.ComputedFact(name, lines, fields.optional("unit"), _places(fields, problems))
+
+
+def _branch(node: Node, problems: Problems) -> tuple[doc.ConditionText | None, TextNode] | None:
+    fields = Fields.of(node, BRANCH, problems)
+    when, otherwise = fields.node.get("when"), fields.optional("otherwise")
+    if otherwise is not None:
+        return None, otherwise
+    if when is None or not fields.has("value"):
+        problems.add(fields.node.span, "ALM122", "a table line is {when: …, value: …} or {otherwise: …}")
+        return None
+    return condition(when, problems), fields.text("value")
+
+
+def _places(fields: Fields, problems: Problems) -> int | None:
+    written = fields.optional("round")
+    if written is None or written is BLANK:
+        return None
+    if not re.fullmatch(r"\d", written.text):
+        problems.add(written.span, "ALM123", f"'round' is a number of decimal places from 0 to 9, got '{written}'")
+        return None
+    return int(written.text)
+
+
+# ---------------------------------------------------------------- event facts
+
+
+def _event_fact(name: TextNode, node: Node, problems: Problems) -> doc.EventFact | None:
+    before = len(problems.found)
+    fields = Fields.of(node, EVENT_FACT, problems)
+    written = [a for a in AGGREGATES if fields.has(a)]
+    if len(written) != 1:
+        if len(problems.found) == before:
+            problems.add(fields.node.span, "ALM116", f"'{name}' needs exactly one of: {', '.join(AGGREGATES)}, patient, when, value, table")
+        return None
+    return doc.EventFact(
+        name=name,
+        aggregate=fields.node.key(written[0]) or BLANK,
+        series=_series(name, written[0], fields, problems),
+        window=_window(fields, problems),
+        household=fields.choice("of", ("household",)) == "household",
+        scale=_scale(fields, problems),
+        days=fields.choice("different days", ("yes",)) == "yes",
+    )
+
+
+def _series(name: TextNode, key: str, fields: Fields, problems: Problems) -> doc.Series:
+    tables = fields.texts(key)
+    for table in tables:
+        if table is not BLANK and table.text not in TABLES:
+            hint = did_you_mean(table.text, TABLES) or f"one of: {', '.join(TABLES)}"
+            problems.add(table.span, "ALM117", f"unknown table '{table}'", hint)
+    tags = [(role, _code(name, role, fields, problems)) for role in ROLES]
+    return doc.Series(
+        tables=tables,
+        code=_code(name, "code", fields, problems),
+        question=fields.optional("question"),
+        answers=fields.texts("answer"),
+        statuses=fields.texts("status") if fields.has("status") else None,
+        where=fields.texts("where"),
+        tags=tuple((role, code) for role, code in tags if code is not None),
+        usable=fields.choice("usable only", ("yes",)) == "yes",
+        unit=fields.optional("unit"),
+        relations=tuple(_relation(name, kind, fields, problems) for kind in RELATIONS if fields.has(kind)),
+    )
+
+
+def _relation(name: TextNode, kind: str, outer: Fields, problems: Problems) -> doc.Relation:
+    node = outer.node.get(kind) or outer.node
+    fields = Fields.of(node, RELATED, problems)
+    most, least = (as_duration(fields.text(key), problems) if fields.has(key) else None for key in ("within", "at least"))
+    return doc.Relation(outer.node.key(kind) or BLANK, _series(name, "events", fields, problems), most, least)
+
+
+def _code(name: TextNode, key: str, fields: Fields, problems: Problems) -> doc.CodeText | None:
+    value = fields.node.get(key)
+    if value is None:
+        return None
+    return doc.ValueSet(name, codes(value, problems)) if isinstance(value, MapNode) else as_text(value, f"'{key}'", problems)
+
+
+def _scale(fields: Fields, problems: Problems) -> str | None:
+    written = fields.optional("in")
+    if written is None or written is BLANK:
+        return None
+    unit = written.text.removesuffix("s")
+    if unit not in UNITS:
+        problems.add(written.span, "ALM118", f"'in' cannot be '{written}'", "days, weeks, months or years")
+    return unit
+
+
+# ---------------------------------------------------------------- windows
+
+
+def _window(fields: Fields, problems: Problems) -> doc.Window:
+    lower: list[doc.Limit] = []
+    upper: list[doc.Limit] = []
+    for text in fields.texts("within"):
+        _within(text, lower, upper, problems)
+    lower += [_limit(text, problems) for text in fields.texts("since")]
+    lower += [_limit(text, problems, _ONE_DAY) for text in fields.texts("after")]
+    upper += [_limit(text, problems) for text in fields.texts("until")]
+    upper += [_limit(text, problems, _ONE_DAY, backwards=True) for text in fields.texts("before")]
+    for text in fields.texts("during"):
+        _during(text, lower, upper, problems)
+    return doc.Window(tuple(lower), tuple(upper), fields.choice("timing", TIMINGS, "starts"))
+
+
+def _within(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], problems: Problems) -> None:
+    around = _AROUND.fullmatch(text.text)
+    length = as_duration(TextNode(around[1] if around else text.text, text.span), problems) if text is not BLANK else None
+    if length is None:
+        return
+    if around is None:
+        lower.append(doc.Limit(offset=length, backwards=True))
+        return
+    start = TextNode(around[3], text.span)
+    lower.append(doc.Limit(start, offset=None if around[2] == "after" else length, backwards=True))
+    upper.append(doc.Limit(start, offset=None if around[2] == "before" else length))
+
+
+def _limit(text: TextNode, problems: Problems, offset: Duration | None = None, *, backwards: bool = False) -> doc.Limit:
+    """A dated fact, a date, or ``3 months ago``; an ``offset`` of a day makes it strict."""
+    if ago := _AGO.fullmatch(text.text):
+        if offset is not None:
+            problems.add(text.span, "ALM124", "'ago' stands with since and until, which include that day")
+        return doc.Limit(offset=as_duration(TextNode(ago[1], text.span), problems), backwards=True)
+    if _DAY.fullmatch(text.text):
+        return doc.Limit(day=_day(text.text, text, problems), offset=offset, backwards=backwards)
+    return doc.Limit(text, offset=offset, backwards=backwards)
+
+
+def _during(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], problems: Problems) -> None:
+    period = _PERIOD.fullmatch(text.text)
+    if text.text in _YEARS:
+        lower.append(doc.Limit(year=_YEARS[text.text]))
+        upper.append(doc.Limit(year=_YEARS[text.text], last=True))
+    elif period:
+        first, last = (_day(written, text, problems) for written in period.groups())
+        if first and last and first > last:
+            problems.add(text.span, "ALM125", f"the period {text} ends before it begins")
+        lower.append(doc.Limit(day=first))
+        upper.append(doc.Limit(day=last))
+    elif text is not BLANK:
+        problems.add(text.span, "ALM126", f"'during' cannot be '{text}'", "this year, last year, or 2025-01-01 to 2025-12-31")
+
+
+def _day(written: str, place: TextNode, problems: Problems) -> date | None:
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        problems.add(place.span, "ALM104", f"there is no day '{written}'")
+        return None
