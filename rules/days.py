@@ -67,7 +67,7 @@ def age(birth: date, day: date) -> int:
     return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
-_PARTIAL: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
+_PARTIAL: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 
 
 def partial(text: str) -> DateRange | None:
@@ -75,14 +75,15 @@ def partial(text: str) -> DateRange | None:
     match = _PARTIAL.fullmatch(text)
     if not match:
         return None
-    year, month, day = (int(part) if part else None for part in match.groups())
+    year, month, day = match.groups()
     try:
-        low = date(year or 0, month or 1, day or 1)
+        low = date(int(year), int(month or 1), int(day or 1))
     except ValueError:
         return None
     if day:
         return DateRange(low, low)
-    return DateRange(low, low.replace(month=month or 12, day=calendar.monthrange(low.year, month or 12)[1]))
+    last = int(month or 12)
+    return DateRange(low, low.replace(month=last, day=calendar.monthrange(low.year, last)[1]))
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -94,14 +95,14 @@ def midnight(day: date) -> int:
 
 
 def shown(days: DateRange | None) -> str:
-    """A possibly partial date as people write it: 2026-03-14, 2026-03, 2026, ``until 2026-03-14``; empty if unknown."""
+    """A possibly partial date as people write it: 2026-03-14, 2026-03, 2026, ``by 2026-03-14``; empty if unknown."""
     if days is None:
         return ""
     low, high = days.low, days.high
     if low == high:
         return low.isoformat()
     if low == date.min:
-        return f"until {high.isoformat()}"
+        return f"by {high.isoformat()}"
     whole_months = low.day == 1 and is_last_of_month(high)
     if whole_months and (low.year, low.month) == (high.year, high.month):
         return low.isoformat()[:7]

@@ -114,16 +114,16 @@ class _Builder:
         return (Coding(SYSTEMS[system], code),) if system in SYSTEMS and code else self.scope.codes(what)
 
     def answer(self, written: doc.ExampleEvent) -> tuple[Coding, ...]:
-        """A word of the question, or a code of its answers."""
+        """A word of the question, or a code of its answers; ``none``, if it is no such word, is an empty answer."""
         answer = written.answer
-        if answer is None or answer.text == "none":
+        if answer is None:
             return ()
-        question = self.scope.question(written.what)
+        question = self.scope.question(written.what, quiet=answer.text == "none")
         for word, answers in question.words if question else ():
             found = answers[:1] if word.text == answer.text else [a for a in answers if a.code == answer.text]
             if found:
                 return (found[0],)
-        return (Coding(SYSTEMS["loinc"], answer.text),)
+        return () if answer.text == "none" else (Coding(SYSTEMS["loinc"], answer.text),)
 
     def expected(self, example: doc.Example) -> dict[str, Value]:
         values: dict[str, Value] = {}

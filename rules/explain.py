@@ -42,7 +42,12 @@ def explain(
     their events, ``values`` all facts and derived values.
     """
     found: dict[Leaf, None] = dict.fromkeys(_deciding(program, program.conditions[rule], values))
-    return tuple(_reason(program, leaf, record, results, values) for leaf in found)
+    return tuple(_reason(program, leaf, record, results, values) for leaf in found if _worth_telling(program, leaf, values))
+
+
+def _worth_telling(program: Program, leaf: Leaf, values: Mapping[str, Value]) -> bool:
+    """That nobody noted a death is no reason for anything."""
+    return not (isinstance(program.by_name[leaf.fact], PatientFact) and values[leaf.fact] is False)
 
 
 def _deciding(program: Program, condition: Condition, values: Mapping[str, Value]) -> tuple[Leaf, ...]:
@@ -93,7 +98,7 @@ def evidence(program: Program, name: str, record: PersonRecord, results: Mapping
     fact, result = program.by_name[name], results[name]
     match fact:
         case PatientFact():
-            if result.value is not None and result.value is not False:
+            if result.value is not None:
                 shown = ANSWERS[result.value] if isinstance(result.value, bool) else result.value
                 yield Evidence(short(name), f"Patient/{record.person.id}", "", shown)
         case ComputedFact():

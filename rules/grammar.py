@@ -254,7 +254,7 @@ EVENT_DETAILS: Final = (
     Key("status", "Its status; the usual one if left out; `unknown` if not recorded."),
     Key("value", "A number."),
     Key("unit", "The number's unit as written in the record."),
-    Key("answer", "A word of the question, a code, or `none` for an empty answer."),
+    Key("answer", "A word of the question, or a code; `none`, unless that is a word of the question, is an empty answer."),
     Key("end", "When it ended; left out: still going on."),
     *(Key(role, f"Its {role}: a value set, or a code such as `loinc 1234-5`.") for role in ("category", "class", "intent", "reason")),
 )

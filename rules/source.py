@@ -117,6 +117,13 @@ def _check_character(character: str, span: Span) -> None:
         raise _Refused(span, "ALM005", f"an invisible or control character (U+{ord(character):04X})", "delete it")
 
 
+def _check_value(value: str, span: Span) -> None:
+    """A quoted text can hold escapes: ``"\\u202E"`` is as invisible as the character itself."""
+    if not value.isprintable():
+        for character in value.replace("\n", ""):
+            _check_character(character, span)
+
+
 def _from_yaml(error: yaml.YAMLError, path: str) -> Diagnostic:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     span = Span(path, mark.line + 1, mark.column + 1) if mark else Span(path)
@@ -160,6 +167,7 @@ class _Builder:
         if tag := getattr(event, "tag", None):
             raise _Refused(span, "ALM012", f"the tag {tag!r} is not allowed", "write the plain value")
         if isinstance(event, yaml.ScalarEvent):
+            _check_value(event.value, span)
             return TextNode(event.value, span)
         if isinstance(event, yaml.SequenceStartEvent):
             return ListNode(tuple(self.items(depth)), span)

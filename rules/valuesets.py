@@ -17,9 +17,9 @@ SYSTEMS: Final = {
 """Short name in YAML → canonical URI. A full URI may be written instead of a short name."""
 
 _SHAPES: Final = {
-    "loinc": re.compile(r"(LA)?\d{1,7}-\d"),
-    "snomed": re.compile(r"\d{6,18}"),
-    "icd10": re.compile(r"[A-TV-Z]\d[0-9A-Z](\.[0-9A-Z]{1,4})?"),
+    "loinc": re.compile(r"(LA)?[0-9]{1,7}-[0-9]"),
+    "snomed": re.compile(r"[0-9]{6,18}"),
+    "icd10": re.compile(r"[A-TV-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?"),
 }
 
 

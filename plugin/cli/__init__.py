@@ -12,6 +12,7 @@ from rules.errors import ExitCode
 COMMANDS: Final = {
     "demo": "Show it working: seeded people, a sweep, engines compared, pages to look at.",
     "evaluate": "Evaluate rules over a folder or a FHIR server into a file of findings.",
+    "sweep": "Evaluate everybody and publish the worklist.",
     "check": "Check rules: every mistake with its line and column.",
     "test": "Run the examples of rules on every engine.",
     "explain": "Say why a rule answers as it does for one person.",

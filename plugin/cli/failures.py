@@ -8,6 +8,9 @@ from rules.errors import EngineError, EnginesDisagree, EngineUnavailable, ExitCo
 
 def exit_code_of(failure: Exception) -> ExitCode:
     """Print ``failure`` for people and give its exit code. What we did not foresee is a defect of ours."""
+    if type(failure).__name__ == "ServeError":  # known by name: importing the server here would cost every failure its libraries
+        click.echo(f"almoner: {failure}", err=True)
+        return ExitCode.SERVER_FAILED
     match failure:
         case RuleError():
             click.echo(str(failure), err=True)

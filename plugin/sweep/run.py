@@ -16,6 +16,8 @@ from rules.facts import PersonRecord
 from rules.pack import Pack
 
 SHOWN = frozenset({"yes", "unknown"})
+ON_THE_WORKLIST = frozenset({"pilot", "live"})
+"""Rules of another status are evaluated and counted, but shown to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,10 @@ def _worklist(packs: Sequence[Pack], people: Sequence[PersonRecord], as_of: date
         lines = []
         for item in group:
             rule = rules[item.finding.rule]
-            lines.append(finding_line(item, rule.title, rule.level, rule.priority, rule.restricted))
+            if rule.status in ON_THE_WORKLIST:
+                lines.append(finding_line(item, rule.title, rule.level, rule.priority, rule.restricted))
+        if not lines:
+            continue
         age = patient_value("age", records[patient].person, as_of)
         yield worklist_person(records[patient].person, age if isinstance(age, float) else None, lines)
 

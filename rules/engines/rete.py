@@ -42,6 +42,7 @@ class DurableEngine:
             raise EngineUnavailable(reason)
         self._children: dict[int, _Child] = {}
         self._programs: dict[int, Program] = {}
+        self._lock = Lock()
 
     def evaluate(self, program: Program, people: Iterable[PersonRecord], as_of: date) -> Iterator[Evaluation]:
         """See `rules.engines.base.Engine.evaluate`.
@@ -64,10 +65,11 @@ class DurableEngine:
 
     def _child(self, program: Program) -> "_Child":
         key = id(program)
-        if key not in self._children:
-            self._children[key] = _Child(HornProgram(program))
-            self._programs[key] = program  # keeps the id from being used again
-        return self._children[key]
+        with self._lock:
+            if key not in self._children:
+                self._children[key] = _Child(HornProgram(program))
+                self._programs[key] = program  # keeps the id from being used again
+            return self._children[key]
 
 
 def why_unavailable() -> str:

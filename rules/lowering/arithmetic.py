@@ -10,8 +10,8 @@ from rules.scope import Scope, type_of
 from rules.source import TextNode
 from rules.units import canonical
 
-_VALUE_TEST: Final = re.compile(r"value *(>=|<=|!=|=|>|<) *(-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?)(?: +(\S.*))?")
-_NUMBER: Final = re.compile(r"(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?")
+_VALUE_TEST: Final = re.compile(r"value *(>=|<=|!=|=|>|<) *(-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?)(?: +(\S.*))?")
+_NUMBER: Final = re.compile(r"(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?")
 _PRECEDENCE: Final = (("+", "-"), ("*", "/"), ("^",))
 _ENDS: Final = re.compile(r"$| *[),]| +[-+*/^] ")
 """What follows the name of a fact."""

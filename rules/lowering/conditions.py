@@ -12,7 +12,7 @@ from rules.scope import Scope, type_of
 from rules.source import TextNode
 from rules.units import canonical
 
-_NUMBER: Final = r"(-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?)"
+_NUMBER: Final = r"(-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?)"
 _COMPARE: Final = re.compile(rf"(>=|<=|!=|=|>|<) *{_NUMBER}(?: +(\S.*))?")
 _BETWEEN: Final = re.compile(rf"between {_NUMBER} and {_NUMBER}(?: +(\S.*))?")
 _AFTER_NAME: Final = re.compile(r" (?:is|between|>=|<=|!=|=|>|<)(?: |$)")
@@ -62,12 +62,12 @@ class _Lowering:
         return ir.Holds(full)
 
     def word(self, full: str, name: str, rest: str, line: TextNode, fact: doc.Fact, scope: Scope) -> ir.Condition:
-        negated = rest.startswith("is not ")
         if not rest.startswith("is "):
             self.problems.add(line.span, "ALM212", f"'{name}' is a word: say which, such as \"{name} is {self.some_word(fact, scope)}\"")
             return ir.All(())
-        word = rest.removeprefix("is not " if negated else "is ")
-        allowed = self.words(fact, scope)
+        word, allowed = rest.removeprefix("is "), self.words(fact, scope)
+        if negated := word not in allowed and word.startswith("not "):  # a word may itself be 'not wanted'
+            word = word.removeprefix("not ")
         if allowed and word not in allowed:
             self.problems.add(
                 line.span, "ALM213", f"'{name}' is never '{word}'", did_you_mean(word, allowed) or f"one of: {', '.join(allowed)}"

@@ -27,11 +27,11 @@ from rules.source import MapNode, Node, TextNode
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9 ()/'_-]*")
 _RESERVED: Final = re.compile(r"(^| )(is|not|between|and)( |$)")
-_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
-_LENGTH: Final = r"(\d+ (?:day|week|month|year)s?)"
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9][0-9]-[0-9][0-9]")
+_LENGTH: Final = r"([0-9]+ (?:day|week|month|year)s?)"
 _AROUND: Final = re.compile(rf"{_LENGTH} (after|before|of) (.+)")
 _AGO: Final = re.compile(rf"{_LENGTH} ago")
-_PERIOD: Final = re.compile(r"(\d{4}-\d\d-\d\d) to (\d{4}-\d\d-\d\d)")
+_PERIOD: Final = re.compile(r"([0-9]{4}-[0-9][0-9]-[0-9][0-9]) to ([0-9]{4}-[0-9][0-9]-[0-9][0-9])")
 _YEARS: Final = {"this year": 0, "last year": -1}
 _ONE_DAY: Final = Duration(1, "day")
 
@@ -79,7 +79,7 @@ def _places(fields: Fields, problems: Problems) -> int | None:
     written = fields.optional("round")
     if written is None or written is BLANK:
         return None
-    if not re.fullmatch(r"\d", written.text):
+    if not re.fullmatch(r"[0-9]", written.text):
         problems.add(written.span, "ALM123", f"'round' is a number of decimal places from 0 to 9, got '{written}'")
         return None
     return int(written.text)

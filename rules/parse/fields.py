@@ -11,8 +11,8 @@ from rules.errors import Diagnostic, Span, did_you_mean
 from rules.grammar import Shape
 from rules.source import ListNode, MapNode, Node, TextNode
 
-_NUMBER: Final = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,10})?")
-_DURATION: Final = re.compile(r"([1-9]\d{0,4}) (day|week|month|year)s?")
+_NUMBER: Final = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,10})?", re.ASCII)
+_DURATION: Final = re.compile(r"([1-9]\d{0,4}) (day|week|month|year)s?", re.ASCII)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from rules.parse.vocabulary import vocabulary
 from rules.source import MapNode, Node, TextNode
 
 _ID: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
+_VERSION: Final = re.compile(r"\d+\.\d+\.\d+", re.ASCII)
 
 
 def parse_pack(node: MapNode, problems: Problems) -> doc.Pack:
@@ -75,7 +75,7 @@ def _identifier(value: TextNode, problems: Problems) -> None:
 def _priority(value: TextNode, problems: Problems) -> int:
     if value is BLANK:
         return 0
-    if not re.fullmatch(r"0|[1-9]\d?|100", value.text):
+    if not re.fullmatch(r"0|[1-9][0-9]?|100", value.text):
         problems.add(value.span, "ALM132", f"'priority' must be a whole number from 0 to 100, got '{value}'")
         return 0
     return int(as_number(value, "'priority'", problems))

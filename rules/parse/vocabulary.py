@@ -31,6 +31,8 @@ def _question(name: TextNode, node: Node, problems: Problems) -> doc.Question:
         problems.add(written.span, "ALM106", "'answers' is empty")
     seen: dict[Coding, str] = {}
     for word, answers in words:
+        if word.text in ("known", "unknown"):
+            problems.add(word.span, "ALM123", f"'{word}' cannot be a word: 'is {word}' asks whether there is an answer")
         for answer in answers:
             if answer in seen:
                 problems.add(word.span, "ALM114", f"answer {answer.code} means both '{seen[answer]}' and '{word}'")

@@ -89,6 +89,20 @@ def test_a_wrong_option_exits_with_2() -> None:
     assert almoner("frobnicate").code == 2
 
 
+def test_sweep_publishes_a_worklist_and_a_second_one_replaces_it(tmp_path: Path) -> None:
+    assert almoner("demo", "--people", "60", "--no-serve", "--as-of", "2026-06-30", "--keep", tmp_path / "town").code == 0
+    state = tmp_path / "state"
+    sweeps = []
+    for day in ("2026-06-30", "2026-07-31"):
+        ran = almoner("sweep", "--source", tmp_path / "town" / "fhir", "--as-of", day, "--state", state)
+        assert ran.code == 0, ran.err
+        sweeps.append((state / "CURRENT").read_text().strip())
+    manifest = json.loads((state / "sweeps" / sweeps[1] / "manifest.json").read_text())
+    assert sweeps[0] != sweeps[1]
+    assert (state / "sweeps" / sweeps[0] / "worklist.ndjson").is_file()
+    assert (manifest["as_of"], manifest["people"]) == ("2026-07-31", 60)
+
+
 def test_doctor_says_what_works() -> None:
     ran = almoner("doctor")
     assert ran.code == 0

@@ -32,7 +32,9 @@ IFCC_48: Final = 48 * 0.09148 + 2.152
 NUMBERS: Final = (-1.0, 0.0, 0.00001, 0.1 + 0.2, 1.0, 4.0, 6.5, IFCC_48, 9.0, 9.000001, 9.6, 48.0, 75.0, 86.0, 123456.789, 1e15)
 UNITS: Final = ("%", "mmol/mol", "{score}", "1", "mg/dL", "kg", "g", "[lb_av]")
 DAYS: Final = tuple(
-    map(date.fromisoformat, ("2024-02-29", "2025-02-28", "2026-03-31", "2025-12-31", "2026-06-30", "2024-03-31", "2026-01-01", "2026-07-15"))
+    map(
+        date.fromisoformat, ("2024-02-29", "2025-02-28", "2026-03-31", "2025-12-31", "2026-06-30", "2024-03-31", "2026-01-01", "2026-07-15")
+    )
 )
 """Days of evaluation: leap day, ends of months and years, and an ordinary one."""
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
+from support.draws import ANSWERS, CODES, DAYS, LANGUAGES, NUMBERS, POSTCODES, STRANGE_ANSWER, UNITS, Draws
+from support.programs import TABLE_NAMES, numbers_of, random_program
+
 from rules import days
 from rules.facts import HOUSEHOLD, TABLES, DateRange, Event, Person, PersonRecord, with_households
 from rules.grammar import SEXES
 from rules.ir import EventFact, PatientFact, Program
-from support.draws import ANSWERS, CODES, DAYS, LANGUAGES, NUMBERS, POSTCODES, STRANGE_ANSWER, UNITS, Draws
-from support.programs import TABLE_NAMES, numbers_of, random_program
 
 MAX_EVENTS: Final = 20
 _HOUR: Final = 3_600_000_000
@@ -61,7 +62,7 @@ class _People:
     def record(self, number: int) -> PersonRecord:
         draws = self.draws
         events = [self.event(number, i) for i in range(draws.randint(0, MAX_EVENTS))]
-        tied = [self.tie(e, i) for i, e in enumerate(events) if draws.chance(0.1)]
+        tied = [self.tie(e, i) for i, e in enumerate(events) if draws.chance(0.5)]
         missing = frozenset(draws.some(TABLE_NAMES, 2)) if draws.chance(0.1) else frozenset()
         return PersonRecord(self.person(number), tuple(events + tied), missing)
 
@@ -90,19 +91,27 @@ class _People:
             codes=() if opaque else draws.some(CODES, 3, least=0 if draws.chance(0.1) else 1),
             answers=draws.some((*ANSWERS, STRANGE_ANSWER), 2, least=0),
             value=draws.maybe(draws.choice(self.values), 0.85),
-            unit=draws.maybe(draws.choice(UNITS), 0.85),
+            unit=draws.maybe(draws.choice((*UNITS, "%", "%")), 0.9),
             status=self.status(table),
             start=start,
             instant=self.instant(start) if start else None,
-            issued=draws.maybe(draws.randint(0, 2), 0.5),
-            updated=draws.maybe(draws.randint(0, 2), 0.5),
+            issued=draws.maybe(draws.randint(0, 2), 0.8),
+            updated=draws.maybe(draws.randint(0, 2), 0.8),
             opaque=opaque,
         )
 
     def tie(self, event: Event, number: int) -> Event:
-        """Another answer or value at the same moment."""
+        """Another answer or value at the same moment; the time of issue, of the last update or the id decides which is the latest."""
         other = self.event(0, number)
-        return replace(event, source=f"{event.source}-tie", answers=other.answers, value=other.value, issued=other.issued, status=other.status)
+        return replace(
+            event,
+            source=f"{event.source}-tie",
+            answers=other.answers,
+            value=other.value,
+            issued=event.issued if self.draws.chance(0.6) else other.issued,
+            updated=other.updated,
+            status=other.status,
+        )
 
     def status(self, table: str) -> str | None:
         draws = self.draws

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from support.draws import ANSWERS, CODES, HBA1C, LANGUAGES, NUMBERS, POSTCODES, WORDS, Draws
+
 from rules import days
 from rules.facts import TABLES, Coding
 from rules.grammar import ATTRIBUTES, SEXES
@@ -20,18 +22,18 @@ from rules.ir import (
     Known,
     Leaf,
     Not,
+    Operator,
     PatientFact,
     Program,
 )
 from rules.units import conversions
-from support.draws import ANSWERS, CODES, HBA1C, LANGUAGES, NUMBERS, POSTCODES, WORDS, Draws
 
 MAX_DEPTH: Final = 4
 EVENT_FACTS: Final = 14
 DERIVED_FACTS: Final = 4
 TABLE_NAMES: Final = tuple(TABLES)[:4]
 """Four tables of the seven: the others differ in nothing but their names and statuses, and events must meet facts."""
-_OPERATORS: Final = tuple(OPERATORS)
+_OPERATORS: Final[tuple[Operator, ...]] = tuple(OPERATORS)  # type: ignore[arg-type]
 _WINDOWS: Final = (("day", (1, 30, 365)), ("week", (1, 6, 52)), ("month", (1, 3, 6, 12, 13)), ("year", (1, 2, 10)))
 _AGGREGATE: Final = {"number": "latest", "word": "latest", "since": "time since latest"}
 _TYPE: Final[dict[str, FactType]] = {"exists": "yes/no", "word": "word"}

@@ -1,0 +1,100 @@
+"""The web application: blueprints, headers and errors put together."""
+
+from typing import Any, Final
+
+import orjson
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask.json.provider import JSONProvider
+from werkzeug.exceptions import HTTPException
+
+from plugin import health
+from plugin.cds import views as cds
+from plugin.cds.body import LIMIT
+from plugin.cds.cors import allow_origin
+from plugin.cds.service import PatientViewService
+from plugin.cds.trouble import ERROR_ID_HEADER, logged, operation_outcome
+from plugin.runtime import Runtime, build_runtime
+from plugin.settings import Settings
+
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_ISSUE_TYPES: Final = {404: "not-found", 405: "not-supported", 413: "too-long", 500: "exception"}
+
+
+class _Orjson(JSONProvider):
+    """Flask's JSON by orjson: strict, UTF-8, fast."""
+
+    def dumps(self, obj: Any, **_: Any) -> str:
+        return orjson.dumps(obj).decode()
+
+    def loads(self, s: str | bytes, **_: Any) -> Any:
+        return orjson.loads(s)
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        return Response(orjson.dumps(self._prepare_response_obj(args, kwargs)), mimetype="application/json")
+
+
+def create_app(runtime: Runtime | None = None) -> Flask:
+    """The application for ``runtime``; ``None``: as the settings say.
+
+    Raises:
+        RuleError: a pack is wrong.
+    """
+    from plugin.worklist.views import blueprint as worklist
+
+    runtime = runtime or build_runtime(Settings())
+    app = Flask(__name__)
+    app.json = _Orjson(app)
+    app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
+    app.extensions["almoner"] = runtime
+    app.extensions[cds.EXTENSION] = PatientViewService(runtime)
+    for blueprint in (health.blueprint, cds.blueprint, worklist):
+        app.register_blueprint(blueprint)
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Exception, _failed)
+    app.after_request(_with_headers)
+    return app
+
+
+def _with_headers(response: Response) -> Response:
+    response.headers.update(_HEADERS)
+    if request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+    if _is_for(cds.PATH):
+        runtime: Runtime = current_app.extensions["almoner"]
+        allow_origin(response, runtime.settings.cds.allowed_origins, ERROR_ID_HEADER)
+    return response
+
+
+def _refused(error: HTTPException) -> Response:
+    """404, 405, 413 and their like, in the form that the asking program or person can read."""
+    status = error.code or 500
+    if status < 400:
+        return make_response(error.get_response())
+    response = _error(status, error.name, error.description or error.name)
+    response.headers.update({name: value for name, value in error.get_headers() if name == "Allow"})
+    return response
+
+
+def _failed(error: Exception) -> Response:
+    """A defect of ours: the log has its place, the answer the id to ask for."""
+    error_id = logged("request_failed", error)
+    response = _error(500, "Something went wrong here", f"If it happens again, tell the administrator this error id: {error_id}")
+    response.headers[ERROR_ID_HEADER] = error_id
+    return response
+
+
+def _error(status: int, title: str, text: str) -> Response:
+    if _is_for(cds.PATH):
+        return make_response(jsonify(operation_outcome(_ISSUE_TYPES.get(status, "invalid"), text)), status)
+    if _is_for("/health") or not request.accept_mimetypes.accept_html:
+        return make_response(jsonify({"status": status, "error": title, "detail": text}), status)
+    return make_response(render_template("problem.html", title=title, text=text), status)
+
+
+def _is_for(path: str) -> bool:
+    return request.path == path or request.path.startswith(f"{path}/")

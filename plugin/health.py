@@ -1,0 +1,44 @@
+"""Is the process alive, and can it do its work? For orchestrators and people; no data about patients."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, make_response
+
+from plugin.runtime import Runtime
+from plugin.sweep.published import Published
+
+blueprint = Blueprint("health", __name__, url_prefix="/health")
+
+
+@blueprint.get("/live")
+def live() -> Response:
+    """The process answers."""
+    return jsonify({"status": "live"})
+
+
+@blueprint.get("/ready")
+def ready() -> Response:
+    """Rules are loaded; 503 if not. A missing or old sweep is told, but does not stop the bedside service."""
+    runtime: Runtime = current_app.extensions["almoner"]
+    body = {
+        "status": "ready" if runtime.packs else "not ready: no rule packs are loaded",
+        "packs": len(runtime.packs),
+        "rules": sum(len(pack.program.rules) for pack in runtime.packs),
+        "engine": runtime.engine.name,
+        "engine_note": runtime.engine_note,
+        "sweep": _sweep(runtime.published),
+    }
+    return make_response(jsonify(body), 200 if runtime.packs else 503)
+
+
+def _sweep(published: Published) -> dict[str, Any] | None:
+    """As of which day, and how long ago it was published; ``None`` before the first sweep."""
+    try:
+        manifest = published.manifest()
+        if manifest is None:
+            return None
+        age = datetime.now(UTC) - datetime.fromisoformat(manifest["published"])
+        return {"as_of": manifest["as_of"], "age_hours": round(age.total_seconds() / 3600, 1)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"problem": "the published sweep cannot be read"}

@@ -1,0 +1,91 @@
+"""Serve the application: gunicorn with threads, started from here and not from a command line of its own."""
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from plugin.app import create_app
+from plugin.runtime import Runtime
+
+
+class ServeError(Exception):
+    """The server cannot run here, or ended by itself; the message says what to do."""
+
+
+def serve(runtime: Runtime, *, workers: int = 2, threads: int = 8, on_ready: Callable[[str], None] | None = None) -> None:
+    """Serve until stopped by SIGINT or SIGTERM. ``on_ready`` gets the address, with the port that was found if it was to be any.
+
+    Each worker process makes its own application after the fork: engines start their child processes there.
+
+    Raises:
+        ServeError: there is no gunicorn on this platform, or it could not listen.
+    """
+    application = _gunicorn_application(runtime, workers, threads, on_ready)
+    master = os.getpid()
+    try:
+        application.run()
+    except SystemExit as stop:
+        # Workers are forks and end by SystemExit too: they must not come back to our caller.
+        if os.getpid() != master:
+            raise
+        if stop.code:
+            raise ServeError("the server could not go on; its own messages above say why") from None
+
+
+def free_port(host: str, wanted: int) -> int:
+    """``wanted`` if nothing listens there on ``host``, else any free port."""
+    for port in (wanted, 0):
+        try:
+            with socket.create_server((host, port), family=_family(host)) as server:
+                found: int = server.getsockname()[1]
+                return found
+        except OSError:
+            continue
+    raise ServeError("this machine has no free port, or the host is not one of its addresses")
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _gunicorn_application(runtime: Runtime, workers: int, threads: int, on_ready: Callable[[str], None] | None) -> Any:
+    try:
+        from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ServeError(
+            f"gunicorn does not run on {sys.platform}: use Linux or macOS, or give plugin.app:create_app to another WSGI server"
+        ) from error
+    host = runtime.settings.host
+    shown = f"[{host}]" if ":" in host else host
+
+    def ready(arbiter: Any) -> None:
+        if on_ready:
+            on_ready(f"http://{shown}:{arbiter.LISTENERS[0].sock.getsockname()[1]}")
+
+    settings = {
+        "bind": f"{shown}:{runtime.settings.port}",
+        "worker_class": "gthread",
+        "workers": workers,
+        "threads": threads,
+        "keepalive": 75,
+        "graceful_timeout": 10,
+        "max_requests": 20_000,
+        "max_requests_jitter": 2_000,
+        "loglevel": "warning",
+        "control_socket_disable": True,
+        "when_ready": ready,
+    }
+
+    class Application(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            for name, value in settings.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+            return create_app(runtime)
+
+    return Application()

@@ -1,0 +1,74 @@
+"""A headless Chromium, and the application over a small synthetic population for it to look at."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from support.worklist import AS_OF, application
+from werkzeug.serving import make_server
+
+from fhir_adapters import read_directory
+from fhir_adapters.synthetic import write_ndjson
+from plugin.sweep.published import Published
+from plugin.sweep.run import run_sweep
+from rules.engines import engine
+from rules.pack import BUILT_IN, load_packs
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
+PEOPLE = 400
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the application answers."""
+
+    url: str
+    sweep: str
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's program: ``ALMONER_CHROMIUM``, else the first one on the path."""
+    found = os.environ.get("ALMONER_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if not found:
+        pytest.skip("no Chromium on the path: install one, or name it in ALMONER_CHROMIUM")
+    return found
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The application after a sweep over a synthetic population."""
+    folder = tmp_path_factory.mktemp("browser")
+    (folder / "fhir").mkdir()
+    write_ndjson(folder / "fhir", PEOPLE, 7, AS_OF)
+    published = Published(folder / "state")
+    run_sweep(load_packs(BUILT_IN), read_directory(folder / "fhir").records, AS_OF, engine("reference"), published)
+    assert published.current
+    with served(folder / "state") as url:
+        yield Site(url, published.current.name)
+
+
+@pytest.fixture(scope="session")
+def unswept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The application before its first sweep."""
+    with served(tmp_path_factory.mktemp("unswept")) as url:
+        yield Site(url, "")
+
+
+@contextmanager
+def served(state: Path) -> Iterator[str]:
+    """The address of the application over a state folder, answering on this machine while the block runs."""
+    server = make_server("127.0.0.1", 0, application(state), threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,29 @@
+"""Every specification runs on every engine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.engines import NAMES, open_engines
+from support.spec import Case, Spec, check
+
+from rules.engines import Engine
+
+
+@pytest.fixture(scope="session")
+def all_engines() -> Iterator[dict[str, Engine]]:
+    with open_engines() as engines:
+        yield engines
+
+
+@pytest.fixture(params=NAMES)
+def engine(request: pytest.FixtureRequest, all_engines: dict[str, Engine]) -> Engine:
+    return all_engines[request.param]
+
+
+@pytest.fixture
+def spec(engine: Engine, tmp_path: Path) -> Spec:
+    def run(snippet: str, *cases: Case, pack: str = "") -> None:
+        check(engine, tmp_path / "pack", snippet, cases, pack)
+
+    return run

@@ -1,0 +1,185 @@
+"""``docs/reference/language.md`` from the specifications in ``tests/spec``: what it says is what the engines were seen to do.
+
+From the top of the checkout: ``PYTHONPATH=tests python -m support.language_reference``.
+"""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from inspect import cleandoc
+from pathlib import Path
+from textwrap import dedent
+from types import ModuleType
+from typing import Final
+
+from support.spec import AS_OF, VOCABULARY, Case
+
+from rules import days, grammar
+from rules.facts import TABLES, Event
+from rules.findings import number
+from rules.grammar import Shape
+from rules.valuesets import SYSTEMS
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PAGE: Final = ROOT / "docs" / "reference" / "language.md"
+CHAPTERS: Final = {
+    "answers": "Answers",
+    "facts": "Facts",
+    "time": "Time",
+    "meaning": "Answers and units",
+    "records": "What records are like",
+    "rules": "Rules",
+}
+"""Folder of ``tests/spec`` → title, in the order of the page."""
+SHAPES: Final = (
+    grammar.PACK,
+    grammar.VOCABULARY,
+    grammar.RULE,
+    grammar.EVIDENCE,
+    grammar.CITATION,
+    grammar.QUESTION,
+    grammar.PATIENT_FACT,
+    grammar.DERIVED_FACT,
+    grammar.EVENT_FACT,
+    grammar.THEN,
+    grammar.CARD,
+    grammar.REFER,
+    grammar.EXAMPLES,
+    grammar.CASE,
+)
+_INTRODUCTION: Final = f"""\
+# The rule language
+
+Generated from the specifications in `tests/spec`, each of which runs on every engine. Do not edit.
+
+Unless an example says otherwise the day of evaluation is {AS_OF}, everything was read, and the person lives alone.
+Every snippet may use these names:
+
+```yaml
+{VOCABULARY.rstrip()}
+```
+"""
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Takes the place of the runner: keeps what a specification says instead of checking it."""
+
+    blocks: list[tuple[str, tuple[Case, ...], str]] = field(default_factory=list)
+
+    def __call__(self, snippet: str, *cases: Case, pack: str = "") -> None:
+        self.blocks.append((snippet, cases, pack))
+
+
+def page(specifications: Path) -> str:
+    """The whole page."""
+    parts = [_INTRODUCTION]
+    for folder, title in CHAPTERS.items():
+        parts.append(f"## {title}\n")
+        for file in sorted((specifications / folder).glob("test_*.py")):
+            parts += _section(_load(file))
+    parts.append("## Grammar\n")
+    parts += [_shape(shape) for shape in SHAPES]
+    parts += [_tables(), _systems()]
+    return "\n".join(parts)
+
+
+def _load(file: Path) -> ModuleType:
+    described = importlib.util.spec_from_file_location(f"specification_{file.parent.name}_{file.stem}", file)
+    assert described is not None
+    assert described.loader is not None
+    module = importlib.util.module_from_spec(described)
+    described.loader.exec_module(module)
+    return module
+
+
+def _section(module: ModuleType) -> Iterator[str]:
+    yield f"### {cleandoc(module.__doc__ or '')}\n"
+    for name, test in vars(module).items():
+        if name.startswith("test_"):
+            yield from _paragraph(test)
+
+
+def _paragraph(test: Callable[[Recorder], None]) -> Iterator[str]:
+    text = cleandoc(test.__doc__ or "")
+    reasons = [mark.kwargs["reason"] for mark in getattr(test, "pytestmark", ()) if mark.name == "xfail"]
+    yield "".join([text, *(f"\n\n**Not so yet:** {reason}." for reason in reasons), "\n"])
+    recorder = Recorder()
+    test(recorder)
+    for snippet, cases, pack in recorder.blocks:
+        shared = f"# pack.yaml\n{dedent(pack).strip()}\n# the rule\n" if pack else ""
+        yield f"```yaml\n{shared}{dedent(snippet).strip()}\n```\n"
+        yield _table("| | on record | answer |\n|---|---|---|", (f"| {_cell(c.name)} | {_cell(_record(c))} | {c.answer} |" for c in cases))
+
+
+# ---------------------------------------------------------------- records in words
+
+
+def _record(case: Case) -> str:
+    parts = [_event(e) for e in case.events]
+    parts += [
+        f"{key}: {'contradictory' if value is None else str(value).lower() if value is True else value}"
+        for key, value in case.patient.items()
+    ]
+    for member in case.household or ():
+        parts.append(f"another member: {'; '.join(map(_event, member)) or 'nothing'}")
+    parts += ["household unknown"] if case.household is None else []
+    parts += [f"not loaded: {', '.join(case.not_loaded)}"] if case.not_loaded else []
+    parts += [f"as of {case.as_of}"] if case.as_of != AS_OF else []
+    return "; ".join(parts)
+
+
+def _event(event: Event) -> str:
+    table = TABLES[event.table]
+    status = "" if event.status == table.usual else f" ({event.status or 'no status'})"
+    said = [_value(event), *(f"answer {a.code}" for a in event.answers), *_moment(event), "not understood" if event.opaque else ""]
+    codes = " + ".join(c.code for c in event.codes) or ("" if event.opaque else "without code")
+    return ", ".join(part for part in [f"{table.singular} {codes}".strip() + status, *said] if part)
+
+
+def _value(event: Event) -> str:
+    return "" if event.value is None else f"{number(event.value)} {event.unit or '(no unit)'}"
+
+
+def _moment(event: Event) -> Iterator[str]:
+    yield days.shown(event.start) or "no date"
+    if event.start and event.instant and event.instant != days.midnight(event.start.low):
+        yield f"{(event.instant - days.midnight(event.start.low)) // 3_600_000_000}:00"
+    if event.issued is not None:
+        yield f"issued {event.issued}"
+    if event.updated is not None:
+        yield f"updated {event.updated}"
+
+
+# ---------------------------------------------------------------- grammar
+
+
+def _shape(shape: Shape) -> str:
+    rows = (f"| `{key.name}`{' (required)' if key.required else ''} | {_cell(key.help)} |" for key in shape.keys)
+    return f"### Keys of a {shape.title}\n\n" + _table("| key | |\n|---|---|", rows)
+
+
+def _tables() -> str:
+    rows = (
+        f"| `{t.name}` | {', '.join(t.resource_types)} | {', '.join(sorted(t.counted))} | {', '.join(sorted(t.known - t.counted))} |"
+        for t in TABLES.values()
+    )
+    return "### Tables of events, and their statuses\n\n" + _table(
+        "| table | FHIR resources | counts by default | does not |\n|---|---|---|---|", rows
+    )
+
+
+def _systems() -> str:
+    return "### Code systems\n\n" + _table("| name | URI |\n|---|---|", (f"| `{name}` | `{uri}` |" for name, uri in SYSTEMS.items()))
+
+
+def _table(head: str, rows: Iterator[str]) -> str:
+    return "\n".join([head, *rows]) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(ROOT / "tests" / "spec"), encoding="utf-8")

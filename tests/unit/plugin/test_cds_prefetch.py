@@ -1,0 +1,61 @@
+"""Prefetch templates come from what the rules read."""
+
+from dataclasses import replace
+
+from plugin.cds.prefetch import Template, templates
+from rules.facts import Coding
+from rules.ir import EventFact, PatientFact, Program
+from rules.pack import BUILT_IN, load_packs
+
+HBA1C = Coding("http://loinc.org", "4548-4")
+AGE = PatientFact("age", "age", "number")
+
+
+def fact(name: str, *tables: str, codes: frozenset[Coding] | None = None) -> EventFact:
+    return EventFact(name, "exists", tables, "yes/no", codes)
+
+
+def keys(*facts: EventFact | PatientFact) -> dict[str, Template]:
+    return {template.key: template for template in templates([Program(facts, (), ())])}
+
+
+def test_without_events_only_the_patient_is_asked_for() -> None:
+    assert templates([Program((AGE,), (), ())]) == (Template("patient", "Patient", "Patient/{{context.patientId}}", None),)
+
+
+def test_each_table_that_is_read_has_a_search() -> None:
+    found = keys(fact("a", "encounters", "procedures"), fact("b", "referrals"), fact("c", "tasks"), fact("d", "goals"))
+    assert [template.query for template in found.values()][1:] == [
+        f"{name}?patient={{{{context.patientId}}}}" for name in ("Encounter", "Goal", "Procedure", "ServiceRequest", "Task")
+    ]
+    assert found["serviceRequest"].table == "referrals"
+
+
+def test_observations_are_asked_for_by_code() -> None:
+    other = Coding("http://snomed.info/sct", "44054006")
+    found = keys(fact("a", "observations", codes=frozenset({other, HBA1C})), fact("b", "conditions", codes=frozenset({other})))
+    assert found["observation"].query == (
+        "Observation?patient={{context.patientId}}&code=http://loinc.org|4548-4,http://snomed.info/sct|44054006"
+    )
+    assert found["condition"].query == "Condition?patient={{context.patientId}}"
+
+
+def test_a_rule_that_reads_any_observation_asks_for_all() -> None:
+    found = keys(fact("a", "observations", codes=frozenset({HBA1C})), fact("b", "observations"))
+    assert found["observation"].query == "Observation?patient={{context.patientId}}"
+
+
+def test_questionnaire_responses_add_to_the_observations_but_do_not_make_them_complete() -> None:
+    found = keys(fact("a", "observations"))
+    assert found["observation"].table == "observations"
+    assert found["questionnaireResponse"].table is None
+
+
+def test_the_templates_of_the_packs_are_safe_for_version_2() -> None:
+    programs = [pack.program for pack in load_packs(BUILT_IN)]
+    found = templates(programs)
+    assert [template.key for template in found][:2] == ["patient", "condition"]
+    assert len({template.key for template in found}) == len(found)
+    assert all(template.query.count("{{") == 1 and "{{context.patientId}}" in template.query for template in found)
+    assert templates([*programs, *programs]) == found
+    assert templates([replace(program, facts=program.facts[::-1]) for program in programs]) == found

@@ -1,0 +1,168 @@
+"""The durable engine survives the death of its child process; the verify engine survives a second engine that errs."""
+
+import logging
+import os
+import shutil
+import signal
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from support.populations import World, random_world
+
+from rules.engines import Engine, Evaluation
+from rules.engines import rete as durable
+from rules.engines.reference import ReferenceEngine
+from rules.engines.rete import DurableEngine
+from rules.engines.verify import VerifyEngine
+from rules.errors import EngineError, EngineLimit, EngineUnavailable
+from rules.facts import PersonRecord
+from rules.ir import Derived, Holds, Known, PatientFact, Program
+
+SECRET = "ZZ" + "CANARY-NAME"
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    world = random_world("durable", rules=8, people=30)
+    return replace(world, people=tuple(replace(r, person=replace(r.person, name=SECRET)) for r in world.people))
+
+
+@pytest.fixture
+def engine() -> Iterator[DurableEngine]:
+    engine = DurableEngine()
+    yield engine
+    engine.close()
+
+
+def child_of(engine: DurableEngine) -> durable._Child:
+    (child,) = engine._children.values()
+    return child
+
+
+def pid_of(engine: DurableEngine) -> int:
+    process = child_of(engine)._process
+    assert process is not None
+    return process.pid
+
+
+def test_a_killed_child_is_replaced_and_nothing_is_lost(world: World, engine: DurableEngine) -> None:
+    expected = list(ReferenceEngine().evaluate(world.program, world.people, world.as_of))
+    found = []
+    for number, evaluation in enumerate(engine.evaluate(world.program, world.people, world.as_of)):
+        found.append(evaluation)
+        if number % 10 == 5:
+            os.kill(pid_of(engine), signal.SIGKILL)
+    assert found == expected
+    assert child_of(engine).restarts == 3
+
+
+def test_a_child_that_hangs_is_replaced(world: World, engine: DurableEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = iter(engine.evaluate(world.program, world.people[:2], world.as_of))
+    first = next(people)
+    monkeypatch.setattr(durable, "ANSWER_SECONDS", 0.5)
+    stopped = pid_of(engine)
+    os.kill(stopped, signal.SIGSTOP)
+    assert [first, next(people)] == list(ReferenceEngine().evaluate(world.program, world.people[:2], world.as_of))
+    assert child_of(engine).restarts == 1
+    assert pid_of(engine) != stopped
+
+
+def test_a_child_that_cannot_start_is_told(world: World, engine: DurableEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rules.engines.rete.sys.executable", shutil.which("false"))
+    with pytest.raises(EngineError, match="died twice on the same person"):
+        next(engine.evaluate(world.program, world.people, world.as_of))
+
+
+def test_the_engine_serves_again_after_it_was_closed(world: World, engine: DurableEngine) -> None:
+    before = list(engine.evaluate(world.program, world.people[:3], world.as_of))
+    pid = pid_of(engine)
+    engine.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert list(engine.evaluate(world.program, world.people[:3], world.as_of)) == before
+
+
+def test_one_person_leaves_nothing_behind_for_the_next(world: World, engine: DurableEngine) -> None:
+    """The same person again, after everybody else, gets the same answers."""
+    first, *_ = engine.evaluate(world.program, world.people, world.as_of)
+    (again,) = engine.evaluate(world.program, world.people[:1], world.as_of)
+    assert again == first
+
+
+def test_a_program_without_rules(engine: DurableEngine, world: World) -> None:
+    empty = Program((), (), ())
+    assert [e.answers for e in engine.evaluate(empty, world.people[:2], world.as_of)] == [{}, {}]
+
+
+def test_where_durable_rules_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rules.engines.rete.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(EngineUnavailable, match=r"durable_rules is not installed.*--engine reference"):
+        DurableEngine()
+
+
+# ---------------------------------------------------------------- verify
+
+
+class Liar:
+    """Says the contrary of the first rule."""
+
+    name = "liar"
+
+    def __init__(self, error: EngineError | None = None) -> None:
+        self.error = error
+        self.closed = False
+
+    def evaluate(self, program: Program, people: Iterable[PersonRecord], as_of: date) -> Iterator[Evaluation]:
+        if self.error:
+            raise self.error
+        for evaluation in ReferenceEngine().evaluate(program, people, as_of):
+            rule = program.rules[0]
+            yield replace(evaluation, answers={**evaluation.answers, rule: None if evaluation.answers[rule] else True})
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def verified(second: Engine, world: World) -> tuple[VerifyEngine, list[Evaluation]]:
+    engine = VerifyEngine(ReferenceEngine(), second)
+    return engine, list(engine.evaluate(world.program, world.people, world.as_of))
+
+
+def test_agreement_is_counted(world: World, engine: DurableEngine) -> None:
+    verify, answers = verified(engine, world)
+    assert answers == list(ReferenceEngine().evaluate(world.program, world.people, world.as_of))
+    assert verify.outcomes == {"agreed": len(world.people)}
+
+
+def test_a_difference_is_counted_and_logged_and_the_first_answer_stands(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    verify, answers = verified(Liar(), world)
+    assert answers == list(ReferenceEngine().evaluate(world.program, world.people, world.as_of))
+    assert verify.outcomes == {"differed": len(world.people)}
+    assert {r.getMessage() for r in caplog.records} == {"engines_differ first=reference second=liar names=r0"}
+    assert {r.levelno for r in caplog.records} == {logging.ERROR}
+
+
+@pytest.mark.parametrize("error", [EngineError("died"), EngineLimit("too large"), EngineUnavailable("not here")])
+def test_a_second_engine_that_fails_is_counted_and_the_first_answer_stands(
+    world: World, error: EngineError, caplog: pytest.LogCaptureFixture
+) -> None:
+    verify, answers = verified(Liar(error), world)
+    assert len(answers) == len(world.people)
+    assert verify.outcomes == {"failed": len(world.people)}
+    assert {r.getMessage() for r in caplog.records} == {f"engine_failed engine=liar reason={type(error).__name__}"}
+
+
+def test_a_program_that_durable_cannot_hold_is_still_answered(world: World, engine: DurableEngine) -> None:
+    facts = (PatientFact("y", "deceased", "yes/no"),)
+    program = Program(facts, (Derived("d", Holds("y")), Derived("r", Known("d"))), ("r",))
+    verify = VerifyEngine(ReferenceEngine(), engine)
+    assert len(list(verify.evaluate(program, world.people, world.as_of))) == len(world.people)
+    assert verify.outcomes == {"failed": len(world.people)}
+
+
+def test_closing_closes_both() -> None:
+    first, second = Liar(), Liar()
+    VerifyEngine(first, second).close()
+    assert (first.closed, second.closed) == (True, True)

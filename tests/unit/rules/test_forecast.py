@@ -1,0 +1,116 @@
+"""The next flip against a search day by day: the same day, for every rule of generated people."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from support.populations import random_world
+
+from rules.days import Duration
+from rules.engines.reference import ReferenceEngine
+from rules.facts import Coding, DateRange, Event, Person, PersonRecord
+from rules.forecast import next_flips
+from rules.ir import Compare, Condition, Derived, EventFact, Fact, Holds, Known, PatientFact, Program
+
+HORIZON = 800
+ONE = timedelta(days=1)
+CODE = Coding("http://snomed.info/sct", "44054006")
+
+
+def answers(program: Program, record: PersonRecord, day: date) -> dict[str, bool | None]:
+    (evaluation,) = ReferenceEngine().evaluate(program, [record], day)
+    return dict(evaluation.answers)
+
+
+def searched(program: Program, record: PersonRecord, as_of: date) -> dict[str, date | None]:
+    """The first day of the next `HORIZON` on which each rule's answer differs."""
+    now = answers(program, record, as_of)
+    flips: dict[str, date | None] = dict.fromkeys(program.rules)
+    for day in (as_of + i * ONE for i in range(1, HORIZON + 1)):
+        later = answers(program, record, day)
+        flips.update({rule: day for rule in program.rules if flips[rule] is None and later[rule] is not now[rule]})
+    return flips
+
+
+def forecast(program: Program, record: PersonRecord, as_of: date) -> dict[str, date | None]:
+    """What is told, up to the same horizon."""
+    told = next_flips(program, record, as_of, answers(program, record, as_of))
+    return {rule: day if day and day <= as_of + HORIZON * ONE else None for rule, day in told.items()}
+
+
+def with_full_dates(record: PersonRecord) -> PersonRecord:
+    def full(days: DateRange | None) -> DateRange | None:
+        return days and DateRange(days.high, days.high)
+
+    def whole(r: PersonRecord) -> PersonRecord:
+        events = tuple(replace(e, start=full(e.start)) for e in r.events)
+        return replace(r, events=events, person=replace(r.person, birth=full(r.person.birth), died=full(r.person.died)))
+
+    return replace(whole(record), household=tuple(whole(o) for o in record.household))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_the_forecast_is_what_happens(seed: int) -> None:
+    world = random_world(f"forecast {seed}", rules=10, people=10)
+    for record in map(with_full_dates, world.people[:4]):
+        assert forecast(world.program, record, world.as_of) == searched(world.program, record, world.as_of)
+
+
+# ---------------------------------------------------------------- one thing at a time
+
+
+def one_rule(fact: Fact, condition: Condition) -> Program:
+    return Program((fact,), (Derived("r", condition),), ("r",))
+
+
+def procedures(aggregate: str, within: Duration | None = None, scale: str | None = None) -> EventFact:
+    counted = (("procedures", frozenset({"completed"})),)
+    kind = "yes/no" if aggregate == "exists" else "number"
+    return EventFact("x", aggregate, ("procedures",), kind, None, counted, within=within, scale=scale)
+
+
+def person(*dates: tuple[str, str], birth: tuple[str, str] | None = None) -> PersonRecord:
+    ranges = [DateRange(date.fromisoformat(low), date.fromisoformat(high)) for low, high in dates]
+    events = tuple(Event("procedures", f"Procedure/{i}", codes=(CODE,), status="completed", start=r) for i, r in enumerate(ranges))
+    born = birth and DateRange(date.fromisoformat(birth[0]), date.fromisoformat(birth[1]))
+    return PersonRecord(Person("p", birth=born), events, frozenset())
+
+
+EXISTS = Holds("x")
+AGE = PatientFact("x", "age", "number")
+DAY, MARCH = ("2026-03-15", "2026-03-15"), ("2026-03-01", "2026-03-31")
+
+
+@pytest.mark.parametrize(
+    ("fact", "condition", "record", "flip"),
+    [
+        pytest.param(procedures("exists", Duration(12, "month")), EXISTS, person(DAY), "2027-03-16", id="a window passes"),
+        pytest.param(procedures("exists"), EXISTS, person(("2026-08-01", "2026-08-01")), "2026-08-01", id="an appointment comes"),
+        pytest.param(procedures("exists"), EXISTS, person(DAY), None, id="nothing moves"),
+        pytest.param(procedures("exists", Duration(30, "day")), EXISTS, person(("2026-06-30", "2026-06-30")), "2026-07-31", id="30 days"),
+        pytest.param(procedures("exists", Duration(12, "month")), EXISTS, person(MARCH), "2027-03-02", id="perhaps outside, from then on"),
+        pytest.param(procedures("time since latest", scale="month"), Compare("x", ">", 27), person(DAY), "2028-07-15", id="in 28 months"),
+        pytest.param(AGE, Compare("x", ">=", 50), person(birth=("1976-07-20", "1976-07-20")), "2026-07-20", id="a birthday"),
+        pytest.param(AGE, Compare("x", ">=", 19), person(birth=("2008-02-29", "2008-02-29")), "2027-03-01", id="a leap-day birthday"),
+    ],
+)
+def test_one_flip(fact: Fact, condition: Condition, record: PersonRecord, flip: str | None) -> None:
+    program, as_of = one_rule(fact, condition), date(2026, 6, 30)
+    expected = {"r": flip and date.fromisoformat(flip)}
+    assert forecast(program, record, as_of) == expected
+    assert flip is None or flip > "2028-09" or searched(program, record, as_of) == expected
+
+
+PARTIAL = [
+    pytest.param(procedures("time since latest", scale="month"), Known("x"), person(MARCH), id="months since March, known or not"),
+    pytest.param(procedures("time since latest", scale="month"), Compare("x", "<", 100), person(MARCH), id="months since March, compared"),
+    pytest.param(AGE, Compare("x", "<", 90), person(birth=("1976-01-01", "1976-12-31")), id="age from a year of birth"),
+]
+
+
+@pytest.mark.xfail(strict=True, reason="with a partial date the number is unknown on days that are not tried")
+@pytest.mark.parametrize(("fact", "condition", "record"), PARTIAL)
+def test_partial_dates_flip_on_other_days(fact: Fact, condition: Condition, record: PersonRecord) -> None:
+    program, as_of = one_rule(fact, condition), date(2026, 6, 30)
+    assert forecast(program, record, as_of) == searched(program, record, as_of)

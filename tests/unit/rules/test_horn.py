@@ -1,0 +1,122 @@
+"""What durable_rules is given: numbers that its parser reads rightly, and never more than it can hold."""
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.engines.horn import MAX_BODY, MAX_NUMBER, HornProgram, encode
+from rules.errors import EngineLimit
+from rules.ir import All, Any, Compare, Condition, Derived, Fact, Holds, Is, Known, Not, PatientFact, Program
+
+
+def program(condition: Condition, *facts: Fact) -> Program:
+    base = facts or (PatientFact("n", "age", "number"), PatientFact("y", "deceased", "yes/no"), PatientFact("w", "sex", "word"))
+    return Program(base, (Derived("r", condition),), ("r",))
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (1e-05, "0.00001"),
+        (1e-07, "0.0000001"),
+        (5e-324, "0." + "0" * 323 + "5"),
+        (9.0, "9.0"),
+        (9, "9.0"),
+        (-0.5, "-0.5"),
+        (1e15, "1000000000000000.0"),
+        (1e16, "9007199254740992.0"),
+        (-1e300, "-9007199254740992.0"),
+        (math.inf, "9007199254740992.0"),
+        (True, "true"),
+        (False, "false"),
+    ],
+)
+def test_encoded(value: float, written: str) -> None:
+    assert encode(value) == written
+
+
+@given(st.floats(-MAX_NUMBER, MAX_NUMBER))
+def test_encoding_loses_nothing(value: float) -> None:
+    text = encode(value)
+    assert "e" not in text
+    assert "." in text
+    assert float(text) == value
+
+
+@pytest.mark.parametrize("value", [math.nan, "9", None])
+def test_what_is_no_number(value: float | str | None) -> None:
+    with pytest.raises(ValueError, match="not a number"):
+        encode(value)
+
+
+@pytest.mark.parametrize("limit", [0.00001, 1e-10, 999999999999999.0, -0.5])
+def test_the_rule_set_writes_numbers_plainly(limit: float) -> None:
+    text = HornProgram(program(Compare("n", ">", limit))).ruleset()
+    assert encode(limit) in text
+    assert "e-" not in text
+    assert json.loads(text)["go"]["all"][0]["m"] == {"f": "$go"}
+
+
+# ---------------------------------------------------------------- clauses
+
+
+def test_each_rail_has_its_own_clauses() -> None:
+    compiled = HornProgram(program(All((Holds("y"), Compare("n", ">", 9)))))
+    assert [rail for name, rail in compiled.heads if name == "d0"] == [True, False]
+
+
+def test_messages_say_what_is_known_and_what_is_not() -> None:
+    compiled = HornProgram(program(Any((Is("w", "female"), Known("w"), Holds("y")))))
+    known = compiled.messages({"n": 9.0, "y": False, "w": "male"})
+    assert known == ['"f":"f0","v":9.0', '"f":"f1","v":false', '"f":"w0","v":false', '"f":"f2","v":true']
+    missing = compiled.messages({"n": None, "y": None, "w": None})
+    assert missing == ['"f":"f0","u":1', '"f":"f1","u":1', '"f":"f2","u":1', '"f":"w0","u":1']
+
+
+def test_answers_come_from_the_rail_that_fired() -> None:
+    compiled = HornProgram(program(Holds("y")))
+    assert [compiled.answers([("d0", rail)])["r"] for rail in (True, False)] == [True, False]
+    assert compiled.answers([]) == {"r": None}
+
+
+def test_a_long_conjunction_is_split() -> None:
+    facts = [PatientFact(f"y{i}", "deceased", "yes/no") for i in range(40)]
+    compiled = HornProgram(program(All(tuple(Holds(f.name) for f in facts)), *facts))
+    bodies = [rule["all"] for name, rule in json.loads(compiled.ruleset()).items() if name != "go"]
+    assert max(map(len, bodies)) <= MAX_BODY + 1
+
+
+# ---------------------------------------------------------------- limits
+
+
+def test_too_many_limits_on_one_number() -> None:
+    many = Any(tuple(Compare("n", ">", float(i)) for i in range(61)))
+    with pytest.raises(EngineLimit, match=r"durable: \d+ conditions on one fact, at most 60 are safe; use --engine reference or columnar"):
+        HornProgram(program(many))
+
+
+def test_too_many_conditions() -> None:
+    """Two for each fact, one for each rail, and the links of the clauses that were split."""
+    facts = [PatientFact(f"y{i}", "deceased", "yes/no") for i in range(201)]
+    with pytest.raises(EngineLimit, match=r"durable: 421 different conditions, at most 400 are safe"):
+        HornProgram(program(All(tuple(Holds(f.name) for f in facts)), *facts))
+
+
+def test_too_many_rules_on_one_condition() -> None:
+    rules = tuple(Derived(f"r{i}", Holds("y")) for i in range(201))
+    big = Program((PatientFact("y", "deceased", "yes/no"),), rules, tuple(r.name for r in rules))
+    with pytest.raises(EngineLimit, match=r"durable: 201 clauses on one condition, at most 200 are safe"):
+        HornProgram(big)
+
+
+def test_known_of_a_derived_fact() -> None:
+    facts = (PatientFact("y", "deceased", "yes/no"),)
+    derived = (Derived("d", Holds("y")), Derived("r", Not(Known("d"))))
+    with pytest.raises(EngineLimit, match="'is known' and 'is unknown' of the derived fact 'd' are not monotone"):
+        HornProgram(Program(facts, derived, ("r",)))
