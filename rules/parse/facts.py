@@ -80,7 +80,7 @@ def _places(fields: Fields, problems: Problems) -> int | None:
     if written is None or written is BLANK:
         return None
     if not re.fullmatch(r"[0-9]", written.text):
-        problems.add(written.span, "ALM123", f"'round' is a number of decimal places from 0 to 9, got '{written}'")
+        problems.add(written.span, "ALM127", f"'round' is a number of decimal places from 0 to 9, got '{written}'")
         return None
     return int(written.text)
 
