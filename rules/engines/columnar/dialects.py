@@ -30,9 +30,26 @@ class DuckDB:
         """A sort key of several columns."""
         return "(" + ", ".join(keys) + ")"
 
+    def total(self, value: str, order: str, where: str) -> str:
+        """The sum of ``value``, added in ``order``: a sum in another order may differ in its last digit."""
+        values = f"list({value} ORDER BY {order}) FILTER (WHERE {where} AND {value} IS NOT NULL)"
+        return f"list_reduce(list_prepend(0e0, coalesce({values}, [])), lambda a, b: a + b)"
+
+    def moved(self, day: str, days: str, months: str) -> str:
+        """A date column moved by whole days and months; months clip as in `rules.days`."""
+        return f"CAST({day} + to_months({months}) + to_days({days}) AS DATE)"
+
     def days_between(self, start: str, end: date) -> str:
         """Days from the date ``start`` to ``end``."""
         return f"({self.day(end)} - {start})"
+
+    def iso(self, day: str) -> str:
+        """A date as ISO 8601 text."""
+        return f"strftime({day}, '%Y-%m-%d')"
+
+    def finite(self, value: str) -> str:
+        """``value``, or NULL where it is infinite or no number."""
+        return f"CASE WHEN isfinite({value}) THEN {value} END"
 
     def pivot(self, source: str, columns: list[int]) -> str:
         """One row for each ``pid`` of ``source(pid, fid, v)``, one column for each feature number."""

@@ -1,45 +1,34 @@
 """Program → one SQL statement. SQL's AND, OR and NOT on NULL *are* Kleene's logic, so a rule is its own formula.
 
-The shape, measured to be the fastest (docs: reference on performance): events ⋈ feature tables, one ``GROUP BY (person, feature)``,
-pivot to one row a person, then one projection for each layer of derived facts.
+The shape, measured to be the fastest: events ⋈ feature tables, one ``GROUP BY (person, feature)``, pivot to one row a person, then one
+projection for each layer of computed and derived values.
 """
 
 from datetime import date
-from typing import Final
 
-from rules import days
 from rules.engines.columnar.dialects import DuckDB
-from rules.engines.columnar.features import Feature, features_of
+from rules.engines.columnar.features import Feature, Features
+from rules.engines.columnar.matching_sql import matching
+from rules.engines.columnar.reducing_sql import Reducing, anchored_by
 from rules.facts import HOUSEHOLD, TABLES
-from rules.ir import All, Any, Compare, Condition, Holds, Is, Known, Not, PatientFact, Program, leaves
-
-_MATCHED: Final = """
-matched AS (
-  SELECT c.eid, f.fid FROM event_code c JOIN feature_code f ON f.system = c.system AND f.code = c.code
-  UNION
-  SELECT e.eid, f.fid FROM event e JOIN feature_table t ON t.tbl = e.tbl JOIN feature f ON f.fid = t.fid WHERE e.opaque OR NOT f.coded
-),
-word AS (
-  SELECT a.eid, w.fid, min(w.rank) AS rank FROM event_answer a JOIN feature_word w ON w.system = a.system AND w.code = a.code
-  GROUP BY a.eid, w.fid
-),
-hit AS (
-  SELECT m.fid, f.kind, f.stage, f.lo, f.anchor, f.household, e.pid, e.low, e.high, e.instant, e.ord,
-    CASE WHEN e.opaque OR e.status IS NULL THEN NULL ELSE s.status IS NOT NULL END AS counted,
-    e.value * u.factor + u.shift AS value, coalesce(w.rank, 1) AS rank
-  FROM matched m
-  JOIN event e ON e.eid = m.eid
-  JOIN feature f ON f.fid = m.fid
-  JOIN feature_table t ON t.fid = m.fid AND t.tbl = e.tbl
-  LEFT JOIN feature_status s ON s.fid = m.fid AND s.tbl = e.tbl AND s.status = e.status
-  LEFT JOIN feature_unit u ON u.fid = m.fid AND u.unit = e.unit
-  LEFT JOIN word w ON w.fid = m.fid AND w.eid = e.eid
-),
-spread AS (
-  SELECT * FROM hit WHERE NOT household
-  UNION ALL
-  SELECT h.* REPLACE (q.pid AS pid) FROM hit h JOIN person p ON p.pid = h.pid JOIN person q ON q.home = p.home WHERE h.household
-)"""
+from rules.ir import (
+    All,
+    Any,
+    Arithmetic,
+    Compare,
+    ComputedFact,
+    Condition,
+    Constant,
+    Expression,
+    Holds,
+    Is,
+    Known,
+    Not,
+    PatientFact,
+    Program,
+    Reading,
+    leaves,
+)
 
 
 class Emitter:
@@ -50,7 +39,7 @@ class Emitter:
         self.program = program
         self.as_of = as_of
         self.sql = dialect
-        self.features = features_of(program)
+        self.features = Features(program)
         self.facts = {f.name: f"f{i}" for i, f in enumerate(program.facts)}
         self.columns = self.facts | {d.name: f"d{i}" for i, d in enumerate(program.derived)}
 
@@ -61,129 +50,65 @@ class Emitter:
             body = f"SELECT *, {', '.join(layer)} FROM ({body})"
         return f"{self._common()}\nSELECT id, {', '.join(self.columns.values())} FROM ({body}) ORDER BY pid"
 
-    # ---------------------------------------------------------------- from events to one value for each person and feature
-
     def _common(self) -> str:
-        stages = sorted({f.stage for f in self.features})
-        parts = [_MATCHED, *(part for stage in stages for part in (self._window(stage), self._group(stage)))]
-        anchors = f"SELECT pid, -1 - fid AS fid, 1e0 AS v FROM {{}} WHERE day_low IS NOT NULL AND fid IN ({self._anchors()})"
-        rows = " UNION ALL ".join(f"SELECT pid, fid, v FROM group{s} UNION ALL {anchors.format(f'group{s}')}" for s in stages)
-        parts.append(f"long AS ({rows or 'SELECT 0 AS pid, 0 AS fid, 0e0 AS v WHERE FALSE'})")
         gaps = ", ".join(f"bool_or(no_{table}) AS no_{table}" for table in TABLES)
-        parts.append(f"home AS (SELECT home, {gaps} FROM person GROUP BY home)")
-        return "WITH" + ",\n".join(parts)
-
-    def _anchors(self) -> str:
-        return ", ".join(str(f.anchor) for f in self.features if f.anchor is not None) or "NULL"
-
-    def _window(self, stage: int) -> str:
-        """The hits of a stage that lie, or may lie, in their window; ``certain`` tells which."""
-        low, high, join = "x.lo", "x.lo", ""
-        if stage:
-            earlier = " UNION ALL ".join(
-                f"SELECT pid, fid, day_low, day_high FROM group{s} WHERE day_low IS NOT NULL" for s in range(stage)
-            )
-            join = f" JOIN ({earlier}) a ON a.pid = x.pid AND a.fid = x.anchor"
-            low, high = "greatest(x.lo, a.day_low)", "greatest(x.lo, a.day_high)"
-        as_of = self.sql.day(self.as_of)
-        return f"""
-window{stage} AS (
-  SELECT x.*, coalesce(x.counted AND x.low >= {high} AND x.high <= {as_of}, FALSE) AS certain
-  FROM spread x{join}
-  WHERE x.stage = {stage} AND x.counted IS NOT FALSE AND (x.low IS NULL OR (x.low <= {as_of} AND x.high >= {low}))
-)"""
-
-    def _group(self, stage: int) -> str:
-        """For each person and feature the value ``v`` (NaN: unknown) and, for *latest*, the day of its event."""
-        last = self.sql.last
-        by_word = self.sql.order_of("instant", "-rank", "ord")
-        chosen = f"CASE WHEN kind = 'word' THEN {last('{0}', by_word, 'certain')} ELSE {last('{0}', 'ord', 'certain')} END"
-        far = self.sql.day(date.max)
-        return f"""
-tally{stage} AS (
-  SELECT pid, fid, kind, count(*) FILTER (WHERE certain) AS n, count(*) FILTER (WHERE NOT certain) AS possible,
-    max(coalesce(high, {far})) FILTER (WHERE NOT certain) AS possible_high, max(low) FILTER (WHERE certain) AS certain_low,
-    {last("value", "ord", "certain")} AS value, {last("rank", by_word, "certain")} AS rank,
-    {chosen.format("low")} AS low, {chosen.format("high")} AS high
-  FROM window{stage} GROUP BY pid, fid, kind
-),
-group{stage} AS (
-  SELECT pid, fid, coalesce(v, {self.sql.unknown}) AS v,
-    CASE WHEN settled THEN low END AS day_low, CASE WHEN settled THEN high END AS day_high
-  FROM (SELECT *, {self._value()} AS v FROM (
-    SELECT *, n > 0 AND (possible = 0 OR possible_high < certain_low) AS settled FROM tally{stage}))
-)"""
-
-    def _value(self) -> str:
-        since = " ".join(f"WHEN '{unit}' THEN {self._since_day_known(unit)}" for unit in days.UNITS)
-        return f"""CASE kind
-      WHEN 'exists' THEN CASE WHEN n > 0 THEN 1e0 END
-      WHEN 'count' THEN CASE WHEN possible = 0 THEN CAST(n AS DOUBLE) END
-      ELSE CASE WHEN settled THEN
-        CASE kind WHEN 'number' THEN value WHEN 'word' THEN CASE WHEN rank <> 1 THEN CAST(rank AS DOUBLE) END {since} END
-      END
-    END"""
-
-    def _since_day_known(self, unit: str) -> str:
-        """Units since the event, if every day that its date may mean gives the same number."""
-        return f"CASE WHEN {self._since(unit, 'low')} = {self._since(unit, 'high')} THEN {self._since(unit, 'low')} END"
-
-    def _since(self, unit: str, column: str) -> str:
-        """Completed units from a date column to ``as_of``; see `rules.days.whole`."""
-        if unit in ("day", "week"):
-            between = self.sql.days_between(column, self.as_of)
-            return f"CAST(floor({between} / {7 if unit == 'week' else 1}) AS DOUBLE)"
-        incomplete = "0" if days.is_last_of_month(self.as_of) else f"CASE WHEN day({column}) > {self.as_of.day} THEN 1 ELSE 0 END"
-        months = f"(({self.as_of.year} - year({column})) * 12 + {self.as_of.month} - month({column}) - {incomplete})"
-        return f"CAST(floor({months} / {12 if unit == 'year' else 1}) AS DOUBLE)"
+        home = f"\nhome AS (SELECT home, {gaps} FROM person GROUP BY home)"
+        reducing = Reducing(self.features, self.as_of, self.sql)
+        return "WITH" + ",".join([*matching(self.features, self.as_of, self.sql), *reducing.expressions(), home])
 
     # ---------------------------------------------------------------- one row for each person
 
     def _facts(self) -> str:
-        columns = [f"{self._fact(f.name)} AS {self.facts[f.name]}" for f in self.program.facts]
-        numbers = [f.number for f in self.features] + [-1 - f.anchor for f in self.features if f.anchor is not None]
-        wide = self.sql.pivot("long", sorted(set(numbers)) or [0])
+        base = [f for f in self.program.facts if not isinstance(f, ComputedFact)]
+        columns = [
+            f"{self._patient(f.attribute) if isinstance(f, PatientFact) else self._event(f.name)} AS {self.facts[f.name]}" for f in base
+        ]
+        anchors = {number for f in self.features.facts for number, _ in anchored_by(f, self.features)}
+        numbers = sorted({f.number for f in self.features.facts} | {-1 - number for number in anchors})
+        wide = self.sql.pivot("long", numbers or [0])
         picked = ", ".join(["p.pid", "p.id", *columns])
         return f"SELECT {picked} FROM person p JOIN home h ON h.home = p.home LEFT JOIN {wide} w ON w.pid = p.pid WHERE p.asked"
 
-    def _fact(self, name: str) -> str:
-        fact = self.program.by_name[name]
-        if isinstance(fact, PatientFact):
-            return self._patient(fact.attribute)
-        feature = next(f for f in self.features if f.fact is fact)
+    def _event(self, name: str) -> str:
+        feature = self.features.by_fact[name]
         gap, v = self._gap(feature), f'w."{feature.number}"'
         match feature.kind:
             case "exists":
                 value = f"CASE WHEN {v} = 1 THEN TRUE WHEN {v} IS NOT NULL OR {gap} THEN NULL ELSE FALSE END"
-            case "count":
+            case "count" | "days":
                 value = f"CASE WHEN {gap} OR isnan({v}) THEN NULL ELSE coalesce({v}, 0e0) END"
-            case "word":
-                words = " ".join(f"WHEN {v} = {2 * i} THEN {self.sql.text(word)}" for i, (word, _) in enumerate(feature.fact.words))
+            case "latest word" | "earliest word":
+                words = " ".join(f"WHEN {v} = {2 * i} THEN {self.sql.text(word)}" for i, (word, _) in enumerate(feature.series.words))
                 value = f"CASE WHEN {gap} THEN NULL {words} END"
             case _:
                 value = f"CASE WHEN NOT ({gap}) AND NOT isnan({v}) THEN {v} END"
-        return f"CASE WHEN {self._anchored(feature)} THEN {value} END"
+        return f"CASE WHEN {self._placed(feature)} THEN {value} END"
 
     def _gap(self, feature: Feature) -> str:
         """Whether anything that the feature asks about was not read."""
-        owner = "h" if feature.fact.household else "p"
-        gaps = [f"{owner}.no_{table}" for table in feature.fact.tables]
-        return "(" + " OR ".join(gaps + ([f"p.no_{HOUSEHOLD}"] if feature.fact.household else [])) + ")"
+        household = bool(feature.fact and feature.fact.household)
+        gaps = [f"{'h' if household else 'p'}.no_{table}" for table in feature.series.tables]
+        return "(" + " OR ".join(gaps + ([f"p.no_{HOUSEHOLD}"] if household else [])) + ")"
 
-    def _anchored(self, feature: Feature) -> str:
-        """Whether there is a day to count from, if the feature counts from one."""
-        if feature.anchor is None:
-            return "TRUE"
-        anchor = self.features[feature.anchor]
-        return f'w."{-1 - anchor.number}" IS NOT NULL AND NOT {self._gap(anchor)} AND {self._anchored(anchor)}'
+    def _placed(self, feature: Feature) -> str:
+        """Whether there are days to count from, if the feature counts from any."""
+        tests = []
+        for number, anchor in anchored_by(feature, self.features):
+            tests.append(f'w."{-1 - number}" IS NOT NULL')
+            if anchor:
+                tests += [f"NOT {self._gap(anchor)}", self._placed(anchor)]
+        return " AND ".join(tests) or "TRUE"
 
     def _patient(self, attribute: str) -> str:
-        if attribute == "age":
-            return f"CASE WHEN {self._age('p.birth_low')} = {self._age('p.birth_high')} THEN {self._age('p.birth_low')} END"
-        if attribute == "deceased":
-            today = self.sql.day(self.as_of)
-            died = f"CASE WHEN p.died_high <= {today} THEN TRUE WHEN p.died_low <= {today} THEN NULL ELSE FALSE END"
-            return f"CASE WHEN p.deceased AND p.died_low IS NOT NULL THEN {died} ELSE p.deceased END"
+        match attribute:
+            case "age":
+                return f"CASE WHEN {self._age('p.birth_low')} = {self._age('p.birth_high')} THEN {self._age('p.birth_low')} END"
+            case "birth":
+                return f"CASE WHEN p.birth_low = p.birth_high THEN {self.sql.iso('p.birth_low')} END"
+            case "deceased":
+                today = self.sql.day(self.as_of)
+                died = f"CASE WHEN p.died_high <= {today} THEN TRUE WHEN p.died_low <= {today} THEN NULL ELSE FALSE END"
+                return f"CASE WHEN p.deceased AND p.died_low IS NOT NULL THEN {died} ELSE p.deceased END"
         return f"p.{attribute}"
 
     def _age(self, column: str) -> str:
@@ -191,18 +116,56 @@ group{stage} AS (
         later = f"month({column}) * 100 + day({column}) > {self.as_of.month * 100 + self.as_of.day}"
         return f"CAST({self.as_of.year} - year({column}) - CASE WHEN {later} THEN 1 ELSE 0 END AS DOUBLE)"
 
-    # ---------------------------------------------------------------- rules
+    # ---------------------------------------------------------------- computed facts and rules
 
     def _layers(self) -> list[list[str]]:
-        """Derived values as columns, in layers: each uses only what stands in earlier ones."""
+        """Computed and derived values as columns, in layers: each uses only what stands in earlier ones."""
         level: dict[str, int] = {}
         layers: list[list[str]] = []
+        for fact in self.program.facts:
+            if isinstance(fact, ComputedFact):
+                self._put(fact.name, fact.uses(), self._computed(fact), level, layers)
         for derived in self.program.derived:
-            level[derived.name] = 1 + max((level.get(leaf.fact, -1) for leaf in leaves(derived.condition)), default=-1)
-            if level[derived.name] == len(layers):
-                layers.append([])
-            layers[level[derived.name]].append(f"{self._formula(derived.condition)} AS {self.columns[derived.name]}")
+            used = [leaf.fact for leaf in leaves(derived.condition)]
+            self._put(derived.name, used, self._formula(derived.condition), level, layers)
         return layers
+
+    def _put(self, name: str, uses: "list[str] | tuple[str, ...]", expression: str, level: dict[str, int], layers: list[list[str]]) -> None:
+        level[name] = 1 + max((level.get(used, -1) for used in uses), default=-1)
+        if level[name] == len(layers):
+            layers.append([])
+        layers[level[name]].append(f"{expression} AS {self.columns[name]}")
+
+    def _computed(self, fact: ComputedFact) -> str:
+        cases = ""
+        for branch in fact.branches:
+            holds = self._formula(branch.when)
+            cases += f" WHEN {holds} IS NULL THEN NULL WHEN {holds} THEN {self._rounded(self._number(branch.value), fact.places)}"
+        return f"CAST(CASE{cases} END AS DOUBLE)"
+
+    def _rounded(self, value: str, places: int | None) -> str:
+        if places is None:
+            return value
+        scale = self.sql.number(10.0**places)
+        return f"(floor({value} * {scale} + 0.5e0) / {scale})"
+
+    def _number(self, expression: Expression) -> str:
+        match expression:
+            case Constant(number):
+                return self.sql.number(number)
+            case Reading(fact):
+                return self.columns[fact]
+            case Arithmetic(op, left, right):
+                a, b = self._number(left), self._number(right)
+                match op:
+                    case "/":
+                        return self.sql.finite(f"(CASE WHEN {b} <> 0 THEN {a} / {b} END)")
+                    case "^":
+                        return self.sql.finite(f"(CASE WHEN {a} > 0 THEN pow({a}, {b}) END)")
+                    case "min" | "max":
+                        pick = "least" if op == "min" else "greatest"
+                        return f"(CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN {pick}({a}, {b}) END)"
+                return self.sql.finite(f"({a} {op} {b})")
 
     def _formula(self, condition: Condition) -> str:
         match condition:

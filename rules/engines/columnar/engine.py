@@ -6,9 +6,10 @@ from datetime import date
 import duckdb
 
 from rules.engines.base import Evaluation
-from rules.engines.columnar import features, load
+from rules.engines.columnar import load
 from rules.engines.columnar.dialects import DuckDB
 from rules.engines.columnar.emit import Emitter
+from rules.engines.columnar.features import tables
 from rules.facts import PersonRecord
 from rules.ir import Program
 
@@ -25,7 +26,7 @@ class ColumnarEngine:
         emitter = Emitter(program, as_of, DuckDB())
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            for name, rows in (load.tables(people) | features.tables(emitter.features, as_of)).items():
+            for name, rows in (load.tables(people) | tables(emitter.features, as_of)).items():
                 connection.register(name, rows)
             connection.execute(
                 "CREATE TABLE event AS SELECT *, row_number() OVER (ORDER BY instant, issued, updated, source, part) AS ord FROM raw_event"

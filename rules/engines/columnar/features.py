@@ -9,70 +9,217 @@ from typing import Final
 
 import pyarrow as pa
 
-from rules import days
-from rules.ir import EventFact, Program
+from rules.days import Duration
+from rules.facts import HOUSEHOLD, TABLES
+from rules.ir import Bound, EventFact, PatientFact, Program, Relation, Series, ValueTest
 
-SCHEMAS: Final = {
+_INT, _TEXT, _YES, _DAY, _NUMBER = pa.int32(), pa.string(), pa.bool_(), pa.date32(), pa.float64()
+SCHEMAS: Final[dict[str, dict[str, pa.DataType]]] = {
     "feature": {
-        "fid": pa.int32(),
-        "kind": pa.string(),
-        "coded": pa.bool_(),
-        "household": pa.bool_(),
-        "lo": pa.date32(),
-        "stage": pa.int32(),
-        "anchor": pa.int32(),
+        **{"fid": _INT, "kind": _TEXT, "coded": _YES, "worded": _YES, "usable": _YES, "level": _INT, "stage": _INT},
+        **{"household": _YES, "timing": _TEXT, "lo": _DAY, "up": _DAY, "bounds": _INT},
+        **{
+            "at_least": _NUMBER,
+            "above": _NUMBER,
+            "at_most": _NUMBER,
+            "below": _NUMBER,
+            "other_than": _NUMBER,
+            "tested": _YES,
+            "answered": _YES,
+        },
     },
-    "feature_table": {"fid": pa.int32(), "tbl": pa.string()},
-    "feature_status": {"fid": pa.int32(), "tbl": pa.string(), "status": pa.string()},
-    "feature_code": {"fid": pa.int32(), "system": pa.string(), "code": pa.string()},
-    "feature_word": {"fid": pa.int32(), "system": pa.string(), "code": pa.string(), "rank": pa.int32()},
-    "feature_unit": {"fid": pa.int32(), "unit": pa.string(), "factor": pa.float64(), "shift": pa.float64()},
+    "feature_table": {"fid": _INT, "tbl": _TEXT},
+    "feature_status": {"fid": _INT, "tbl": _TEXT, "status": _TEXT},
+    "feature_code": {"fid": _INT, "system": _TEXT, "code": _TEXT},
+    "feature_word": {"fid": _INT, "system": _TEXT, "code": _TEXT, "rank": _INT},
+    "feature_answer": {"fid": _INT, "rank": _INT},
+    "feature_unit": {"fid": _INT, "unit": _TEXT, "factor": _NUMBER, "shift": _NUMBER},
+    "feature_role": {"fid": _INT, "role": _TEXT},
+    "feature_tag": {"fid": _INT, "role": _TEXT, "system": _TEXT, "code": _TEXT},
+    "feature_bound": {"fid": _INT, "anchor": _INT, "lower": _YES, "days": _INT, "months": _INT},
+    "relation": {
+        **{"rid": _INT, "outer_fid": _INT, "inner_fid": _INT, "present": _YES, "backwards": _YES},
+        **{"least_days": _INT, "least_months": _INT, "most_days": _INT, "most_months": _INT, "open": _YES},
+    },
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """An event fact with its number, its kind and its stage: facts counted ``since`` another come one stage after it."""
+    """A series with a number. That of a fact has a kind and a stage; one inside a relation only a level."""
 
     number: int
-    fact: EventFact
-    kind: str
-    stage: int
-    anchor: int | None
+    series: Series
+    level: int
+    """0: no relations; else one more than the highest level among its relations."""
+    fact: EventFact | None = None
+    kind: str = ""
+    stage: int = 0
+    """0, or one more than the highest stage among the facts that its window is counted from."""
+    relations: tuple[tuple[Relation, int], ...] = ()
+    """Each relation with the number of its inner series."""
 
 
-def features_of(program: Program) -> tuple[Feature, ...]:
-    """Every event fact of the program, numbered in evaluation order."""
-    found: dict[str, Feature] = {}
-    for number, fact in enumerate(f for f in program.facts if isinstance(f, EventFact)):
-        anchor = found[fact.since] if fact.since else None
-        found[fact.name] = Feature(number, fact, _kind(fact), anchor.stage + 1 if anchor else 0, anchor.number if anchor else None)
-    return tuple(found.values())
+class Features:
+    """Every series of a program, numbered; the innermost first."""
+
+    def __init__(self, program: Program) -> None:
+        """Number the series of ``program``."""
+        self.all: list[Feature] = []
+        self.by_fact: dict[str, Feature] = {}
+        self.births: dict[str, int] = {}
+        """Patient facts from which windows count, with the number that stands for them."""
+        for fact in program.facts:
+            if isinstance(fact, EventFact):
+                self.by_fact[fact.name] = self._add(fact.series, fact)
+            elif isinstance(fact, PatientFact) and fact.attribute == "birth":
+                self.births[fact.name] = -1_000_000 - len(self.births)
+
+    @property
+    def facts(self) -> list[Feature]:
+        """The features that are facts."""
+        return list(self.by_fact.values())
+
+    @property
+    def stages(self) -> list[int]:
+        """The stages that there are."""
+        return sorted({f.stage for f in self.facts})
+
+    @property
+    def levels(self) -> list[int]:
+        """The levels of relations that there are, without 0."""
+        return sorted({f.level for f in self.all} - {0})
+
+    def anchor(self, name: str) -> int:
+        """The number of a fact that a window counts from."""
+        return self.births[name] if name in self.births else self.by_fact[name].number
+
+    def is_anchor(self, feature: Feature) -> bool:
+        """Whether some window counts from this fact."""
+        return any(feature.fact and feature.fact.name in f.fact.window.anchors for f in self.facts if f.fact)
+
+    def _add(self, series: Series, fact: EventFact | None = None) -> Feature:
+        inner = [self._add(relation.series) for relation in series.relations]
+        stages = [self.by_fact[a].stage + 1 if a in self.by_fact else 0 for a in fact.window.anchors] if fact else []
+        feature = Feature(
+            number=len(self.all),
+            series=series,
+            level=max((f.level + 1 for f in inner), default=0),
+            fact=fact,
+            kind=_kind(fact) if fact else "",
+            stage=max(stages, default=0) if fact else -1,
+            relations=tuple(zip(series.relations, (f.number for f in inner), strict=True)),
+        )
+        self.all.append(feature)
+        return feature
 
 
 def _kind(fact: EventFact) -> str:
-    """``exists``, ``count``, ``number``, ``word``, or the unit of ``time since latest``."""
-    if fact.aggregate in ("exists", "count"):
-        return fact.aggregate
-    return "word" if fact.words else fact.scale or "number"
+    """How the events become one value: the aggregate, told apart by what it gives."""
+    match fact.aggregate:
+        case "count":
+            return "days" if fact.days else "count"
+        case "time since latest":
+            return f"{fact.scale}s since"
+        case "latest" | "earliest" if fact.series.words:
+            return f"{fact.aggregate} word"
+    return fact.aggregate
 
 
-def tables(features: tuple[Feature, ...], as_of: date) -> dict[str, pa.Table]:
+# ---------------------------------------------------------------- as rows
+
+
+def tables(features: Features, as_of: date) -> dict[str, pa.Table]:
     """The feature tables, by name."""
     rows: dict[str, list[tuple[object, ...]]] = {name: [] for name in SCHEMAS}
-    for feature in features:
-        fact, fid = feature.fact, feature.number
-        low = days.before(as_of, fact.within) if fact.within else date.min
-        rows["feature"].append((fid, feature.kind, fact.codes is not None, fact.household, low, feature.stage, feature.anchor))
-        rows["feature_table"] += [(fid, table) for table, _ in fact.statuses]
-        rows["feature_status"] += [(fid, table, status) for table, counted in fact.statuses for status in sorted(counted)]
-        rows["feature_code"] += [(fid, *coding) for coding in sorted(fact.codes or ())]
-        rows["feature_word"] += [(fid, *coding, 2 * i) for i, (_, answers) in enumerate(fact.words) for coding in sorted(answers)]
-        rows["feature_unit"] += [(fid, row.source or "", row.factor, row.offset) for row in fact.conversions]
+    for feature in features.all:
+        fid, series = feature.number, feature.series
+        rows["feature"].append(_feature(feature, as_of))
+        rows["feature_table"] += [(fid, tbl) for tbl, _ in series.statuses]
+        rows["feature_status"] += [(fid, tbl, status) for tbl, counted in series.statuses for status in sorted(counted)]
+        rows["feature_code"] += [(fid, *coding) for coding in sorted(series.codes or ())]
+        rows["feature_word"] += [(fid, *coding, 2 * i) for i, (_, answers) in enumerate(series.words) for coding in sorted(answers)]
+        rows["feature_answer"] += [(fid, 2 * i) for i, (word, _) in enumerate(series.words) if word in (series.answers or ())]
+        rows["feature_unit"] += [(fid, row.source or "", row.factor, row.offset) for row in series.conversions]
+        rows["feature_role"] += [(fid, role) for role in sorted({tag.role for tag in series.tags})]
+        rows["feature_tag"] += [(fid, tag.role, *coding) for tag in series.tags for coding in sorted(tag.codes)]
+        rows["relation"] += [_relation(len(rows["relation"]) + i, fid, r, inner) for i, (r, inner) in enumerate(feature.relations)]
+        rows["feature_bound"] += _bounds(feature, features)
     return {name: table(rows[name], SCHEMAS[name]) for name in SCHEMAS}
+
+
+def _feature(feature: Feature, as_of: date) -> tuple[object, ...]:
+    series, fact = feature.series, feature.fact
+    window = fact.window if fact else None
+    fixed_low = [b.fixed(as_of) for b in window.lower if b.anchor is None] if window else []
+    fixed_up = [b.fixed(as_of) for b in window.upper if b.anchor is None] if window else []
+    anchored = [b for b in (*window.lower, *window.upper) if b.anchor] if window else []
+    limits = _limits(series.values)
+    return (
+        *(feature.number, feature.kind, series.codes is not None, bool(series.words), series.usable, feature.level, feature.stage),
+        *(bool(fact and fact.household), window.timing if window else "starts"),
+        *(max([date.min, *fixed_low]), min([as_of, *fixed_up]), len(anchored)),
+        *limits,
+        bool(series.values),
+        series.answers is not None,
+    )
+
+
+def _limits(tests: tuple[ValueTest, ...]) -> tuple[float | None, ...]:
+    """``at_least, above, at_most, below, other_than``: the tests as one interval."""
+
+    def of(*ops: str) -> list[float]:
+        return [test.number for test in tests if test.op in ops]
+
+    return (
+        max(of(">=", "="), default=None),
+        max(of(">"), default=None),
+        min(of("<=", "="), default=None),
+        min(of("<"), default=None),
+        next(iter(of("!=")), None),
+    )
+
+
+def _relation(rid: int, outer: int, relation: Relation, inner: int) -> tuple[object, ...]:
+    return (
+        rid,
+        outer,
+        inner,
+        relation.present,
+        relation.backwards,
+        *_length(relation.least),
+        *_length(relation.most),
+        relation.most is None,
+    )
+
+
+def _bounds(feature: Feature, features: Features) -> list[tuple[object, ...]]:
+    if feature.fact is None:
+        return []
+    window = feature.fact.window
+    both = [(b, True) for b in window.lower if b.anchor] + [(b, False) for b in window.upper if b.anchor]
+    return [(feature.number, features.anchor(b.anchor or ""), lower, *_shift(b)) for b, lower in both]
+
+
+def _shift(bound: Bound) -> tuple[int, int]:
+    days, months = _length(bound.offset)
+    return (-days, -months) if bound.backwards else (days, months)
+
+
+def _length(length: Duration | None) -> tuple[int, int]:
+    """A length of time as days and months, one of them 0."""
+    if length is None:
+        return 0, 0
+    if length.unit in ("day", "week"):
+        return length.count * (7 if length.unit == "week" else 1), 0
+    return 0, length.count * (12 if length.unit == "year" else 1)
 
 
 def table(rows: list[tuple[object, ...]], schema: dict[str, pa.DataType]) -> pa.Table:
     """Rows as an Arrow table."""
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
     return pa.table({name: pa.array(column, kind) for (name, kind), column in zip(schema.items(), columns, strict=True)})
+
+
+SOURCES: Final = (*TABLES, HOUSEHOLD)
+"""What may be missing about a person."""

@@ -5,10 +5,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from rules.engines.columnar.features import table
-from rules.facts import HOUSEHOLD, NEVER, TABLES, DateRange, Event, PersonRecord
-
-SOURCES: Final = (*TABLES, HOUSEHOLD)
+from rules.engines.columnar.features import SOURCES, table
+from rules.facts import HOUSEHOLD, NEVER, DateRange, Event, PersonRecord
 
 _PERSON: Final = {
     "pid": pa.int32(),
@@ -34,6 +32,8 @@ _EVENT: Final = {
     "unit": pa.string(),
     "low": pa.date32(),
     "high": pa.date32(),
+    "end_low": pa.date32(),
+    "end_high": pa.date32(),
     "instant": pa.int64(),
     "issued": pa.int64(),
     "updated": pa.int64(),
@@ -42,10 +42,11 @@ _EVENT: Final = {
     "opaque": pa.bool_(),
 }
 _CODE: Final = {"eid": pa.int64(), "system": pa.string(), "code": pa.string()}
+_TAG: Final = {"eid": pa.int64(), "role": pa.string(), "system": pa.string(), "code": pa.string()}
 
 
 def tables(people: Iterable[PersonRecord]) -> dict[str, pa.Table]:
-    """The tables ``person``, ``event``, ``event_code`` and ``event_answer``.
+    """The tables ``person``, ``event``, ``event_code``, ``event_answer`` and ``event_tag``.
 
     The other members of a household are loaded too, but only ``people`` are *asked* about.
     """
@@ -53,6 +54,7 @@ def tables(people: Iterable[PersonRecord]) -> dict[str, pa.Table]:
     events: list[tuple[object, ...]] = []
     codes: list[tuple[object, ...]] = []
     answers: list[tuple[object, ...]] = []
+    tags: list[tuple[object, ...]] = []
     for pid, (record, asked) in enumerate(_everybody(people)):
         persons.append(_person(pid, record, asked))
         for event in record.events:
@@ -60,11 +62,13 @@ def tables(people: Iterable[PersonRecord]) -> dict[str, pa.Table]:
             events.append(_event(eid, pid, event))
             codes += [(eid, *coding) for coding in event.codes]
             answers += [(eid, *coding) for coding in event.answers]
+            tags += [(eid, role, *coding) for role, coding in event.tags]
     return {
         "person": table(persons, _PERSON),
         "raw_event": table(events, _EVENT),
         "event_code": table(codes, _CODE),
         "event_answer": table(answers, _CODE),
+        "event_tag": table(tags, _TAG),
     }
 
 
@@ -106,6 +110,7 @@ def _event(eid: int, pid: int, event: Event) -> tuple[object, ...]:
         event.value,
         event.unit or "",
         *_range(event.start),
+        *_range(event.end),
         *times,
         event.source,
         event.part,
