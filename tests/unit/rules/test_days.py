@@ -155,11 +155,11 @@ def test_a_range_is_shown_as_what_it_is(low: date, length: int) -> None:
     span = DateRange(low, low + length * ONE)
     shown = days.shown(span)
     assert days.partial(shown) == span or shown == f"{span.low} to {span.high}"
-    assert days.shown(DateRange(date.min, span.high)) == f"until {span.high}"
+    assert days.shown(DateRange(date.min, span.high)) == f"by {span.high}"
 
 
 def test_the_year_one_is_the_beginning_of_time() -> None:
-    assert days.shown(days.partial("0001")) == "until 0001-12-31"
+    assert days.shown(days.partial("0001")) == "by 0001-12-31"
 
 
 def test_midnight() -> None:

@@ -33,7 +33,7 @@ NOBODY = PersonRecord(Person("p"))
 
 def reasons(condition: Condition, **values: Value) -> set[str]:
     """The facts that explain the answer of a rule over the yes/no facts a, b and c; `None` where nothing is known."""
-    facts = tuple(PatientFact(n, "deceased", "yes/no") for n in "abc")
+    facts = tuple(EventFact(n, "exists", ("conditions",), "yes/no") for n in "abc")
     program = Program(facts, (Derived("r", condition),), ("r",))
     known: dict[str, Value] = {"a": None, "b": None, "c": None, **values}
     results = reduce_facts(program, NOBODY, DAY)
@@ -76,10 +76,26 @@ def test_a_yes_or_no_is_decided_by_its_reasons(world: World) -> None:
             given = {leaf for leaf in leaves(unfolded(world.program, world.program.conditions[rule]))}
             shown = {(r.fact, r.asks) for r in explain(world.program, rule, record, results, {**facts, **answers})}
             if answers[rule] is not None:
-                kept = {leaf.fact: facts[leaf.fact] for leaf in given if (leaf.fact.rpartition("/")[2], words(leaf, None)) in plain(shown)}
+                told = plain(shown)
+                kept = {
+                    leaf.fact: facts[leaf.fact]
+                    for leaf in given
+                    if (leaf.fact.rpartition("/")[2], words(leaf, None)) in told or goes_without_saying(world.program, leaf.fact, facts)
+                }
                 assert bare_truth(unfolded(world.program, world.program.conditions[rule]), kept) is answers[rule]
             else:
                 assert any(facts[leaf.fact] is None for leaf in given if leaf.fact.rpartition("/")[2] in {f for f, _ in shown})
+
+
+def goes_without_saying(program: Program, fact: str, facts: dict[str, Value]) -> bool:
+    """That nobody noted a death is not told."""
+    return isinstance(program.by_name[fact], PatientFact) and facts[fact] is False
+
+
+def test_no_note_of_death_is_no_reason() -> None:
+    fact, record = PatientFact("deceased", "deceased", "yes/no"), PersonRecord(Person("p", deceased=False))
+    program = Program((fact,), (Derived("r", Not(Holds("deceased"))),), ("r",))
+    assert explain(program, "r", record, reduce_facts(program, record, DAY), {"deceased": False, "r": True}) == ()
 
 
 def plain(shown: set[tuple[str, str]]) -> set[tuple[str, str]]:
