@@ -43,8 +43,8 @@ def _days_of_change(program: Program, record: PersonRecord, as_of: date) -> Iter
                 changes = _patient_changes(fact, record, limits.get(fact.name, set()))
             case EventFact():
                 changes = _event_changes(fact, record, as_of, limits.get(fact.name, set()))
-            case ComputedFact():
-                continue
+            case _:
+                changes = iter(())
         yield from (day for day in changes if day > as_of)
 
 

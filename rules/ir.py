@@ -417,6 +417,12 @@ class Program:
         object.__setattr__(self, "by_name", {f.name: f for f in self.facts})
         object.__setattr__(self, "conditions", {d.name: d.condition for d in self.derived})
 
+    def series(self) -> Iterator[Series]:
+        """Every series that some fact reads, those inside relations too."""
+        for fact in self.facts:
+            if isinstance(fact, EventFact):
+                yield from fact.series.nested()
+
     def facts_behind(self, name: str) -> tuple[str, ...]:
         """The base facts that a rule or derived fact rests on, in the program's order."""
         found: set[str] = set()

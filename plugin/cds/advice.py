@@ -52,5 +52,7 @@ def _of_pack(pack: Pack, record: PersonRecord, as_of: date, engine: Engine) -> I
 
 def _missing(program: Program, rule: str, not_loaded: frozenset[str]) -> tuple[str, ...]:
     facts = [fact for name in program.facts_behind(rule) if isinstance(fact := program.by_name[name], EventFact)]
-    read = {table for fact in facts for table in fact.tables} | {HOUSEHOLD for fact in facts if fact.household}
+    read = {table for fact in facts for series in fact.series.nested() for table in series.tables} | {
+        HOUSEHOLD for fact in facts if fact.household
+    }
     return tuple(sorted(read & not_loaded))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rules.facts import TABLES, Coding
-from rules.ir import EventFact, Program
+from rules.ir import Program, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +23,23 @@ class Template:
 
 def templates(programs: Iterable[Program]) -> tuple[Template, ...]:
     """The queries for everything that the programs read, the Patient first, then by resource type."""
-    facts = [fact for program in programs for fact in program.facts if isinstance(fact, EventFact)]
-    tables = {table for fact in facts for table in fact.tables}
-    found = [_search(name, table, facts) for table in tables for name in TABLES[table].resource_types]
+    read = [series for program in programs for series in program.series()]
+    tables = {table for series in read for table in series.tables}
+    found = [_search(name, table, read) for table in tables for name in TABLES[table].resource_types]
     patient = Template("patient", "Patient", "Patient/{{context.patientId}}", None)
     return (patient, *sorted(found, key=lambda template: template.resource_type))
 
 
-def _search(resource_type: str, table: str, facts: list[EventFact]) -> Template:
+def _search(resource_type: str, table: str, read: list[Series]) -> Template:
     first = TABLES[table].resource_types[0] == resource_type
     query = f"{resource_type}?patient={{{{context.patientId}}}}"
-    codes = _codes(facts) if resource_type == "Observation" else ()
+    codes = _codes(read) if resource_type == "Observation" else ()
     if codes:
         query += "&code=" + ",".join(f"{coding.system}|{coding.code}" for coding in codes)
     return Template(resource_type[0].lower() + resource_type[1:], resource_type, query, table if first else None)
 
 
-def _codes(facts: Iterable[EventFact]) -> tuple[Coding, ...]:
+def _codes(read: Iterable[Series]) -> tuple[Coding, ...]:
     """Observations are many: only those with a code that some rule reads. Nothing, if some rule reads any observation."""
-    asked = [fact.codes for fact in facts if "observations" in fact.tables]
+    asked = [series.codes for series in read if "observations" in series.tables]
     return () if None in asked else tuple(sorted({coding for codes in asked if codes for coding in codes}))

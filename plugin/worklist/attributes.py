@@ -10,7 +10,7 @@ from typing import Final
 
 from rules.explain import short
 from rules.facts import Coding
-from rules.ir import EventFact, Fact, PatientFact, Program
+from rules.ir import EventFact, Fact, PatientFact, Program, Series
 from rules.valuesets import SYSTEMS
 
 _HUNGER_VITAL_SIGN: Final = "88121-9 88122-7 88123-5 88124-3"
@@ -68,6 +68,7 @@ ATTRIBUTES: Final = (
 )
 _OF_PATIENT: Final[Mapping[str, str]] = {
     "age": "date of birth",
+    "birth": "date of birth",
     "sex": "sex",
     "language": "language",
     "postcode": "social determinants of health",
@@ -79,19 +80,24 @@ def _kinds(fact: Fact) -> Iterator[str]:
     if isinstance(fact, PatientFact):
         if kind := _OF_PATIENT.get(fact.attribute):
             yield kind
-        return
-    if _reads_social(fact):
+    elif isinstance(fact, EventFact):
+        for series in fact.series.nested():
+            yield from _kinds_of_series(series)
+
+
+def _kinds_of_series(series: Series) -> Iterator[str]:
+    if _reads_social(series):
         yield "social determinants of health"
-    if _reads_any(fact, _SURVEY_LOINC):
+    if _reads_any(series, _SURVEY_LOINC):
         yield "health status assessments"
-    if _reads_any(fact, _LANGUAGE_LOINC):
+    if _reads_any(series, _LANGUAGE_LOINC):
         yield "language"
 
 
-def _reads_social(fact: EventFact) -> bool:
-    if fact.codes is None:
-        return not _SOCIAL_TABLES.isdisjoint(fact.tables)
-    return any(map(_is_social, fact.codes))
+def _reads_social(series: Series) -> bool:
+    if series.codes is None:
+        return not _SOCIAL_TABLES.isdisjoint(series.tables)
+    return any(map(_is_social, series.codes))
 
 
 def _is_social(coding: Coding) -> bool:
@@ -103,7 +109,7 @@ def _is_social(coding: Coding) -> bool:
     return system == SYSTEMS["sdohcc"] or (system == SYSTEMS["loinc"] and code in _SOCIAL_LOINC)
 
 
-def _reads_any(fact: EventFact, loinc: frozenset[str]) -> bool:
-    if fact.codes is None:
-        return not _SURVEY_TABLES.isdisjoint(fact.tables)
-    return any(system == SYSTEMS["loinc"] and code in loinc for system, code in fact.codes)
+def _reads_any(series: Series, loinc: frozenset[str]) -> bool:
+    if series.codes is None:
+        return not _SURVEY_TABLES.isdisjoint(series.tables)
+    return any(system == SYSTEMS["loinc"] and code in loinc for system, code in series.codes)

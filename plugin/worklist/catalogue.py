@@ -10,7 +10,7 @@ from rules import document as doc
 from rules.examples import ExampleCase
 from rules.explain import short
 from rules.facts import TABLES, Coding
-from rules.ir import EventFact, Fact, PatientFact
+from rules.ir import Bound, EventFact, Fact, PatientFact, Series
 from rules.pack import Pack
 from rules.valuesets import SYSTEMS
 
@@ -56,7 +56,7 @@ def rule_page(packs: Sequence[Pack], rule_id: str) -> RulePage:
             return RulePage(
                 pack=pack.document,
                 rule=rule,
-                reads=tuple(_reads(pack.program.by_name[name]) for name in pack.program.facts_behind(rule_id)),
+                reads=tuple(line for name in pack.program.facts_behind(rule_id) for line in _reads(pack.program.by_name[name])),
                 uses=uses(pack.program, rule_id),
                 cases=tuple(case for case in pack.cases if case.rule == rule_id),
                 source=Path(rule.id.span.path).read_text(encoding="utf-8-sig"),
@@ -78,32 +78,48 @@ def patient_facts(packs: Sequence[Pack]) -> dict[str, frozenset[str]]:
     }
 
 
-def _reads(fact: Fact) -> Reads:
-    if not isinstance(fact, EventFact):
-        return Reads(short(fact.name), f"Patient: {'birthDate' if fact.attribute == 'age' else fact.attribute}", (), 0, "", ())
-    codes = sorted(map(_code, fact.codes or ()))
+def _reads(fact: Fact) -> Iterator[Reads]:
+    """A line for each series of a fact: its own, and those of the events that must stand in relation to it."""
+    match fact:
+        case PatientFact():
+            attribute = "birthDate" if fact.attribute in ("age", "birth") else fact.attribute
+            yield Reads(short(fact.name), f"Patient: {attribute}", (), 0, "", ())
+        case EventFact():
+            for series in reversed(list(fact.series.nested())):
+                yield _reads_series(fact, series)
+
+
+def _reads_series(fact: EventFact, series: Series) -> Reads:
+    codes = sorted(map(_code, series.codes or ()))
     return Reads(
         fact=short(fact.name),
-        what=", ".join(_resources(fact)),
-        codes=tuple(codes[:MAX_CODES]) if fact.codes is not None else ("any",),
+        what=", ".join(_resources(fact, series)),
+        codes=tuple(codes[:MAX_CODES]) if series.codes is not None else ("any",),
         more_codes=max(0, len(codes) - MAX_CODES),
-        window=" ".join(_window(fact)),
-        statuses=tuple(dict.fromkeys(status for _, counted in fact.statuses for status in sorted(counted))),
+        window=" and ".join(_window(fact)) if series is fact.series else "in relation to it",
+        statuses=tuple(dict.fromkeys(status for _, counted in series.statuses for status in sorted(counted))),
     )
 
 
-def _resources(fact: EventFact) -> Iterator[str]:
-    for table in fact.tables:
+def _resources(fact: EventFact, series: Series) -> Iterator[str]:
+    for table in series.tables:
         yield from TABLES[table].resource_types
     if fact.household:
         yield "also of others at the same address"
 
 
 def _window(fact: EventFact) -> Iterator[str]:
-    if fact.within:
-        yield f"within {fact.within}"
-    if fact.since:
-        yield f"since {short(fact.since)}"
+    for bound, word in (*((b, "from") for b in fact.window.lower), *((b, "to") for b in fact.window.upper)):
+        yield f"{word} {_place(bound)}"
+
+
+def _place(bound: Bound) -> str:
+    if bound.year is not None:
+        return (
+            "this year's " + ("end" if bound.last else "start") if bound.year == 0 else "last year's " + ("end" if bound.last else "start")
+        )
+    origin = short(bound.anchor) if bound.anchor else str(bound.day) if bound.day else "the day of evaluation"
+    return f"{bound.offset} {'before' if bound.backwards else 'after'} {origin}" if bound.offset else origin
 
 
 def _code(coding: Coding) -> str:

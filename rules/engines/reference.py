@@ -148,7 +148,7 @@ def _count(fact: EventFact, certain: list[Event]) -> float | None:
 def _latest(fact: EventFact, certain: list[Event], possible: list[Event], as_of: date) -> FactResult:
     if not certain or any(e.start is None or e.start.high >= max(_low(c) for c in certain) for e in possible):
         return UNKNOWN
-    if fact.series.words:
+    if fact.type == "word":
         return _word(fact, certain, max(_instant(e) for e in certain))
     event = max(certain, key=lambda e: e.order)
     value = _time_since(fact.scale, event.start, as_of) if fact.scale else convert(fact.series, event)
@@ -158,7 +158,7 @@ def _latest(fact: EventFact, certain: list[Event], possible: list[Event], as_of:
 def _earliest(fact: EventFact, certain: list[Event], possible: list[Event]) -> FactResult:
     if not certain or any(e.start is None or e.start.low <= min(_low(c) for c in certain) for e in possible):
         return UNKNOWN
-    if fact.series.words:
+    if fact.type == "word":
         return _word(fact, certain, min(_instant(e) for e in certain))
     event = min(certain, key=lambda e: e.order)
     return FactResult(convert(fact.series, event), (event,), event.start)

@@ -10,7 +10,7 @@ from support.draws import ANSWERS, CODES, DAYS, LANGUAGES, NUMBERS, POSTCODES, S
 from support.programs import TABLE_NAMES, numbers_of, random_program
 
 from rules import days
-from rules.facts import HOUSEHOLD, TABLES, DateRange, Event, Person, PersonRecord, with_households
+from rules.facts import HOUSEHOLD, ROLES, TABLES, DateRange, Event, Person, PersonRecord, with_households
 from rules.grammar import SEXES
 from rules.ir import EventFact, PatientFact, Program
 
@@ -52,6 +52,7 @@ class _People:
         self.as_of = as_of
         self.edges = sorted({as_of, *_window_edges(program, as_of)})
         self.births = sorted(_births(program, as_of))
+        self.lengths = list(_lengths(program))
         self.values = NUMBERS
 
     def alone(self, number: int) -> PersonRecord:
@@ -63,6 +64,7 @@ class _People:
         draws = self.draws
         events = [self.event(number, i) for i in range(draws.randint(0, MAX_EVENTS))]
         tied = [self.tie(e, i) for i, e in enumerate(events) if draws.chance(0.5)]
+        tied += [self.later(e, i) for i, e in enumerate(events) if draws.chance(0.3)]
         missing = frozenset(draws.some(TABLE_NAMES, 2)) if draws.chance(0.1) else frozenset()
         return PersonRecord(self.person(number), tuple(events + tied), missing)
 
@@ -93,7 +95,9 @@ class _People:
             value=draws.maybe(draws.choice(self.values), 0.85),
             unit=draws.maybe(draws.choice((*UNITS, "%", "%")), 0.9),
             status=self.status(table),
+            tags=tuple((draws.choice(ROLES), code) for code in draws.some(CODES, 3, least=0)) if draws.chance(0.7) else (),
             start=start,
+            end=draws.maybe(self.vague(self.day()), 0.4),
             instant=self.instant(start) if start else None,
             issued=draws.maybe(draws.randint(0, 2), 0.8),
             updated=draws.maybe(draws.randint(0, 2), 0.8),
@@ -112,6 +116,15 @@ class _People:
             updated=other.updated,
             status=other.status,
         )
+
+    def later(self, event: Event, number: int) -> Event:
+        """Another event as far from this one as some relation asks, or a day nearer or farther."""
+        draws = self.draws
+        length = draws.choice(self.lengths)
+        day = event.start.low if event.start and event.start.low.year > 1900 else self.as_of
+        moved = (days.after if draws.chance(0.5) else days.before)(day, length) + draws.choice((-1, 0, 0, 1)) * _ONE_DAY
+        start = self.vague(moved)
+        return replace(self.event(0, number), source=f"{event.source}-later", start=start, instant=self.instant(start))
 
     def status(self, table: str) -> str | None:
         draws = self.draws
@@ -149,10 +162,17 @@ class _People:
 
 def _window_edges(program: Program, as_of: date) -> Iterator[date]:
     for fact in program.facts:
-        if isinstance(fact, EventFact) and fact.within:
-            yield days.before(as_of, fact.within)
+        if isinstance(fact, EventFact):
+            yield from (b.fixed(as_of) for b in (*fact.window.lower, *fact.window.upper) if b.anchor is None)
         if isinstance(fact, EventFact) and fact.scale:
             yield from (days.before(as_of, days.Duration(int(n), fact.scale)) for n in numbers_of(fact) if n >= 1)
+
+
+def _lengths(program: Program) -> Iterator[days.Duration]:
+    """The lengths of time in relations; a few others if there are none."""
+    series = (s for fact in program.facts if isinstance(fact, EventFact) for s in fact.series.nested())
+    found = [length for s in series for r in s.relations for length in (r.least, r.most) if length]
+    yield from found or (days.Duration(1, "day"), days.Duration(1, "month"))
 
 
 def _births(program: Program, as_of: date) -> Iterator[date]:

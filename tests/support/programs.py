@@ -1,20 +1,27 @@
 """Programs at random: every kind of fact, window, leaf and connective, within what every engine can hold."""
 
+from datetime import date
 from typing import Final
 
 from support.draws import ANSWERS, CODES, HBA1C, LANGUAGES, NUMBERS, POSTCODES, WORDS, Draws
 
 from rules import days
-from rules.facts import TABLES, Coding
-from rules.grammar import ATTRIBUTES, SEXES
+from rules.facts import ROLES, TABLES, Coding
+from rules.grammar import ATTRIBUTES, DATED_AGGREGATES, SEXES
 from rules.ir import (
     OPERATORS,
     All,
     Any,
+    Arithmetic,
+    Bound,
+    Branch,
     Compare,
+    ComputedFact,
     Condition,
+    Constant,
     Derived,
     EventFact,
+    Expression,
     Fact,
     FactType,
     Holds,
@@ -25,17 +32,26 @@ from rules.ir import (
     Operator,
     PatientFact,
     Program,
+    Reading,
+    Relation,
+    Series,
+    TagTest,
+    Timing,
+    ValueTest,
+    Window,
 )
 from rules.units import conversions
 
 MAX_DEPTH: Final = 4
-EVENT_FACTS: Final = 14
+EVENT_FACTS: Final = 16
+COMPUTED_FACTS: Final = 4
 DERIVED_FACTS: Final = 4
 TABLE_NAMES: Final = tuple(TABLES)[:4]
-"""Four tables of the seven: the others differ in nothing but their names and statuses, and events must meet facts."""
+"""Four tables of them all: the others differ in nothing but their names and statuses, and events must meet facts."""
 _OPERATORS: Final[tuple[Operator, ...]] = tuple(OPERATORS)  # type: ignore[arg-type]
 _WINDOWS: Final = (("day", (1, 30, 365)), ("week", (1, 6, 52)), ("month", (1, 3, 6, 12, 13)), ("year", (1, 2, 10)))
-_AGGREGATE: Final = {"number": "latest", "word": "latest", "since": "time since latest"}
+_TIMINGS: Final[tuple[Timing, ...]] = ("starts", "starts", "starts", "ends", "overlaps", "inside")
+_KINDS: Final = ("exists", "exists", "count", "number", "number", "word", "word", "since", "summary")
 _TYPE: Final[dict[str, FactType]] = {"exists": "yes/no", "word": "word"}
 
 
@@ -45,6 +61,8 @@ def random_program(draws: Draws, rules: int) -> Program:
     for number in range(EVENT_FACTS):
         fact = _event_fact(draws, f"r0/e{number}" if number % 5 == 0 else f"e{number}", facts)
         facts[fact.name] = fact
+    for number in range(COMPUTED_FACTS):
+        facts[f"c{number}"] = _computed_fact(draws, f"c{number}", facts)
     derived: dict[str, Derived] = {}
     for number in range(DERIVED_FACTS):
         derived[f"d{number}"] = Derived(f"d{number}", _condition(draws, facts, tuple(derived), draws.randint(1, 2)))
@@ -59,24 +77,59 @@ def random_program(draws: Draws, rules: int) -> Program:
 
 
 def _event_fact(draws: Draws, name: str, earlier: dict[str, Fact]) -> EventFact:
-    kind = draws.choice(("exists", "exists", "count", "number", "number", "word", "word", "since"))
-    tables = draws.some(TABLE_NAMES, 2)
-    codes = draws.maybe(frozenset(draws.some(HBA1C if draws.chance(0.3) else CODES, 3)), 0.85)
-    unit = draws.choice(("%", "%", "mmol/mol", "{score}", "kg")) if kind == "number" else None
+    kind = draws.choice(_KINDS)
+    aggregate = {
+        "number": draws.choice(("latest", "latest", "earliest", "highest", "lowest")),
+        "word": draws.choice(("latest", "latest", "earliest")),
+        "since": "time since latest",
+        "summary": draws.choice(("sum", "mean")),
+    }.get(kind, kind)
     return EventFact(
         name=name,
-        aggregate=_AGGREGATE.get(kind, kind),
-        tables=tables,
+        aggregate=aggregate,
         type=_TYPE.get(kind, "number"),
+        series=_series(draws, kind, 2 if draws.chance(0.3) else 0),
+        window=_window(draws, earlier),
+        household=draws.chance(0.25),
+        scale=draws.choice(days.UNITS) if kind == "since" else None,
+        days=kind == "count" and draws.chance(0.4),
+    )
+
+
+def _series(draws: Draws, kind: str, depth: int) -> Series:
+    """A series; ``depth`` is how deep relations may nest."""
+    tables = draws.some(TABLE_NAMES, 2)
+    codes = draws.maybe(frozenset(draws.some(HBA1C if draws.chance(0.3) else CODES, 3)), 0.85)
+    measured = kind in ("number", "summary") or draws.chance(0.25)
+    unit = draws.choice(("%", "%", "mmol/mol", "{score}", "kg")) if measured else None
+    words = _words(draws) if kind == "word" or (kind not in ("number", "summary") and draws.chance(0.15)) else ()
+    return Series(
+        tables=tables,
         codes=codes,
         statuses=_statuses(draws, tables),
-        within=draws.maybe(_window(draws), 0.6),
-        since=_anchor(draws, earlier),
-        household=draws.chance(0.3),
+        words=words,
+        answers=frozenset(draws.some([w for w, _ in words], 2)) if words and draws.chance(0.3) else None,
         unit=unit,
         conversions=conversions(codes or (), unit) if unit else (),
-        words=_words(draws) if kind == "word" else (),
-        scale=draws.choice(days.UNITS) if kind == "since" else None,
+        values=_value_tests(draws) if unit and draws.chance(0.4) else (),
+        tags=tuple(TagTest(role, frozenset(draws.some(CODES, 3))) for role in draws.some(ROLES, 2)) if draws.chance(0.15) else (),
+        usable=bool(unit or words) and draws.chance(0.2),
+        relations=tuple(_relation(draws, depth - 1) for _ in range(draws.randint(1, 2))) if depth else (),
+    )
+
+
+def _value_tests(draws: Draws) -> tuple[ValueTest, ...]:
+    tests = tuple(ValueTest(draws.choice(_OPERATORS), draws.choice(NUMBERS)) for _ in range(draws.randint(1, 2)))
+    return tests if sum(t.op == "!=" for t in tests) < 2 else tests[:1]
+
+
+def _relation(draws: Draws, depth: int) -> Relation:
+    return Relation(
+        series=_series(draws, "exists", depth if draws.chance(0.4) else 0),
+        present=draws.chance(0.6),
+        backwards=draws.chance(0.4),
+        least=draws.maybe(_length(draws), 0.4),
+        most=draws.maybe(_length(draws), 0.7),
     )
 
 
@@ -87,17 +140,35 @@ def _statuses(draws: Draws, tables: tuple[str, ...]) -> tuple[tuple[str, frozens
     return tuple((t, written) for t in tables)
 
 
-def _window(draws: Draws) -> days.Duration:
+def _length(draws: Draws) -> days.Duration:
     unit, counts = draws.choice(_WINDOWS)
     return days.Duration(draws.choice(counts), unit)
 
 
+def _window(draws: Draws, earlier: dict[str, Fact]) -> Window:
+    """Up to two lower and two upper bounds: lengths before the day, fixed days, years, other facts."""
+    lower = [Bound(offset=_length(draws), backwards=True)] if draws.chance(0.5) else []
+    upper = [Bound(offset=_length(draws), backwards=True)] if draws.chance(0.1) else []
+    if draws.chance(0.08):
+        year = draws.choice((0, -1))
+        lower.append(Bound(year=year))
+        upper.append(Bound(year=year, last=True))
+    if draws.chance(0.06):
+        (lower if draws.chance(0.5) else upper).append(Bound(day=draws.choice((date(2023, 3, 1), date(2024, 2, 29)))))
+    if anchor := _anchor(draws, earlier):
+        offset, backwards = draws.maybe(_length(draws), 0.5), draws.chance(0.4)
+        (lower if draws.chance(0.6) else upper).append(Bound(anchor, offset=offset, backwards=backwards))
+        if draws.chance(0.3):
+            upper.append(Bound(anchor, offset=_length(draws)))
+    return Window(tuple(lower), tuple(upper), draws.choice(_TIMINGS))
+
+
 def _anchor(draws: Draws, earlier: dict[str, Fact]) -> str | None:
-    """A *latest* fact to count from. Chains of two links come often, longer ones never."""
-    latest = [f for f in earlier.values() if isinstance(f, EventFact) and f.aggregate == "latest"]
-    roots = [f.name for f in latest if f.since is None]
-    links = [f.name for f in latest if f.since in roots]
-    if not roots or not draws.chance(0.3):
+    """A dated fact to count from. Chains of two links come often, longer ones never."""
+    dated = [f for f in earlier.values() if isinstance(f, EventFact) and f.aggregate in DATED_AGGREGATES]
+    roots = [f.name for f in dated if not f.window.anchors] + ["birth"]
+    links = [f.name for f in dated if f.window.anchors and set(f.window.anchors) <= set(roots)]
+    if not draws.chance(0.3):
         return None
     return draws.choice(links if links and draws.chance(0.5) else roots)
 
@@ -107,6 +178,26 @@ def _words(draws: Draws) -> tuple[tuple[str, frozenset[Coding]], ...]:
     answers = draws.sample(ANSWERS, len(ANSWERS))
     words = draws.some(WORDS, len(WORDS))
     return tuple((word, frozenset(answers[i :: len(words)][: draws.randint(1, 2)])) for i, word in enumerate(words))
+
+
+# ---------------------------------------------------------------- computed facts
+
+
+def _computed_fact(draws: Draws, name: str, facts: dict[str, Fact]) -> ComputedFact:
+    numbers = [f.name for f in facts.values() if f.type == "number"]
+    leaves: dict[str, Fact] = {n: f for n, f in facts.items() if not isinstance(f, ComputedFact)}
+    branches = [Branch(_condition(draws, leaves, (), 1), _expression(draws, numbers, 1)) for _ in range(draws.randint(0, 2))]
+    branches.append(Branch(All(()), _expression(draws, numbers, 2)))
+    if len(branches) > 1 and draws.chance(0.4):
+        branches.pop()  # a table without a last resort
+    return ComputedFact(name, tuple(branches), None, draws.maybe(draws.randint(0, 2), 0.4))
+
+
+def _expression(draws: Draws, numbers: list[str], depth: int) -> Expression:
+    if depth == 0 or draws.chance(0.2):
+        return Reading(draws.choice(tuple(numbers))) if draws.chance(0.7) else Constant(draws.choice((0.0, 1.0, 2.0, 0.5, 10.0)))
+    op = draws.choice(("+", "-", "*", "/", "min", "max"))
+    return Arithmetic(op, _expression(draws, numbers, depth - 1), _expression(draws, numbers, depth - 1))
 
 
 # ---------------------------------------------------------------- conditions
@@ -135,7 +226,7 @@ def _leaf_or_contrary(draws: Draws, facts: dict[str, Fact], derived: tuple[str, 
 
 
 def _leaf(draws: Draws, fact: Fact) -> Leaf | All:
-    if draws.chance(0.12):
+    if draws.chance(0.12) or fact.type == "date":
         return Known(fact.name)
     if fact.type == "yes/no":
         return Holds(fact.name)
@@ -149,7 +240,8 @@ def _leaf(draws: Draws, fact: Fact) -> Leaf | All:
 
 def _words_of(fact: Fact) -> tuple[str, ...]:
     if isinstance(fact, EventFact):
-        return tuple(word for word, _ in fact.words)
+        return tuple(word for word, _ in fact.series.words)
+    assert isinstance(fact, PatientFact)
     return {"sex": SEXES, "language": LANGUAGES}.get(fact.attribute, POSTCODES)
 
 
@@ -157,6 +249,8 @@ def numbers_of(fact: Fact) -> tuple[float, ...]:
     """The numbers that a fact is compared with."""
     if isinstance(fact, PatientFact):
         return (0.0, 16.0, 18.0, 50.0, 65.0)
+    if isinstance(fact, ComputedFact):
+        return (0.0, 1.0, 2.0, 5.5, 18.0)
     if fact.aggregate == "count":
         return (0.0, 1.0, 2.0, 3.0, 1.5)
     return (0.0, 1.0, 3.0, 12.0, 30.0) if fact.scale else NUMBERS

@@ -121,7 +121,7 @@ def _kind(fact: EventFact) -> str:
             return "days" if fact.days else "count"
         case "time since latest":
             return f"{fact.scale}s since"
-        case "latest" | "earliest" if fact.series.words:
+        case "latest" | "earliest" if fact.type == "word":
             return f"{fact.aggregate} word"
     return fact.aggregate
 

@@ -69,7 +69,7 @@ class Reducing:
         """Where the bounds that count from other facts lie on each person's calendar; a person without all of them has no row."""
         rows = [f"SELECT pid, fid, day_low, day_high FROM group{s} WHERE day_low IS NOT NULL" for s in range(stage)]
         rows += [
-            f"SELECT pid, {number}, birth_low, birth_high FROM person WHERE birth_low IS NOT NULL"
+            f"SELECT pid, {number} AS fid, birth_low AS day_low, birth_high AS day_high FROM person WHERE birth_low IS NOT NULL"
             for number in self.features.births.values()
         ]
         low, high = (self.sql.moved(f"a.{day}", "b.days", "b.months") for day in ("day_low", "day_high"))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from plugin.cds.prefetch import Template, templates
 from rules.facts import Coding
-from rules.ir import EventFact, PatientFact, Program
+from rules.ir import EventFact, PatientFact, Program, Series
 from rules.pack import BUILT_IN, load_packs
 
 HBA1C = Coding("http://loinc.org", "4548-4")
@@ -12,7 +12,7 @@ AGE = PatientFact("age", "age", "number")
 
 
 def fact(name: str, *tables: str, codes: frozenset[Coding] | None = None) -> EventFact:
-    return EventFact(name, "exists", tables, "yes/no", codes)
+    return EventFact(name, "exists", "yes/no", Series(tables, codes))
 
 
 def keys(*facts: EventFact | PatientFact) -> dict[str, Template]:

@@ -21,6 +21,7 @@ from rules.ir import (
     Not,
     PatientFact,
     Program,
+    Series,
     derive,
     leaves,
     truth,
@@ -33,7 +34,7 @@ NOBODY = PersonRecord(Person("p"))
 
 def reasons(condition: Condition, **values: Value) -> set[str]:
     """The facts that explain the answer of a rule over the yes/no facts a, b and c; `None` where nothing is known."""
-    facts = tuple(EventFact(n, "exists", ("conditions",), "yes/no") for n in "abc")
+    facts = tuple(EventFact(n, "exists", "yes/no", Series(("conditions",))) for n in "abc")
     program = Program(facts, (Derived("r", condition),), ("r",))
     known: dict[str, Value] = {"a": None, "b": None, "c": None, **values}
     results = reduce_facts(program, NOBODY, DAY)
@@ -139,7 +140,7 @@ def bare_truth(condition: Condition, kept: dict[str, Value]) -> bool | None:
 def test_evidence_names_the_resource_the_day_and_what_it_says() -> None:
     code = Coding("http://loinc.org", "4548-4")
     counted = (("observations", frozenset({"final"})),)
-    fact = EventFact("demo/visits", "count", ("observations",), "number", frozenset({code}), counted)
+    fact = EventFact("demo/visits", "count", "number", Series(("observations",), frozenset({code}), counted))
     days = [DateRange(date(2026, 1, i), date(2026, 1, i)) for i in range(1, 8)]
     events = tuple(
         Event("observations", f"Observation/{i}", codes=(code,), status="final", start=d, instant=i, value=float(i), unit="%")
@@ -147,17 +148,18 @@ def test_evidence_names_the_resource_the_day_and_what_it_says() -> None:
     )
     record = PersonRecord(Person("p"), events, frozenset())
     program = Program((fact,), (), ())
-    shown = list(evidence(fact, record, reduce_facts(program, record, DAY)["demo/visits"]))
+    shown = list(evidence(program, "demo/visits", record, reduce_facts(program, record, DAY)))
     assert [e.resource for e in shown] == [f"Observation/{i}" for i in (6, 5, 4, 3, 2)]
     assert (shown[0].fact, shown[0].date, shown[0].value, shown[0].unit) == ("visits", "2026-01-07", 6.0, "%")
 
 
 def test_an_absence_has_no_evidence() -> None:
-    fact = EventFact("x", "exists", ("conditions",), "yes/no", None, (("conditions", frozenset({"active"})),))
+    fact = EventFact("x", "exists", "yes/no", Series(("conditions",), statuses=(("conditions", frozenset({"active"})),)))
     record = PersonRecord(Person("p"), (), frozenset())
-    result = reduce_facts(Program((fact,), (), ()), record, DAY)["x"]
-    assert result.value is False
-    assert list(evidence(fact, record, result)) == []
+    program = Program((fact,), (), ())
+    results = reduce_facts(program, record, DAY)
+    assert results["x"].value is False
+    assert list(evidence(program, "x", record, results)) == []
 
 
 @pytest.mark.parametrize(

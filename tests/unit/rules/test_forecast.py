@@ -10,7 +10,7 @@ from rules.days import Duration
 from rules.engines.reference import ReferenceEngine
 from rules.facts import Coding, DateRange, Event, Person, PersonRecord
 from rules.forecast import next_flips
-from rules.ir import Compare, Condition, Derived, EventFact, Fact, Holds, Known, PatientFact, Program
+from rules.ir import Bound, Compare, Condition, Derived, EventFact, Fact, Holds, Known, PatientFact, Program, Series, Window
 
 HORIZON = 800
 ONE = timedelta(days=1)
@@ -65,9 +65,9 @@ def one_rule(fact: Fact, condition: Condition) -> Program:
 
 
 def procedures(aggregate: str, within: Duration | None = None, scale: str | None = None) -> EventFact:
-    counted = (("procedures", frozenset({"completed"})),)
-    kind = "yes/no" if aggregate == "exists" else "number"
-    return EventFact("x", aggregate, ("procedures",), kind, None, counted, within=within, scale=scale)
+    series = Series(("procedures",), statuses=(("procedures", frozenset({"completed"})),))
+    window = Window((Bound(offset=within, backwards=True),)) if within else Window()
+    return EventFact("x", aggregate, "yes/no" if aggregate == "exists" else "number", series, window, scale=scale)
 
 
 def person(*dates: tuple[str, str], birth: tuple[str, str] | None = None) -> PersonRecord:
