@@ -65,8 +65,9 @@ def _patient_changes(fact: PatientFact, record: PersonRecord, limits: set[int]) 
     if fact.attribute == "deceased" and person.died:
         yield from (person.died.low, person.died.high)
     if fact.attribute == "age" and person.birth:
+        steps = limits if person.birth.low == person.birth.high else range(1, STEPS + 1)
         for birth in (person.birth.low, person.birth.high):
-            yield from (_birthday(birth, years) for years in limits if 0 < years <= STEPS)
+            yield from (_birthday(birth, years) for years in steps if 0 < years <= STEPS)
 
 
 def _birthday(birth: date, years: int) -> date:
@@ -104,5 +105,7 @@ def _changes_by(day: date, bounds: list[Bound]) -> Iterator[date]:
 
 
 def _scale_changes(start: DateRange, scale: str, limits: set[int]) -> Iterator[date]:
+    """With a partial date the number is known only while all its days give the same one: every unit counts."""
+    steps = limits if start.low == start.high else limits | set(range(1, STEPS + 1))
     for day in (start.low, start.high):
-        yield from (days.after(day, Duration(limit, scale)) for limit in limits if limit > 0)
+        yield from (days.after(day, Duration(limit, scale)) for limit in steps if limit > 0)

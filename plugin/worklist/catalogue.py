@@ -109,6 +109,8 @@ def _resources(fact: EventFact, series: Series) -> Iterator[str]:
 
 
 def _window(fact: EventFact) -> Iterator[str]:
+    if fact.window.timing != "starts":
+        yield fact.window.timing
     for bound, word in (*((b, "from") for b in fact.window.lower), *((b, "to") for b in fact.window.upper)):
         yield f"{word} {_place(bound)}"
 
@@ -118,7 +120,7 @@ def _place(bound: Bound) -> str:
         return (
             "this year's " + ("end" if bound.last else "start") if bound.year == 0 else "last year's " + ("end" if bound.last else "start")
         )
-    origin = short(bound.anchor) if bound.anchor else str(bound.day) if bound.day else "the day of evaluation"
+    origin = short(bound.anchor) if bound.anchor else str(bound.day) if bound.day else "today"
     return f"{bound.offset} {'before' if bound.backwards else 'after'} {origin}" if bound.offset else origin
 
 

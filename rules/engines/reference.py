@@ -151,8 +151,18 @@ def _latest(fact: EventFact, certain: list[Event], possible: list[Event], as_of:
     if fact.type == "word":
         return _word(fact, certain, max(_instant(e) for e in certain))
     event = max(certain, key=lambda e: e.order)
+    if any(_may_be_later(other, event) for other in certain):
+        return UNKNOWN
     value = _time_since(fact.scale, event.start, as_of) if fact.scale else convert(fact.series, event)
     return FactResult(value, (event,), event.start)
+
+
+def _may_be_later(other: Event, chosen: Event) -> bool:
+    """Whether ``other`` may lie after ``chosen`` because the date of one of them is partial."""
+    if other is chosen or other.start is None or chosen.start is None:
+        return False
+    partial = other.start.low != other.start.high or chosen.start.low != chosen.start.high
+    return partial and other.start.high >= chosen.start.low
 
 
 def _earliest(fact: EventFact, certain: list[Event], possible: list[Event]) -> FactResult:
@@ -161,6 +171,8 @@ def _earliest(fact: EventFact, certain: list[Event], possible: list[Event]) -> F
     if fact.type == "word":
         return _word(fact, certain, min(_instant(e) for e in certain))
     event = min(certain, key=lambda e: e.order)
+    if any(_may_be_later(event, other) for other in certain):
+        return UNKNOWN
     return FactResult(convert(fact.series, event), (event,), event.start)
 
 
@@ -169,6 +181,9 @@ def _word(fact: EventFact, certain: list[Event], moment: int) -> FactResult:
     together = [e for e in certain if _instant(e) == moment]
     best = min(rank(fact.series, e) for e in together)
     event = max((e for e in together if rank(fact.series, e) == best), key=lambda e: e.order)
+    apart = [e for e in certain if _instant(e) != moment]
+    if any(_may_be_later(e, event) if fact.aggregate == "latest" else _may_be_later(event, e) for e in apart):
+        return UNKNOWN
     return FactResult(word_of_rank(fact.series, best), (event,), event.start)
 
 

@@ -25,7 +25,7 @@ from rules.parse.conditions import condition
 from rules.parse.fields import BLANK, Fields, Problems, as_duration, as_text
 from rules.source import MapNode, Node, TextNode
 
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9 ()/'_-]*")
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9 ()'_-]*")
 _RESERVED: Final = re.compile(r"(^| )(is|not|between|and)( |$)")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9][0-9]-[0-9][0-9]")
 _LENGTH: Final = r"([0-9]+ (?:day|week|month|year)s?)"
@@ -70,7 +70,7 @@ def _branch(node: Node, problems: Problems) -> tuple[doc.ConditionText | None, T
     if otherwise is not None:
         return None, otherwise
     if when is None or not fields.has("value"):
-        problems.add(fields.node.span, "ALM122", "a table line is {when: …, value: …} or {otherwise: …}")
+        problems.add(fields.node.span, "ALM128", "a table line is {when: …, value: …} or {otherwise: …}")
         return None
     return condition(when, problems), fields.text("value")
 
@@ -109,10 +109,14 @@ def _event_fact(name: TextNode, node: Node, problems: Problems) -> doc.EventFact
 
 def _series(name: TextNode, key: str, fields: Fields, problems: Problems) -> doc.Series:
     tables = fields.texts(key)
-    for table in tables:
-        if table is not BLANK and table.text not in TABLES:
+    for i, table in enumerate(tables):
+        if table is BLANK:
+            continue
+        if table.text not in TABLES:
             hint = did_you_mean(table.text, TABLES) or f"one of: {', '.join(TABLES)}"
             problems.add(table.span, "ALM117", f"unknown table '{table}'", hint)
+        elif any(table.text == earlier.text for earlier in tables[:i]):
+            problems.add(table.span, "ALM122", f"the table '{table}' is named twice")
     tags = [(role, _code(name, role, fields, problems)) for role in ROLES]
     return doc.Series(
         tables=tables,

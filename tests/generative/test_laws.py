@@ -171,7 +171,9 @@ def without_far_zones(record: PersonRecord) -> PersonRecord:
 
 def exists_and_count(program: Program) -> tuple[str, ...]:
     """Facts that rest on no *latest*: the patient's own, whether there is an event, and how many."""
-    return tuple(f.name for f in program.facts if not isinstance(f, EventFact) or (f.aggregate in ("exists", "count") and not f.since))
+    return tuple(
+        f.name for f in program.facts if not isinstance(f, EventFact) or (f.aggregate in ("exists", "count") and not f.window.anchors)
+    )
 
 
 def every_fact(program: Program) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ TABLE_NAMES: Final = tuple(TABLES)[:4]
 _OPERATORS: Final[tuple[Operator, ...]] = tuple(OPERATORS)  # type: ignore[arg-type]
 _WINDOWS: Final = (("day", (1, 30, 365)), ("week", (1, 6, 52)), ("month", (1, 3, 6, 12, 13)), ("year", (1, 2, 10)))
 _TIMINGS: Final[tuple[Timing, ...]] = ("starts", "starts", "starts", "ends", "overlaps", "inside")
-_KINDS: Final = ("exists", "exists", "count", "number", "number", "word", "word", "since", "summary")
+_KINDS: Final = ("exists", "exists", "count", "number", "number", "number", "word", "word", "since", "summary", "summary")
 _TYPE: Final[dict[str, FactType]] = {"exists": "yes/no", "word": "word"}
 
 
@@ -79,7 +79,7 @@ def random_program(draws: Draws, rules: int) -> Program:
 def _event_fact(draws: Draws, name: str, earlier: dict[str, Fact]) -> EventFact:
     kind = draws.choice(_KINDS)
     aggregate = {
-        "number": draws.choice(("latest", "latest", "earliest", "highest", "lowest")),
+        "number": draws.choice(("latest", "earliest", "highest", "lowest")),
         "word": draws.choice(("latest", "latest", "earliest")),
         "since": "time since latest",
         "summary": draws.choice(("sum", "mean")),

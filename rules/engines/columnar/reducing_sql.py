@@ -23,6 +23,7 @@ _WINDOWED: Final = """CASE timing WHEN 'ends' THEN ended WHEN 'inside' THEN leas
         CASE WHEN end_low IS NULL THEN 2 WHEN end_high < lo_low THEN 0 WHEN end_low >= lo_high THEN 2 ELSE 1 END)
       ELSE started END"""
 
+_ORDERED: Final = frozenset({"latest", "earliest", "latest word", "earliest word"})
 _DATED: Final = frozenset({"latest", "earliest", "latest word", "earliest word", "highest", "lowest"})
 
 
@@ -116,13 +117,32 @@ tally{stage} AS (
   SELECT pid, fid, kind, count(*) FILTER (WHERE certain) AS n, count(*) FILTER (WHERE NOT certain) AS possible{columns}
   FROM window{stage} GROUP BY pid, fid, kind
 )"""
+        doubted = sorted(k for k in kinds if k in _ORDERED or k.endswith("since"))
+        yield self._doubt(stage, doubted)
         day_low, day_high = (_cases({k: f"{k.replace(' ', '_')}_{end}" for k in sorted(kinds & _DATED)}) for end in ("low", "high"))
         yield f"""
 group{stage} AS (
   SELECT pid, fid, coalesce(v, {self.sql.unknown}) AS v,
     CASE WHEN settled THEN {day_low} END AS day_low, CASE WHEN settled THEN {day_high} END AS day_high
   FROM (SELECT *, {_cases({k: self._value(k) for k in sorted(kinds)})} AS v FROM (
-    SELECT *, {_cases({k: self._settled(k) for k in sorted(kinds)}, "FALSE")} AS settled FROM tally{stage}))
+    SELECT t.*, d.fid IS NULL AND {_cases({k: self._settled(k) for k in sorted(kinds)}, "FALSE")} AS settled
+    FROM tally{stage} t LEFT JOIN doubt{stage} d ON d.fid = t.fid AND d.pid = t.pid))
+)"""
+
+    def _doubt(self, stage: int, kinds: list[str]) -> str:
+        """Where a partial date leaves open which of the certain events is the latest (the earliest)."""
+        tests = []
+        for kind in kinds:
+            name = "latest" if kind.endswith("since") else kind.replace(" ", "_")
+            order = f"w.high >= t.{name}_low" if name.startswith("latest") else f"t.{name}_high >= w.low"
+            other = f"w.instant <> t.{name}_instant" if kind.endswith("word") else f"w.ord <> t.{name}_ord"
+            tests.append(f"t.kind = '{kind}' AND {other} AND (w.low <> w.high OR t.{name}_low <> t.{name}_high) AND {order}")
+        where = " OR ".join(f"({test})" for test in tests) or "FALSE"
+        partial = "t.partial > 0 AND " if tests else ""
+        return f"""
+doubt{stage} AS (
+  SELECT DISTINCT t.pid, t.fid FROM tally{stage} t JOIN window{stage} w ON w.pid = t.pid AND w.fid = t.fid
+  WHERE {partial}w.certain AND ({where})
 )"""
 
     def _tallies(self, kinds: set[str]) -> Iterator[tuple[str, str]]:
@@ -149,12 +169,16 @@ group{stage} AS (
             yield name, last("rank" if kind.endswith("word") else "value", keys[kind], "certain")
             yield f"{name}_low", last("low", keys[kind], "certain")
             yield f"{name}_high", last("high", keys[kind], "certain")
+            if kind in _ORDERED:
+                column = "instant" if kind.endswith("word") else "ord"
+                yield f"{name}_{column}", last(column, keys[kind], "certain")
         if kinds & {"highest", "lowest", "sum", "mean"}:
             yield "unusable", "count(*) FILTER (WHERE certain AND value IS NULL)"
         if kinds & {"sum", "mean"}:
             yield "total", self.sql.total("value", "ord", "certain")
         if "days" in kinds:
             yield "different", "count(DISTINCT low) FILTER (WHERE certain)"
+        if "days" in kinds or kinds & _ORDERED or sinces:
             yield "partial", "count(*) FILTER (WHERE certain AND low <> high)"
 
     def _settled(self, kind: str) -> str:

@@ -1,6 +1,5 @@
 """Partial and missing dates"""
 
-import pytest
 from support.spec import NO, UNKNOWN, YES, Spec, case, event, measured
 
 from rules.facts import Event
@@ -63,7 +62,6 @@ def test_latest_and_partial(spec: Spec) -> None:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="latest orders partial dates by their first day: 'June' loses to 15 June even if it may be 20 June")
 def test_overlapping_dates(spec: Spec) -> None:
     """If the dates of two certain events overlap, either may be the latest: the fact is unknown."""
     spec(

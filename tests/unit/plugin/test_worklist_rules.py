@@ -127,9 +127,9 @@ def test_what_a_rule_reads_is_told_with_codes_windows_and_statuses() -> None:
     reads = {read.fact: read for read in rule_page(PACKS, "phq9-no-follow-up").reads}
     assert reads["age"].what == "Patient: birthDate"
     assert reads["phq9"].codes == ("loinc 44261-6",)
-    assert reads["phq9"].window == "within 6 months"
+    assert reads["phq9"].window == "from 6 months before today"
     assert "entered-in-error" not in reads["phq9"].statuses
-    assert reads["follow-up"].window == "since phq9"
+    assert reads["follow-up"].window == "from phq9"
     assert reads["follow-up"].what == "Encounter, Procedure, ServiceRequest"
 
 
