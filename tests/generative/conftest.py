@@ -11,7 +11,7 @@ from support.populations import World, random_world
 from rules.engines import Engine
 
 SEED = os.environ.get("ALMONER_GENTEST_SEED", "1895")
-COMPARISONS = int(os.environ.get("ALMONER_GENTEST_COMPARISONS", "20000"))
+COMPARISONS = int(os.environ.get("ALMONER_GENTEST_COMPARISONS", "50000"))
 RULES = 10
 PEOPLE = 100
 WORLDS = -(-COMPARISONS // (RULES * PEOPLE))

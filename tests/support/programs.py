@@ -43,7 +43,7 @@ from rules.ir import (
 from rules.units import conversions
 
 MAX_DEPTH: Final = 4
-EVENT_FACTS: Final = 16
+EVENT_FACTS: Final = 20
 COMPUTED_FACTS: Final = 4
 DERIVED_FACTS: Final = 4
 TABLE_NAMES: Final = tuple(TABLES)[:4]
@@ -79,7 +79,7 @@ def random_program(draws: Draws, rules: int) -> Program:
 def _event_fact(draws: Draws, name: str, earlier: dict[str, Fact]) -> EventFact:
     kind = draws.choice(_KINDS)
     aggregate = {
-        "number": draws.choice(("latest", "earliest", "highest", "lowest")),
+        "number": draws.choice(("latest", "latest", "latest", "earliest", "highest", "lowest")),
         "word": draws.choice(("latest", "latest", "earliest")),
         "since": "time since latest",
         "summary": draws.choice(("sum", "mean")),
@@ -88,7 +88,7 @@ def _event_fact(draws: Draws, name: str, earlier: dict[str, Fact]) -> EventFact:
         name=name,
         aggregate=aggregate,
         type=_TYPE.get(kind, "number"),
-        series=_series(draws, kind, 2 if draws.chance(0.3) else 0),
+        series=_series(draws, "summary" if aggregate in ("highest", "lowest") else kind, 2 if draws.chance(0.3) else 0),
         window=_window(draws, earlier),
         household=draws.chance(0.25),
         scale=draws.choice(days.UNITS) if kind == "since" else None,
@@ -113,7 +113,7 @@ def _series(draws: Draws, kind: str, depth: int) -> Series:
         conversions=conversions(codes or (), unit) if unit else (),
         values=_value_tests(draws) if unit and draws.chance(0.4) else (),
         tags=tuple(TagTest(role, frozenset(draws.some(CODES, 3))) for role in draws.some(ROLES, 2)) if draws.chance(0.15) else (),
-        usable=bool(unit or words) and draws.chance(0.2),
+        usable=bool(unit or words) and draws.chance(0.7 if kind == "summary" else 0.2),
         relations=tuple(_relation(draws, depth - 1) for _ in range(draws.randint(1, 2))) if depth else (),
     )
 
