@@ -1,6 +1,6 @@
 """The keys of the language, declared once: the parser, the error messages and the reference page read them here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 
@@ -19,11 +19,14 @@ class Shape:
 
     title: str
     keys: tuple[Key, ...]
+    names: frozenset[str] = field(init=False)
+    """The names of all keys."""
+    required: tuple[Key, ...] = field(init=False)
+    """Those that must be written."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all keys."""
-        return tuple(k.name for k in self.keys)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", frozenset(k.name for k in self.keys))
+        object.__setattr__(self, "required", tuple(k for k in self.keys if k.required))
 
 
 AGGREGATES: Final = ("exists", "count", "latest", "earliest", "highest", "lowest", "mean", "sum", "time since latest")

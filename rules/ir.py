@@ -255,10 +255,14 @@ def _arithmetic(op: str, a: float, b: float) -> float | None:
     if (op == "/" and b == 0) or (op == "^" and a <= 0):
         return None
     try:
-        result = ARITHMETIC[op](a, b)
+        return finite(ARITHMETIC[op](a, b))
     except OverflowError:
         return None
-    return result if isfinite(result) else None
+
+
+def finite(value: float) -> float | None:
+    """The number, or ``None`` if it is too large for double precision."""
+    return value if isfinite(value) else None
 
 
 ARITHMETIC: Final[dict[str, Callable[[float, float], float]]] = {

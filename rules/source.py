@@ -8,9 +8,8 @@ several documents, tabs, byte order marks, control and invisible characters, and
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import yaml
 
@@ -23,8 +22,7 @@ _REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, slots=True)
-class TextNode:
+class TextNode(NamedTuple):
     """A scalar exactly as written."""
 
     text: str
@@ -34,16 +32,14 @@ class TextNode:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class ListNode:
+class ListNode(NamedTuple):
     """A YAML sequence."""
 
     items: tuple["Node", ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class MapNode:
+class MapNode(NamedTuple):
     """A YAML mapping in the order written; keys are unique."""
 
     entries: tuple[tuple[TextNode, "Node"], ...]
@@ -138,7 +134,14 @@ class _Builder:
         self.events: Iterator[yaml.Event] = iter(())
 
     def build(self, text: str) -> MapNode:
-        self.events = iter(yaml.parse(text, Loader=_LOADER))
+        loader = _LOADER(text)
+        try:
+            return self._document(iter(loader.get_event, None))
+        finally:
+            loader.dispose()
+
+    def _document(self, events: Iterator[yaml.Event]) -> MapNode:
+        self.events = events
         node: Node | None = None
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):

@@ -10,7 +10,7 @@ from datetime import date
 
 from rules import days
 from rules.facts import DateRange, Event, PersonRecord
-from rules.ir import OPERATORS, Relation, Series, Window
+from rules.ir import OPERATORS, Relation, Series, Window, finite
 
 UNUSABLE = 1
 """The rank of an answer that means none of a question's words: after the first word, before the others."""
@@ -93,11 +93,13 @@ def is_usable(series: Series, event: Event) -> bool:
 
 
 def convert(series: Series, event: Event) -> float | None:
-    """The event's value in the series' unit; ``None`` if there is no value or no valid conversion."""
+    """The event's value in the series' unit; ``None`` if there is no value, no valid conversion, or no finite result."""
     if event.value is None:
         return None
     row = next((c for c in series.conversions if c.source == event.unit), None)
-    return None if row is None else event.value * row.factor + row.offset
+    if row is None:
+        return None
+    return finite(event.value * row.factor + row.offset)
 
 
 def rank(series: Series, event: Event) -> int:

@@ -12,7 +12,7 @@ from rules import days
 from rules.engines.base import Evaluation
 from rules.engines.matching import Span, both, convert, in_window, matches, rank, word_of_rank
 from rules.facts import HOUSEHOLD, NEVER, DateRange, Event, Person, PersonRecord, Value
-from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, computed_value, derive
+from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, computed_value, derive, finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ def _summary(fact: EventFact, certain: list[Event]) -> FactResult:
     total = 0.0
     for value in known:  # in the order of the events, so that every engine rounds alike
         total += value
-    return FactResult(total / len(known) if fact.aggregate == "mean" else total, tuple(ordered))
+    return FactResult(finite(total / len(known) if fact.aggregate == "mean" else total), tuple(ordered))
 
 
 def _low(event: Event) -> date:

@@ -6,6 +6,7 @@ durable_rules is given and `rules.engines.rete_child` for how it is kept safe.
 
 import importlib.util
 import json
+import os
 import select
 import subprocess
 import sys
@@ -114,7 +115,7 @@ class _Child:
 
     def _start(self) -> subprocess.Popen[bytes] | None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "rules.engines.rete_child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-P", "-m", "rules.engines.rete_child"], bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         hello = json.dumps([self._program.ruleset(), json.dumps(self._program.heads)]).encode()
         return self._process if _exchange(self._process, hello) == b'"ready"' else None
@@ -145,5 +146,22 @@ def _exchange(process: "subprocess.Popen[bytes]", request: bytes) -> bytes | Non
         write_frame(process.stdin, request)
     except BrokenPipeError:
         return None
-    ready, _, _ = select.select([process.stdout], [], [], ANSWER_SECONDS)
-    return read_frame(process.stdout) if ready else None
+    return read_frame(_Patient(process.stdout))
+
+
+class _Patient:
+    """Reads from the child, but gives up when it is silent for `ANSWER_SECONDS`, be it in the middle of a frame."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def read(self, size: int, /) -> bytes:
+        """``size`` bytes, or fewer if the child ended or fell silent."""
+        found = b""
+        while len(found) < size:
+            ready, _, _ = select.select([self._stream], [], [], ANSWER_SECONDS)
+            piece = os.read(self._stream.fileno(), size - len(found)) if ready else b""
+            if not piece:
+                break
+            found += piece
+        return found

@@ -42,12 +42,12 @@ class Fields:
         if not isinstance(node, MapNode):
             problems.add(node.span, "ALM101", f"a {shape.title} is written as 'key: value' lines")
             return cls(MapNode((), node.span), problems)
-        allowed = {*shape.names, *extra}
+        allowed = shape.names.union(extra) if extra else shape.names
         for key, _ in node.entries:
             if key.text not in allowed:
                 problems.add(key.span, "ALM102", f"a {shape.title} has no key '{key.text}'", did_you_mean(key.text, allowed))
-        for wanted in shape.keys:
-            if wanted.required and node.get(wanted.name) is None:
+        for wanted in shape.required:
+            if node.get(wanted.name) is None:
                 problems.add(node.span, "ALM103", f"this {shape.title} lacks '{wanted.name}'", wanted.help)
         return cls(node, problems)
 

@@ -69,7 +69,7 @@ hit AS (
           AND (below IS NULL OR value < below) AND (other_than IS NULL OR value <> other_than) THEN 2 ELSE 0 END) END AS verdict
     FROM (
       SELECT f.*, e.eid, e.pid, e.low, e.high, e.end_low, e.end_high, e.instant, e.ord, e.opaque,
-        e.value * u.factor + u.shift AS value, coalesce(w.rank, 1) AS rank, a.fid IS NOT NULL AS wanted, {tags} AS tags,
+        {sql.finite("(e.value * u.factor + u.shift)")} AS value, coalesce(w.rank, 1) AS rank, a.fid IS NOT NULL AS wanted, {tags} AS tags,
         CASE WHEN e.status IS NULL THEN 1 WHEN s.status IS NULL THEN 0 ELSE 2 END AS counted,
         CASE WHEN e.low IS NULL THEN 1 WHEN e.low > {today} THEN 0 WHEN e.high <= {today} THEN 2 ELSE 1 END AS begun
       FROM matched m

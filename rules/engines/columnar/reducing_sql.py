@@ -204,9 +204,9 @@ doubt{stage} AS (
                 column = kind.replace(" ", "_")
                 return f"CASE WHEN settled AND {column} <> 1 THEN CAST({column} AS DOUBLE) END"
             case "sum":
-                return "CASE WHEN settled THEN total END"
+                return f"CASE WHEN settled THEN {self.sql.finite('total')} END"
             case "mean":
-                return "CASE WHEN settled THEN total / n END"
+                return f"CASE WHEN settled THEN {self.sql.finite('(total / n)')} END"
             case "latest" | "earliest" | "highest" | "lowest":
                 return f"CASE WHEN settled THEN {kind} END"
         unit = kind.removesuffix("s since")
