@@ -32,11 +32,18 @@ def _columnar() -> Engine:
     return ColumnarEngine()
 
 
+def _spark() -> Engine:
+    from rules.engines.columnar.spark import SparkEngine
+
+    return SparkEngine()
+
+
 ENGINES: Final[dict[str, Callable[[], Engine]]] = {
     "reference": _reference,
     "durable": _durable,
     "verify": _verify,
     "columnar": _columnar,
+    "spark": _spark,
 }
 """What each engine's name makes. Imported only when asked for: the columnar engine costs a database, the durable one a C extension."""
 

@@ -5,8 +5,9 @@ projection for each layer of computed and derived values.
 """
 
 from datetime import date
+from typing import NamedTuple
 
-from rules.engines.columnar.dialects import DuckDB
+from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Feature, Features
 from rules.engines.columnar.matching_sql import matching
 from rules.engines.columnar.reducing_sql import Reducing, anchored_by
@@ -31,10 +32,23 @@ from rules.ir import (
 )
 
 
+class Step(NamedTuple):
+    """A named query that later ones read."""
+
+    name: str
+    query: str
+
+
+def step(expression: str) -> Step:
+    """``name AS (query)`` taken apart."""
+    name, _, query = expression.strip().partition(" AS (")
+    return Step(name, query.removesuffix(")"))
+
+
 class Emitter:
     """Writes the statement for one program and one day."""
 
-    def __init__(self, program: Program, as_of: date, dialect: DuckDB) -> None:
+    def __init__(self, program: Program, as_of: date, dialect: Dialect) -> None:
         """``as_of`` is the day as things stood; ``dialect`` says what differs between databases."""
         self.program = program
         self.as_of = as_of
@@ -45,16 +59,18 @@ class Emitter:
 
     def statement(self) -> str:
         """One row for each person asked about: ``id``, then a column for each of `columns`, in order of ``pid``."""
-        body = self._facts()
-        for layer in self._layers():
-            body = f"SELECT *, {', '.join(layer)} FROM ({body})"
-        return f"{self._common()}\nSELECT id, {', '.join(self.columns.values())} FROM ({body}) ORDER BY pid"
+        *steps, last = self.steps()
+        return "WITH " + ",\n".join(f"{step.name} AS ({step.query})" for step in steps) + f"\n{last.query}"
 
-    def _common(self) -> str:
-        gaps = ", ".join(f"bool_or(no_{table}) AS no_{table}" for table in TABLES)
-        home = f"\nhome AS (SELECT home, {gaps} FROM person GROUP BY home)"
+    def steps(self) -> list[Step]:
+        """The same in steps, for a database that would rather keep what is between; the last one is the result."""
         reducing = Reducing(self.features, self.as_of, self.sql)
-        return "WITH" + ",".join([*matching(self.features, self.as_of, self.sql), *reducing.expressions(), home])
+        gaps = ", ".join(f"bool_or(no_{table}) AS no_{table}" for table in TABLES)
+        found = [*map(step, matching(self.features, self.as_of, self.sql)), *map(step, reducing.expressions())]
+        found += [Step("home", f"SELECT home, {gaps} FROM person GROUP BY home"), Step("layer0", self._facts())]
+        for number, layer in enumerate(self._layers(), 1):
+            found.append(Step(f"layer{number}", f"SELECT *, {', '.join(layer)} FROM {found[-1].name}"))
+        return [*found, Step("result", f"SELECT id, {', '.join(self.columns.values())} FROM {found[-1].name} ORDER BY pid")]
 
     # ---------------------------------------------------------------- one row for each person
 

@@ -7,13 +7,15 @@ import duckdb
 
 from rules.engines.base import Evaluation
 from rules.engines.columnar import load
-from rules.engines.columnar.dialects import DuckDB
+from rules.engines.columnar.dialects.duckdb import DuckDB
 from rules.engines.columnar.emit import Emitter
 from rules.engines.columnar.features import tables
 from rules.facts import PersonRecord
 from rules.ir import Program
 
 _FETCH = 10_000
+ORDERED_EVENTS = "SELECT *, row_number() OVER (ORDER BY instant, issued, updated, source, part) AS ord FROM raw_event"
+"""Events with their place in the order that *latest* means."""
 
 
 class ColumnarEngine:
@@ -28,19 +30,18 @@ class ColumnarEngine:
             connection.execute("SET TimeZone = 'UTC'")
             for name, rows in (load.tables(people) | tables(emitter.features, as_of)).items():
                 connection.register(name, rows)
-            connection.execute(
-                "CREATE TABLE event AS SELECT *, row_number() OVER (ORDER BY instant, issued, updated, source, part) AS ord FROM raw_event"
-            )
+            connection.execute(f"CREATE TABLE event AS {ORDERED_EVENTS}")
             result = connection.execute(emitter.statement())
             while rows := result.fetchmany(_FETCH):
                 for row in rows:
-                    yield _evaluation(program, row)
+                    yield evaluation_of(program, row)
 
     def close(self) -> None:
         """Nothing to let go of: each evaluation closes its own database."""
 
 
-def _evaluation(program: Program, row: tuple[object, ...]) -> Evaluation:
+def evaluation_of(program: Program, row: tuple[object, ...]) -> Evaluation:
+    """A row of the statement's result as an evaluation."""
     patient, *values = row
     split = len(program.facts)
     facts = {f.name: _fact(v) for f, v in zip(program.facts, values[:split], strict=True)}

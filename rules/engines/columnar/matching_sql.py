@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
-from rules.engines.columnar.dialects import DuckDB
+from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Features
 from rules.facts import TABLES
 
@@ -38,7 +38,7 @@ tagged AS (
 )"""
 
 
-def matching(features: Features, as_of: date, sql: DuckDB) -> Iterator[str]:
+def matching(features: Features, as_of: date, sql: Dialect) -> Iterator[str]:
     """The common table expressions that end in ``judged``: every event with the facts it may count for, and its verdict."""
     tagged = any(f.series.tags for f in features.all)
     yield from (_MATCHED, _WORD)
@@ -54,7 +54,7 @@ def matching(features: Features, as_of: date, sql: DuckDB) -> Iterator[str]:
     yield f"\njudged AS ({' UNION ALL '.join(judged)})"
 
 
-def _hit(as_of: date, sql: DuckDB, *, tagged: bool) -> str:
+def _hit(as_of: date, sql: Dialect, *, tagged: bool) -> str:
     today = sql.day(as_of)
     tags = "coalesce(g.verdict, 2)" if tagged else "2"
     join = "LEFT JOIN tagged g ON g.fid = m.fid AND g.eid = m.eid" if tagged else ""
@@ -93,7 +93,7 @@ relation_gap AS (
 )"""
 
 
-def _level(level: int, inner: str, sql: DuckDB) -> Iterator[str]:
+def _level(level: int, inner: str, sql: Dialect) -> Iterator[str]:
     """Events whose relations look at series of lower levels: found certainly (2), possibly (1) or not (0)."""
     yield f"""
 pair{level} AS (
@@ -125,7 +125,7 @@ judged{level} AS (
 )"""
 
 
-def _apart(sql: DuckDB) -> str:
+def _apart(sql: Dialect) -> str:
     """Whether the inner event ``i`` starts so long after (before) the outer one ``o`` as the relation ``r`` asks."""
 
     def moved(day: str, which: str, sign: str) -> str:

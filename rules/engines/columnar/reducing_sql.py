@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 
 from rules import days
-from rules.engines.columnar.dialects import DuckDB
+from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Feature, Features
 
 _SPREAD: Final = """
@@ -30,7 +30,7 @@ _DATED: Final = frozenset({"latest", "earliest", "latest word", "earliest word",
 class Reducing:
     """Writes the common table expressions that end in ``long(pid, fid, v)``: a value for each person and fact, NaN for unknown."""
 
-    def __init__(self, features: Features, as_of: date, sql: DuckDB) -> None:
+    def __init__(self, features: Features, as_of: date, sql: Dialect) -> None:
         """``as_of`` is the day of evaluation."""
         self.features = features
         self.as_of = as_of

@@ -1,10 +1,10 @@
-"""What SQL dialects say differently. The emitter uses a portable subset and asks here for the rest."""
+"""DuckDB 2: the default."""
 
 from datetime import date
 
 
 class DuckDB:
-    """DuckDB 2."""
+    """DuckDB's words; see `rules.engines.columnar.dialects.Dialect`."""
 
     unknown = "CAST('NaN' AS DOUBLE)"
     """Marks a value as unknown on its way through the pivot, where NULL means that there was no row."""
