@@ -8,7 +8,7 @@ TYPED := plugin rules fhir_adapters $(wildcard tests/support)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: demo test check install dev peer lock clean bench
+.PHONY: demo test check install dev peer lock clean bench long docs
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
@@ -56,3 +56,11 @@ clean:
 # What it costs, side by side in one run; read the ratios.
 bench: dev
 	$(PY) -m benchmarks.first_light $(ARGS)
+
+# Long forms: a million generated comparisons, with a seed of their own.
+long: dev peer
+	ALMONER_GENTEST_COMPARISONS=1000000 ALMONER_GENTEST_SEED=$$(date +%s) $(PY) -m pytest tests/generative -n auto $(ARGS)
+
+# The pages that are made from the code.
+docs: dev
+	PYTHONPATH=tests $(PY) -m support.language_reference

@@ -30,10 +30,14 @@ ConditionText = Leaf | Group
 
 @dataclass(frozen=True, slots=True)
 class ValueSet:
-    """A named set of codes."""
+    """A named set of codes, written out or in a file."""
 
     name: TextNode
     codes: tuple[Coding, ...]
+    file: TextNode | None = None
+    """Name of the file that holds the codes, beside the YAML file."""
+    version: str | None = None
+    """The version that the file must have."""
 
 
 @dataclass(frozen=True, slots=True)

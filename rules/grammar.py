@@ -209,6 +209,13 @@ RELATED: Final = Shape(
         Key("at least", "At least so long after (or before) this event."),
     ),
 )
+EXPANSION: Final = Shape(
+    "value set",
+    (
+        Key("file", "A file beside this one: a FHIR ValueSet as JSON (its expansion), or CSV with the columns system and code.", required=True),
+        Key("version", "The version that the file must have."),
+    ),
+)
 QUESTION: Final = Shape(
     "question",
     (Key("code", "The question's codes.", required=True), Key("answers", "Word: answer codes, the word that wins first.", required=True)),

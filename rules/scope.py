@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from rules import document as doc
 from rules import ir
-from rules.errors import did_you_mean
+from rules.errors import Diagnostic, did_you_mean
+from rules.expansions import ExpansionError, read_expansion
 from rules.facts import Coding
 from rules.grammar import ATTRIBUTES
 from rules.parse.fields import BLANK, Problems
@@ -47,12 +49,23 @@ class Scope:
     def codes(self, name: TextNode) -> tuple[Coding, ...]:
         """The codes of a value set or of a question."""
         for level in self._levels():
-            if found := level.valuesets.get(name.text) or level.questions.get(name.text):
+            if (named := level.valuesets.get(name.text)) and named.file:
+                return self._expansion(named, named.file)
+            if found := named or level.questions.get(name.text):
                 return found.codes
         if name is not BLANK:
             known = [n for level in self._levels() for n in (*level.valuesets, *level.questions)]
             self.problems.add(name.span, "ALM231", f"there is no value set called '{name}'", did_you_mean(name.text, known))
         return ()
+
+    def _expansion(self, valueset: doc.ValueSet, file: TextNode) -> tuple[Coding, ...]:
+        try:
+            return read_expansion(Path(file.span.path).parent / file.text, valueset.version)
+        except ExpansionError as error:
+            mistake = Diagnostic(file.span, "ALM233", f"value set '{valueset.name}', {file}: {error}")
+            if mistake not in self.problems.found:
+                self.problems.found.append(mistake)
+            return ()
 
     def question(self, name: TextNode, *, quiet: bool = False) -> doc.Question | None:
         """A screening question."""

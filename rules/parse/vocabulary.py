@@ -2,7 +2,7 @@
 
 from rules import document as doc
 from rules.facts import Coding
-from rules.grammar import QUESTION, VOCABULARY
+from rules.grammar import EXPANSION, QUESTION, VOCABULARY
 from rules.parse.codes import codes
 from rules.parse.facts import fact
 from rules.parse.fields import Fields, Problems
@@ -17,10 +17,18 @@ def parse_vocabulary(node: MapNode, problems: Problems) -> doc.Vocabulary:
 def vocabulary(fields: Fields, problems: Problems) -> doc.Vocabulary:
     """The ``valuesets``, ``questions`` and ``facts`` of a file."""
     return doc.Vocabulary(
-        tuple(doc.ValueSet(name, codes(value, problems)) for name, value in fields.entries("valuesets")),
+        tuple(_value_set(name, value, problems) for name, value in fields.entries("valuesets")),
         tuple(_question(name, value, problems) for name, value in fields.entries("questions")),
         tuple(f for name, value in fields.entries("facts") if (f := fact(name, value, problems))),
     )
+
+
+def _value_set(name: TextNode, node: Node, problems: Problems) -> doc.ValueSet:
+    if isinstance(node, MapNode) and node.get("file"):
+        fields = Fields.of(node, EXPANSION, problems)
+        version = fields.optional("version")
+        return doc.ValueSet(name, (), fields.text("file"), version.text if version else None)
+    return doc.ValueSet(name, codes(node, problems))
 
 
 def _question(name: TextNode, node: Node, problems: Problems) -> doc.Question:
