@@ -72,7 +72,7 @@ TABLES: Final[dict[str, Table]] = dict(
             "encounters", "encounter", "Encounter", "finished arrived triaged in-progress onleave", "planned cancelled entered-in-error"
         ),
         _table("procedures", "procedure", "Procedure", "completed in-progress", "preparation not-done on-hold stopped entered-in-error"),
-        _table("referrals", "referral", "ServiceRequest", "active on-hold completed", "draft revoked entered-in-error"),
+        _table("referrals", "referral", "ServiceRequest", "active on-hold completed", "draft revoked do-not-perform entered-in-error"),
         _table(
             "tasks",
             "task",
@@ -81,10 +81,44 @@ TABLES: Final[dict[str, Table]] = dict(
             "draft rejected cancelled failed entered-in-error",
         ),
         _table("goals", "goal", "Goal", "active proposed planned accepted on-hold completed cancelled rejected", "entered-in-error"),
+        _table(
+            "medications",
+            "medication",
+            "MedicationRequest MedicationDispense MedicationStatement",
+            "active completed on-hold",
+            "draft intended preparation in-progress stopped cancelled declined not-taken do-not-perform entered-in-error",
+        ),
+        _table("immunizations", "immunization", "Immunization", "completed", "not-done entered-in-error"),
+        _table("allergies", "allergy", "AllergyIntolerance", "active", "inactive resolved refuted entered-in-error"),
+        _table("coverages", "coverage", "Coverage", "active", "draft cancelled entered-in-error"),
+        _table(
+            "appointments",
+            "appointment",
+            "Appointment",
+            "fulfilled booked arrived checked-in",
+            "proposed pending waitlist cancelled noshow entered-in-error",
+        ),
+        _table(
+            "communications",
+            "communication",
+            "Communication",
+            "completed in-progress",
+            "preparation not-done on-hold stopped entered-in-error",
+        ),
+        _table("consents", "consent", "Consent", "active", "draft proposed rejected inactive entered-in-error"),
+        _table("careplans", "careplan", "CarePlan", "active on-hold completed", "draft revoked entered-in-error"),
+        _table(
+            "reports",
+            "report",
+            "DiagnosticReport",
+            "final amended corrected appended",
+            "registered partial preliminary cancelled entered-in-error",
+        ),
     ]
 )
 """Every event table. A status outside ``counted`` (entered-in-error, refuted, cancelled, draft …) does not count by default;
-a missing status, or FHIR's ``unknown``, makes the event a *possible* one."""
+a missing status, or FHIR's ``unknown``, makes the event a *possible* one. ``do-not-perform`` stands for FHIR's ``doNotPerform``:
+whatever its status, such a request asks that something be *not* done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +203,25 @@ class PersonRecord:
     """Names of tables that failed, were withheld or were not asked for (and `HOUSEHOLD`)."""
     household: tuple["PersonRecord", ...] = ()
     """The *other* people at the same address; meaningful only if `HOUSEHOLD` is loaded."""
+    _places: dict[Coding | None, list[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Code → places of its events; under ``None`` the opaque ones. Made when first asked for."""
+
+    def having(self, codes: frozenset[Coding] | None) -> Iterable[Event]:
+        """The events that carry one of ``codes`` (all events if ``None``), and the opaque ones, which might."""
+        if codes is None:
+            return self.events
+        places = self._places or self._index()
+        known = codes & places.keys() if len(codes) < len(places) else {code for code in places if code in codes}
+        found = set(places[None])
+        found.update(*(places[code] for code in known))
+        return [self.events[place] for place in sorted(found)]
+
+    def _index(self) -> dict[Coding | None, list[int]]:
+        self._places[None] = []
+        for place, event in enumerate(self.events):
+            for code in (None,) if event.opaque else event.codes:
+                self._places.setdefault(code, []).append(place)
+        return self._places
 
     def household_records(self) -> Iterator["PersonRecord"]:
         """This record and those of the other members of the household."""

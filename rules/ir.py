@@ -6,7 +6,7 @@ its connectives (Kleene's strong logic).
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from math import floor, isfinite
 from typing import Final, Literal
@@ -416,9 +416,12 @@ class Program:
     rules: tuple[str, ...]
     by_name: Mapping[str, Fact] = field(init=False, repr=False, compare=False)
     conditions: Mapping[str, Condition] = field(init=False, repr=False, compare=False)
+    twins: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    """Facts that mean the same as an earlier one, which rules written apart often do: evaluated once."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {f.name: f for f in self.facts})
+        object.__setattr__(self, "twins", dict(_twins(self.facts)))
         object.__setattr__(self, "conditions", {d.name: d.condition for d in self.derived})
 
     def series(self) -> Iterator[Series]:
@@ -441,6 +444,14 @@ class Program:
             if isinstance(fact, ComputedFact):
                 waiting += fact.uses()
         return tuple(f.name for f in self.facts if f.name in found)
+
+
+def _twins(facts: tuple[Fact, ...]) -> Iterator[tuple[str, str]]:
+    seen: dict[Fact, str] = {}
+    for fact in facts:
+        first = seen.setdefault(replace(fact, name=""), fact.name)
+        if first != fact.name:
+            yield fact.name, first
 
 
 def derive(program: Program, facts: Mapping[str, Value]) -> dict[str, bool | None]:

@@ -146,7 +146,7 @@ def _inside(day: DateRange | None, span: Span) -> bool | None:
 def related(relation: Relation, event: Event, record: PersonRecord, as_of: date) -> bool | None:
     """Whether another event of the same person stands in relation to ``event`` (or, if it must not, that none does)."""
     found: bool | None = False if record.not_loaded.isdisjoint(relation.series.tables) else None
-    for other in record.events:
+    for other in record.having(relation.series.codes):
         if other is event or other.table not in relation.series.tables:
             continue
         apart = _apart(relation, event, other)

@@ -47,7 +47,8 @@ def reduce_facts(program: Program, record: PersonRecord, as_of: date) -> dict[st
     """Every base fact of ``program`` for one person on ``as_of``, with its events."""
     results: dict[str, FactResult] = {}
     for fact in program.facts:
-        results[fact.name] = _reduce(fact, record, as_of, results)
+        twin = program.twins.get(fact.name)
+        results[fact.name] = results[twin] if twin else _reduce(fact, record, as_of, results)
     return results
 
 
@@ -95,7 +96,7 @@ def select(fact: EventFact, record: PersonRecord, as_of: date, span: Span) -> tu
     certain: list[Event] = []
     possible: list[Event] = []
     for member in record.household_records() if fact.household else (record,):
-        for event in member.events:
+        for event in member.having(fact.series.codes):
             test = matches(fact.series, event, member, as_of)
             if test is not False:
                 test = both((test, in_window(fact.window, span, event)))

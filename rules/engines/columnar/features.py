@@ -71,14 +71,15 @@ class Features:
         """Patient facts from which windows count, with the number that stands for them."""
         for fact in program.facts:
             if isinstance(fact, EventFact):
-                self.by_fact[fact.name] = self._add(fact.series, fact)
+                twin = program.twins.get(fact.name)
+                self.by_fact[fact.name] = self.by_fact[twin] if twin else self._add(fact.series, fact)
             elif isinstance(fact, PatientFact) and fact.attribute == "birth":
                 self.births[fact.name] = -1_000_000 - len(self.births)
 
     @property
     def facts(self) -> list[Feature]:
-        """The features that are facts."""
-        return list(self.by_fact.values())
+        """The features that are facts, each once."""
+        return [feature for feature in self.all if feature.fact]
 
     @property
     def stages(self) -> list[int]:
@@ -95,8 +96,9 @@ class Features:
         return self.births[name] if name in self.births else self.by_fact[name].number
 
     def is_anchor(self, feature: Feature) -> bool:
-        """Whether some window counts from this fact."""
-        return any(feature.fact and feature.fact.name in f.fact.window.anchors for f in self.facts if f.fact)
+        """Whether some window counts from this fact (or from a twin of it)."""
+        anchors = {name for f in self.facts if f.fact for name in f.fact.window.anchors}
+        return any(self.by_fact.get(name) is feature for name in anchors)
 
     def _add(self, series: Series, fact: EventFact | None = None) -> Feature:
         inner = [self._add(relation.series) for relation in series.relations]
