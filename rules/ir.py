@@ -78,11 +78,12 @@ class Window:
     lower: tuple[Bound, ...] = ()
     upper: tuple[Bound, ...] = ()
     timing: Timing = "starts"
+    anchors: tuple[str, ...] = field(init=False, compare=False)
+    """The facts that the window is counted from."""
 
-    @property
-    def anchors(self) -> tuple[str, ...]:
-        """The facts that the window is counted from."""
-        return tuple(dict.fromkeys(b.anchor for b in (*self.lower, *self.upper) if b.anchor))
+    def __post_init__(self) -> None:
+        bounds = (*self.lower, *self.upper)
+        object.__setattr__(self, "anchors", tuple(dict.fromkeys(b.anchor for b in bounds if b.anchor)))
 
 
 @dataclass(frozen=True, slots=True)

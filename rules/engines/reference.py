@@ -7,12 +7,13 @@ number; it makes the fact unknown, unless certain events settle it anyway.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from rules import days
 from rules.engines.base import Evaluation
 from rules.engines.matching import Span, both, convert, in_window, matches, rank, word_of_rank
 from rules.facts import HOUSEHOLD, NEVER, DateRange, Event, Person, PersonRecord, Value
-from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, computed_value, derive, finite
+from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, Window, computed_value, derive, finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +72,33 @@ def _reduce(fact: Fact, record: PersonRecord, as_of: date, results: Mapping[str,
 
 def span_of(fact: EventFact, as_of: date, results: Mapping[str, FactResult]) -> Span | None:
     """The window of ``fact`` on this person's calendar; ``None`` if a day that it is counted from is not known."""
-    lower = [_place(bound, as_of, results) for bound in fact.window.lower]
-    upper = [_place(bound, as_of, results) for bound in fact.window.upper]
-    lows = [place for place in lower if place]
-    highs = [place for place in upper if place]
-    if len(lows) < len(lower) or len(highs) < len(upper):
-        return None
+    if not fact.window.anchors:
+        return _fixed_span(fact.window, as_of)
+    days_of = {name: results[name].day for name in fact.window.anchors}
+    return None if None in days_of.values() else _span(fact.window, as_of, days_of)
+
+
+@lru_cache(maxsize=4096)
+def _fixed_span(window: Window, as_of: date) -> Span:
+    """The same for everybody, so it is computed once."""
+    return _span(window, as_of, {})
+
+
+def _span(window: Window, as_of: date, days_of: Mapping[str, DateRange | None]) -> Span:
+    lows = [_place(bound, as_of, days_of) for bound in window.lower]
+    highs = [_place(bound, as_of, days_of) for bound in window.upper]
     return Span(
         DateRange(max([date.min, *(r.low for r in lows)]), max([date.min, *(r.high for r in lows)])),
         DateRange(min([as_of, *(r.low for r in highs)]), min([as_of, *(r.high for r in highs)])),
     )
 
 
-def _place(bound: Bound, as_of: date, results: Mapping[str, FactResult]) -> DateRange | None:
-    if bound.anchor is None:
+def _place(bound: Bound, as_of: date, days_of: Mapping[str, DateRange | None]) -> DateRange:
+    found = days_of[bound.anchor] if bound.anchor else None
+    if found is None:
         day = bound.fixed(as_of)
         return DateRange(day, day)
-    found = results[bound.anchor].day
-    return found and DateRange(bound.shifted(found.low), bound.shifted(found.high))
+    return DateRange(bound.shifted(found.low), bound.shifted(found.high))
 
 
 def select(fact: EventFact, record: PersonRecord, as_of: date, span: Span) -> tuple[list[Event], list[Event]]:

@@ -1,0 +1,119 @@
+"""What a lint is, and what it looks at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal, Protocol
+
+from rules import document as doc
+from rules import ir
+from rules.checks.reasoning import Reasoning
+from rules.errors import Diagnostic, Span
+from rules.lowering.conditions import lower_condition
+from rules.pack import Pack
+from rules.parse.fields import Problems
+from rules.scope import Scope
+from rules.source import MapNode, read_file
+
+Severity = Literal["error", "warning"]
+
+
+class Lint(Protocol):
+    """One thing to look for in a pack that loads.
+
+    ``error``: the pack certainly does not do what it was written for. ``warning``: it may not, or it will confuse whoever reads it.
+    The class docstring explains the lint under the headings *What it does*, *Why is this bad*, *Example* and *Use instead*.
+    """
+
+    code: ClassVar[str]
+    severity: ClassVar[Severity]
+    title: ClassVar[str]
+
+    def check(self, subject: "Subject") -> Iterator["Remark"]:
+        """Everything that this lint finds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a lint found at one place."""
+
+    span: Span
+    message: str
+    hint: str = ""
+
+    def diagnostic(self, lint: Lint) -> Diagnostic:
+        """The remark as a message of ``lint``."""
+        return Diagnostic(self.span, lint.code, self.message, lint.severity, self.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a pack with names of its own: what all rules share, or one rule."""
+
+    scope: Scope
+    vocabulary: doc.Vocabulary
+    own: tuple[doc.ConditionText, ...] = ()
+    """The pack's population, or a rule's ``when`` and ``unless``."""
+    rule: doc.Rule | None = None
+
+    def conditions(self) -> Iterator[doc.ConditionText]:
+        """Every condition written here."""
+        for fact in self.vocabulary.facts:
+            if isinstance(fact, doc.DerivedFact):
+                yield fact.when
+            elif isinstance(fact, doc.ComputedFact):
+                yield from (when for when, _ in fact.lines if when)
+        yield from self.own
+
+    def lowered(self, written: doc.ConditionText) -> ir.Condition:
+        """What a condition written here means."""
+        return lower_condition(written, self.scope)
+
+    def program_name(self, name: str) -> str:
+        """The name inside the program of a fact defined here."""
+        return self.scope.full_name(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A pack, prepared for lints. ``whole``: all rules of the pack were loaded, so that what none of them uses is unused."""
+
+    pack: Pack
+    whole: bool
+    reasoning: Reasoning
+    parts: tuple[Part, ...]
+    _files: dict[str, MapNode] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, pack: Pack, *, whole: bool) -> "Subject":
+        """Prepare a pack that has loaded without mistakes."""
+        problems = Problems()
+        shared = Scope.of(pack.document.vocabulary, None, problems)
+        population = (pack.document.population,) if pack.document.population else ()
+        parts = [Part(shared, pack.document.vocabulary, population)]
+        for rule in pack.document.rules:
+            scope = Scope.of(rule.vocabulary, shared, problems, prefix=f"{rule.id}/")
+            parts.append(Part(scope, rule.vocabulary, (rule.when, *rule.unless), rule))
+        return cls(pack, whole, Reasoning(pack.program), tuple(parts))
+
+    @property
+    def rules(self) -> tuple[doc.Rule, ...]:
+        """The pack's rules."""
+        return self.pack.document.rules
+
+    def place(self, rule: doc.Rule, *keys: str) -> Span:
+        """Where a rule file says what stands under ``keys``; the nearest key that it has."""
+        path = rule.id.span.path
+        if path not in self._files:
+            self._files[path] = read_file(Path(path))
+        node, found = self._files[path], rule.id.span
+        for name in keys:
+            key, value = node.key(name), node.get(name)
+            if key is None:
+                break
+            found = key.span
+            if not isinstance(value, MapNode):
+                break
+            node = value
+        return found

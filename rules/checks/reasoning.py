@@ -1,0 +1,211 @@
+"""What a condition can answer at all: a search over every kind of value that its facts can have.
+
+The search is exact for facts that have nothing to do with each other, and says *possible* where they have: what it calls impossible is
+impossible. Numbers are tried at, between and beyond the limits that conditions name; words are tried one by one; every fact is also
+tried as unknown.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from math import ceil, floor
+from typing import Final
+
+from rules import ir
+from rules.facts import Value
+from rules.fingerprint import Meanings
+from rules.grammar import SEXES
+
+Answers = frozenset[bool | None]
+
+EVERY: Final[Answers] = frozenset({True, False, None})
+_MOST_STEPS: Final = 5_000
+"""Steps of one search; beyond it nothing is said."""
+_ANOTHER_WORD: Final = "\0"
+"""Stands for every word that no condition names."""
+
+
+class _TooMany(Exception):
+    pass
+
+
+class Reasoning:
+    """Questions about the conditions of one program. Facts that are defined alike are one fact, whatever they are called."""
+
+    def __init__(self, program: ir.Program) -> None:
+        self._program = program
+        self._meanings = Meanings(program)
+        self._domains = _domains(program, self._meanings)
+
+    def answers(self, condition: ir.Condition) -> Answers:
+        """The answers that the condition can give."""
+        return frozenset(answer for answer in (True, False, None) if self._possible([(condition, frozenset({answer}))]))
+
+    def implies(self, narrow: str, wide: str) -> bool:
+        """Whether it is certain that whenever the rule ``narrow`` says yes, ``wide`` says yes too."""
+        if not self._facts(wide) <= self._facts(narrow):
+            return False
+        conditions = self._program.conditions
+        return not self._possible([(conditions[narrow], frozenset({True})), (conditions[wide], EVERY - {True})])
+
+    def _facts(self, rule: str) -> set[str]:
+        """The facts whose values a rule's condition reads, by their meaning."""
+        conditions = self._program.conditions
+        seen, waiting = set(), [rule]
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                waiting += [leaf.fact for leaf in ir.leaves(conditions[name])] if name in conditions else []
+        return {self._meanings.of_name(name) for name in seen - conditions.keys()}
+
+    def _possible(self, wanted: Sequence[tuple[ir.Condition, Answers]]) -> bool:
+        try:
+            return _Search(self._program, self._meanings, self._domains, wanted).found({})
+        except _TooMany:
+            return True
+
+
+class _Search:
+    def __init__(
+        self,
+        program: ir.Program,
+        meanings: Meanings,
+        domains: Mapping[str, tuple[Value, ...]],
+        wanted: Sequence[tuple[ir.Condition, Answers]],
+    ) -> None:
+        self._conditions, self._meanings, self._domains, self._wanted = program.conditions, meanings, domains, wanted
+        self._steps = 0
+
+    def found(self, chosen: dict[str, Value]) -> bool:
+        """Whether the facts not yet ``chosen`` can have values so that every condition gives an answer that is wanted of it."""
+        self._steps += 1
+        if self._steps > _MOST_STEPS:
+            raise _TooMany
+        look = _Look(self._conditions, self._meanings, self._domains, chosen)
+        outcomes = [(look.at(condition), wanted) for condition, wanted in self._wanted]
+        if any(outcome.isdisjoint(wanted) for outcome, wanted in outcomes):
+            return False
+        if all(outcome <= wanted for outcome, wanted in outcomes):
+            return True
+        fact = look.open[0]
+        return any(self.found({**chosen, fact: value}) for value in self._domains[fact])
+
+
+class _Look:
+    """The possible answers of conditions while some facts are ``chosen`` and each other mention of a fact may be anything."""
+
+    def __init__(
+        self,
+        conditions: Mapping[str, ir.Condition],
+        meanings: Meanings,
+        domains: Mapping[str, tuple[Value, ...]],
+        chosen: Mapping[str, Value],
+    ) -> None:
+        self._conditions, self._meanings, self._domains, self._chosen = conditions, meanings, domains, chosen
+        self._derived: dict[str, Answers] = {}
+        self.open: list[str] = []
+        """The facts met that are not chosen."""
+
+    def at(self, condition: ir.Condition) -> Answers:
+        match condition:
+            case ir.Not(part):
+                return _contrary(self.at(part))
+            case ir.All(parts):
+                return _conjunction([self.at(part) for part in parts])
+            case ir.Any(parts):
+                return _contrary(_conjunction([_contrary(self.at(part)) for part in parts]))
+        return self._leaf(condition)
+
+    def _leaf(self, leaf: ir.Leaf) -> Answers:
+        if leaf.fact in self._conditions:
+            inner = self._of_derived(leaf.fact)
+            return frozenset(answer is not None for answer in inner) if isinstance(leaf, ir.Known) else inner
+        fact = self._meanings.of_name(leaf.fact)
+        if fact in self._chosen:
+            return frozenset({ir.truth(leaf, {leaf.fact: self._chosen[fact]})})
+        self.open.append(fact)
+        return frozenset(ir.truth(leaf, {leaf.fact: value}) for value in self._domains[fact])
+
+    def _of_derived(self, name: str) -> Answers:
+        if name not in self._derived:
+            self._derived[name] = self.at(self._conditions[name])
+        return self._derived[name]
+
+
+def _contrary(answers: Answers) -> Answers:
+    return frozenset(None if answer is None else not answer for answer in answers)
+
+
+def _conjunction(parts: Sequence[Answers]) -> Answers:
+    """The answers that *all of* can give when each part can give these."""
+    found: set[bool | None] = set()
+    if all(True in part for part in parts):
+        found.add(True)
+    if any(False in part for part in parts):
+        found.add(False)
+    if any(None in part for part in parts) and all(part != {False} for part in parts):
+        found.add(None)
+    return frozenset(found)
+
+
+# ---------------------------------------------------------------- which values to try
+
+
+def _domains(program: ir.Program, meanings: Meanings) -> dict[str, tuple[Value, ...]]:
+    """For every fact, by its meaning: one value of each kind that some condition of the program can tell from others."""
+    leaves: dict[str, list[ir.Leaf]] = {meanings.of_name(fact.name): [] for fact in program.facts}
+    for leaf in _all_leaves(program):
+        if leaf.fact in program.by_name:
+            leaves[meanings.of_name(leaf.fact)].append(leaf)
+    return {key: (*_values(fact, leaves[key]), None) for fact in program.facts for key in [meanings.of_name(fact.name)]}
+
+
+def _all_leaves(program: ir.Program) -> Iterator[ir.Leaf]:
+    for condition in program.conditions.values():
+        yield from ir.leaves(condition)
+    for fact in program.facts:
+        if isinstance(fact, ir.ComputedFact):
+            for branch in fact.branches:
+                yield from ir.leaves(branch.when)
+
+
+def _values(fact: ir.Fact, leaves: list[ir.Leaf]) -> tuple[Value, ...]:
+    match fact.type:
+        case "yes/no":
+            return (True, False)
+        case "word":
+            return _words(fact, leaves)
+        case "date":
+            return ("",)
+    if isinstance(fact, ir.ComputedFact) and all(isinstance(branch.value, ir.Constant) for branch in fact.branches):
+        return tuple(dict.fromkeys(ir.rounded(ir.compute(branch.value, {}), fact.places) for branch in fact.branches))
+    limits = sorted({leaf.number for leaf in leaves if isinstance(leaf, ir.Compare)})
+    whole = isinstance(fact, ir.EventFact) and fact.aggregate in ("count", "time since latest")
+    if whole or (isinstance(fact, ir.PatientFact) and fact.attribute == "age"):
+        return tuple(n for n in _whole_numbers(limits) if n >= 0 or not whole)
+    return tuple(_numbers(limits))
+
+
+def _words(fact: ir.Fact, leaves: list[ir.Leaf]) -> tuple[str, ...]:
+    if isinstance(fact, ir.EventFact):
+        series = fact.series
+        return tuple(word for word, _ in series.words if series.answers is None or word in series.answers)
+    if isinstance(fact, ir.PatientFact) and fact.attribute == "sex":
+        return SEXES
+    return (*dict.fromkeys(leaf.word for leaf in leaves if isinstance(leaf, ir.Is)), _ANOTHER_WORD)
+
+
+def _numbers(limits: Sequence[float]) -> Iterator[float]:
+    """Every limit, and a number below, between and above them."""
+    if not limits:
+        yield 0.0
+        return
+    yield limits[0] - 1
+    for low, high in pairwise(limits):
+        yield from (low, (low + high) / 2)
+    yield from (limits[-1], limits[-1] + 1)
+
+
+def _whole_numbers(limits: Sequence[float]) -> list[float]:
+    """The whole numbers at and next to every limit, and nought."""
+    return sorted({0.0, *(float(n) for limit in limits for n in (ceil(limit) - 1, floor(limit), ceil(limit), floor(limit) + 1))})

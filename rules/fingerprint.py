@@ -1,0 +1,125 @@
+"""The fingerprint of a rule: a hash of what it means, and of nothing else.
+
+It covers the rule's condition (with ``unless`` and the pack's population), every derived, computed and counted fact behind it, and
+of these the codes, statuses, windows, units and conversions. It does not cover names of facts, titles, comments, layout, the order
+of files, of codes or of the parts of ``all`` and ``any``, priority or examples. A field that has its default is left out, so that a
+construct added to the language later leaves older rules' fingerprints as they are.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import Field, fields, is_dataclass
+from datetime import date
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, TypeGuard
+
+from rules import ir
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_TEXTS: Final = frozenset({"name", "analyte", "reference"})
+"""Fields that say something to people and nothing to an engine."""
+_NAMES_A_FACT: Final = frozenset({"fact", "anchor"})
+_UNORDERED: Final = frozenset({"tables", "statuses", "values", "tags", "relations", "lower", "upper", "conversions"})
+"""Fields whose items all hold together, in whatever order."""
+
+Form = dict[str, "Form"] | list["Form"] | str | float | bool | None
+
+
+def fingerprint(program: ir.Program, rule: str) -> str:
+    """``sha256:…`` of the meaning of a rule or derived fact; the same in every process and on every machine."""
+    return Meanings(program).of_name(rule)
+
+
+def digest(form: object) -> str:
+    """``sha256:…`` of something made of plain dictionaries, lists, texts and numbers."""
+    text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return f"sha256:{sha256(text.encode()).hexdigest()}"
+
+
+class Meanings:
+    """Digests of the facts and conditions of one program. Two things with one digest mean the same."""
+
+    def __init__(self, program: ir.Program) -> None:
+        self._program = program
+        self._known: dict[str, str] = {}
+        self._groups: dict[str, tuple[str, tuple[str, ...]]] = {}
+        """Digest of a connective → its kind and the digests of its parts."""
+
+    def of_name(self, name: str) -> str:
+        """The digest of a fact, derived fact or rule by its name inside the program."""
+        if name not in self._known:
+            derived = self._program.conditions.get(name)
+            self._known[name] = digest(self._fields(self._program.by_name[name])) if derived is None else self.of_condition(derived)
+        return self._known[name]
+
+    def of_condition(self, condition: ir.Condition) -> str:
+        """The digest of a condition. A derived fact stands for its own condition."""
+        match condition:
+            case ir.Holds(fact) if fact in self._program.conditions:
+                return self.of_name(fact)
+            case ir.Not(part):
+                inner = self.of_condition(part)
+                kind, parts = self._groups.get(inner, ("", ()))
+                return parts[0] if kind == "Not" else self._group("Not", [inner])
+            case ir.All(parts) | ir.Any(parts):
+                return self._several(type(condition).__name__, [self.of_condition(part) for part in parts])
+        return digest(self._fields(condition))
+
+    def _several(self, kind: str, parts: Iterable[str]) -> str:
+        flat: set[str] = set()
+        for part in parts:
+            own, inner = self._groups.get(part, ("", ()))
+            flat.update(inner if own == kind else (part,))
+        return flat.pop() if len(flat) == 1 else self._group(kind, sorted(flat))
+
+    def _group(self, kind: str, parts: list[str]) -> str:
+        found = digest({"is": kind, "parts": parts})
+        self._groups[found] = (kind, tuple(parts))
+        return found
+
+    # ---------------------------------------------------------------- everything below a condition
+
+    def _form(self, value: object) -> Form:
+        match value:
+            case ir.Holds() | ir.Compare() | ir.Is() | ir.Known() | ir.Not() | ir.All() | ir.Any():
+                return self.of_condition(value)
+            case frozenset():
+                return _sorted(self._form(item) for item in value)
+            case tuple():
+                return [self._form(item) for item in value]
+            case date():
+                return value.isoformat()
+            case None | bool() | int() | float() | str():
+                return value
+        if _is_record(value):
+            return self._fields(value)
+        raise TypeError(type(value).__name__)
+
+    def _fields(self, value: "DataclassInstance") -> dict[str, Form]:
+        form: dict[str, Form] = {"is": type(value).__name__}
+        for each in fields(value):
+            item = getattr(value, each.name)
+            if each.name not in _TEXTS and not _is_default(each, item):
+                form[each.name] = self._field(each.name, item)
+        return form
+
+    def _field(self, name: str, item: object) -> Form:
+        if name in _NAMES_A_FACT and isinstance(item, str):
+            return self.of_name(item)
+        if name in _UNORDERED and isinstance(item, tuple):
+            return _sorted(self._form(part) for part in item)
+        return self._form(item)
+
+
+def _is_record(value: object) -> "TypeGuard[DataclassInstance]":
+    return is_dataclass(value) and not isinstance(value, type)
+
+
+def _is_default(each: "Field[object]", item: object) -> bool:
+    return type(item) is type(each.default) and item == each.default
+
+
+def _sorted(forms: Iterable[Form]) -> list[Form]:
+    return sorted(forms, key=lambda form: json.dumps(form, sort_keys=True))

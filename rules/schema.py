@@ -1,0 +1,241 @@
+"""JSON Schemas (draft 2020-12) of the three kinds of file, made from `rules.grammar`, for completion and hover in editors.
+
+They describe the shape of a file. What names, units and conditions mean is checked by `almoner check` alone.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from rules import document as doc
+from rules import grammar
+from rules.facts import HOUSEHOLD, TABLES
+from rules.pack import Pack
+from rules.scope import type_of
+from rules.valuesets import SYSTEMS
+
+Schema = dict[str, Any]
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+# YAML readers other than ours make numbers and booleans of plain texts.
+_TEXT: Final[Schema] = {"type": ["string", "number", "boolean"]}
+_WORDS: Final[Schema] = {"type": "string", "minLength": 1}
+_DAY: Final[Schema] = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
+_DURATION: Final[Schema] = {"type": "string", "pattern": r"^[1-9]\d{0,4} (day|week|month|year)s?$"}
+_ID: Final[Schema] = {"type": "string", "pattern": r"^[a-z0-9]+(-[a-z0-9]+)*$"}
+_HTTPS: Final[Schema] = {"type": "string", "pattern": r"^https://\S+$"}
+_YES: Final[Schema] = {"enum": ["yes", True]}
+
+
+def _enum(options: Iterable[str]) -> Schema:
+    return {"enum": list(options)}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _several(item: Schema) -> Schema:
+    """One, or a list of at least one."""
+    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]}
+
+
+def _named(item: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": item}
+
+
+def _suggested(names: Iterable[str], otherwise: Schema) -> Schema:
+    """Names to complete with; others may be defined in the very file that is being written."""
+    known = list(dict.fromkeys(names))
+    return {"anyOf": [_enum(known), otherwise]} if known else otherwise
+
+
+def _object(shape: grammar.Shape, values: Mapping[str, Schema], **more: object) -> Schema:
+    """An object with the keys of a shape; a key without a value of its own takes a plain text."""
+    properties = {key.name: {**({"description": key.help} if key.help else {}), **values.get(key.name, _TEXT)} for key in shape.keys}
+    required = [key.name for key in shape.keys if key.required]
+    return {
+        "type": "object",
+        "description": f"A {shape.title}.",
+        "properties": properties,
+        "additionalProperties": False,
+        **({"required": required} if required else {}),
+        **more,
+    }
+
+
+# ---------------------------------------------------------------- the parts that all kinds share
+
+_SHARED: Final = {"valuesets": _named(_ref("codes")), "questions": _named(_ref("question")), "facts": _named(_ref("fact"))}
+_SERIES: Final[dict[str, Schema]] = {
+    "code": _ref("code"),
+    "question": _ref("question name"),
+    "answer": _several(_TEXT),
+    "status": _several(_ref("status")),
+    "where": _several({"type": "string", "pattern": "^value *(>=|<=|!=|=|>|<) *-?[0-9]"}),
+    **{role: _ref("code") for role in ("category", "class", "intent", "reason")},
+    "usable only": _YES,
+    **{relation: _ref("related") for relation in grammar.RELATIONS},
+}
+_STATUSES: Final = sorted(frozenset().union(*(table.known for table in TABLES.values())))
+_TABLES: Final = _ref("tables")
+_POINT: Final = _several(_ref("fact name"))
+_EVENT: Final[dict[str, Schema]] = {
+    **{aggregate: _TABLES for aggregate in grammar.AGGREGATES},
+    **_SERIES,
+    "within": _several({"type": "string", "pattern": r"^[1-9]\d{0,4} (day|week|month|year)s?( (after|before|of) .+)?$"}),
+    **{key: _POINT for key in ("since", "after", "until", "before")},
+    "during": _several({"type": "string", "pattern": r"^(this year|last year|\d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d)$"}),
+    "timing": _enum(grammar.TIMINGS),
+    "of": _enum(["household"]),
+    "in": _enum(["days", "weeks", "months", "years", "day", "week", "month", "year"]),
+    "different days": _YES,
+}
+_DETAILS: Final = grammar.Shape("event", tuple(grammar.Key(t.singular, "What it is.") for t in TABLES.values()) + grammar.EVENT_DETAILS)
+
+
+def _definitions(names: "_Names") -> dict[str, Schema]:
+    facts = ("patient fact", "derived fact", "computed fact", "table fact", "event fact")
+    return {
+        "codes": {
+            "type": "object",
+            "description": "Codes by code system: a short name or a full URI.",
+            "properties": {system: {**_several(_TEXT), "description": uri} for system, uri in SYSTEMS.items()},
+            "additionalProperties": _several(_TEXT),
+            "minProperties": 1,
+        },
+        "code": {"anyOf": [*_suggested(names.codes, _WORDS).get("anyOf", [_WORDS]), _ref("codes")]},
+        "question name": _suggested(names.questions, _WORDS),
+        "fact name": _suggested(names.facts, _WORDS),
+        "tables": _several(_enum(TABLES)),
+        "status": _enum(_STATUSES),
+        "question": _object(grammar.QUESTION, {"code": _ref("codes"), "answers": {**_named(_ref("codes")), "minProperties": 1}}),
+        "fact": {"anyOf": [_ref(name) for name in facts]},
+        "patient fact": _object(grammar.PATIENT_FACT, {"patient": _enum(grammar.ATTRIBUTES)}),
+        "derived fact": _object(grammar.DERIVED_FACT, {"when": _ref("condition")}),
+        "computed fact": _object(grammar.COMPUTED_FACT, {"round": _ref("places")}),
+        "table fact": _object(grammar.TABLE_FACT, {"table": _several(_ref("table line")), "round": _ref("places")}),
+        "table line": _object(grammar.BRANCH, {"when": _ref("condition")}),
+        "places": {"enum": [*range(10), *map(str, range(10))]},
+        "event fact": _object(grammar.EVENT_FACT, _EVENT, anyOf=[{"required": [a]} for a in grammar.AGGREGATES]),
+        "related": _object(grammar.RELATED, {**_SERIES, "events": _TABLES, "within": _DURATION, "at least": _DURATION}),
+        "condition": {
+            "anyOf": [
+                _suggested(names.conditions, _WORDS),
+                {"type": "array", "items": _ref("condition"), "minItems": 1},
+                *(_group(kind) for kind in grammar.GROUPS),
+            ]
+        },
+    }
+
+
+def _event() -> Schema:
+    """An event of an example."""
+    return _object(_DETAILS, {}, anyOf=[{"required": [table.singular]} for table in TABLES.values()])
+
+
+def _group(kind: str) -> Schema:
+    return {"type": "object", "properties": {kind: _ref("condition")}, "required": [kind], "additionalProperties": False}
+
+
+# ---------------------------------------------------------------- the three kinds of file
+
+
+def _pack() -> Schema:
+    version: Schema = {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"}
+    return _object(grammar.PACK, {"pack": _ID, "version": version, "population": _ref("condition"), **_SHARED})
+
+
+def _valuesets() -> Schema:
+    return _object(grammar.VOCABULARY, _SHARED)
+
+
+def _rule() -> Schema:
+    citation = _object(grammar.CITATION, {"url": _HTTPS})
+    card = _object(grammar.CARD, {"summary": {"type": "string", "maxLength": 139}, "indicator": _enum(grammar.INDICATORS)})
+    refer = _object(
+        grammar.REFER,
+        {"to": _several(_enum(grammar.PARTNER_TYPES)), "category": _enum(grammar.SDOH_CATEGORIES), "service": _ref("codes")},
+    )
+    own: dict[str, Schema] = {
+        "rule": _ID,
+        "status": _enum(grammar.STATUSES),
+        "level": _enum(grammar.LEVELS),
+        "priority": {"type": "integer", "minimum": 0, "maximum": 100},
+        "evidence": _object(grammar.EVIDENCE, {"grade": _enum(grammar.GRADES), "citations": {"type": "array", "items": citation}}),
+        "released": _DAY,
+        "revised": _DAY,
+        "sensitivity": _enum(["normal", "restricted"]),
+        "when": _ref("condition"),
+        "unless": _several(_ref("condition")),
+        "then": _object(grammar.THEN, {"card": card, "refer": refer}),
+        "examples": _examples(),
+    }
+    return _object(grammar.RULE, {**own, **_SHARED})
+
+
+def _examples() -> Schema:
+    sexes_and_more: dict[str, Schema] = {"sex": _enum(grammar.SEXES), "deceased": {"enum": ["yes", "no", "unknown", True, False]}}
+    patient = _object(grammar.PATIENT, sexes_and_more)
+    person: dict[str, Schema] = {"patient": patient, "events": _several(_ref("event"))}
+    household: Schema = {"anyOf": [_enum(["unknown"]), {"type": "array", "items": _object(grammar.MEMBER, person)}]}
+    case = _object(
+        grammar.CASE,
+        {
+            **person,
+            "as_of": _DAY,
+            "household": household,
+            "not loaded": _several(_enum([*TABLES, HOUSEHOLD])),
+            "expect": {"enum": ["yes", "no", "unknown", True, False]},
+            "facts": _named(_TEXT),
+        },
+    )
+    return _object(grammar.EXAMPLES, {"as_of": _DAY, "cases": {"type": "array", "items": case}})
+
+
+KINDS: Final[dict[str, Callable[[], Schema]]] = {"pack": _pack, "rule": _rule, "valuesets": _valuesets}
+"""The kinds of file, each with what makes its schema."""
+
+
+def schema(kind: str, pack: Pack | None = None) -> Schema:
+    """The schema of one of `KINDS`; with the names of a pack to complete with, if one is given."""
+    title = {"pack": "pack.yaml", "rule": "A rule file", "valuesets": "A value set file"}[kind]
+    definitions = _definitions(_Names(pack)) | ({"event": _event()} if kind == "rule" else {})
+    return {"$schema": DIALECT, "title": f"Almoner: {title}", **KINDS[kind](), "$defs": definitions}
+
+
+def schema_text(kind: str, pack: Pack | None = None) -> str:
+    """The schema as the text of its file."""
+    return json.dumps(schema(kind, pack), indent=2, ensure_ascii=False) + "\n"
+
+
+def file_name(kind: str) -> str:
+    """The name of the file that holds the schema."""
+    return f"{kind}.schema.json"
+
+
+class _Names:
+    """The names that a pack defines, or none."""
+
+    def __init__(self, pack: Pack | None) -> None:
+        found = [pack.document.vocabulary, *(rule.vocabulary for rule in pack.document.rules)] if pack else []
+        facts = [fact for vocabulary in found for fact in vocabulary.facts]
+        self.questions = [question.name.text for vocabulary in found for question in vocabulary.questions]
+        self.codes = [valueset.name.text for vocabulary in found for valueset in vocabulary.valuesets] + self.questions
+        self.facts = [fact.name.text for fact in facts]
+        words = {question.name.text: [word.text for word, _ in question.words] for v in found for question in v.questions}
+        self.conditions = [line for fact in facts for line in _lines(fact, words)]
+
+
+def _lines(fact: doc.Fact, words: Mapping[str, list[str]]) -> Iterator[str]:
+    """Lines that a condition about the fact can be, or begin with."""
+    name = fact.name.text
+    match type_of(fact):
+        case "yes/no":
+            yield name
+        case "number":
+            yield from (f"{name} {operator} " for operator in (">=", "<", "between"))
+        case "word":
+            question = fact.series.question if isinstance(fact, doc.EventFact) else None
+            yield from (f"{name} is {word}" for word in (words.get(question.text, []) if question else [""]))
