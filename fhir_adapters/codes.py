@@ -5,18 +5,21 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from fhir_adapters.quarantine import Reading, Reason
+from fhir_adapters.quarantine import Json, Reading, Reason
 from rules.facts import Coding
 from rules.units import LOINC
 
 UCUM: Final = "http://unitsofmeasure.org"
 GOAL_STATUS: Final = "http://hl7.org/fhir/goal-status"
-CONDITION_CLINICAL: Final = "http://terminology.hl7.org/CodeSystem/condition-clinical"
-CONDITION_VERIFICATION: Final = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+DATA_ABSENT: Final = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+CONSENT_PROVISION: Final = "http://hl7.org/fhir/consent-provision-type"
+REQUEST_INTENT: Final = "http://hl7.org/fhir/request-intent"
+ALLERGY_CATEGORY: Final = "http://hl7.org/fhir/allergy-intolerance-category"
 
 YES: Final = Coding(LOINC, "LA33-6")
 NO: Final = Coding(LOINC, "LA32-8")
 
+_ORDERS: Final = "order original-order reflex-order filler-order instance-order"
 BINDINGS: Final = {
     element: frozenset(codes.split())
     for element, codes in {
@@ -29,6 +32,24 @@ BINDINGS: Final = {
         "ServiceRequest.status": "draft active on-hold revoked completed entered-in-error unknown",
         "Task.status": "draft requested received accepted rejected ready cancelled in-progress on-hold failed completed entered-in-error",
         "Goal.lifecycleStatus": "proposed planned accepted active on-hold completed cancelled entered-in-error rejected",
+        "MedicationRequest.status": "active on-hold cancelled completed entered-in-error stopped draft unknown",
+        "MedicationDispense.status": ("preparation in-progress cancelled on-hold completed entered-in-error stopped declined unknown"),
+        "MedicationStatement.status": "active completed entered-in-error intended stopped on-hold unknown not-taken",
+        "Immunization.status": "completed entered-in-error not-done",
+        "AllergyIntolerance.clinicalStatus": "active inactive resolved",
+        "AllergyIntolerance.verificationStatus": "unconfirmed confirmed refuted entered-in-error",
+        "AllergyIntolerance.category": "food medication environment biologic",
+        "Coverage.status": "active cancelled draft entered-in-error",
+        "Appointment.status": ("proposed pending booked arrived fulfilled cancelled noshow entered-in-error checked-in waitlist"),
+        "Communication.status": "preparation in-progress not-done on-hold stopped completed entered-in-error unknown",
+        "Consent.status": "draft proposed active rejected inactive entered-in-error",
+        "Consent.provision.type": "deny permit",
+        "CarePlan.status": "draft active on-hold revoked completed entered-in-error unknown",
+        "CarePlan.intent": "proposal plan order option",
+        "DiagnosticReport.status": ("registered partial preliminary final amended corrected appended cancelled entered-in-error unknown"),
+        "ServiceRequest.intent": f"proposal plan directive {_ORDERS} option",
+        "MedicationRequest.intent": f"proposal plan {_ORDERS} option",
+        "Task.intent": f"unknown proposal plan {_ORDERS} option",
         "Patient.gender": "male female other unknown",
     }.items()
 }
@@ -77,6 +98,14 @@ def read_codes(reading: Reading, value: Any, path: str) -> Codes:
     before = reading.defects
     found = tuple(dict.fromkeys(_codings(reading, value, path)))
     return Codes(found, not found and reading.defects > before)
+
+
+def required_code(reading: Reading, element: Json, name: str, path: str = "") -> Codes:
+    """The CodeableConcept that says what it is. Lost (and reported) if there is none: it might be anything."""
+    if element.get(name) is None:
+        reading.bad(path + name, Reason.MISSING)
+        return Codes(lost=True)
+    return read_codes(reading, element[name], path + name)
 
 
 def _codings(reading: Reading, value: Any, path: str) -> Iterator[Coding]:

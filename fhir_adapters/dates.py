@@ -110,15 +110,34 @@ def before(moment: Moment | None) -> Span:
     return UNKNOWN if moment is None else Span(DateRange(date.min, moment.days.high))
 
 
+def brief(span: Span) -> Span:
+    """Something that ended on the day on which it began."""
+    return span._replace(end=span.start)
+
+
+def some_day_from(start: DateRange | None) -> DateRange:
+    """When something ended that is known to be over: any day from the one on which it began."""
+    return DateRange(date.min if start is None else start.low, date.max)
+
+
+def end_of(span: Span, *, over: bool) -> DateRange | None:
+    """When it ended: as stated, else some day if it is known to be ``over``; ``None`` if it may be going on."""
+    return span.end or (some_day_from(span.start) if over else None)
+
+
 def read_period(reading: Reading, value: Any, path: str) -> Span:
-    """A Period. With an end only, the start may be any day up to it."""
+    """A Period."""
     if value is None:
         return UNKNOWN
     if not isinstance(value, dict):
         reading.bad(path, Reason.NOT_AN_OBJECT)
         return UNKNOWN
-    start = read_moment(reading, value.get("start"), f"{path}.start")
-    end = read_moment(reading, value.get("end"), f"{path}.end")
+    start, end = (read_moment(reading, value.get(name), f"{path}.{name}") for name in ("start", "end"))
+    return from_to(reading, start, end, path)
+
+
+def from_to(reading: Reading, start: Moment | None, end: Moment | None, path: str) -> Span:
+    """The time from ``start`` to ``end``. With an end only, the start may be any day up to it."""
     if start is None:
         return before(end)._replace(end=end.days if end else None)
     if end is not None and end.days.high < start.days.low:

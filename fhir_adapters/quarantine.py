@@ -37,6 +37,7 @@ class Reason(StrEnum):
     NO_SUBJECT = "no usable subject"
     OTHER_PATIENT = "another patient's"
     NO_PATIENT = "no Patient"
+    NO_MEDICATION = "medication not resolved"
     DUPLICATE_ID = "duplicate id"
     OTHER_SUBJECT = "duplicate id with another subject"
     LINE_TOO_LONG = "line too long"

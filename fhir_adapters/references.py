@@ -21,3 +21,10 @@ def patient_id(subject: Any, urls: Mapping[str, str] = NO_URLS) -> str | None:
     reference = reference.strip()
     found = _PATIENT.fullmatch(urls.get(reference, reference))
     return found[1] if found else None
+
+
+def patient_among(participants: Any, urls: Mapping[str, str] = NO_URLS) -> str | None:
+    """The id of the one Patient among the participants of an Appointment; ``None`` if there is none, or more than one."""
+    listed = participants if isinstance(participants, list) else []
+    found = {patient_id(item.get("actor"), urls) for item in listed if isinstance(item, dict)} - {None}
+    return found.pop() if len(found) == 1 else None

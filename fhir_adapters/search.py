@@ -23,23 +23,27 @@ def read_patients(
     server: FhirServer | str,
     *,
     patient_ids: Collection[str] | None = None,
+    types: Collection[str] = _EVENT_TYPES,
     page_size: int = 200,
     household_key: bytes = DEFAULT_KEY,
 ) -> Dataset:
     """Everybody on the server (an open one may be given by its address), or the patients named.
 
+    Besides Patient only the ``types`` named are searched; a table whose first type is not among them is not loaded.
     A table whose search failed, or did not show what it said it had found, is among what is not loaded: with its reason in the
     report, and only for the patients concerned. The household is loaded only if everybody is read. Raises `EhrUnavailable` if the
     Patient resources themselves cannot be read.
     """
     report = Report()
     open_server = FhirServer(server) if isinstance(server, str) else server
-    reader = _Reader(open_server, Collector(report, household_key), page_size)
+    report.not_loaded |= {table: "not asked for" for first, table in FIRST_TYPES.items() if first not in types}
+    unasked = frozenset(report.not_loaded)
+    reader = _Reader(open_server, Collector(report, household_key), page_size, sorted(set(types) & set(_EVENT_TYPES)))
     if patient_ids is None:
         return reader.everybody()
     for id in sorted(set(patient_ids)):
         reader.one(id)
-    records = [replace(r, not_loaded=r.not_loaded | reader.failed[r.person.id]) for r in reader.collector.records(())]
+    records = [replace(r, not_loaded=r.not_loaded | reader.failed[r.person.id]) for r in reader.collector.records(unasked)]
     return Dataset(records, report)
 
 
@@ -48,6 +52,7 @@ class _Reader:
     server: FhirServer
     collector: Collector
     page_size: int
+    types: list[str]
     failed: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Patient → tables that could not be read."""
     parts: dict[str, Part] = field(default_factory=dict)
@@ -58,7 +63,7 @@ class _Reader:
 
     def everybody(self) -> Dataset:
         _Search(self, "Patient").run()
-        for name in _EVENT_TYPES:
+        for name in self.types:
             self._attempt(name)
         return self.collector.population(self.report.not_loaded)
 
@@ -75,7 +80,7 @@ class _Reader:
         part = self.part("Patient")
         part.lines += 1
         self.collector.add(patient, part)
-        for name in _EVENT_TYPES:
+        for name in self.types:
             self._attempt(name, id)
 
     def part(self, name: str) -> Part:
@@ -91,7 +96,7 @@ class _Reader:
             reason = f"{name}: {error}"
             table = FIRST_TYPES.get(name)
             if table is None:
-                # QuestionnaireResponse only adds to the observations.
+                # It only adds to a table, as QuestionnaireResponse does to the observations.
                 self.report.notes.append(reason)
                 return
             self.report.not_loaded[table] = reason

@@ -57,7 +57,7 @@ class RuleError(Exception):
     """A rule text cannot be used. ``diagnostics`` holds everything that was found, sorted by place."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self.diagnostics = tuple(sorted(diagnostics))
+        self.diagnostics = tuple(sorted(set(diagnostics)))
         super().__init__("\n".join(map(str, self.diagnostics)))
 
 

@@ -13,8 +13,9 @@ _INDENT: Final = " " * 4
 
 
 def example_text(example: doc.Example) -> str:
-    """The example, indented as it stands under ``cases``."""
-    lines = [f"- name: {_scalar(example.name)}", f"  as_of: {example.as_of}", *_person(example.person, "  ")]
+    """The example, indented as it stands under ``cases``. Its day is written only if the day of all examples may be another."""
+    own_day = [f"  as_of: {example.as_of}"] if example.as_of.span > example.span else []
+    lines = [f"- name: {_scalar(example.name)}", *own_day, *_person(example.person, "  ")]
     if example.household is None:
         lines.append("  household: unknown")
     elif example.household:
@@ -55,4 +56,4 @@ def _flow(fields: Mapping[str, str]) -> str:
 
 
 def _scalar(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "''") + "'"
+    return text if _PLAIN.fullmatch(text) else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -104,9 +104,15 @@ class _Builder:
             status=status,
             tags=tuple((role, coding) for role, text in written.tags for coding in self.codes(text)[:1]),
             start=start,
-            end=self.range(written.end),
+            end=self.end(written.end, start),
             instant=days.midnight(start.low) if start else None,
         )
+
+    def end(self, text: TextNode | None, start: DateRange | None) -> DateRange | None:
+        """``None``: still going on. An end that nobody knows may have been on any day since the start."""
+        if text is not None and text.text == "unknown":
+            return DateRange(start.low if start else date.min, date.max)
+        return self.range(text)
 
     def codes(self, what: TextNode) -> tuple[Coding, ...]:
         """A value set, a question, or ``system code``."""

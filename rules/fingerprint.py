@@ -8,15 +8,12 @@ construct added to the language later leaves older rules' fingerprints as they a
 
 import json
 from collections.abc import Iterable
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import Field, fields
 from datetime import date
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, TypeGuard
+from typing import Any, Final
 
 from rules import ir
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 _TEXTS: Final = frozenset({"name", "analyte", "reference"})
 """Fields that say something to people and nothing to an engine."""
@@ -46,6 +43,8 @@ class Meanings:
         self._known: dict[str, str] = {}
         self._groups: dict[str, tuple[str, tuple[str, ...]]] = {}
         """Digest of a connective → its kind and the digests of its parts."""
+        for derived in program.derived:  # in dependency order, so that no chain of them is too long for the stack
+            self.of_name(derived.name)
 
     def of_name(self, name: str) -> str:
         """The digest of a fact, derived fact or rule by its name inside the program."""
@@ -93,15 +92,14 @@ class Meanings:
                 return value.isoformat()
             case None | bool() | int() | float() | str():
                 return value
-        if _is_record(value):
-            return self._fields(value)
-        raise TypeError(type(value).__name__)
+        return self._fields(value)
 
-    def _fields(self, value: "DataclassInstance") -> dict[str, Form]:
+    def _fields(self, value: Any) -> dict[str, Form]:
+        """The form of an operator: a frozen dataclass of `rules.ir`, or one of those inside it."""
         form: dict[str, Form] = {"is": type(value).__name__}
-        for each in fields(value):
+        for each in fields(value):  # those that are neither given nor compared only repeat the others
             item = getattr(value, each.name)
-            if each.name not in _TEXTS and not _is_default(each, item):
+            if each.init and each.compare and each.name not in _TEXTS and not _is_default(each, item):
                 form[each.name] = self._field(each.name, item)
         return form
 
@@ -111,10 +109,6 @@ class Meanings:
         if name in _UNORDERED and isinstance(item, tuple):
             return _sorted(self._form(part) for part in item)
         return self._form(item)
-
-
-def _is_record(value: object) -> "TypeGuard[DataclassInstance]":
-    return is_dataclass(value) and not isinstance(value, type)
 
 
 def _is_default(each: "Field[object]", item: object) -> bool:

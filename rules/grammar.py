@@ -212,7 +212,11 @@ RELATED: Final = Shape(
 EXPANSION: Final = Shape(
     "value set",
     (
-        Key("file", "A file beside this one: a FHIR ValueSet as JSON (its expansion), or CSV with the columns system and code.", required=True),
+        Key(
+            "file",
+            "A file beside this one: a FHIR ValueSet as JSON (its expansion), or CSV with the columns system and code.",
+            required=True,
+        ),
         Key("version", "The version that the file must have."),
     ),
 )
@@ -265,6 +269,6 @@ EVENT_DETAILS: Final = (
     Key("value", "A number."),
     Key("unit", "The number's unit as written in the record."),
     Key("answer", "A word of the question, or a code; `none`, unless that is a word of the question, is an empty answer."),
-    Key("end", "When it ended; left out: still going on."),
+    Key("end", "When it ended; `unknown` if nobody knows when; left out: still going on."),
     *(Key(role, f"Its {role}: a value set, or a code such as `loinc 1234-5`.") for role in ("category", "class", "intent", "reason")),
 )

@@ -58,14 +58,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class RuleImpact:
-    """What becomes of one rule; ``moves`` holds everybody, sorted by patient."""
+    """What becomes of one rule: those whose answer changes, sorted by patient."""
 
     rule: str
     moves: tuple[Move, ...]
-
-    def changed(self) -> Iterator[Move]:
-        """Those whose answer is another."""
-        return (move for move in self.moves if move.change != UNCHANGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +86,15 @@ def answers_of(packs: Iterable[Pack], people: Sequence[PersonRecord], as_of: dat
 def impact(old: Answers, new: Answers, patients: Iterable[str]) -> Impact:
     """Who moves from which answer to which, rule by rule."""
     everybody = sorted(patients)
-    rules = tuple(
-        RuleImpact(rule, tuple(Move(patient, _word(old, rule, patient), _word(new, rule, patient)) for patient in everybody))
-        for rule in sorted({*old, *new})
-    )
+    rules = tuple(RuleImpact(rule, tuple(_moves(old, new, rule, everybody))) for rule in sorted({*old, *new}))
     return Impact(rules, tuple(sorted(old.keys() - new.keys())), tuple(sorted(new.keys() - old.keys())))
+
+
+def _moves(old: Answers, new: Answers, rule: str, patients: Iterable[str]) -> Iterator[Move]:
+    for patient in patients:
+        move = Move(patient, _word(old, rule, patient), _word(new, rule, patient))
+        if move.change != UNCHANGED:
+            yield move
 
 
 def _word(answers: Answers, rule: str, patient: str) -> str:
@@ -137,6 +137,8 @@ def _in_order(name: str) -> list[str | int]:
 
 
 def counted(impact: RuleImpact, groups: Mapping[str, str]) -> Counts:
-    """How many of each group changed how. ``groups`` maps patients to groups. Not for showing before `rules.suppression`."""
+    """How many of each group changed how. ``groups`` holds the group of everybody. Not for showing before `rules.suppression`."""
     cells = Counter(Cell(groups[move.patient], move.change) for move in impact.moves)
-    return counts_of(sorted(set(groups.values()), key=_in_order) or [EVERYBODY], CHANGES, cells, total=EVERYBODY, together=PEOPLE)
+    changed, people = Counter(groups[move.patient] for move in impact.moves), Counter(groups.values())
+    cells.update({Cell(name, UNCHANGED): people[name] - changed[name] for name in people})
+    return counts_of(sorted(people, key=_in_order) or [EVERYBODY], CHANGES, cells, total=EVERYBODY, together=PEOPLE)

@@ -293,7 +293,8 @@ def rounded(value: float | None, places: int | None) -> float | None:
     if value is None or places is None:
         return value
     scale = 10.0**places
-    return floor(value * scale + 0.5) / scale
+    shifted = finite(value * scale)
+    return None if shifted is None else floor(shifted + 0.5) / scale
 
 
 # ---------------------------------------------------------------- conditions
@@ -444,6 +445,8 @@ class Program:
             fact = self.by_name[current]
             if isinstance(fact, ComputedFact):
                 waiting += fact.uses()
+            elif isinstance(fact, EventFact):
+                waiting += fact.window.anchors
         return tuple(f.name for f in self.facts if f.name in found)
 
 

@@ -64,10 +64,7 @@ def read_lock(path: Path) -> Lock:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != _FORMAT:
             raise ValueError
-        return {
-            name: LockedPack(pack["version"], {rule: LockedRule(**entry) for rule, entry in pack["rules"].items()}, tuple(pack["retired"]))
-            for name, pack in content["packs"].items()
-        }
+        return {name: _read_pack(pack) for name, pack in content["packs"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         wrong = Diagnostic(Span(str(path)), "ALM400", "this is not a lock", hint="restore it from version control; do not edit it")
         raise RuleError([wrong]) from error

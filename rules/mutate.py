@@ -149,6 +149,4 @@ def _part(program: Program, names: Sequence[str], rule: str) -> Program:
         derived.add(name := waiting.pop())
         waiting += [leaf.fact for leaf in leaves(program.conditions[name]) if leaf.fact in program.conditions and leaf.fact not in derived]
     facts = {fact for name in names for fact in facts_read(program, name)}
-    return Program(
-        tuple(f for f in program.facts if f.name in facts), tuple(d for d in program.derived if d.name in derived), (rule,)
-    )
+    return Program(tuple(f for f in program.facts if f.name in facts), tuple(d for d in program.derived if d.name in derived), (rule,))

@@ -149,8 +149,8 @@ def _series_readings(written: doc.Series, series: Series, limits: list[tuple[flo
             index=0,
             what=what or _text(""),
             answer=_text(words[0]) if words else None,
-            value=numbers[-1][0] if numbers else None,
-            unit=_text(numbers[-1][1]) if numbers and numbers[-1][1] else None,
+            value=numbers[0][0] if numbers else None,
+            unit=_text(numbers[0][1]) if numbers and numbers[0][1] else None,
             tags=tuple((test.role, _text(_spelt(min(test.codes)))) for test in series.tags if test.codes),
         )
         yield _Reading(event, numbers, words)
@@ -170,10 +170,10 @@ def _spelt(coding: Coding) -> str:
 
 
 def _numbers(series: Series, limits: list[tuple[float, float]]) -> Iterator[tuple[float, str | None]]:
-    """Limits and the smallest steps beside them, in every unit that can be converted; the unit of the series last."""
-    for row in reversed(series.conversions):
+    """Limits and the smallest steps beside them, in every unit that can be converted; the unit of the series first."""
+    for row in series.conversions:
         for limit, step in limits:
-            for wanted in (limit - step, limit, limit + step):
+            for wanted in (limit + step, limit, limit - step):
                 yield round((wanted - row.offset) / row.factor, 4), row.source
 
 
@@ -201,8 +201,10 @@ def _lengths(program: Program, comparisons: list[tuple[Fact, Compare]]) -> Itera
 
 
 def _day(event: doc.ExampleEvent, as_of: date) -> date | None:
-    found = days.partial(event.date.text) if event.date else None
-    return as_of if event.date is None else found and found.low
+    if event.date is None:
+        return as_of
+    found = days.partial(event.date.text)
+    return found.low if found else None
 
 
 def _dated(event: doc.ExampleEvent, on: list[date]) -> Iterator[doc.ExampleEvent]:

@@ -8,7 +8,7 @@ from rules import document as doc
 from rules.attributes import uses
 from rules.explain import short
 from rules.findings import number
-from rules.ir import All, Any, Arithmetic, ComputedFact, Condition, Constant, EventFact, Expression, Not, Program, Reading, leaves
+from rules.ir import All, Any, Arithmetic, ComputedFact, Condition, Constant, EventFact, Expression, Fact, Not, Program, Reading, leaves
 from rules.mutants import said
 from rules.pack import Pack
 from rules.reads import Reads, reads
@@ -125,11 +125,7 @@ def _derived(program: Program, condition: Condition) -> Iterator[str]:
 
 def _facts(program: Program, rule: str) -> Iterator[str]:
     names = program.facts_behind(rule)
-    lines = [(program.by_name[name], line) for name in names for line in reads(program.by_name[name])]
-    rows = (
-        (_plain(line.fact), _plain(_asks(fact) if isinstance(fact, EventFact) else ""), line.what, _codes(line), line.window, ", ".join(line.statuses))
-        for fact, line in lines
-    )
+    rows = [_row(program.by_name[name], line) for name in names for line in reads(program.by_name[name])]
     yield _table(("fact", "is", "from", "codes", "when", "statuses that count"), rows)
     for fact in (program.by_name[name] for name in names):
         if isinstance(fact, ComputedFact):
@@ -138,6 +134,11 @@ def _facts(program: Program, rule: str) -> Iterator[str]:
                 when = said(program, branch.when)
                 yield f"- {_plain(_formula(branch.value))}{f' if {_plain(when)}' if when else ''}"
             yield ""
+
+
+def _row(fact: Fact, line: Reads) -> tuple[str, ...]:
+    asks = _plain(_asks(fact)) if isinstance(fact, EventFact) else ""
+    return _plain(line.fact), asks, line.what, _codes(line), line.window, ", ".join(line.statuses)
 
 
 def _asks(fact: EventFact) -> str:
@@ -172,8 +173,8 @@ def _formula(expression: Expression) -> str:
 def _action(rule: doc.Rule) -> Iterator[str]:
     yield f"Card ({rule.card.indicator}): {_plain(rule.card.summary.text)}\n"
     if rule.referral:
-        partners = ", ".join(rule.referral.partner_types)
-        yield f"Referral: {_plain(rule.referral.display)} (`{rule.referral.service.code}`, category {rule.referral.category}) to: {partners}.\n"
+        to, service = ", ".join(rule.referral.partner_types), rule.referral.service.code
+        yield f"Referral: {_plain(rule.referral.display)} (`{service}`, category {rule.referral.category}) to: {to}.\n"
 
 
 def _attributes(pack: Pack, rule: doc.Rule) -> Iterator[str]:
@@ -184,7 +185,10 @@ def _attributes(pack: Pack, rule: doc.Rule) -> Iterator[str]:
         ("funding source", _plain(pack.document.funding) or "not stated"),
         ("release and revision", f"released {rule.released}, " + (f"revised {rule.revised}" if rule.revised else "not revised since")),
     ]
-    rows += [(f"use of {use.attribute}", f"yes: {_plain(', '.join(use.facts))}" if use.facts else "no") for use in uses(pack.program, rule.id.text)]
+    rows += [
+        (f"use of {use.attribute}", f"yes: {_plain(', '.join(use.facts))}" if use.facts else "no")
+        for use in uses(pack.program, rule.id.text)
+    ]
     yield _table(("attribute", ""), ((f"{i}. {name}", text) for i, (name, text) in enumerate(rows, 1)))
 
 

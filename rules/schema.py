@@ -53,7 +53,7 @@ def _suggested(names: Iterable[str], otherwise: Schema) -> Schema:
 
 def _object(shape: grammar.Shape, values: Mapping[str, Schema], **more: object) -> Schema:
     """An object with the keys of a shape; a key without a value of its own takes a plain text."""
-    properties = {key.name: {**({"description": key.help} if key.help else {}), **values.get(key.name, _TEXT)} for key in shape.keys}
+    properties = {key.name: {**values.get(key.name, _TEXT), **({"description": key.help} if key.help else {})} for key in shape.keys}
     required = [key.name for key in shape.keys if key.required]
     return {
         "type": "object",
@@ -67,7 +67,7 @@ def _object(shape: grammar.Shape, values: Mapping[str, Schema], **more: object) 
 
 # ---------------------------------------------------------------- the parts that all kinds share
 
-_SHARED: Final = {"valuesets": _named(_ref("codes")), "questions": _named(_ref("question")), "facts": _named(_ref("fact"))}
+_SHARED: Final = {"valuesets": _named(_ref("value set")), "questions": _named(_ref("question")), "facts": _named(_ref("fact"))}
 _SERIES: Final[dict[str, Schema]] = {
     "code": _ref("code"),
     "question": _ref("question name"),
@@ -102,9 +102,11 @@ def _definitions(names: "_Names") -> dict[str, Schema]:
             "type": "object",
             "description": "Codes by code system: a short name or a full URI.",
             "properties": {system: {**_several(_TEXT), "description": uri} for system, uri in SYSTEMS.items()},
-            "additionalProperties": _several(_TEXT),
+            "patternProperties": {"^[a-z]+:": _several(_TEXT)},
+            "additionalProperties": False,
             "minProperties": 1,
         },
+        "value set": {"anyOf": [_ref("codes"), _object(grammar.EXPANSION, {})]},
         "code": {"anyOf": [*_suggested(names.codes, _WORDS).get("anyOf", [_WORDS]), _ref("codes")]},
         "question name": _suggested(names.questions, _WORDS),
         "fact name": _suggested(names.facts, _WORDS),

@@ -5,7 +5,7 @@ stand for any number. Nought is shown. Whether a cell can be worked out is decid
 a flow in a network, and a hidden cell has another possible value if, and only if, one unit can be sent around a circle through it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final, NamedTuple
@@ -47,13 +47,12 @@ def suppressed(counts: Counts, smallest_shown: int = SMALLEST_SHOWN) -> dict[Cel
     Which sums of rows are shown (the last column) depends on those sums alone, so that tables about the same people can be laid
     side by side.
     """
-    search = _Search(counts, smallest_shown, frozenset())
+    search = _Search(counts, smallest_shown)
     if len(counts.rows) > 1:
-        search.withheld = _withheld_sums(counts, smallest_shown)
+        search.withhold(_withheld_sums(counts, smallest_shown))
     for cell in sorted(search.small):
-        if not search.is_safe(cell, search.withheld):
-            fitting = (extra for extra in search.candidates(cell) if search.is_safe(cell, search.withheld | extra))
-            search.withheld |= next(fitting, search.inner)
+        if not search.is_safe(cell):
+            search.withhold(next((extra for extra in search.candidates(cell) if search.is_safe(cell, extra)), search.inner))
     return {cell: search.shown(cell) for cell in counts.cells}
 
 
@@ -73,13 +72,20 @@ class _Arc(NamedTuple):
 
 
 class _Search:
-    def __init__(self, counts: Counts, smallest_shown: int, withheld: frozenset[Cell]) -> None:
+    def __init__(self, counts: Counts, smallest_shown: int) -> None:
         self.counts, self.cells = counts, counts.cells
         self.smallest_shown = smallest_shown
-        self.withheld = withheld
         self.last = counts.columns[-1]
         self.small = frozenset(cell for cell, number in counts.cells.items() if 0 < number < smallest_shown)
         self.inner = frozenset(cell for cell in counts.cells if cell.column != self.last)
+        self.withheld: frozenset[Cell] = frozenset()
+        self.leaving = _by_origin(arc for cell in self.small for arc in self._arcs(cell, withheld=False))
+
+    def withhold(self, cells: frozenset[Cell]) -> None:
+        """Withhold these too. Their arcs are added to those they had: who withholds more lets less be known."""
+        self.withheld |= cells
+        for origin, arcs in _by_origin(arc for cell in cells for arc in self._arcs(cell, withheld=True)).items():
+            self.leaving.setdefault(origin, set()).update(arcs)
 
     def shown(self, cell: Cell) -> str:
         """A cell as it is printed."""
@@ -105,12 +111,24 @@ class _Search:
 
     # ---------------------------------------------------------------- what could be worked out
 
-    def is_safe(self, cell: Cell, withheld: frozenset[Cell]) -> bool:
-        """Whether another number could stand in ``cell``, for all that is shown."""
-        arcs = [arc for each in self.small | withheld for arc in self._arcs(each, each in withheld)]
-        return any(_leads_back(arcs, arc) for arc in arcs if arc.cell == cell)
+    def is_safe(self, cell: Cell, extra: frozenset[Cell] = frozenset()) -> bool:
+        """Whether another number could stand in ``cell``, for all that is shown when ``extra`` is withheld too."""
+        added = _by_origin(arc for each in extra for arc in self._arcs(each, withheld=True))
+        own = self._arcs(cell, withheld=cell in self.withheld or cell in extra)
+        return any(self._leads_back(arc, added) for arc in own)
 
-    def _arcs(self, cell: Cell, withheld: bool) -> Iterator[_Arc]:
+    def _leads_back(self, arc: _Arc, added: Mapping[str, set[_Arc]]) -> bool:
+        """Whether the end of ``arc`` is joined to its beginning through other cells."""
+        reached, waiting = {arc.target}, [arc.target]
+        while waiting and arc.origin not in reached:
+            place = waiting.pop()
+            leaving = self.leaving.get(place, set()) | added.get(place, set())
+            onwards = {each.target for each in leaving if each.cell != arc.cell} - reached
+            reached |= onwards
+            waiting += onwards
+        return arc.origin in reached
+
+    def _arcs(self, cell: Cell, *, withheld: bool) -> Iterator[_Arc]:
         """The ways through a cell that may hold more, or less, than it does. A sum counts against what it is the sum of."""
         row, column = f"row {cell.row}", f"column {cell.column}" if len(self.counts.rows) > 1 else "anywhere"
         if (cell.row == self.counts.rows[-1]) != (cell.column == self.last):
@@ -121,12 +139,8 @@ class _Search:
             yield _Arc(column, row, cell)
 
 
-def _leads_back(arcs: Sequence[_Arc], arc: _Arc) -> bool:
-    """Whether the end of ``arc`` is joined to its beginning through other cells."""
-    reached, waiting = {arc.target}, [arc.target]
-    while waiting:
-        place = waiting.pop()
-        onwards = {a.target for a in arcs if a.origin == place and a.cell != arc.cell} - reached
-        reached |= onwards
-        waiting += onwards
-    return arc.origin in reached
+def _by_origin(arcs: Iterable[_Arc]) -> dict[str, set[_Arc]]:
+    found: dict[str, set[_Arc]] = {}
+    for arc in arcs:
+        found.setdefault(arc.origin, set()).add(arc)
+    return found

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from fhir_adapters.codes import GOAL_STATUS, Codes, joined, read_codes, read_status
+from fhir_adapters.codes import GOAL_STATUS, joined, read_status, required_code
 from fhir_adapters.dates import Moment, at, read_instant
-from fhir_adapters.quarantine import Json, Reading, Reason
+from fhir_adapters.mapping.tags import read_tagged
+from fhir_adapters.quarantine import Json, Reading
 from rules.facts import Coding, Event
 
 
@@ -15,11 +16,13 @@ def goals(resource: Json, reading: Reading, updated: Moment | None) -> Iterator[
     """
     status = read_status(reading, resource.get("lifecycleStatus"), "lifecycleStatus")
     when = at(read_instant(reading, resource, "startDate") or read_instant(reading, resource, "statusDate"))
-    codes = joined(_description(resource, reading), read_codes(reading, resource.get("category"), "category"))
+    category = read_tagged(reading, resource.get("category"), "category", "category")
+    codes = joined(required_code(reading, resource, "description"), category.codes)
     yield Event(
         "goals",
         reading.source,
         codes=codes.found,
+        tags=category.tags,
         answers=() if status is None else (Coding(GOAL_STATUS, status),),
         status=status,
         start=when.start,
@@ -27,10 +30,3 @@ def goals(resource: Json, reading: Reading, updated: Moment | None) -> Iterator[
         updated=updated.instant if updated else None,
         opaque=codes.lost,
     )
-
-
-def _description(resource: Json, reading: Reading) -> Codes:
-    if resource.get("description") is None:
-        reading.bad("description", Reason.MISSING)
-        return Codes(lost=True)
-    return read_codes(reading, resource["description"], "description")

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fhir_adapters.codes import Codes, read_codes, read_status
+from fhir_adapters.codes import read_status, required_code
 from fhir_adapters.dates import Moment, before, read_instant
 from fhir_adapters.mapping.choices import read_time
+from fhir_adapters.mapping.tags import read_absence, read_category
 from fhir_adapters.quarantine import Json, Reading, Reason
 from fhir_adapters.values import read_value
 from rules.facts import Event
@@ -21,7 +22,8 @@ def observations(resource: Json, reading: Reading, updated: Moment | None) -> It
     if when.start is None:
         when = before(issued or updated)
     measured = read_value(reading, resource, "")
-    codes = _required_code(resource, reading, "code")
+    codes = required_code(reading, resource, "code")
+    category = read_category(reading, resource)
     components = resource.get("component")
     readable = components is None or isinstance(components, list)
     if not readable:
@@ -31,6 +33,7 @@ def observations(resource: Json, reading: Reading, updated: Moment | None) -> It
         reading.source,
         codes=codes.found,
         answers=measured.answers,
+        tags=category + read_absence(reading, resource, "", measured),
         value=measured.value,
         unit=measured.unit,
         status=read_status(reading, resource.get("status"), "status"),
@@ -41,24 +44,21 @@ def observations(resource: Json, reading: Reading, updated: Moment | None) -> It
         updated=updated.instant if updated else None,
         opaque=codes.lost or not readable,
     )
+    whole = replace(whole, end=whole.end or whole.start)  # a measurement without a period is over at once
     yield whole
     if isinstance(components, list):
-        yield from (_component(item, reading, whole, f"component[{i}]") for i, item in enumerate(components))
+        blank = replace(whole, codes=(), answers=(), tags=category, value=None, unit=None, opaque=True)
+        yield from (_component(item, reading, replace(blank, part=f"component[{i}]")) for i, item in enumerate(components))
 
 
-def _component(item: object, reading: Reading, whole: Event, part: str) -> Event:
-    blank = replace(whole, part=part, codes=(), answers=(), value=None, unit=None, opaque=True)
+def _component(item: object, reading: Reading, blank: Event) -> Event:
+    part = blank.part
     if not isinstance(item, dict):
         reading.bad(part, Reason.NOT_AN_OBJECT)
         return blank
-    codes = _required_code(item, reading, f"{part}.code")
+    codes = required_code(reading, item, "code", f"{part}.")
     measured = read_value(reading, item, f"{part}.")
-    return replace(blank, codes=codes.found, answers=measured.answers, value=measured.value, unit=measured.unit, opaque=codes.lost)
-
-
-def _required_code(element: Json, reading: Reading, path: str) -> Codes:
-    """The ``code``; without one, it might be an observation of anything."""
-    if element.get("code") is None:
-        reading.bad(path, Reason.MISSING)
-        return Codes(lost=True)
-    return read_codes(reading, element["code"], path)
+    tags = blank.tags + read_absence(reading, item, f"{part}.", measured)
+    return replace(
+        blank, codes=codes.found, answers=measured.answers, tags=tags, value=measured.value, unit=measured.unit, opaque=codes.lost
+    )

@@ -10,17 +10,26 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from fhir_adapters import dates
+from fhir_adapters.mapping.allergies import allergies
+from fhir_adapters.mapping.appointments import appointments
+from fhir_adapters.mapping.careplans import careplans
+from fhir_adapters.mapping.communications import communications
 from fhir_adapters.mapping.conditions import conditions
+from fhir_adapters.mapping.consents import consents
+from fhir_adapters.mapping.coverages import coverages
 from fhir_adapters.mapping.encounters import encounters
 from fhir_adapters.mapping.goals import goals
+from fhir_adapters.mapping.immunizations import immunizations
+from fhir_adapters.mapping.medications import medication_dispenses, medication_requests, medication_statements
 from fhir_adapters.mapping.observations import observations
 from fhir_adapters.mapping.people import DEFAULT_KEY, person
 from fhir_adapters.mapping.procedures import procedures
 from fhir_adapters.mapping.questionnaires import questionnaire_answers
 from fhir_adapters.mapping.referrals import referrals
+from fhir_adapters.mapping.reports import reports
 from fhir_adapters.mapping.tasks import tasks
 from fhir_adapters.quarantine import Json, Quarantine, Reading, Reason
-from fhir_adapters.references import NO_URLS, patient_id
+from fhir_adapters.references import NO_URLS, patient_among, patient_id
 from rules.facts import NEVER, Event, Person
 
 NOT_FHIR: Final = "not FHIR"
@@ -75,6 +84,17 @@ _TYPES: Final = {
     "ServiceRequest": _Type("subject", referrals),
     "Task": _Type("for", tasks),
     "Goal": _Type("subject", goals),
+    "MedicationRequest": _Type("subject", medication_requests),
+    "MedicationDispense": _Type("subject", medication_dispenses),
+    "MedicationStatement": _Type("subject", medication_statements),
+    "Immunization": _Type("patient", immunizations),
+    "AllergyIntolerance": _Type("patient", allergies),
+    "Coverage": _Type("beneficiary", coverages),
+    "Appointment": _Type("participant", appointments),
+    "Communication": _Type("subject", communications),
+    "Consent": _Type("patient", consents),
+    "CarePlan": _Type("subject", careplans),
+    "DiagnosticReport": _Type("subject", reports),
 }
 
 MAPPED_TYPES: Final = frozenset({"Patient", *_TYPES})
@@ -99,7 +119,7 @@ def map_resource(
     if name == "Patient":
         return _patient(resource, reading, version, household_key)
     kind = _TYPES[name]
-    patient = patient_id(resource.get(kind.subject), urls)
+    patient = _whose(resource, kind, urls)
     if patient is None:
         reading.bad(kind.subject, Reason.NO_SUBJECT)
         return Mapped(Outcome.QUARANTINED, name, reading.source)
@@ -111,7 +131,12 @@ def map_resource(
 def subject_of(resource: Json) -> str | None:
     """The id of the Patient whom a resource of a mapped type is about; ``None`` if it does not say."""
     kind = _TYPES.get(str(resource.get("resourceType")))
-    return None if kind is None else patient_id(resource.get(kind.subject))
+    return None if kind is None else _whose(resource, kind)
+
+
+def _whose(resource: Json, kind: _Type, urls: Mapping[str, str] = NO_URLS) -> str | None:
+    find = patient_among if kind.subject == "participant" else patient_id
+    return find(resource.get(kind.subject), urls)
 
 
 def _patient(resource: Json, reading: Reading, version: Version, household_key: bytes) -> Mapped:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
-from fhir_adapters.codes import read_codes
+from fhir_adapters.codes import read_codes, read_status
 from fhir_adapters.dates import Moment
 from fhir_adapters.mapping.requests import authored_event
+from fhir_adapters.mapping.tags import read_reason
 from fhir_adapters.quarantine import Json, Reading
 from rules.facts import Event
 
 
 def tasks(resource: Json, reading: Reading, updated: Moment | None) -> Iterator[Event]:
     """One event, coded by the kind of task."""
-    yield authored_event("tasks", read_codes(reading, resource.get("code"), "code"), resource, reading, updated)
+    codes = read_codes(reading, resource.get("code"), "code")
+    status = read_status(reading, resource.get("status"), "status")
+    yield authored_event("tasks", resource, reading, updated, codes, status, read_reason(reading, resource, status))

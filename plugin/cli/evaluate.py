@@ -1,19 +1,18 @@
 """``almoner evaluate``: rules over a source, into a file of findings."""
 
 import json
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
-from typing import TextIO
 
 import click
 
 from fhir_adapters import Dataset
 from fhir_adapters.report import render
 from plugin.cli import options
+from plugin.cli.output import write_lines
 from rules.engines import engine
 from rules.evaluation import EVERY_STATUS, YES, Explained, evaluate
 from rules.findings import Finding, to_json
@@ -69,20 +68,10 @@ def _deciding(explained: Explained) -> Finding:
 
 
 def _write(out: str, lines: Iterable[str]) -> None:
-    """All lines or nothing: a file appears under its name only when it is complete."""
     if out == "-":
-        _put(sys.stdout, lines)
-        return
-    target = Path(out)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8", newline="\n") as file:
-        _put(file, lines)
-    temporary.replace(target)
-
-
-def _put(file: TextIO, lines: Iterable[str]) -> None:
-    for line in lines:
-        file.write(line + "\n")
+        sys.stdout.writelines(line + "\n" for line in lines)
+    else:
+        write_lines(Path(out), lines)
 
 
 def _account(data: Dataset, findings: int, out: str) -> None:

@@ -50,19 +50,24 @@ class Reasoning:
     def _facts(self, rule: str) -> set[str]:
         """The facts whose values a rule's condition reads, by their meaning."""
         conditions = self._program.conditions
-        seen, waiting = set(), [rule]
-        while waiting:
-            name = waiting.pop()
-            if name not in seen:
-                seen.add(name)
-                waiting += [leaf.fact for leaf in ir.leaves(conditions[name])] if name in conditions else []
-        return {self._meanings.of_name(name) for name in seen - conditions.keys()}
+        return {self._meanings.of_name(name) for name in _names(conditions, [rule]) - conditions.keys()}
 
     def _possible(self, wanted: Sequence[tuple[ir.Condition, Answers]]) -> bool:
         try:
             return _Search(self._program, self._meanings, self._domains, wanted).found({})
         except _TooMany:
             return True
+
+
+def _names(conditions: Mapping[str, ir.Condition], waiting: list[str]) -> set[str]:
+    """The facts and derived facts that conditions mention, directly or through derived ones."""
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += [leaf.fact for leaf in ir.leaves(conditions[name])] if name in conditions else []
+    return seen
 
 
 class _Search:
@@ -73,7 +78,9 @@ class _Search:
         domains: Mapping[str, tuple[Value, ...]],
         wanted: Sequence[tuple[ir.Condition, Answers]],
     ) -> None:
-        self._conditions, self._meanings, self._domains, self._wanted = program.conditions, meanings, domains, wanted
+        self._meanings, self._domains, self._wanted = meanings, domains, wanted
+        used = _names(program.conditions, [leaf.fact for condition, _ in wanted for leaf in ir.leaves(condition)])
+        self._derived = [each for each in program.derived if each.name in used]
         self._steps = 0
 
     def found(self, chosen: dict[str, Value]) -> bool:
@@ -81,7 +88,9 @@ class _Search:
         self._steps += 1
         if self._steps > _MOST_STEPS:
             raise _TooMany
-        look = _Look(self._conditions, self._meanings, self._domains, chosen)
+        look = _Look(self._meanings, self._domains, chosen)
+        for derived in self._derived:
+            look.derived[derived.name] = look.at(derived.condition)
         outcomes = [(look.at(condition), wanted) for condition, wanted in self._wanted]
         if any(outcome.isdisjoint(wanted) for outcome, wanted in outcomes):
             return False
@@ -96,13 +105,13 @@ class _Look:
 
     def __init__(
         self,
-        conditions: Mapping[str, ir.Condition],
         meanings: Meanings,
         domains: Mapping[str, tuple[Value, ...]],
         chosen: Mapping[str, Value],
     ) -> None:
-        self._conditions, self._meanings, self._domains, self._chosen = conditions, meanings, domains, chosen
-        self._derived: dict[str, Answers] = {}
+        self._meanings, self._domains, self._chosen = meanings, domains, chosen
+        self.derived: dict[str, Answers] = {}
+        """What the derived facts can answer; filled in dependency order."""
         self.open: list[str] = []
         """The facts met that are not chosen."""
 
@@ -117,19 +126,14 @@ class _Look:
         return self._leaf(condition)
 
     def _leaf(self, leaf: ir.Leaf) -> Answers:
-        if leaf.fact in self._conditions:
-            inner = self._of_derived(leaf.fact)
+        if leaf.fact in self.derived:
+            inner = self.derived[leaf.fact]
             return frozenset(answer is not None for answer in inner) if isinstance(leaf, ir.Known) else inner
         fact = self._meanings.of_name(leaf.fact)
         if fact in self._chosen:
             return frozenset({ir.truth(leaf, {leaf.fact: self._chosen[fact]})})
         self.open.append(fact)
         return frozenset(ir.truth(leaf, {leaf.fact: value}) for value in self._domains[fact])
-
-    def _of_derived(self, name: str) -> Answers:
-        if name not in self._derived:
-            self._derived[name] = self.at(self._conditions[name])
-        return self._derived[name]
 
 
 def _contrary(answers: Answers) -> Answers:

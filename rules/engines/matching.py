@@ -136,7 +136,7 @@ def in_window(window: Window, span: Span, event: Event) -> bool | None:
         case "inside":
             return both((_inside(event.start, span), _inside(event.end, span) if event.end else False))
     begun = at_most(event.start, span.high) if event.start else None
-    return both((begun, at_least(event.end, span.low) if event.end else True))
+    return both((at_most(span.low, span.high), begun, at_least(event.end, span.low) if event.end else True))
 
 
 def _inside(day: DateRange | None, span: Span) -> bool | None:

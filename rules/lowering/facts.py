@@ -45,7 +45,7 @@ class _Lowering:
             self.refuse_derived(condition, fact.name)
             branches.append(ir.Branch(condition, expression(value, self.scope)))
             if "^" in value.text and fact.places is None:
-                self.problems.add(value.span, "ALM240", "a power needs 'round'", "the last digits of a power differ between machines")
+                self.problems.add(value.span, "ALM248", "a power needs 'round'", "the last digits of a power differ between machines")
         return ir.ComputedFact(name, tuple(branches), canonical(fact.unit.text) if fact.unit else None, fact.places)
 
     def refuse_derived(self, condition: ir.Condition, place: TextNode) -> None:
@@ -95,6 +95,9 @@ class _Lowering:
             self.problems.add(series.question.span, "ALM202", "a question brings its own codes: leave out 'code'")
         codes = frozenset(question.codes) if question else None if series.code is None else frozenset(self.codes(series.code))
         unit = canonical(series.unit.text) if series.unit else None
+        if series.usable and not unit and not question and series.tables:
+            hint = "say which values can be used: name the 'unit' or the 'question'"
+            self.problems.add(series.tables[0].span, "ALM249", "'usable only' leaves nothing here", hint)
         return ir.Series(
             tables=tuple(t.text for t in series.tables),
             codes=codes,

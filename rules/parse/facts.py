@@ -1,11 +1,12 @@
 """Facts: of the patient, of events, computed, derived."""
 
+import itertools
 import re
 from datetime import date
 from typing import Final
 
 from rules import document as doc
-from rules.days import UNITS, Duration
+from rules.days import UNITS, Duration, after
 from rules.errors import did_you_mean
 from rules.facts import ROLES, TABLES
 from rules.grammar import (
@@ -57,17 +58,26 @@ def fact(name: TextNode, node: Node, problems: Problems) -> doc.Fact | None:
 
 def _computed(name: TextNode, node: MapNode, problems: Problems) -> doc.ComputedFact:
     fields = Fields.of(node, TABLE_FACT if node.get("table") else COMPUTED_FACT, problems)
-    if fields.has("table"):
-        lines = tuple(line for item in fields.list("table") if (line := _branch(item, problems)))
-    else:
-        lines = ((None, fields.text("value")),)
+    lines = _lines(fields, problems) if fields.has("table") else ((None, fields.text("value")),)
     return doc.ComputedFact(name, lines, fields.optional("unit"), _places(fields, problems))
+
+
+def _lines(fields: Fields, problems: Problems) -> tuple[tuple[doc.ConditionText | None, TextNode], ...]:
+    lines = tuple(line for item in fields.list("table") if (line := _branch(item, problems)))
+    if not lines:
+        problems.add(fields.node.span, "ALM106", "'table' is empty")
+    for (when, _), (_, value) in itertools.pairwise(lines):
+        if when is None:
+            problems.add(value.span, "ALM129", "this line never counts: it stands after 'otherwise'")
+    return lines
 
 
 def _branch(node: Node, problems: Problems) -> tuple[doc.ConditionText | None, TextNode] | None:
     fields = Fields.of(node, BRANCH, problems)
     when, otherwise = fields.node.get("when"), fields.optional("otherwise")
     if otherwise is not None:
+        if when is not None or fields.has("value"):
+            problems.add(otherwise.span, "ALM128", "a table line is {when: …, value: …} or {otherwise: …}")
         return None, otherwise
     if when is None or not fields.has("value"):
         problems.add(fields.node.span, "ALM128", "a table line is {when: …, value: …} or {otherwise: …}")
@@ -136,6 +146,8 @@ def _relation(name: TextNode, kind: str, outer: Fields, problems: Problems) -> d
     node = outer.node.get(kind) or outer.node
     fields = Fields.of(node, RELATED, problems)
     most, least = (as_duration(fields.text(key), problems) if fields.has(key) else None for key in ("within", "at least"))
+    if most and least and after(date(2000, 1, 1), least) > after(date(2000, 1, 1), most):
+        problems.add(fields.text("at least").span, "ALM141", f"no event is at least {least} and at most {most} away")
     return doc.Relation(outer.node.key(kind) or BLANK, _series(name, "events", fields, problems), most, least)
 
 

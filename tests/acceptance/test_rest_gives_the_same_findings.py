@@ -9,6 +9,7 @@ import pytest
 from support.command_line import almoner
 from support.ehr_server import Ehr, ehr_server, peer_python
 
+from fhir_adapters.mapping import subject_of
 from fhir_adapters.synthetic import population, write_ndjson
 from rules.facts import TABLES
 
@@ -56,7 +57,7 @@ def _some_people(source: Path, folder: Path, count: int) -> set[str]:
             resources = resources[:count]
             patients = {r["id"] for r in resources}
         else:
-            resources = [r for r in resources if r["subject"]["reference"].removeprefix("Patient/") in patients]
+            resources = [r for r in resources if subject_of(r) in patients]
         (folder / f"{kind}.ndjson").write_text("".join(json.dumps(r) + "\n" for r in resources))
     return patients
 

@@ -19,7 +19,7 @@ from fhir_adapters.errors import EhrUnavailable, UnsafeRedirect, WrongPatient
 from fhir_adapters.mapping import MAPPED_TYPES
 from fhir_adapters.quarantine import Reason
 from fhir_adapters.transport import retry_after
-from rules.facts import HOUSEHOLD
+from rules.facts import HOUSEHOLD, TABLES
 
 
 def goals(*ids: str, subject: str = "ann") -> list[dict[str, Any]]:
@@ -60,6 +60,15 @@ def test_a_good_answer_is_complete(faulty: Faulty) -> None:
     agent = {headers["User-Agent"].split("/")[0] for _, headers in faulty.asked}
     assert agent == {"almoner"}
     assert {headers["Accept"] for _, headers in faulty.asked} == {"application/fhir+json"}
+
+
+def test_only_the_types_named_are_asked_for(faulty: Faulty) -> None:
+    everybody = read_patients(quick(faulty), types={"Goal", "Task"})
+    (ann,) = read_patients(quick(faulty), patient_ids=["ann"], types=["Goal", "Task"]).records
+    assert {path.removeprefix("/fhir/").split("?")[0].split("/")[0] for path, _ in faulty.asked} == {"Patient", "Goal", "Task"}
+    assert set(everybody.report.not_loaded) == TABLES.keys() - {"goals", "tasks"}
+    assert ann.not_loaded == {HOUSEHOLD, *everybody.report.not_loaded}
+    assert everybody.records[0].not_loaded >= set(everybody.report.not_loaded)
 
 
 UNTRUSTED = {

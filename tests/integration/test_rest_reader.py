@@ -13,7 +13,7 @@ from support.ehr_server import Ehr, ehr_server, peer_python
 from support.hand_made import HAND_MADE, person
 
 from fhir_adapters import read_directory, read_patients
-from fhir_adapters.mapping import MAPPED_TYPES, Outcome
+from fhir_adapters.mapping import MAPPED_TYPES, Outcome, subject_of
 from fhir_adapters.quarantine import Reason
 from rules.facts import HOUSEHOLD, Event, PersonRecord
 
@@ -35,8 +35,8 @@ def synthea_people(shared_data: Path, people: int) -> list[dict[str, Any]]:
         file = shared_data / "synthea" / "sdoh" / f"{name}.ndjson.gz"
         for line in gzip.decompress(file.read_bytes()).splitlines() if file.exists() else []:
             resource = json.loads(line)
-            owner = resource["id"] if name == "Patient" else resource["subject"]["reference"].removeprefix("Patient/")
-            by_person.setdefault(owner, []).append(resource)
+            owner = resource["id"] if name == "Patient" else subject_of(resource)
+            by_person.setdefault(owner or "", []).append(resource)
     return [resource for own in sorted(by_person.values(), key=len)[:people] for resource in own]
 
 

@@ -12,7 +12,10 @@ from rules.example_runs import run_case
 from rules.pack import BUILT_IN, load_packs
 
 pytest.importorskip("pyspark", reason="PySpark is not installed: pip install 'almoner[spark]'; make long does it")
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ From the top of the checkout: ``PYTHONPATH=tests python -m support.language_refe
 import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from inspect import cleandoc
 from pathlib import Path
 from textwrap import dedent
@@ -37,15 +38,22 @@ SHAPES: Final = (
     grammar.RULE,
     grammar.EVIDENCE,
     grammar.CITATION,
+    grammar.EXPANSION,
     grammar.QUESTION,
     grammar.PATIENT_FACT,
     grammar.DERIVED_FACT,
     grammar.EVENT_FACT,
+    grammar.RELATED,
+    grammar.COMPUTED_FACT,
+    grammar.TABLE_FACT,
+    grammar.BRANCH,
     grammar.THEN,
     grammar.CARD,
     grammar.REFER,
     grammar.EXAMPLES,
     grammar.CASE,
+    grammar.MEMBER,
+    Shape("event of an example, after its table and what it is", grammar.EVENT_DETAILS),
 )
 _INTRODUCTION: Final = f"""\
 # The rule language
@@ -109,7 +117,9 @@ def _paragraph(test: Callable[[Recorder], None]) -> Iterator[str]:
     for snippet, cases, pack in recorder.blocks:
         shared = f"# pack.yaml\n{dedent(pack).strip()}\n# the rule\n" if pack else ""
         yield f"```yaml\n{shared}{dedent(snippet).strip()}\n```\n"
-        yield _table("| | on record | answer |\n|---|---|---|", (f"| {_cell(c.name)} | {_cell(_record(c))} | {c.answer} |" for c in cases))
+        yield _table(
+            "| | on record | answer |\n|---|---|---|", (f"| {_cell(c.name)} | {_cell(_record(c))} | {_cell(_answer(c))} |" for c in cases)
+        )
 
 
 # ---------------------------------------------------------------- records in words
@@ -129,10 +139,21 @@ def _record(case: Case) -> str:
     return "; ".join(parts)
 
 
+def _answer(case: Case) -> str:
+    """The answer, and what the facts are where that says more."""
+    values = {name.partition("/")[2]: value for name, value in case.facts.items() if not isinstance(value, bool)}
+    told = [
+        f"`{name}` is {'unknown' if value is None else value if isinstance(value, str) else number(value)}"
+        for name, value in values.items()
+    ]
+    return "; ".join([case.answer, *told])
+
+
 def _event(event: Event) -> str:
     table = TABLES[event.table]
     status = "" if event.status == table.usual else f" ({event.status or 'no status'})"
-    said = [_value(event), *(f"answer {a.code}" for a in event.answers), *_moment(event), "not understood" if event.opaque else ""]
+    said = [_value(event), *(f"answer {a.code}" for a in event.answers), *(f"{role} {tag.code}" for role, tag in event.tags)]
+    said += [*_moment(event), "not understood" if event.opaque else ""]
     codes = " + ".join(c.code for c in event.codes) or ("" if event.opaque else "without code")
     return ", ".join(part for part in [f"{table.singular} {codes}".strip() + status, *said] if part)
 
@@ -142,9 +163,11 @@ def _value(event: Event) -> str:
 
 
 def _moment(event: Event) -> Iterator[str]:
-    yield days.shown(event.start) or "no date"
+    yield (f"from {days.shown(event.start)}" if event.end and event.start else days.shown(event.start)) or "no date"
     if event.start and event.instant and event.instant != days.midnight(event.start.low):
         yield f"{(event.instant - days.midnight(event.start.low)) // 3_600_000_000}:00"
+    if event.end:
+        yield "ended, nobody knows when" if event.end.high == date.max else f"ended {days.shown(event.end)}"
     if event.issued is not None:
         yield f"issued {event.issued}"
     if event.updated is not None:
@@ -156,7 +179,7 @@ def _moment(event: Event) -> Iterator[str]:
 
 def _shape(shape: Shape) -> str:
     rows = (f"| `{key.name}`{' (required)' if key.required else ''} | {_cell(key.help)} |" for key in shape.keys)
-    return f"### Keys of a {shape.title}\n\n" + _table("| key | |\n|---|---|", rows)
+    return f"### Keys: {shape.title}\n\n" + _table("| key | |\n|---|---|", rows)
 
 
 def _tables() -> str:

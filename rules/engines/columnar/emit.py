@@ -163,7 +163,7 @@ class Emitter:
         if places is None:
             return value
         scale = self.sql.number(10.0**places)
-        return f"(floor({value} * {scale} + 0.5e0) / {scale})"
+        return f"(floor({self.sql.finite(f'({value} * {scale})')} + 0.5e0) / {scale})"
 
     def _number(self, expression: Expression) -> str:
         match expression:

@@ -19,7 +19,8 @@ spread AS (
 )"""
 
 _WINDOWED: Final = """CASE timing WHEN 'ends' THEN ended WHEN 'inside' THEN least(started, ended)
-      WHEN 'overlaps' THEN least(CASE WHEN low IS NULL OR high > up_low AND low <= up_high THEN 1 WHEN low > up_high THEN 0 ELSE 2 END,
+      WHEN 'overlaps' THEN least(CASE WHEN lo_low > up_high THEN 0 WHEN lo_high <= up_low THEN 2 ELSE 1 END,
+        CASE WHEN low IS NULL OR high > up_low AND low <= up_high THEN 1 WHEN low > up_high THEN 0 ELSE 2 END,
         CASE WHEN end_low IS NULL THEN 2 WHEN end_high < lo_low THEN 0 WHEN end_low >= lo_high THEN 2 ELSE 1 END)
       ELSE started END"""
 

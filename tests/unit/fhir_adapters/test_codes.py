@@ -3,7 +3,7 @@ import pytest
 from fhir_adapters.codes import BINDINGS, loinc_item, read_codes, read_status
 from fhir_adapters.quarantine import Quarantine, Reading, Reason
 from fhir_adapters.references import patient_id
-from rules.facts import TABLES, Coding
+from rules.facts import TABLES, Coding, Table
 from rules.units import LOINC
 
 
@@ -65,10 +65,17 @@ def test_unknown_is_unknown_and_no_defect(reading: Reading) -> None:
     assert reading.defects == 0
 
 
-def test_what_counts_by_default_is_a_status_that_can_occur() -> None:
-    for table in TABLES.values():
-        bound = [codes for element, codes in BINDINGS.items() if element.split(".")[0] in table.resource_types]
-        assert table.counted <= frozenset().union(*bound), table.name
+STATUS = {"status", "clinicalStatus", "lifecycleStatus"}
+NOT_BOUND = {"unknown", "refuted", "entered-in-error", "do-not-perform"}
+"""Known as *unknown*, or from another element than the status."""
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_the_statuses_of_a_table_are_those_that_can_occur(table: Table) -> None:
+    bound = [codes for name, codes in BINDINGS.items() if name.split(".")[0] in table.resource_types and name.split(".")[1] in STATUS]
+    assert table.known - NOT_BOUND == frozenset().union(*bound) - NOT_BOUND
+    assert table.counted <= table.known - NOT_BOUND
+    assert table.usual in table.counted
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,10 @@ ELEMENTS = (
     " abatementDateTime recordedDate clinicalStatus verificationStatus class type period performedDateTime performedPeriod category"
     " authoredOn lifecycleStatus startDate statusDate description birthDate gender deceasedBoolean deceasedDateTime communication"
     " language preferred extension url valueReference address line postalCode use name given family text telecom reference subject for"
-    " entry resource fullUrl request method"
+    " entry resource fullUrl request method intent doNotPerform reasonCode statusReason cancelationReason statusReasonCodeableConcept"
+    " medicationCodeableConcept medicationReference contained dispenseRequest validityPeriod dosageInstruction timing whenHandedOver"
+    " dateAsserted vaccineCode occurrenceDateTime recorded serviceType created topic sent received scope dateTime provision policyRule"
+    " conclusionCode"
 )
 KEYS = st.sampled_from(ELEMENTS.split())
 JSON = st.recursive(SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=5)), max_leaves=25)
@@ -47,7 +50,8 @@ SUBJECTS = st.one_of(st.just({"reference": "Patient/p1"}), JSON)
 def resources(draw: st.DrawFn) -> dict[str, Any]:
     body: dict[str, Any] = draw(st.dictionaries(KEYS, JSON, max_size=8))
     subject = draw(SUBJECTS)
-    return body | {"resourceType": draw(st.sampled_from(sorted(MAPPED_TYPES))), "subject": subject, "for": subject}
+    subjects = dict.fromkeys(("subject", "for", "patient", "beneficiary"), subject) | {"participant": [{"actor": subject}]}
+    return body | {"resourceType": draw(st.sampled_from(sorted(MAPPED_TYPES)))} | subjects
 
 
 @given(resources())

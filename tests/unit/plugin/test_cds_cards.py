@@ -71,17 +71,17 @@ def test_the_summary_holds_the_values(diabetes: Advice) -> None:
 
 
 def test_the_summary_has_fewer_than_140_characters(diabetes: Advice) -> None:
-    text = replace(diabetes.rule.card.summary, text="{hba1c} " + "x" * 131)
+    text = diabetes.rule.card.summary._replace(text="{hba1c} " + "x" * 131)
     long = replace(diabetes, rule=replace(diabetes.rule, card=replace(diabetes.rule.card, summary=text)))
     assert len(summary(long)) == 137
-    text = replace(text, text="{hba1c} " + "x" * 135)
+    text = text._replace(text="{hba1c} " + "x" * 135)
     longer = replace(long, rule=replace(long.rule, card=replace(long.rule.card, summary=text)))
     assert len(summary(longer)) == 139
     assert summary(longer).endswith("x…")
 
 
 def test_a_fact_without_a_value_is_not_known_in_the_summary(diabetes: Advice) -> None:
-    text = replace(diabetes.rule.card.summary, text="Food: {food screen}; {nothing of that name}")
+    text = diabetes.rule.card.summary._replace(text="Food: {food screen}; {nothing of that name}")
     changed = replace(diabetes, rule=replace(diabetes.rule, card=replace(diabetes.rule.card, summary=text)))
     assert summary(changed) == "Food: at risk; not known"
 

@@ -14,12 +14,13 @@ from plugin.cds.gathering import PatientUnavailable, gather, is_trusted
 from plugin.cds.prefetch import templates
 from plugin.cds.request import parse_call
 from plugin.cds.service import HOOK
-from rules.facts import HOUSEHOLD, PersonRecord
+from rules.facts import HOUSEHOLD, TABLES, PersonRecord
 from rules.pack import BUILT_IN, load_packs
 
 TEMPLATES: Final = templates(pack.program for pack in load_packs(BUILT_IN))
 SERVER: Final = "https://ehr.example/fhir"
-ALWAYS_MISSING: Final = {HOUSEHOLD, "tasks"}
+READ: Final = {"observations", "conditions", "encounters", "procedures", "referrals", "goals"}
+ALWAYS_MISSING: Final = {HOUSEHOLD, *TABLES.keys() - READ}
 ERROR: Final = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
 
 
@@ -39,8 +40,8 @@ class Ehr:
         self.answer = Dataset([records_from_resources(found, PATIENT, not_loaded)], Report())
         return self.answer.report
 
-    def read(self, server: FhirServer, *, patient_ids: Collection[str]) -> Dataset:
-        assert list(patient_ids) == [PATIENT]
+    def read(self, server: FhirServer, *, patient_ids: Collection[str], types: Collection[str]) -> Dataset:
+        assert (list(patient_ids), set(types)) == ([PATIENT], {template.resource_type for template in TEMPLATES})
         self.asked.append(server.base_url)
         if isinstance(self.answer, Exception):
             raise self.answer

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from plugin.cds.prefetch import Template, templates
-from rules.facts import Coding
+from rules.facts import TABLES, Coding
 from rules.ir import EventFact, PatientFact, Program, Series
 from rules.pack import BUILT_IN, load_packs
 
@@ -49,6 +49,22 @@ def test_questionnaire_responses_add_to_the_observations_but_do_not_make_them_co
     found = keys(fact("a", "observations"))
     assert found["observation"].table == "observations"
     assert found["questionnaireResponse"].table is None
+
+
+def test_dispenses_and_statements_add_to_the_medications_but_do_not_make_them_complete() -> None:
+    found = keys(fact("a", "medications"))
+    assert {key: template.table for key, template in found.items() if key != "patient"} == {
+        "medicationDispense": None,
+        "medicationRequest": "medications",
+        "medicationStatement": None,
+    }
+
+
+def test_nothing_is_asked_for_that_no_rule_reads() -> None:
+    read = {table for pack in load_packs(BUILT_IN) for series in pack.program.series() for table in series.tables}
+    types = {name for table in read for name in TABLES[table].resource_types}
+    assert {template.resource_type for template in templates(pack.program for pack in load_packs(BUILT_IN))} == types | {"Patient"}
+    assert "MedicationRequest" not in types
 
 
 def test_the_templates_of_the_packs_are_safe_for_version_2() -> None:

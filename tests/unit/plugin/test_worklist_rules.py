@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from support.worklist import application, finding, person, publish
 
-from plugin.worklist.attributes import ATTRIBUTES, uses
 from plugin.worklist.catalogue import rule_page
+from rules.attributes import ATTRIBUTES, uses
 from rules.pack import BUILT_IN, load_packs
 
 PACKS = load_packs(BUILT_IN)

@@ -1,0 +1,109 @@
+"""MedicationRequest, MedicationDispense and MedicationStatement: what was prescribed, handed over, taken."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from fhir_adapters.codes import Codes, read_codes, read_status
+from fhir_adapters.dates import Moment, at, before, brief, read_instant, read_period, some_day_from
+from fhir_adapters.mapping.choices import read_time
+from fhir_adapters.mapping.event import event
+from fhir_adapters.mapping.requests import authored_event, request_status
+from fhir_adapters.mapping.tags import read_category, read_reason
+from fhir_adapters.quarantine import Json, Reading, Reason
+from rules.facts import DateRange, Event
+
+_OVER: Final = frozenset({"completed", "stopped", "cancelled", "not-taken"})
+
+
+def medication_requests(resource: Json, reading: Reading, updated: Moment | None) -> Iterator[Event]:
+    """One event from the day it was authored to the last day on which it is valid or, unless that is given, to be taken."""
+    status = request_status(reading, resource)
+    tags = read_category(reading, resource) + read_reason(reading, resource, status)
+    written = authored_event("medications", resource, reading, updated, _medication(resource, reading), status, tags)
+    yield _ended(replace(written, end=_valid_until(resource, reading) or _taken_until(resource, reading)))
+
+
+def medication_dispenses(resource: Json, reading: Reading, updated: Moment | None) -> Iterator[Event]:
+    """One event on the day on which it was handed over, else made ready, else some day before it was last updated."""
+    handed = read_instant(reading, resource, "whenHandedOver") or read_instant(reading, resource, "whenPrepared")
+    status = read_status(reading, resource.get("status"), "status")
+    tags = read_category(reading, resource) + read_reason(reading, resource, status, "statusReasonCodeableConcept")
+    when = brief(at(handed) if handed else before(updated))
+    yield event("medications", reading, _medication(resource, reading), when, status, tags=tags, updated=updated)
+
+
+def medication_statements(resource: Json, reading: Reading, updated: Moment | None) -> Iterator[Event]:
+    """One event over the time in which it is said to be taken; without one, it began some time before that was said."""
+    asserted = read_instant(reading, resource, "dateAsserted")
+    when = read_time(reading, resource, "effective")
+    if when.start is None:
+        when = before(asserted or updated)._replace(end=when.end)
+    status = read_status(reading, resource.get("status"), "status")
+    tags = read_category(reading, resource) + read_reason(reading, resource, status)
+    codes = _medication(resource, reading)
+    yield _ended(event("medications", reading, codes, when, status, tags=tags, issued=asserted, updated=updated))
+
+
+def _ended(taken: Event) -> Event:
+    """Without a stated end it is still going on; if its status says otherwise, nobody knows when it ended."""
+    return replace(taken, end=some_day_from(taken.start)) if taken.end is None and taken.status in _OVER else taken
+
+
+# ---------------------------------------------------------------- which
+
+
+def _medication(resource: Json, reading: Reading) -> Codes:
+    """The codes of the medication, given here or in a contained Medication. Lost if it is written down elsewhere."""
+    concept, reference = resource.get("medicationCodeableConcept"), resource.get("medicationReference")
+    if concept is not None and reference is not None:
+        reading.bad("medication[x]", Reason.MORE_THAN_ONE)
+        return Codes(lost=True)
+    if concept is not None:
+        return read_codes(reading, concept, "medicationCodeableConcept")
+    if reference is None:
+        reading.bad("medication[x]", Reason.MISSING)
+        return Codes(lost=True)
+    contained = _contained(resource, reference)
+    codes = read_codes(reading, None if contained is None else contained.get("code"), "contained.code")
+    if codes.found:
+        return codes
+    reading.bad("medicationReference", Reason.NO_MEDICATION)
+    return Codes(lost=True)
+
+
+def _contained(resource: Json, reference: Any) -> Json | None:
+    link = reference.get("reference") if isinstance(reference, dict) else None
+    inside = resource.get("contained")
+    for item in inside if isinstance(inside, list) else []:
+        if isinstance(item, dict) and item.get("resourceType") == "Medication" and link == f"#{item.get('id')}":
+            return item
+    return None
+
+
+# ---------------------------------------------------------------- until when
+
+
+def _valid_until(resource: Json, reading: Reading) -> DateRange | None:
+    dispense = resource.get("dispenseRequest")
+    if dispense is None:
+        return None
+    if not isinstance(dispense, dict):
+        reading.bad("dispenseRequest", Reason.NOT_AN_OBJECT)
+        return None
+    return read_period(reading, dispense.get("validityPeriod"), "dispenseRequest.validityPeriod").end
+
+
+def _taken_until(resource: Json, reading: Reading) -> DateRange | None:
+    """The last day of the last dosage; ``None`` if one of them has no end."""
+    doses = resource.get("dosageInstruction")
+    ends = [_dose_end(dose, reading, f"dosageInstruction[{i}]") for i, dose in enumerate(doses if isinstance(doses, list) else [])]
+    known = [end for end in ends if end is not None]
+    return max(known, key=lambda end: (end.high, end.low)) if known and len(known) == len(ends) else None
+
+
+def _dose_end(dose: Any, reading: Reading, path: str) -> DateRange | None:
+    timing = dose.get("timing") if isinstance(dose, dict) else None
+    repeat = timing.get("repeat") if isinstance(timing, dict) else None
+    bounds = repeat.get("boundsPeriod") if isinstance(repeat, dict) else None
+    return read_period(reading, bounds, f"{path}.timing.repeat.boundsPeriod").end

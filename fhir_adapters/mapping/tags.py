@@ -1,0 +1,98 @@
+"""Coded properties besides an event's own code: category, intent, reason.
+
+A role without a tag is *not said*, so that a rule which asks for it gets *possible*, never *no*. For the same reason a role is left
+without tags if part of it could not be understood: that part might have been what is asked for.
+"""
+
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from fhir_adapters.codes import ALLERGY_CATEGORY, DATA_ABSENT, NO_CODES, REQUEST_INTENT, Codes, read_codes, read_status
+from fhir_adapters.quarantine import Json, Reading, Reason
+from fhir_adapters.values import Measured
+from rules.facts import Coding
+
+Tags = tuple[tuple[str, Coding], ...]
+
+NO_REASON: Final[Tags] = (("reason", Coding("", "")),)
+"""Surely no reason: in no value set, so that the answer to whether it is a certain one is no. A value needs no excuse."""
+
+_NOT_AS_MEANT: Final = frozenset(
+    ["not-done", "on-hold", "stopped", "cancelled", "noshow", "rejected", "failed", "declined", "not-taken", "entered-in-error"]
+)
+
+
+class Tagged(NamedTuple):
+    """Codes, and the same as tags."""
+
+    codes: Codes
+    tags: Tags
+
+
+def tagged(role: str, codes: Codes, *, whole: bool = True) -> Tagged:
+    """``codes`` in a role; no tags unless the ``whole`` of them was understood."""
+    return Tagged(codes, _as_tags(role, codes.found) if whole else ())
+
+
+@lru_cache(maxsize=1 << 12)
+def _as_tags(role: str, codings: tuple[Coding, ...]) -> Tags:
+    return tuple((role, coding) for coding in codings)
+
+
+def read_tagged(reading: Reading, value: Any, path: str, role: str) -> Tagged:
+    """A CodeableConcept, or a list of them, in a role."""
+    if value is None:
+        return Tagged(NO_CODES, ())
+    before = reading.defects
+    codes = read_codes(reading, value, path)
+    return tagged(role, codes, whole=reading.defects == before)
+
+
+def read_category(reading: Reading, resource: Json, element: str = "category") -> Tags:
+    """The categories of a resource."""
+    return read_tagged(reading, resource.get(element), element, "category").tags
+
+
+def read_allergy_categories(reading: Reading, resource: Json) -> Tags:
+    """The categories of an AllergyIntolerance, which are plain codes."""
+    value = resource.get("category")
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        reading.bad("category", Reason.NOT_A_LIST)
+        return ()
+    codes = [read_status(reading, item, "category") for item in value]
+    return tuple(("category", Coding(ALLERGY_CATEGORY, code)) for code in dict.fromkeys(codes) if code) if None not in codes else ()
+
+
+def read_intent(reading: Reading, resource: Json) -> Tags:
+    """The intent of a request, in the system ``request-intent`` whatever its type: the codes of the other systems are the same."""
+    intent = None if resource.get("intent") is None else read_status(reading, resource["intent"], "intent")
+    return () if intent is None else (("intent", Coding(REQUEST_INTENT, intent)),)
+
+
+def read_reason(reading: Reading, resource: Json, status: str | None, of_status: str = "statusReason") -> Tags:
+    """Why it was done, and why it has its status.
+
+    Of what did not happen as meant and does not say why, the reason is unknown, whatever the reason was for which it was planned.
+    """
+    found = {name: read_tagged(reading, resource.get(name), name, "reason").tags for name in (of_status, "reasonCode")}
+    untold = any(resource.get(name) is not None and not tags for name, tags in found.items())
+    if untold or (not found[of_status] and (status is None or status in _NOT_AS_MEANT)):
+        return ()
+    return tuple(dict.fromkeys(found[of_status] + found["reasonCode"]))
+
+
+def read_absence(reading: Reading, element: Json, path: str, measured: Measured) -> Tags:
+    """Why an observation, or one of its components, has no value: declined, unknown …; surely nothing if it has one."""
+    if element.get("dataAbsentReason") is not None:
+        return read_tagged(reading, element["dataAbsentReason"], f"{path}dataAbsentReason", "reason").tags
+    return absence(measured)
+
+
+def absence(measured: Measured) -> Tags:
+    """The reason for having no value, as far as what stands in its place says it."""
+    said = tuple(coding for coding in measured.answers if coding.system == DATA_ABSENT)
+    if said:
+        return _as_tags("reason", said)
+    return NO_REASON if measured.answers or measured.value is not None else ()
