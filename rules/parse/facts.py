@@ -64,7 +64,7 @@ def _computed(name: TextNode, node: MapNode, problems: Problems) -> doc.Computed
 
 def _lines(fields: Fields, problems: Problems) -> tuple[tuple[doc.ConditionText | None, TextNode], ...]:
     lines = tuple(line for item in fields.list("table") if (line := _branch(item, problems)))
-    if not lines:
+    if not list(fields.list("table")):
         problems.add(fields.node.span, "ALM106", "'table' is empty")
     for (when, _), (_, value) in itertools.pairwise(lines):
         if when is None:
