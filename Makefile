@@ -63,4 +63,7 @@ long: dev peer
 
 # The pages that are made from the code.
 docs: dev
-	PYTHONPATH=tests $(PY) -m support.language_reference
+	PYTHONPATH=tests $(PY) -m support.language_reference && PYTHONPATH=tests $(PY) -m support.constructs
+	.venv/bin/almoner schema --out rules/schema
+	.venv/bin/almoner check --explain all > docs/reference/lints.md
+	.venv/bin/almoner docs rules/packs --out docs/reference/packs
