@@ -61,7 +61,7 @@ def explained(program: Program, record: PersonRecord, as_of: date, evaluation: E
     results = reduce_facts(program, record, as_of)
     _check(evaluation, {name: result.value for name, result in results.items()})
     values: dict[str, Value] = {**evaluation.facts, **evaluation.answers}
-    flips = next_flips(program, record, as_of, evaluation.answers)
+    flips = next_flips(program, record, as_of, evaluation.answers, tuple(shown))
     for rule in shown:
         reasons = explain(program, rule, record, results, values)
         finding = Finding(

@@ -15,12 +15,16 @@ from rules.engines.reference import reduce_facts
 from rules.facts import DateRange, Event, PersonRecord
 from rules.ir import Bound, Compare, ComputedFact, EventFact, PatientFact, Program, Series, derive, leaves
 
+_ONE_DAY: Final = timedelta(days=1)
 STEPS: Final = 150
 """Of a time that is computed with (an age in a formula), so many whole units are tried."""
 
 
-def next_flips(program: Program, record: PersonRecord, as_of: date, answers: Mapping[str, bool | None]) -> dict[str, date | None]:
-    """For each rule, the first day after ``as_of`` on which its answer differs from ``answers``; ``None``: never."""
+def next_flips(
+    program: Program, record: PersonRecord, as_of: date, answers: Mapping[str, bool | None], rules: tuple[str, ...] | None = None
+) -> dict[str, date | None]:
+    """For each rule (or each of ``rules``), the first day after ``as_of`` on which its answer differs from ``answers``; ``None``: never."""
+    program = program if rules is None else program.only(rules)
     flips: dict[str, date | None] = dict.fromkeys(program.rules)
     waiting = set(program.rules)
     for day in sorted(set(_days_of_change(program, record, as_of))):
@@ -95,13 +99,23 @@ def _may_match(series: Series, event: Event) -> bool:
 
 
 def _changes_by(day: date, bounds: list[Bound]) -> Iterator[date]:
-    """The day itself, the first day on which a moving bound passes it, and the first on which it reaches it."""
+    """The day itself, and for each moving bound the days on which it reaches ``day`` and on which it has passed it."""
     yield day
     for bound in bounds:
-        assert bound.offset  # noqa: S101 - only bounds with an offset are asked
-        candidate = days.after(day, bound.offset) if bound.backwards else days.before(day, bound.offset)
-        yield candidate
-        yield from (candidate + timedelta(days=i) for i in range(-4, 5) if date.min <= candidate and (date.max - candidate).days > i)
+        if bound.offset and bound.backwards:
+            reached = _first(day, bound.offset)
+            yield reached
+            yield _first(day + _ONE_DAY, bound.offset) if day < date.max else reached
+
+
+def _first(day: date, offset: Duration) -> date:
+    """The first day from which going back by ``offset`` leads to ``day`` or later; months clip, so several days lead to one."""
+    candidate = days.after(day, offset)
+    while days.before(candidate, offset) < day and candidate < date.max:
+        candidate += _ONE_DAY
+    while candidate > date.min and days.before(candidate - _ONE_DAY, offset) >= day:
+        candidate -= _ONE_DAY
+    return candidate
 
 
 def _scale_changes(start: DateRange, scale: str, limits: set[int]) -> Iterator[date]:

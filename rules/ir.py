@@ -420,11 +420,27 @@ class Program:
     conditions: Mapping[str, Condition] = field(init=False, repr=False, compare=False)
     twins: Mapping[str, str] = field(init=False, repr=False, compare=False)
     """Facts that mean the same as an earlier one, which rules written apart often do: evaluated once."""
+    _parts: dict[tuple[str, ...], "Program"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {f.name: f for f in self.facts})
         object.__setattr__(self, "twins", dict(_twins(self.facts)))
         object.__setattr__(self, "conditions", {d.name: d.condition for d in self.derived})
+
+    def only(self, rules: tuple[str, ...]) -> "Program":
+        """The part of the program that these rules rest on."""
+        if rules not in self._parts:
+            facts = {name for rule in rules for name in self.facts_behind(rule)}
+            derived = {name for rule in rules for name in self._derived_behind(rule)}
+            part = Program(tuple(f for f in self.facts if f.name in facts), tuple(d for d in self.derived if d.name in derived), rules)
+            self._parts[rules] = part
+        return self._parts[rules]
+
+    def _derived_behind(self, name: str) -> Iterator[str]:
+        if name in self.conditions:
+            yield name
+            for leaf in leaves(self.conditions[name]):
+                yield from self._derived_behind(leaf.fact)
 
     def series(self) -> Iterator[Series]:
         """Every series that some fact reads, those inside relations too."""
