@@ -80,7 +80,8 @@ def loading(rules: int, count: int) -> Iterator[str]:
         for i in range(rules):
             (folder / "rules" / f"rule-{i}.yaml").write_text(text.replace("rule: phq9-no-follow-up", f"rule: rule-{i}"), encoding="utf-8")
         seconds, spread = rounds(lambda: load_packs(folder), count)
-    yield f"load and check {rules:,} rules with 12 examples each: {seconds:.2f} s ± {spread:.2f}"
+    examples = text.count("    - name: ")
+    yield f"load and check {rules:,} rules with {examples} examples each: {seconds:.2f} s ± {spread:.2f}"
 
 
 def starting(count: int) -> Iterator[str]:

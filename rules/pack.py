@@ -7,7 +7,9 @@
                  rules/<rule id>.yaml one rule each, with its examples
 """
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -59,15 +61,28 @@ def load_packs(path: Path) -> tuple[Pack, ...]:
     """
     packs: list[Pack] = []
     mistakes: list[Diagnostic] = []
-    for folder, files in _find(path):
-        try:
-            packs.append(_load(folder, files))
-        except RuleError as error:
-            mistakes += error.diagnostics
+    with _collector_at_rest():
+        for folder, files in _find(path):
+            try:
+                packs.append(_load(folder, files))
+            except RuleError as error:
+                mistakes += error.diagnostics
     mistakes += _repeated_ids(packs)
     if mistakes:
         raise RuleError(mistakes)
     return tuple(packs)
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Nodes and documents are trees that stay: looking through them for cycles, again and again, took a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _find(path: Path) -> Iterator[tuple[Path, list[Path]]]:
