@@ -8,11 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from plugin.app import create_app
+from plugin.errors import ServeError
 from plugin.runtime import Runtime
-
-
-class ServeError(Exception):
-    """The server cannot run here, or ended by itself; the message says what to do."""
 
 
 def serve(runtime: Runtime, *, workers: int = 2, threads: int = 8, on_ready: Callable[[str], None] | None = None) -> None:

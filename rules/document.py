@@ -6,6 +6,7 @@ from datetime import date
 from rules.days import Duration
 from rules.errors import Span
 from rules.facts import Coding
+from rules.grammar import SHOWN_STATUSES
 from rules.source import TextNode
 
 
@@ -242,6 +243,11 @@ class Rule:
     card: Card
     referral: Referral | None
     examples: tuple[Example, ...] = ()
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether people see its findings."""
+        return self.status in SHOWN_STATUSES
 
 
 @dataclass(frozen=True, slots=True)

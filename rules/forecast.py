@@ -12,8 +12,8 @@ from typing import Final
 from rules import days
 from rules.days import Duration
 from rules.engines.reference import reduce_facts
-from rules.facts import DateRange, Event, PersonRecord
-from rules.ir import Bound, Compare, ComputedFact, EventFact, PatientFact, Program, Series, derive, leaves
+from rules.facts import DateRange, PersonRecord
+from rules.ir import Bound, Compare, ComputedFact, EventFact, PatientFact, Program, derive, leaves
 
 _ONE_DAY: Final = timedelta(days=1)
 STEPS: Final = 150
@@ -86,16 +86,12 @@ def _event_changes(fact: EventFact, record: PersonRecord, as_of: date, limits: s
     if any(b.year is not None for b in (*moving, *closing)):
         yield from (date(as_of.year + i, 1, 1) for i in range(1, 4))
     for member in record.household_records() if fact.household else (record,):
-        for event in member.events:
-            if any(_may_match(series, event) for series in fact.series.nested()):
+        for series in fact.series.nested():
+            for event in (e for e in member.having(series.codes) if e.table in series.tables):
                 for day in (day for range_ in (event.start, event.end) if range_ for day in (range_.low, range_.high)):
                     yield from _changes_by(day, [b for b in (*moving, *closing) if b.offset])
                 if fact.scale and event.start:
                     yield from _scale_changes(event.start, fact.scale, limits)
-
-
-def _may_match(series: Series, event: Event) -> bool:
-    return event.table in series.tables and (event.opaque or series.codes is None or not series.codes.isdisjoint(event.codes))
 
 
 def _changes_by(day: date, bounds: list[Bound]) -> Iterator[date]:

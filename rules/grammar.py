@@ -46,6 +46,8 @@ ATTRIBUTES: Final[dict[str, Literal["yes/no", "number", "word", "date"]]] = {
 SEXES: Final = ("female", "male", "other")
 GROUPS: Final = ("all", "any", "none", "not")
 STATUSES: Final = ("draft", "silent", "pilot", "live", "retired")
+SHOWN_STATUSES: Final = ("pilot", "live")
+"""Rules of another status are evaluated and counted, but their findings are shown to nobody."""
 LEVELS: Final = ("act", "watch", "prevent")
 INDICATORS: Final = ("info", "warning", "critical")
 GRADES: Final = ("A", "B", "C", "D", "I", "expert opinion")

@@ -75,23 +75,13 @@ def mutants(program: Program, rule: str, unless: int) -> Iterator[Mutant]:
         exceptions = unless if derived.name == rule else 0
         for change, condition in _conditions(program, derived.condition, exceptions):
             yield Mutant(change, replace(derived, condition=condition))
-    for name in facts_read(program, rule):
+    for name in program.facts_behind(rule):
         fact = program.by_name[name]
         match fact:
             case EventFact():
                 yield from (Mutant(f"'{short(name)}': {change}", each) for change, each in _event_facts(fact))
             case ComputedFact():
                 yield from (Mutant(f"'{short(name)}': {change}", each) for change, each in _computed_facts(program, fact))
-
-
-def facts_read(program: Program, rule: str) -> tuple[str, ...]:
-    """The facts behind a rule, with those that only give a window its day, in the program's order."""
-    found, waiting = set[str](), list(program.facts_behind(rule))
-    while waiting:
-        found.add(name := waiting.pop())
-        fact = program.by_name[name]
-        waiting += [a for a in fact.window.anchors if a not in found] if isinstance(fact, EventFact) else []
-    return tuple(f.name for f in program.facts if f.name in found)
 
 
 def _derived_behind(program: Program, rule: str) -> Iterator[Derived]:

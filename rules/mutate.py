@@ -14,7 +14,7 @@ from rules.examples import examples_of
 from rules.facts import PersonRecord
 from rules.findings import ANSWERS
 from rules.ir import Derived, Program, derive, leaves
-from rules.mutants import Mutant, facts_read, mutants
+from rules.mutants import Mutant, mutants
 from rules.neighbours import neighbours
 from rules.pack import Pack
 from rules.parse.fields import Problems
@@ -148,5 +148,5 @@ def _part(program: Program, names: Sequence[str], rule: str) -> Program:
     while waiting:
         derived.add(name := waiting.pop())
         waiting += [leaf.fact for leaf in leaves(program.conditions[name]) if leaf.fact in program.conditions and leaf.fact not in derived]
-    facts = {fact for name in names for fact in facts_read(program, name)}
+    facts = {fact for name in names for fact in program.facts_behind(name)}
     return Program(tuple(f for f in program.facts if f.name in facts), tuple(d for d in program.derived if d.name in derived), (rule,))

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
 
 from rules.document import Rule
 from rules.engines import Engine
@@ -11,9 +10,6 @@ from rules.evaluation import Explained, evaluate
 from rules.facts import HOUSEHOLD, PersonRecord
 from rules.ir import EventFact, Fact, Program
 from rules.pack import Pack
-
-SHOWN: Final = frozenset({"pilot", "live"})
-"""Statuses of rules whose findings clinicians see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ def advise(packs: Iterable[Pack], record: PersonRecord, as_of: date, engine: Eng
 def _of_pack(pack: Pack, record: PersonRecord, as_of: date, engine: Engine) -> Iterator[Advice]:
     for explained in evaluate([pack], [record], as_of, engine):
         rule = pack.rule(explained.finding.rule)
-        if rule.status in SHOWN:
+        if rule.is_shown:
             yield Advice(explained, rule, pack, as_of, _missing(pack.program, explained.finding.rule, record.not_loaded))
 
 

@@ -1,31 +1,32 @@
 """What went wrong → what to tell people, and the exit code."""
 
+from typing import Final
+
 import click
 
 from fhir_adapters.errors import AdapterError, SourceUnreadable
-from rules.errors import EngineError, EnginesDisagree, EngineUnavailable, ExitCode, RuleError
+from plugin.errors import ServeError
+from rules.errors import EngineError, EnginesDisagree, ExitCode, RuleError
+
+_CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
+    (RuleError, ExitCode.INPUT_UNREADABLE),
+    (SourceUnreadable, ExitCode.INPUT_UNREADABLE),
+    (FileNotFoundError, ExitCode.INPUT_UNREADABLE),
+    (PermissionError, ExitCode.INPUT_UNREADABLE),
+    (IsADirectoryError, ExitCode.INPUT_UNREADABLE),
+    (AdapterError, ExitCode.SERVER_FAILED),
+    (ServeError, ExitCode.SERVER_FAILED),
+    (EnginesDisagree, ExitCode.ANSWER_IS_NO),
+    (EngineError, ExitCode.USAGE),
+)
+"""The first class that fits decides: the special ones stand before the general ones."""
 
 
 def exit_code_of(failure: Exception) -> ExitCode:
     """Print ``failure`` for people and give its exit code. What we did not foresee is a defect of ours."""
-    if type(failure).__name__ == "ServeError":  # known by name: importing the server here would cost every failure its libraries
-        click.echo(f"almoner: {failure}", err=True)
-        return ExitCode.SERVER_FAILED
-    match failure:
-        case RuleError():
-            click.echo(str(failure), err=True)
-            return ExitCode.INPUT_UNREADABLE
-        case SourceUnreadable() | FileNotFoundError() | PermissionError() | IsADirectoryError():
-            click.echo(f"almoner: {failure}", err=True)
-            return ExitCode.INPUT_UNREADABLE
-        case AdapterError():
-            click.echo(f"almoner: {failure}", err=True)
-            return ExitCode.SERVER_FAILED
-        case EnginesDisagree():
-            click.echo(f"almoner: {failure}", err=True)
-            return ExitCode.ANSWER_IS_NO
-        case EngineUnavailable() | EngineError():
-            click.echo(f"almoner: {failure}", err=True)
-            return ExitCode.USAGE
+    for kind, code in _CODES:
+        if isinstance(failure, kind):
+            click.echo(str(failure) if kind is RuleError else f"almoner: {failure}", err=True)
+            return code
     click.echo(f"almoner: a defect of ours ({type(failure).__name__}); run again with --debug before the command to see where", err=True)
     return ExitCode.OUR_DEFECT

@@ -16,8 +16,6 @@ from rules.facts import PersonRecord
 from rules.pack import Pack
 
 SHOWN = frozenset({"yes", "unknown"})
-ON_THE_WORKLIST = frozenset({"pilot", "live"})
-"""Rules of another status are evaluated and counted, but shown to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def _worklist(packs: Sequence[Pack], people: Sequence[PersonRecord], as_of: date
         lines = []
         for item in group:
             rule = rules[item.finding.rule]
-            if rule.status in ON_THE_WORKLIST:
+            if rule.is_shown:
                 lines.append(finding_line(item, rule.title, rule.level, rule.priority, rule.restricted))
         if not lines:
             continue
@@ -76,9 +74,11 @@ def _worklist(packs: Sequence[Pack], people: Sequence[PersonRecord], as_of: date
 
 
 def _count(packs: Sequence[Pack], people: Sequence[PersonRecord], found: Sequence[Explained]) -> SweepResult:
+    """People are counted by what the worklist shows about them; findings by every rule, also those that are not shown yet."""
     by_rule = Counter((e.finding.rule, e.finding.status) for e in found)
-    flagged = {e.finding.patient for e in found if e.finding.status == "yes"}
-    unknown = {e.finding.patient for e in found if e.finding.status == "unknown"} - flagged
+    shown = {rule.id.text for pack in packs for rule in pack.document.rules if rule.is_shown}
+    flagged = {e.finding.patient for e in found if e.finding.status == "yes" and e.finding.rule in shown}
+    unknown = {e.finding.patient for e in found if e.finding.status == "unknown" and e.finding.rule in shown} - flagged
     rules = [rule for pack in packs for rule in pack.program.rules]
     return SweepResult(
         len(people), len(flagged), len(unknown), {rule: {s: by_rule[rule, s] for s in ("yes", "unknown")} for rule in sorted(rules)}

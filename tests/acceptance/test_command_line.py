@@ -123,3 +123,18 @@ def _copy_of_pack(folder: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(file.read_bytes())
     return folder / "pack"
+
+
+def test_a_draft_rule_is_counted_but_puts_nobody_on_the_worklist(tmp_path: Path) -> None:
+    pack = _copy_of_pack(tmp_path)
+    for rule in (pack / "rules").glob("*.yaml"):
+        rule.write_text(rule.read_text().replace("status: live\n", "status: draft\n", 1))
+    assert almoner("demo", "--people", "60", "--no-serve", "--as-of", "2026-06-30", "--keep", tmp_path / "town").code == 0
+    state = tmp_path / "state"
+    ran = almoner("sweep", "--packs", pack, "--source", tmp_path / "town" / "fhir", "--as-of", "2026-06-30", "--state", state)
+    assert ran.code == 0, ran.err
+    folder = state / "sweeps" / (state / "CURRENT").read_text().strip()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (folder / "worklist.ndjson").read_text() == ""
+    assert (manifest["flagged"], manifest["unknown"]) == (0, 0)
+    assert sum(counts["yes"] for counts in manifest["findings_by_rule"].values()) > 0

@@ -1,5 +1,6 @@
 """Laws that hold whatever the rules and the people are. Broken ones show an error that all engines share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -27,7 +28,7 @@ def on_everybody(record: PersonRecord, change: "Change") -> PersonRecord:
     return replace(change(record), household=tuple(change(other) for other in record.household))
 
 
-class Change:
+class Change(ABC):
     """A change of one record that draws by the record's own id, so that a person changes alike in every household."""
 
     def __init__(self, seed: str) -> None:
@@ -36,8 +37,9 @@ class Change:
     def __call__(self, record: PersonRecord) -> PersonRecord:
         return self.changed(record, Draws(f"{self.seed} {record.person.id}"))
 
+    @abstractmethod
     def changed(self, record: PersonRecord, draws: Draws) -> PersonRecord:
-        raise NotImplementedError
+        """The record after the change."""
 
 
 # ---------------------------------------------------------------- what changes nothing
