@@ -14,7 +14,7 @@ from rules.explain import short, words
 from rules.facts import TABLES
 from rules.findings import number
 from rules.ir import Bound, Branch, ComputedFact, Derived, EventFact, Fact, Program, Relation, Series, ValueTest, Window
-from rules.logic import All, Any, Compare, Condition, Not, Operator, leaves
+from rules.logic import All, Any, AtLeast, Compare, Condition, Not, Operator, leaves
 
 _TURNED: Final[dict[Operator, Operator]] = {">": ">=", ">=": ">", "<": "<=", "<=": "<", "=": "!=", "!=": "="}
 _SWAPPED: Final = {"latest": "earliest", "earliest": "latest", "highest": "lowest", "lowest": "highest"}
@@ -39,10 +39,6 @@ class NudgedBound(Bound):
     """A bound some days off, which no length of months can say. Only the reference engine knows it."""
 
     days: int = 0
-
-    def fixed(self, as_of: date) -> date:
-        """See `Bound.fixed`."""
-        return Bound.fixed(self, as_of) + timedelta(days=self.days if self.year is not None else 0)
 
     def shifted(self, day: date) -> date:
         """See `Bound.shifted`."""
@@ -83,13 +79,15 @@ def _conditions(program: Program, condition: Condition, unless: int = 0) -> _Cha
     match condition:
         case Not(part):
             yield from ((change, Not(each)) for change, each in _conditions(program, part))
-        case All(parts) | Any(parts):
-            kind = type(condition)
+        case All(parts) | Any(parts) | AtLeast(parts):
             for i, part in enumerate(parts):
                 if len(parts) > 1:
                     what = "'unless'" if i >= len(parts) - unless else "the condition"
-                    yield f"{what} '{said(program, part)}' dropped", kind(parts[:i] + parts[i + 1 :])
-                yield from ((change, kind((*parts[:i], each, *parts[i + 1 :]))) for change, each in _conditions(program, part))
+                    yield f"{what} '{said(program, part)}' dropped", replace(condition, parts=parts[:i] + parts[i + 1 :])
+                for change, each in _conditions(program, part):
+                    yield change, replace(condition, parts=(*parts[:i], each, *parts[i + 1 :]))
+            if isinstance(condition, AtLeast):
+                yield from ((f"at least {n}", replace(condition, number=n)) for n in (condition.number - 1, condition.number + 1))
         case Compare(fact, op, limit):
             was = said(program, condition)
             yield f"'{was}' turned into '{_TURNED[op]}'", Compare(fact, _TURNED[op], limit)
@@ -119,9 +117,11 @@ def said(program: Program, condition: Condition) -> str:
             return " and ".join(said(program, p) for p in parts)
         case Any(parts):
             return " or ".join(said(program, p) for p in parts)
+        case AtLeast(parts, number):
+            return f"at least {number} of ({', '.join(said(program, p) for p in parts)})"
         case _:
             fact = program.by_name.get(condition.fact)
-            return words(condition, getattr(fact, "unit", None) or getattr(fact, "scale", None))
+            return words(condition, fact.told_in if isinstance(fact, EventFact) else getattr(fact, "unit", None))
 
 
 # ---------------------------------------------------------------- facts
@@ -131,6 +131,8 @@ def _event_facts(fact: EventFact) -> Iterator[tuple[str, EventFact]]:
     if other := _SWAPPED.get(fact.aggregate):
         yield f"{fact.aggregate} turned into {other}", replace(fact, aggregate=other)
     yield "of the person alone" if fact.household else "of the household", replace(fact, household=not fact.household)
+    if fact.ties:
+        yield "'ties' dropped", replace(fact, ties=None)
     if fact.aggregate == "count":
         yield "events counted, not days" if fact.days else "days counted, not events", replace(fact, days=not fact.days)
     yield from ((change, replace(fact, window=window)) for change, window in _windows(fact.window))
@@ -183,7 +185,7 @@ def _values(series: Series) -> Iterator[tuple[str, Series]]:
 def _relations(series: Series) -> Iterator[tuple[str, Series]]:
     for i, relation in enumerate(series.relations):
         before, after = series.relations[:i], series.relations[i + 1 :]
-        name = f"'{'' if relation.present else 'not '}{'preceded' if relation.backwards else 'followed'} by'"
+        name = f"'{relation.said}'"
         yield f"{name} dropped", replace(series, relations=before + after)
         for change, changed in _related(relation):
             yield f"{name}: {change}", replace(series, relations=(*before, changed, *after))

@@ -10,7 +10,7 @@ from rules.attributes import uses
 from rules.explain import short
 from rules.findings import number
 from rules.ir import ComputedFact, EventFact, Fact, Program
-from rules.logic import All, Any, Condition, Not, leaves
+from rules.logic import All, Any, AtLeast, Condition, Group, Not, leaves
 from rules.mutants import said
 from rules.pack import Pack
 from rules.reads import Reads, reads
@@ -97,18 +97,27 @@ def _conditions(program: Program, rule: doc.Rule) -> Iterator[str]:
 def _bullets(program: Program, condition: Condition, depth: int) -> Iterator[str]:
     indent = "  " * depth
     match condition:
-        case Not(All() | Any() as part):
-            yield f"{indent}- not {'all' if isinstance(part, All) else 'any'} of:"
+        case Not(All() | Any() | AtLeast() as part):
+            yield f"{indent}- not {_group(part)} of:"
             for each in part.parts:
                 yield from _bullets(program, each, depth + 1)
-        case All(parts) | Any(parts) if parts:
-            yield f"{indent}- {'all' if isinstance(condition, All) else 'any'} of:"
+        case All(parts) | Any(parts) | AtLeast(parts) if parts:
+            yield f"{indent}- {_group(condition)} of:"
             for each in parts:
                 yield from _bullets(program, each, depth + 1)
-        case All() | Any():
+        case All() | Any() | AtLeast():
             yield f"{indent}- always"
         case _:
             yield f"{indent}- {_plain(said(program, condition))}"
+
+
+def _group(group: Group) -> str:
+    match group:
+        case AtLeast(number=number):
+            return f"at least {number}"
+        case All():
+            return "all"
+    return "any"
 
 
 def _derived(program: Program, condition: Condition) -> Iterator[str]:
@@ -148,7 +157,7 @@ def _asks(fact: EventFact) -> str:
     series = fact.series
     tests = [f"value {t.op} {number(t.number)}" for t in series.values] + [f"answer {a}" for a in sorted(series.answers or ())]
     tests += [f"with a given {test.role}" for test in series.tags]
-    unit = fact.unit or (f"{fact.scale}s" if fact.scale else None)
+    unit = fact.told_in
     return ", ".join([f"{fact.aggregate}{f' in {unit}' if unit else ''}", *tests])
 
 
@@ -163,7 +172,7 @@ def _formula(expression: Expression) -> str:
             return str(number(value))
         case Reading(fact):
             return short(fact)
-        case Arithmetic("min" | "max" as function, left, right):
+        case Arithmetic("min" | "max" | "log" as function, left, right):
             return f"{function}({_formula(left)}, {_formula(right)})"
         case Arithmetic(op, left, right):
             return f"({_formula(left)} {op} {_formula(right)})"

@@ -126,6 +126,6 @@ def type_of(fact: doc.Fact) -> ir.FactType:
             return "number"
         case doc.PatientFact():
             return ATTRIBUTES.get(fact.attribute.text, "word")
-    if fact.aggregate.text == "exists":
+    if fact.aggregate.text in ("exists", "all"):
         return "yes/no"
     return "word" if fact.series.question and fact.aggregate.text in ("latest", "earliest") else "number"

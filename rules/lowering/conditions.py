@@ -4,7 +4,7 @@ import re
 from typing import Final, get_args
 
 from rules import document as doc
-from rules import logic
+from rules import ir, logic
 from rules.errors import did_you_mean
 from rules.grammar import SEXES
 from rules.parse.fields import BLANK, Problems
@@ -34,6 +34,8 @@ class _Lowering:
         match written.kind:
             case "any":
                 return parts[0] if len(parts) == 1 else logic.Any(parts)
+            case "at least":
+                return logic.AtLeast(parts, written.number)
             case "none" | "not":
                 return logic.Not(parts[0] if len(parts) == 1 else logic.Any(parts))
         return parts[0] if len(parts) == 1 else logic.All(parts)
@@ -103,19 +105,26 @@ class _Lowering:
 
     def check_unit(self, name: str, written: str | None, line: TextNode, fact: doc.Fact) -> None:
         own = _unit_of(fact)
-        if isinstance(fact, doc.EventFact) and fact.scale and written and written.removesuffix("s") == fact.scale:
+        if isinstance(fact, doc.EventFact) and written and written.removesuffix("s") == _counted_in(fact):
             return
         if isinstance(fact, doc.PatientFact) and written in ("years", "year"):
             return
         if written and canonical(written) != own:
-            counted = own or (f"{fact.scale}s" if isinstance(fact, doc.EventFact) and fact.scale else "no unit")
+            scale = _counted_in(fact) if isinstance(fact, doc.EventFact) else None
+            counted = own or (f"{scale}s" if scale else "no unit")
             self.problems.add(line.span, "ALM216", f"'{name}' is measured in {counted}; this compares it with {written}")
+
+
+def _counted_in(fact: doc.EventFact) -> str | None:
+    """The unit of time that a fact is a number of."""
+    return "day" if fact.aggregate.text == "days covered" else fact.scale if fact.aggregate.text == "time since latest" else None
 
 
 def _unit_of(fact: doc.Fact) -> str | None:
     match fact:
         case doc.EventFact():
-            return canonical(fact.series.unit.text) if fact.series.unit and fact.aggregate.text != "count" else None
+            unit = canonical(fact.series.unit.text) if fact.series.unit and fact.aggregate.text != "count" else None
+            return f"{unit}/{ir.PER[fact.scale]}" if fact.aggregate.text == "trend" and fact.scale else unit
         case doc.ComputedFact():
             return canonical(fact.unit.text) if fact.unit else None
     return None

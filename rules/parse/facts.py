@@ -14,11 +14,13 @@ from rules.grammar import (
     BRANCH,
     COMPUTED_FACT,
     DERIVED_FACT,
+    DISTANCES,
     EVENT_FACT,
     PATIENT_FACT,
     RELATED,
     RELATIONS,
     TABLE_FACT,
+    TIES,
     TIMINGS,
 )
 from rules.parse.codes import codes
@@ -34,6 +36,7 @@ _AROUND: Final = re.compile(rf"{_LENGTH} (after|before|of) (.+)")
 _AGO: Final = re.compile(rf"{_LENGTH} ago")
 _PERIOD: Final = re.compile(r"([0-9]{4}-[0-9][0-9]-[0-9][0-9]) to ([0-9]{4}-[0-9][0-9]-[0-9][0-9])")
 _YEARS: Final = {"this year": 0, "last year": -1}
+_EDGE: Final = re.compile(r"(start|end) of (this year|last year)")
 _ONE_DAY: Final = Duration(1, "day")
 
 
@@ -44,7 +47,8 @@ def fact(name: TextNode, node: Node, problems: Problems) -> doc.Fact | None:
         problems.add(name.span, "ALM115", f"'{name}' cannot name a fact", hint)
     if isinstance(node, MapNode):
         if node.get("patient"):
-            return doc.PatientFact(name, Fields.of(node, PATIENT_FACT, problems).text("patient"))
+            fields = Fields.of(node, PATIENT_FACT, problems)
+            return doc.PatientFact(name, fields.text("patient"), _limit(fields.text("on"), problems) if fields.has("on") else None)
         if when := node.get("when"):
             Fields.of(node, DERIVED_FACT, problems)
             return doc.DerivedFact(name, condition(when, problems))
@@ -114,6 +118,7 @@ def _event_fact(name: TextNode, node: Node, problems: Problems) -> doc.EventFact
         household=fields.choice("of", ("household",)) == "household",
         scale=_scale(fields, problems),
         days=fields.choice("different days", ("yes",)) == "yes",
+        ties=fields.optional("ties") if fields.choice("ties", TIES) else None,
     )
 
 
@@ -138,14 +143,22 @@ def _series(name: TextNode, key: str, fields: Fields, problems: Problems) -> doc
         tags=tuple((role, code) for role, code in tags if code is not None),
         usable=fields.choice("usable only", ("yes",)) == "yes",
         unit=fields.optional("unit"),
-        relations=tuple(_relation(name, kind, fields, problems) for kind in RELATIONS if fields.has(kind)),
+        relations=tuple(_relation(name, kind, fields, problems) for kind in RELATIONS if _is_relation(kind, key, fields)),
     )
+
+
+def _is_relation(kind: str, key: str, fields: Fields) -> bool:
+    """Of a fact, ``during`` may also name a window in words; of a related event it may not."""
+    return fields.has(kind) and (kind != "during" or key == "events" or isinstance(fields.node.get(kind), MapNode))
 
 
 def _relation(name: TextNode, kind: str, outer: Fields, problems: Problems) -> doc.Relation:
     node = outer.node.get(kind) or outer.node
     fields = Fields.of(node, RELATED, problems)
     most, least = (as_duration(fields.text(key), problems) if fields.has(key) else None for key in ("within", "at least"))
+    if (most or least) and kind not in DISTANCES:
+        text = fields.text("within" if most else "at least")
+        problems.add(text.span, "ALM143", f"'{kind}' asks for a period, not for a distance", "leave out 'within' and 'at least'")
     if most and least and after(date(2000, 1, 1), least) > after(date(2000, 1, 1), most):
         problems.add(fields.text("at least").span, "ALM141", f"no event is at least {least} and at most {most} away")
     return doc.Relation(outer.node.key(kind) or BLANK, _series(name, "events", fields, problems), most, least)
@@ -180,9 +193,9 @@ def _window(fields: Fields, problems: Problems) -> doc.Window:
     lower += [_limit(text, problems, _ONE_DAY) for text in fields.texts("after")]
     upper += [_limit(text, problems) for text in fields.texts("until")]
     upper += [_limit(text, problems, _ONE_DAY, backwards=True) for text in fields.texts("before")]
-    for text in fields.texts("during"):
+    for text in () if isinstance(fields.node.get("during"), MapNode) else fields.texts("during"):
         _during(text, lower, upper, problems)
-    return doc.Window(tuple(lower), tuple(upper), fields.choice("timing", TIMINGS, "starts"))
+    return doc.Window(tuple(lower), tuple(upper), fields.choice("timing", TIMINGS, "overlaps" if fields.has("days covered") else "starts"))
 
 
 def _within(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], problems: Problems) -> None:
@@ -199,11 +212,13 @@ def _within(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], prob
 
 
 def _limit(text: TextNode, problems: Problems, offset: Duration | None = None, *, backwards: bool = False) -> doc.Limit:
-    """A dated fact, a date, or ``3 months ago``; an ``offset`` of a day makes it strict."""
+    """A dated fact, a date, ``start of last year``, or ``3 months ago``; an ``offset`` of a day makes it strict."""
     if ago := _AGO.fullmatch(text.text):
         if offset is not None:
             problems.add(text.span, "ALM124", "'ago' stands with since and until, which include that day")
         return doc.Limit(offset=as_duration(TextNode(ago[1], text.span), problems), backwards=True)
+    if edge := _EDGE.fullmatch(text.text):
+        return doc.Limit(year=_YEARS[edge[2]], last=edge[1] == "end", offset=offset, backwards=backwards)
     if _DAY.fullmatch(text.text):
         return doc.Limit(day=_day(text.text, text, problems), offset=offset, backwards=backwards)
     return doc.Limit(text, offset=offset, backwards=backwards)
