@@ -30,7 +30,9 @@ class PlaygroundSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    enabled: bool = Field(default=False, description="Whether the page is there. Whoever reaches it makes the server work; it stores nothing.")
+    enabled: bool = Field(
+        default=False, description="Whether the page is there. Whoever reaches it makes the server work; it stores nothing."
+    )
     people: int = Field(default=1_000, ge=1, le=10_000, description="On so many made-up people a rule is tried.")
 
 

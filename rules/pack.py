@@ -88,7 +88,9 @@ def load_draft(folder: Path, text: str) -> Pack:
         rule = _parsed(lambda: read(text, DRAFT), parse_rule, problems)
         for valueset in rule.vocabulary.valuesets if rule else ():
             if valueset.file is not None:
-                problems.add(valueset.file.span, "ALM260", "a draft cannot read files", "write the codes out, or use a set of the pack by name")
+                problems.add(
+                    valueset.file.span, "ALM260", "a draft cannot read files", "write the codes out, or use a set of the pack by name"
+                )
         return _with_shared(folder, [rule], problems)
 
 

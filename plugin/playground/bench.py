@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -87,7 +88,7 @@ class Bench:
     def _start(self) -> "Connection[bytes, bytes]":
         ours, theirs = Pipe()
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 our own program, and a number
                 [sys.executable, "-P", "-m", "plugin.playground.child", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -96,11 +97,9 @@ class Bench:
                 start_new_session=True,  # its own children end with it
             )
         self._connection = ours
-        try:
+        with suppress(EOFError):
             if ours.poll(START_SECONDS) and ours.recv_bytes() == b"ready":
                 return ours
-        except EOFError:
-            pass
         self._end()
         raise BenchDefect("the process in which drafts are tried does not start")
 
@@ -108,9 +107,7 @@ class Bench:
         if self._connection is not None:
             self._connection.close()
         if self._process is not None:
-            try:
+            with suppress(ProcessLookupError):  # it is gone already
                 os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # it is gone already
             self._process.wait()
         self._connection = self._process = None

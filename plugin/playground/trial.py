@@ -139,7 +139,9 @@ def _failures(runs: Mapping[str, Sequence[CaseRun]]) -> Iterator[Message]:
             for message in one.messages():
                 if (what := message.replace(name, "…")) not in told:
                     told.add(what)
-                    yield Message(one.case.span.line, one.case.span.column, "error", "", _brief(message.replace(", reference ", ", the rule ")))
+                    yield Message(
+                        one.case.span.line, one.case.span.column, "error", "", _brief(message.replace(", reference ", ", the rule "))
+                    )
 
 
 def _example(runs: Sequence[CaseRun]) -> Example:

@@ -5,13 +5,12 @@ A reader without JavaScript gets whole pages; a script that accepts JSON gets th
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from flask import Blueprint, Response, abort, current_app, get_template_attribute, jsonify, make_response, render_template, request, url_for
+from flask import Blueprint, Response, current_app, get_template_attribute, jsonify, make_response, render_template, request, url_for
 from flask.sansio.blueprints import BlueprintSetupState
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge, ServiceUnavailable
 
 from plugin.playground.bench import Bench, BenchDefect, Busy, Refused
 from plugin.playground.trial import Message, Trial
@@ -56,7 +55,7 @@ def page() -> Response:
             return _page(pack, start, _TEMPLATE.read_text(encoding="utf-8"))
         if start in pack.program.rules:
             return _page(pack, start, Path(pack.rule(start).id.span.path).read_text(encoding="utf-8"))
-    abort(HTTPStatus.NOT_FOUND, "No loaded pack has a rule of this name.")
+    raise NotFound("No loaded pack has a rule of this name.")
 
 
 @blueprint.get("/schema/<pack_id>")
@@ -91,9 +90,9 @@ def _sent() -> tuple[str, Pack]:
     try:
         text = request.form.get("text", "").replace("\r\n", "\n")
     except RequestEntityTooLarge:
-        abort(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
+        raise RequestEntityTooLarge(_TOO_LARGE) from None
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
-        abort(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
+        raise RequestEntityTooLarge(_TOO_LARGE)
     return text, _pack(request.form.get("pack", ""))
 
 
@@ -104,7 +103,7 @@ def _trial(pack: Pack, text: str, people: int) -> Mapping[str, Any]:
     except Refused as reason:
         return asdict(Trial(loads=False, messages=(Message(1, 1, "error", "", str(reason)),)))
     except Busy:
-        abort(HTTPStatus.SERVICE_UNAVAILABLE, "Others are trying rules at this moment. Try again in a few seconds.")
+        raise ServiceUnavailable("Others are trying rules at this moment. Try again in a few seconds.") from None
     except BenchDefect as defect:
         current_app.logger.error("the playground failed: %s", defect)
         raise
@@ -114,7 +113,7 @@ def _pack(pack_id: str) -> Pack:
     for pack in _runtime().packs:
         if pack.document.id == pack_id:
             return pack
-    abort(HTTPStatus.NOT_FOUND, "No such pack is loaded.")
+    raise NotFound("No such pack is loaded.")
 
 
 def _shared_only(pack: Pack) -> Pack:

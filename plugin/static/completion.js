@@ -11,7 +11,7 @@ export function completions(context, schema) {
   const typed = /[^\s[{,:"']*(?: [^\s[{,:"']+)*$/.exec(place.typed)[0];
   if (!typed && !context.explicit) return null;
   const parts = place.path.reduce((found, step) => found.flatMap((part) => inside(part, step, schema)), expanded(schema, schema));
-  const options = place.key ? keys(parts) : [...words(parts), ...ownNames(parts, context.state.doc.toString())];
+  const options = [...(place.key ? keys(parts) : []), ...words(parts), ...ownNames(parts, context.state.doc.toString())];
   const unique = [...new Map(options.map((option) => [option.label, option])).values()];
   return unique.length ? { from: context.pos - typed.length, options: unique, validFor: /^[\w -]*$/ } : null;
 }
@@ -30,25 +30,27 @@ export function placeOf(before) {
   return { path, key: !/^["']/.test(text), typed: text };
 }
 
+// From the line upwards: each line that is indented less is a parent. Under a dash, a key of the same indentation is one, too.
 function blockPath(lines, line) {
-  const path = [];
-  let depth = indent(line);
   const dashes = /^\s*((?:- +)*)/.exec(line)[1].length / 2;
-  for (let i = 0; i < dashes; i++) path.unshift('-');
+  const path = Array(dashes).fill('-');
+  let depth = indent(line);
+  let dashed = dashes > 0;
   for (const above of lines.reverse()) {
-    if (!above.trim() || above.trim().startsWith('#')) continue;
-    const item = /^(\s*)((?:- +)*)([^\s:#][^:]*):(?: |$)/.exec(above);
-    const at = indent(above);
-    const keyAt = item ? item[1].length + item[2].length : at;
-    if (item && keyAt < depth && at < depth) {
-      if (!/\S/.test(above.slice(above.indexOf(':', keyAt) + 1))) path.unshift(item[3]);
-      depth = keyAt;
+    if (depth === 0 && !dashed) break;
+    const [, spaces, dash, key, value] = /^(\s*)((?:- +)*)([^\s:#-][^:]*):(?: +(.*))?$/.exec(above) ?? [];
+    if (key === undefined) continue;
+    const column = spaces.length + dash.length;
+    if (column < depth || (dashed && !dash && column === depth)) {
+      if (!value) path.unshift(key);
+      depth = column;
+      dashed = false;
     }
-    if (item?.[2] && at < depth && keyAt <= depth + 2) {
+    if (dash && column === depth) {
       path.unshift('-');
-      depth = at;
+      depth = spaces.length;
+      dashed = true;
     }
-    if (depth === 0) break;
   }
   return path;
 }
@@ -103,15 +105,14 @@ function expanded(part, schema, name = '') {
 }
 
 function inside(part, step, schema) {
-  const found = step === '-' ? part.items : (part.properties?.[step] ?? (part.additionalProperties || null));
-  if (found) return expanded(found, schema);
-  return step === '-' && !part.properties ? [] : [];
+  const found = step === '-' ? part.items : part.properties?.[step] || part.additionalProperties;
+  return found ? expanded(found, schema) : [];
 }
 
 function keys(parts) {
-  return [...parts.flatMap((part) => Object.entries(part.properties ?? {})).map(([label, { description }]) => ({
+  return parts.flatMap((part) => Object.entries(part.properties ?? {})).map(([label, { description }]) => ({
     label, apply: `${label}: `, info: description, type: 'property',
-  })), ...words(parts)];
+  }));
 }
 
 function words(parts) {

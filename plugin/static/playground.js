@@ -94,34 +94,41 @@ async function ask(address) {
   asking.abort();
   const { signal } = (asking = new AbortController());
   const text = view.state.doc.toString();
-  const run = address === form.dataset.run;
   textarea.value = text;
-  form.classList.toggle('running', run);
-  document.getElementById('run').disabled = run;
+  form.classList.toggle('running', address === document.getElementById('run').formAction);
   try {
-    const answer = await fetch(address, { method: 'POST', body: new URLSearchParams(new FormData(form)), headers: { Accept: 'application/json' }, signal });
+    const body = new URLSearchParams(new FormData(form));
+    const answer = await fetch(address, { method: 'POST', body, headers: { Accept: 'application/json' }, signal });
     const found = await answer.json();
-    if (!answer.ok) return tell(found.detail);
-    if (text === view.state.doc.toString()) show(found);
+    if (!answer.ok) tell(found.detail);
+    else if (text === view.state.doc.toString()) show(found);
   } catch (error) {
     if (error.name !== 'AbortError') tell('The server did not answer. Your text is still here; try again.');
   } finally {
-    if (!signal.aborted) document.getElementById('run').disabled = false;
+    if (!signal.aborted) form.classList.remove('running');
   }
 }
 
 function show({ messages, html }) {
   for (const [name, part] of Object.entries(html)) document.getElementById(name).innerHTML = part;
   if (html.reach) document.getElementById('reach').classList.remove('outdated');
+  say(document.querySelector('#verdict .verdict').textContent);
   view.dispatch(setDiagnostics(view.state, messages.map(mark)));
+}
+
+// For those who listen: once for each new verdict, not once for each key.
+function say(text) {
+  const spoken = document.getElementById('spoken');
+  const said = text.replace(/\s+/g, ' ').trim();
+  if (spoken.textContent !== said) spoken.textContent = said;
 }
 
 function tell(problem) {
   const line = document.createElement('p');
   line.className = 'verdict';
-  line.setAttribute('role', 'alert');
   line.textContent = problem;
   document.getElementById('verdict').replaceChildren(line);
+  say(problem);
 }
 
 // ------------------------------------------------------------------ places
@@ -153,7 +160,7 @@ form.addEventListener('click', (event) => {
 
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  ask(event.submitter?.formAction || form.action);
+  if (!form.classList.contains('running')) ask(event.submitter?.formAction || form.action);
 });
 
 document.querySelector('label[for=text]').addEventListener('click', (event) => {
