@@ -96,7 +96,7 @@ def playground(browser: Browser, url: str) -> None:
     page.goto(url)
     page.get_by_role("button", name="Try it on").click()
     page.locator("#reach .card").first.wait_for()
-    page.locator(".cm-line", has_text="food screen: {latest").click()
+    page.locator(".cm-line", has_text="has diabetes: {exists").click()
     page.keyboard.press("End")
     page.keyboard.press("Enter")
     page.keyboard.type("screened: {exsts: observations}")
