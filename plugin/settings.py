@@ -33,7 +33,7 @@ class PlaygroundSettings(BaseModel):
     enabled: bool = Field(
         default=False, description="Whether the page is there. Whoever reaches it makes the server work; it stores nothing."
     )
-    people: int = Field(default=1_000, ge=1, le=10_000, description="On so many made-up people a rule is tried.")
+    people: int = Field(default=1_000, ge=1, le=5_000, description="On so many made-up people a rule is tried.")
 
 
 class Settings(BaseSettings):

@@ -27,7 +27,8 @@ MOST_BYTES: Final = 100_000
 _MOST_ON_THE_WAY: Final = 8 * MOST_BYTES
 """A form writes one byte as up to three, and a line's end as six."""
 CHECK_SECONDS: Final = 5.0
-RUN_SECONDS: Final = 20.0
+RUN_SECONDS: Final = 30.0
+"""The first run of a process also makes up the people."""
 NEW: Final = "new/"
 """Before the id of a pack: an empty rule in that pack."""
 _TEMPLATE: Final = Path(__file__).parent / "new-rule.yaml"
