@@ -30,6 +30,11 @@ class Shape:
         object.__setattr__(self, "names", frozenset(k.name for k in self.keys))
         object.__setattr__(self, "required", tuple(k for k in self.keys if k.required))
 
+    @property
+    def one(self) -> str:
+        """The title with its article: *an event fact*."""
+        return f"{'an' if self.title[0] in 'aeiou' else 'a'} {self.title}"
+
 
 AGGREGATES: Final = (
     *("exists", "all", "count", "latest", "earliest", "highest", "lowest", "mean", "sum"),

@@ -22,11 +22,13 @@ from rules.lowering import lower
 from rules.parse import parse_pack, parse_rule, parse_vocabulary
 from rules.parse.fields import Problems
 from rules.scope import Scope
-from rules.source import MapNode, read_file
+from rules.source import MapNode, read, read_file
 
 PACK_FILE: Final = "pack.yaml"
 BUILT_IN: Final = Path(__file__).parent / "packs"
 """The packs that come with the product."""
+DRAFT: Final = "draft"
+"""The path in the places of a rule that stands in no file."""
 
 _T = TypeVar("_T")
 
@@ -73,6 +75,25 @@ def load_packs(path: Path) -> tuple[Pack, ...]:
     return tuple(packs)
 
 
+def load_draft(folder: Path, text: str) -> Pack:
+    """One rule that stands in no file yet, with the shared names of the pack in ``folder``. Its places have the path `DRAFT`.
+
+    The text may come from anybody: what it says is looked up in itself and in the pack, never in another file.
+
+    Raises:
+        RuleError: with every mistake found.
+    """
+    problems = Problems()
+    with _collector_at_rest():
+        rule = _parsed(lambda: read(text, DRAFT), parse_rule, problems)
+        for valueset in rule.vocabulary.valuesets if rule else ():
+            if valueset.file is not None:
+                problems.add(
+                    valueset.file.span, "ALM260", "a draft cannot read files", "write the codes out, or use a set of the pack by name"
+                )
+        return _with_shared(folder, [rule], problems)
+
+
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
     """Nodes and documents are trees that stay: looking through them for cycles, again and again, took a third of the time."""
@@ -109,26 +130,37 @@ def _rule_files(folder: Path) -> list[Path]:
 
 def _load(folder: Path, rule_files: list[Path]) -> Pack:
     problems = Problems()
-    header = folder / PACK_FILE
-    pack = _read(header, parse_pack, problems) if header.is_file() else _standalone()
-    shared = [_read(f, parse_vocabulary, problems) for f in sorted((folder / "valuesets").glob("*.yaml"))] if header.is_file() else []
     rules = [(f, _read(f, parse_rule, problems)) for f in rule_files]
     for file, rule in rules:
         if rule is not None and rule.id.text not in ("", file.stem):
             problems.add(rule.id.span, "ALM240", f"the rule is called '{rule.id}' but its file '{file.name}'", "give both the same name")
+    return _with_shared(folder, [rule for _, rule in rules], problems)
+
+
+def _with_shared(folder: Path, rules: list[doc.Rule | None], problems: Problems) -> Pack:
+    """Rules together with what the pack in ``folder`` shares; ``None`` stands for a rule that could not be read."""
+    header = folder / PACK_FILE
+    pack = _read(header, parse_pack, problems) if header.is_file() else _standalone()
+    shared = [_read(f, parse_vocabulary, problems) for f in sorted((folder / "valuesets").glob("*.yaml"))] if header.is_file() else []
     if problems.found or pack is None:
         raise RuleError(problems.found)
     vocabulary = sum((v for v in shared if v), pack.vocabulary)
-    return _compile(replace(pack, vocabulary=vocabulary, rules=tuple(r for _, r in rules if r)), folder)
+    return _compile(replace(pack, vocabulary=vocabulary, rules=tuple(r for r in rules if r)), folder)
 
 
 def _read(file: Path, parse: Callable[[MapNode, Problems], _T], problems: Problems) -> _T | None:
     try:
-        return parse(read_file(file), problems)
-    except RuleError as error:
-        problems.found += error.diagnostics
+        return _parsed(lambda: read_file(file), parse, problems)
     except OSError as error:
         problems.add(Span(str(file)), "ALM000", f"the file cannot be read: {error.strerror}")
+    return None
+
+
+def _parsed(node: Callable[[], MapNode], parse: Callable[[MapNode, Problems], _T], problems: Problems) -> _T | None:
+    try:
+        return parse(node(), problems)
+    except RuleError as error:
+        problems.found += error.diagnostics
     return None
 
 

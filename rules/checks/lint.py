@@ -1,6 +1,6 @@
 """What a lint is, and what it looks at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
@@ -86,8 +86,8 @@ class Subject:
     _files: dict[str, MapNode] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pack: Pack, *, whole: bool) -> "Subject":
-        """Prepare a pack that has loaded without mistakes."""
+    def of(cls, pack: Pack, *, whole: bool, texts: Mapping[str, MapNode]) -> "Subject":
+        """Prepare a pack that has loaded without mistakes. ``texts``: rule texts that stand in no file, by path."""
         problems = Problems()
         shared = Scope.of(pack.document.vocabulary, None, problems)
         population = (pack.document.population,) if pack.document.population else ()
@@ -95,7 +95,7 @@ class Subject:
         for rule in pack.document.rules:
             scope = Scope.of(rule.vocabulary, shared, problems, prefix=f"{rule.id}/")
             parts.append(Part(scope, rule.vocabulary, (rule.when, *rule.unless), rule))
-        return cls(pack, whole, Reasoning(pack.program), tuple(parts))
+        return cls(pack, whole, Reasoning(pack.program), tuple(parts), dict(texts))
 
     @property
     def rules(self) -> tuple[doc.Rule, ...]:
