@@ -1,15 +1,18 @@
 """``almoner check``: every mistake with its place, then the lints."""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import click
 
+from plugin.cli import options
 from rules.checks import LINTS, lint
 from rules.checks.pages import explanation, page
 from rules.checks.rendering import FORMATS
 from rules.errors import Diagnostic, ExitCode, RuleError
-from rules.pack import PACK_FILE, Pack, load_packs
+from rules.pack import Pack, load_packs
+from rules.source import PACK_FILE
 
 
 def _explain(context: click.Context, option: click.Parameter, code: str | None) -> None:
@@ -30,8 +33,9 @@ def _explain(context: click.Context, option: click.Parameter, code: str | None) 
 @click.option(
     "--explain", metavar="CODE", callback=_explain, is_eager=True, expose_value=False, help="Explain one lint, or all of them, and stop."
 )
+@options.as_of
 @click.pass_context
-def command(context: click.Context, path: Path, form: str, strict: bool) -> None:
+def command(context: click.Context, path: Path, form: str, strict: bool, as_of: date) -> None:
     """Check a rule file, a pack, or a folder of packs.
 
     Every message starts with path:line:column. The lints run once everything loads. Exits with 1 if there are mistakes.
@@ -39,7 +43,7 @@ def command(context: click.Context, path: Path, form: str, strict: bool) -> None
     packs: tuple[Pack, ...] = ()
     try:
         packs = load_packs(path)
-        found: Sequence[Diagnostic] = lint(packs, whole=path.is_dir() or path.name == PACK_FILE)
+        found: Sequence[Diagnostic] = lint(packs, whole=path.is_dir() or path.name == PACK_FILE, today=as_of)
     except RuleError as error:
         found = error.diagnostics
     if found or form in ("json", "sarif"):
