@@ -86,21 +86,14 @@ def read_pins(folder: Path) -> Mapping[str, Pin]:
     """
     path = folder / EXPANSIONS / PINS_FILE
     try:
-        stamp = path.stat()
-        return _read_pins(path, stamp.st_mtime_ns, stamp.st_size)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != _FORMAT:
+            raise ValueError("another format")
+        return {slug: Pin(**pin) for slug, pin in content["expansions"].items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise ExpansionError(f"{EXPANSIONS / PINS_FILE} is not a lock of expansions: restore it from version control") from None
-
-
-@lru_cache(maxsize=16)
-def _read_pins(path: Path, modified: int, size: int) -> Mapping[str, Pin]:
-    """The rest of the arguments tells one state of the file from another."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if content["format"] != _FORMAT:
-        raise ValueError("another format")
-    return {slug: Pin(**pin) for slug, pin in content["expansions"].items()}
 
 
 def pins_text(pins: Mapping[str, Pin]) -> str:
@@ -114,10 +107,24 @@ def pinned_codes(folder: Path, definition: Definition) -> tuple[Coding, ...]:
     Raises:
         ExpansionError: they were never fetched, or the file is not what the lock says.
     """
-    pin, path = read_pins(folder).get(definition.slug), expansion_file(folder, definition)
+    pin, path = _pins_as_of(folder, *_state(folder)).get(definition.slug), expansion_file(folder, definition)
     if pin is None or not path.is_file():
         raise ExpansionError(f"its codes are not here; fetch them: almoner pack expand {folder} --server URL")
     return _checked(path, pin)
+
+
+def _state(folder: Path) -> tuple[int, ...]:
+    """Tells one state of a lock from another, so that it is read once for many sets."""
+    try:
+        found = (folder / EXPANSIONS / PINS_FILE).stat()
+        return found.st_ino, found.st_mtime_ns, found.st_size
+    except OSError:
+        return ()
+
+
+@lru_cache(maxsize=16)
+def _pins_as_of(folder: Path, *state: int) -> Mapping[str, Pin]:
+    return read_pins(folder)
 
 
 @cache
