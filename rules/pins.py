@@ -107,28 +107,29 @@ def pinned_codes(folder: Path, definition: Definition) -> tuple[Coding, ...]:
     Raises:
         ExpansionError: they were never fetched, or the file is not what the lock says.
     """
-    pin, path = _pins_as_of(folder, *_state(folder)).get(definition.slug), expansion_file(folder, definition)
-    if pin is None or not path.is_file():
+    pin, path = _pins(folder, *_state(folder / EXPANSIONS / PINS_FILE)).get(definition.slug), expansion_file(folder, definition)
+    state = _state(path)
+    if pin is None or not state:
         raise ExpansionError(f"its codes are not here; fetch them: almoner pack expand {folder} --server URL")
-    return _checked(path, pin)
+    return _checked(path, pin, *state)
 
 
-def _state(folder: Path) -> tuple[int, ...]:
-    """Tells one state of a lock from another, so that it is read once for many sets."""
+def _state(file: Path) -> tuple[int, ...]:
+    """Tells one state of a file from another, so that it is read once for many rules; empty if it is not there."""
     try:
-        found = (folder / EXPANSIONS / PINS_FILE).stat()
+        found = file.stat()
         return found.st_ino, found.st_mtime_ns, found.st_size
     except OSError:
         return ()
 
 
 @lru_cache(maxsize=16)
-def _pins_as_of(folder: Path, *state: int) -> Mapping[str, Pin]:
+def _pins(folder: Path, *state: int) -> Mapping[str, Pin]:
     return read_pins(folder)
 
 
 @cache
-def _checked(path: Path, pin: Pin) -> tuple[Coding, ...]:
+def _checked(path: Path, pin: Pin, *state: int) -> tuple[Coding, ...]:
     codes = codes_in(path)
     if digest_of(codes) != pin.sha256:
         raise ExpansionError(
