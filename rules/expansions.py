@@ -5,9 +5,10 @@ Read only when a fact uses the set, and once per process, however many rules do.
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from operator import lt
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,7 +40,13 @@ def codes_in(path: Path, version: str | None = None) -> tuple[Coding, ...]:
     found = list(_from_csv(text) if path.suffix == ".csv" else _from_json(text, version))
     if not found:
         raise ExpansionError("the set has no codes")
-    return tuple(sorted(set(found)))
+    return in_order(found)
+
+
+def in_order(codes: Iterable[Coding]) -> tuple[Coding, ...]:
+    """The codes sorted, each once. Those that are so already, as fetched ones are, cost next to nothing."""
+    found = tuple(codes)
+    return found if all(map(lt, found, found[1:])) else tuple(sorted(set(found)))
 
 
 def _text(path: Path) -> str:
@@ -118,7 +125,8 @@ def _contained(entries: Any, system: str | None, *, inactive: bool = False) -> I
         own = entry.get("system", system)
         if entry.get("code") and own and not entry.get("abstract") and bool(entry.get("inactive")) is inactive:
             yield Coding(own, entry["code"])
-        yield from _contained(entry.get("contains"), own, inactive=inactive)
+        if inner := entry.get("contains"):  # a generator for each of thousands of entries would take as long as the parsing
+            yield from _contained(inner, own, inactive=inactive)
 
 
 def _listed(compose: Any) -> Iterator[Coding]:

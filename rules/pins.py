@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from rules.expansions import ExpansionError, codes_in
+from rules.expansions import ExpansionError, codes_in, in_order
 from rules.facts import Coding
 
 EXPANSIONS: Final = Path("valuesets") / "expansions"
@@ -74,8 +74,8 @@ def expansion_file(folder: Path, definition: Definition) -> Path:
 
 
 def digest_of(codes: Iterable[Coding]) -> str:
-    """The same for the same codes, in whatever order."""
-    return sha256("\n".join(f"{code.system}|{code.code}" for code in sorted(set(codes))).encode()).hexdigest()
+    """Of ``system|code`` lines, sorted: the same for the same codes, in whatever order."""
+    return sha256("\n".join(map("|".join, in_order(codes))).encode()).hexdigest()
 
 
 def read_pins(folder: Path) -> Mapping[str, Pin]:
