@@ -147,7 +147,7 @@ def _record(case: Case) -> str:
 
 def _answer(case: Case) -> str:
     """The answer, and what the facts are where that says more."""
-    values = {name.partition("/")[2]: value for name, value in case.facts.items() if not isinstance(value, bool)}
+    values = {name.rpartition("/")[2]: value for name, value in case.facts.items() if not isinstance(value, bool)}
     told = [
         f"`{name}` is {'unknown' if value is None else value if isinstance(value, str) else number(value)}"
         for name, value in values.items()
