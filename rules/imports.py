@@ -75,11 +75,11 @@ class Reader:
         target = Path(os.path.normpath(folder / each.folder.text))
         home = target.resolve()
         if not (target / PACK_FILE).is_file():
-            problems.add(each.folder.span, "ALM260", f"the import '{each.folder}' is not satisfied: there is no {PACK_FILE} in {target}")
+            problems.add(each.folder.span, "ALM270", f"the import '{each.folder}' is not satisfied: there is no {PACK_FILE} in {target}")
             return None
         if home in self.path:
             circle = " -> ".join([*list(self.path.values())[list(self.path).index(home) :], self.path[home]])
-            problems.add(each.folder.span, "ALM262", f"packs import each other in a circle: {circle}")
+            problems.add(each.folder.span, "ALM272", f"packs import each other in a circle: {circle}")
             return None
         mistakes = len(problems.found)
         pack = self.shared(target, problems)
@@ -87,7 +87,7 @@ class Reader:
             return None
         if not fits(pack.version, each.versions.text):
             message = f"the import '{each.folder}' is not satisfied: '{pack.id}' there has version {pack.version}, not {each.versions}"
-            problems.add(each.versions.span, "ALM261", message)
+            problems.add(each.versions.span, "ALM271", message)
         return pack
 
 
@@ -97,4 +97,4 @@ def _refuse_namesakes(pack: doc.Pack, problems: Problems) -> None:
     for each in pack.imports:
         for library in (*each.pack.libraries(), each.pack) if each.pack else ():
             if seen.setdefault(library.id, library) is not library:
-                problems.add(each.folder.span, "ALM263", f"with this import two packs are called '{library.id}'", "import one of them")
+                problems.add(each.folder.span, "ALM273", f"with this import two packs are called '{library.id}'", "import one of them")
