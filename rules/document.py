@@ -7,6 +7,7 @@ from rules.days import Duration
 from rules.errors import Span
 from rules.facts import Coding
 from rules.grammar import SHOWN_STATUSES
+from rules.pins import Definition
 from rules.source import TextNode
 
 
@@ -41,6 +42,8 @@ class ValueSet:
     """Name of the file that holds the codes, beside the YAML file."""
     version: str | None = None
     """The version that the file must have."""
+    definition: Definition | None = None
+    """What a terminology server was asked for; its answer is a file of the pack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +259,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A pack as written: its header, its shared vocabulary and its rules."""
+    """A pack as written: its header, its shared vocabulary, its rules and what it imports."""
 
     id: str
     version: str
@@ -268,3 +271,24 @@ class Pack:
     population: ConditionText | None
     vocabulary: Vocabulary
     rules: tuple[Rule, ...] = field(default=())
+    imports: tuple["Import", ...] = ()
+
+    def libraries(self) -> tuple["Pack", ...]:
+        """Every pack that this one imports, itself or through another, each once, what is imported first."""
+        found: dict[str, Pack] = {}
+        for each in self.imports:
+            if each.pack is not None:
+                found |= {library.id: library for library in (*each.pack.libraries(), each.pack)}
+        return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """A pack whose names the rules of this one may use."""
+
+    folder: TextNode
+    """Seen from the folder of this pack."""
+    versions: TextNode
+    """The versions that fit: ``>=1.2, <2``."""
+    pack: Pack | None = None
+    """The header and the names of that pack, without its rules; ``None`` until they are read."""

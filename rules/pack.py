@@ -2,35 +2,35 @@
 
 ::
 
-    packs/<pack>/pack.yaml            the header, and what all rules share
+    packs/<pack>/pack.yaml            the header, what all rules share, and which packs are imported
                  valuesets/*.yaml     value sets, questions and facts by name
+                 valuesets/expansions/  what a terminology server was asked for (`rules.pins`)
                  rules/<rule id>.yaml one rule each, with its examples
 """
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from rules import document as doc
 from rules.errors import Diagnostic, RuleError, Span
 from rules.examples import ExampleCase, examples_of
+from rules.imports import Reader, read
 from rules.ir import Program
 from rules.lowering import lower
-from rules.parse import parse_pack, parse_rule, parse_vocabulary
+from rules.parse import parse_rule
 from rules.parse.fields import Problems
 from rules.scope import Scope
-from rules.source import MapNode, read, read_file
+from rules.source import PACK_FILE
+from rules.source import read as read_text
 
-PACK_FILE: Final = "pack.yaml"
 BUILT_IN: Final = Path(__file__).parent / "packs"
 """The packs that come with the product."""
 DRAFT: Final = "draft"
 """The path in the places of a rule that stands in no file."""
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,11 @@ def load_packs(path: Path) -> tuple[Pack, ...]:
     """
     packs: list[Pack] = []
     mistakes: list[Diagnostic] = []
+    reader = Reader()
     with _collector_at_rest():
         for folder, files in _find(path):
             try:
-                packs.append(_load(folder, files))
+                packs.append(_compile(_read_pack(folder, files, reader), folder))
             except RuleError as error:
                 mistakes += error.diagnostics
     mistakes += _repeated_ids(packs)
@@ -85,13 +86,30 @@ def load_draft(folder: Path, text: str) -> Pack:
     """
     problems = Problems()
     with _collector_at_rest():
-        rule = _parsed(lambda: read(text, DRAFT), parse_rule, problems)
+        rule = _draft(text, problems)
         for valueset in rule.vocabulary.valuesets if rule else ():
-            if valueset.file is not None:
-                problems.add(
-                    valueset.file.span, "ALM260", "a draft cannot read files", "write the codes out, or use a set of the pack by name"
-                )
-        return _with_shared(folder, [rule], problems)
+            if valueset.file is not None or valueset.definition is not None:
+                hint = "write the codes out, or use a set of the pack by name"
+                problems.add((valueset.file or valueset.name).span, "ALM260", "a draft cannot read files", hint)
+        return _compile(_with_shared(folder, [rule], Reader(), problems), folder)
+
+
+def _draft(text: str, problems: Problems) -> doc.Rule | None:
+    try:
+        return parse_rule(read_text(text, DRAFT), problems)
+    except RuleError as error:
+        problems.found += error.diagnostics
+    return None
+
+
+def read_packs(path: Path) -> tuple[tuple[Path, doc.Pack], ...]:
+    """The packs at ``path`` as written, each with its folder. Names and expansions are not looked up.
+
+    Raises:
+        RuleError, FileNotFoundError: as `load_packs`.
+    """
+    reader = Reader()
+    return tuple((folder, _read_pack(folder, files, reader)) for folder, files in _find(path))
 
 
 @contextmanager
@@ -128,40 +146,21 @@ def _rule_files(folder: Path) -> list[Path]:
     return sorted((folder / "rules").glob("*.yaml"))
 
 
-def _load(folder: Path, rule_files: list[Path]) -> Pack:
+def _read_pack(folder: Path, rule_files: list[Path], reader: Reader) -> doc.Pack:
     problems = Problems()
-    rules = [(f, _read(f, parse_rule, problems)) for f in rule_files]
+    rules = [(f, read(f, parse_rule, problems)) for f in rule_files]
     for file, rule in rules:
         if rule is not None and rule.id.text not in ("", file.stem):
             problems.add(rule.id.span, "ALM240", f"the rule is called '{rule.id}' but its file '{file.name}'", "give both the same name")
-    return _with_shared(folder, [rule for _, rule in rules], problems)
+    return _with_shared(folder, [rule for _, rule in rules], reader, problems)
 
 
-def _with_shared(folder: Path, rules: list[doc.Rule | None], problems: Problems) -> Pack:
+def _with_shared(folder: Path, rules: list[doc.Rule | None], reader: Reader, problems: Problems) -> doc.Pack:
     """Rules together with what the pack in ``folder`` shares; ``None`` stands for a rule that could not be read."""
-    header = folder / PACK_FILE
-    pack = _read(header, parse_pack, problems) if header.is_file() else _standalone()
-    shared = [_read(f, parse_vocabulary, problems) for f in sorted((folder / "valuesets").glob("*.yaml"))] if header.is_file() else []
+    pack = reader.shared(folder, problems) if (folder / PACK_FILE).is_file() else _standalone()
     if problems.found or pack is None:
         raise RuleError(problems.found)
-    vocabulary = sum((v for v in shared if v), pack.vocabulary)
-    return _compile(replace(pack, vocabulary=vocabulary, rules=tuple(r for r in rules if r)), folder)
-
-
-def _read(file: Path, parse: Callable[[MapNode, Problems], _T], problems: Problems) -> _T | None:
-    try:
-        return _parsed(lambda: read_file(file), parse, problems)
-    except OSError as error:
-        problems.add(Span(str(file)), "ALM000", f"the file cannot be read: {error.strerror}")
-    return None
-
-
-def _parsed(node: Callable[[], MapNode], parse: Callable[[MapNode, Problems], _T], problems: Problems) -> _T | None:
-    try:
-        return parse(node(), problems)
-    except RuleError as error:
-        problems.found += error.diagnostics
-    return None
+    return replace(pack, rules=tuple(rule for rule in rules if rule))
 
 
 def _standalone() -> doc.Pack:
@@ -169,9 +168,12 @@ def _standalone() -> doc.Pack:
 
 
 def _compile(pack: doc.Pack, folder: Path) -> Pack:
-    program = lower(pack)
+    """A pack without rules is there for others: its names are checked, and nothing is computed."""
+    program = lower(pack, reads_files=bool(pack.rules))
+    if not pack.rules:
+        return Pack(pack, Program((), (), ()), (), folder)
     problems = Problems()
-    shared = Scope.of(pack.vocabulary, None, problems)
+    shared = Scope.of_pack(pack, problems)
     scopes = {r.id.text: Scope.of(r.vocabulary, shared, problems, prefix=f"{r.id}/") for r in pack.rules}
     cases = [case for r in pack.rules for case in examples_of(r, scopes[r.id.text], problems)]
     if problems.found:

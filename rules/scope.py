@@ -11,7 +11,8 @@ from rules.expansions import ExpansionError, read_expansion
 from rules.facts import Coding
 from rules.grammar import ATTRIBUTES
 from rules.parse.fields import BLANK, Problems
-from rules.source import TextNode
+from rules.pins import expansion_file, pinned_codes
+from rules.source import PACK_FILE, TextNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,22 @@ class Scope:
     prefix: str
     outer: "Scope | None"
     problems: Problems
+    reads_files: bool = True
+    """Whether sets in files are read; else they have no codes."""
 
     @classmethod
-    def of(cls, vocabulary: doc.Vocabulary, outer: "Scope | None", problems: Problems, prefix: str = "") -> "Scope":
+    def of_pack(cls, pack: doc.Pack, problems: Problems, *, reads_files: bool = True) -> "Scope":
+        """What all rules of a pack may name: its own vocabulary, and outside of that everything it imports."""
+        libraries = pack.libraries()
+        imported = cls.of(sum((each.vocabulary for each in libraries), doc.Vocabulary()), None, problems) if libraries else None
+        return cls.of(pack.vocabulary, imported, problems, reads_files=reads_files)
+
+    @classmethod
+    def of(
+        cls, vocabulary: doc.Vocabulary, outer: "Scope | None", problems: Problems, prefix: str = "", *, reads_files: bool = True
+    ) -> "Scope":
         """The scope of a vocabulary. A name written twice, here or further out, is reported."""
-        scope = cls({}, {}, {}, prefix, outer, problems)
+        scope = cls({}, {}, {}, prefix, outer, problems, reads_files)
         for kind, named in (("valuesets", vocabulary.valuesets), ("questions", vocabulary.questions), ("facts", vocabulary.facts)):
             for item in named:
                 scope._add(kind, item)
@@ -49,8 +61,8 @@ class Scope:
     def codes(self, name: TextNode) -> tuple[Coding, ...]:
         """The codes of a value set or of a question."""
         for level in self._levels():
-            if (named := level.valuesets.get(name.text)) and named.file:
-                return self._expansion(named, named.file)
+            if (named := level.valuesets.get(name.text)) and (named.file or named.definition):
+                return self._expansion(named) if self.reads_files else ()
             if found := named or level.questions.get(name.text):
                 return found.codes
         if name is not BLANK:
@@ -58,11 +70,15 @@ class Scope:
             self.problems.add(name.span, "ALM231", f"there is no value set called '{name}'", did_you_mean(name.text, known))
         return ()
 
-    def _expansion(self, valueset: doc.ValueSet, file: TextNode) -> tuple[Coding, ...]:
+    def _expansion(self, valueset: doc.ValueSet) -> tuple[Coding, ...]:
         try:
-            return read_expansion(Path(file.span.path).parent / file.text, valueset.version)
+            return expansion(valueset)
         except ExpansionError as error:
-            mistake = Diagnostic(file.span, "ALM233", f"value set '{valueset.name}', {file}: {error}")
+            mistake = (
+                Diagnostic(valueset.file.span, "ALM233", f"value set '{valueset.name}', {valueset.file}: {error}")
+                if valueset.file
+                else Diagnostic(valueset.name.span, "ALM234", f"value set '{valueset.name}': {error}")
+            )
             if mistake not in self.problems.found:
                 self.problems.found.append(mistake)
             return ()
@@ -115,6 +131,31 @@ class Scope:
         while level is not None:
             yield level
             level = level.outer
+
+
+def expansion(valueset: doc.ValueSet) -> tuple[Coding, ...]:
+    """The codes of a set that are in a file: one that the author names, or one that was fetched for its definition.
+
+    Raises:
+        ExpansionError: they cannot be had, and why.
+    """
+    if valueset.definition:
+        return pinned_codes(pack_folder(valueset), valueset.definition)
+    return read_expansion(file_of(valueset), valueset.version)
+
+
+def file_of(valueset: doc.ValueSet) -> Path:
+    """The file that holds, or should hold, the codes of a set."""
+    if valueset.definition:
+        return expansion_file(pack_folder(valueset), valueset.definition)
+    return Path(valueset.name.span.path).parent / str(valueset.file)
+
+
+def pack_folder(valueset: doc.ValueSet) -> Path:
+    """The folder of the pack in whose files a set is written; without a pack around them, their own."""
+    file = Path(valueset.name.span.path)
+    around = (*file.parents[:2], *file.absolute().parents[:2])
+    return next((folder for folder in around if (folder / PACK_FILE).is_file()), file.parent)
 
 
 def type_of(fact: doc.Fact) -> ir.FactType:

@@ -15,6 +15,8 @@ import yaml
 
 from rules.errors import Diagnostic, RuleError, Span
 
+PACK_FILE: Final = "pack.yaml"
+"""The file that makes a folder a pack."""
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 100_000

@@ -1,7 +1,8 @@
 """What a lint is, and what it looks at."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
@@ -9,6 +10,7 @@ from rules import document as doc
 from rules import logic
 from rules.checks.reasoning import Reasoning
 from rules.errors import Diagnostic, Span
+from rules.lowering import lower
 from rules.lowering.conditions import lower_condition
 from rules.pack import Pack
 from rules.parse.fields import Problems
@@ -77,25 +79,44 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A pack, prepared for lints. ``whole``: all rules of the pack were loaded, so that what none of them uses is unused."""
+    """A pack, prepared for lints.
+
+    ``whole``: all rules of the pack were loaded, so that what none of them uses is unused. ``today`` is the day on which things are
+    over or not; without it nobody can tell.
+    """
 
     pack: Pack
     whole: bool
+    today: date | None
     reasoning: Reasoning
     parts: tuple[Part, ...]
     _files: dict[str, MapNode] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pack: Pack, *, whole: bool, texts: Mapping[str, MapNode]) -> "Subject":
-        """Prepare a pack that has loaded without mistakes. ``texts``: rule texts that stand in no file, by path."""
+    def of(cls, pack: Pack, *, whole: bool, today: date | None, texts: Mapping[str, MapNode]) -> "Subject":
+        """Prepare a pack that has loaded without mistakes. ``texts``: rule texts that stand in no file, by path.
+
+        Raises:
+            RuleError: a pack without rules, whose program nobody needed so far, names value sets that cannot be read.
+        """
+        if not pack.document.rules:
+            pack = replace(pack, program=lower(pack.document))
         problems = Problems()
-        shared = Scope.of(pack.document.vocabulary, None, problems)
+        shared = Scope.of_pack(pack.document, problems)
         population = (pack.document.population,) if pack.document.population else ()
         parts = [Part(shared, pack.document.vocabulary, population)]
         for rule in pack.document.rules:
             scope = Scope.of(rule.vocabulary, shared, problems, prefix=f"{rule.id}/")
             parts.append(Part(scope, rule.vocabulary, (rule.when, *rule.unless), rule))
-        return cls(pack, whole, Reasoning(pack.program), tuple(parts), dict(texts))
+        return cls(pack, whole, today, Reasoning(pack.program), tuple(parts), dict(texts))
+
+    def sets_in_files(self) -> Iterator[doc.ValueSet]:
+        """The value sets of this pack whose codes are in files: those that something names; all of them if others are to name them."""
+        named = set(codes_named(self.parts))
+        for part in self.parts:
+            for valueset in part.vocabulary.valuesets:
+                if (valueset.file or valueset.definition) and (valueset.name.text in named or not self.rules):
+                    yield valueset
 
     @property
     def rules(self) -> tuple[doc.Rule, ...]:
@@ -117,3 +138,23 @@ class Subject:
                 break
             node = value
         return found
+
+
+def codes_named(parts: Iterable[Part]) -> Iterator[str]:
+    """The value sets and questions that facts and examples name."""
+    for part in parts:
+        for fact in part.vocabulary.facts:
+            if isinstance(fact, doc.EventFact):
+                yield from _named_by_series(fact.series)
+        for example in part.rule.examples if part.rule else ():
+            for person in (example.person, *(example.household or ())):
+                for event in person.events:
+                    yield from (text.text for text in (event.what, *(tag for _, tag in event.tags)))
+
+
+def _named_by_series(series: doc.Series) -> Iterator[str]:
+    for code in (series.code, *(code for _, code in series.tags), series.question):
+        if code is not None and not isinstance(code, doc.ValueSet):
+            yield code.text
+    for relation in series.relations:
+        yield from _named_by_series(relation.series)

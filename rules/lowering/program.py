@@ -11,14 +11,14 @@ from rules.parse.fields import Problems
 from rules.scope import Scope
 
 
-def lower(pack: doc.Pack) -> ir.Program:
-    """The program of a whole pack.
+def lower(pack: doc.Pack, *, reads_files: bool = True) -> ir.Program:
+    """The program of a whole pack. Without ``reads_files`` value sets in files have no codes: enough to look for mistakes in names.
 
     Raises:
         RuleError: with every mistake found in names, types and units.
     """
     problems = Problems()
-    program = _Lowering(problems).program(pack)
+    program = _Lowering(problems).program(pack, reads_files=reads_files)
     if problems.found:
         raise RuleError(problems.found)
     return program
@@ -31,8 +31,8 @@ class _Lowering:
         self.derived: dict[str, ir.Derived] = {}
         self.places: dict[str, Span] = {}
 
-    def program(self, pack: doc.Pack) -> ir.Program:
-        shared = Scope.of(pack.vocabulary, None, self.problems)
+    def program(self, pack: doc.Pack, *, reads_files: bool) -> ir.Program:
+        shared = Scope.of_pack(pack, self.problems, reads_files=reads_files)
         self.vocabulary(pack.vocabulary, shared)
         rules: list[str] = []
         for rule in pack.rules:
@@ -40,6 +40,7 @@ class _Lowering:
             self.vocabulary(rule.vocabulary, scope)
             self.rule(rule, pack.population, scope, shared)
             rules.append(rule.id.text)
+        self.imported(pack)
         order = Ordering(self.facts, self.derived, self.places, self.problems)
         return ir.Program(order.facts(), order.derived(), tuple(rules))
 
@@ -54,12 +55,44 @@ class _Lowering:
 
     def vocabulary(self, vocabulary: doc.Vocabulary, scope: Scope) -> None:
         for fact in vocabulary.facts:
-            name = scope.full_name(fact.name.text)
-            self.places[name] = fact.name.span
-            if isinstance(fact, doc.DerivedFact):
-                self.derived[name] = ir.Derived(name, lower_condition(fact.when, scope))
-            else:
-                self.facts[name] = lower_fact(name, fact, scope)
+            self.fact(fact, scope)
+
+    def fact(self, fact: doc.Fact, scope: Scope) -> None:
+        name = scope.full_name(fact.name.text)
+        self.places[name] = fact.name.span
+        if isinstance(fact, doc.DerivedFact):
+            self.derived[name] = ir.Derived(name, lower_condition(fact.when, scope))
+        else:
+            self.facts[name] = lower_fact(name, fact, scope)
+
+    # ---------------------------------------------------------------- imports
+
+    def imported(self, pack: doc.Pack) -> None:
+        """The imported facts that something here rests on, and no others: their value sets need not even be read."""
+        libraries = {fact.name.text: (fact, library) for library in pack.libraries() for fact in library.vocabulary.facts}
+        for rule in pack.rules:
+            if rule.id.text in libraries:
+                earlier = libraries[rule.id.text][0].name.span
+                self.problems.add(rule.id.span, "ALM230", f"'{rule.id}' is defined twice (first at {earlier})")
+        scopes: dict[str, Scope] = {}
+        waiting = [*self.named(), *(name.text for rule in pack.rules for example in rule.examples for name, _ in example.facts)]
+        while waiting:
+            name = waiting.pop()
+            if name in self.places or name not in libraries:
+                continue
+            fact, library = libraries[name]
+            if library.id not in scopes:  # of its own: a library never sees the names of those who use it
+                scopes[library.id] = Scope.of_pack(library, self.problems)
+            self.fact(fact, scopes[library.id])
+            waiting += self.rests_on(name)
+
+    def named(self) -> list[str]:
+        return [used for name in (*self.facts, *self.derived) for used in self.rests_on(name)]
+
+    def rests_on(self, name: str) -> list[str]:
+        if name in self.derived:
+            return [leaf.fact for leaf in logic.leaves(self.derived[name].condition)]
+        return list(ir.rests_on(self.facts[name]))
 
 
 class Ordering:

@@ -1,6 +1,7 @@
 """Packs and rules."""
 
 import re
+from pathlib import PurePath
 from typing import Final
 
 from rules import document as doc
@@ -15,6 +16,8 @@ from rules.source import MapNode, Node, TextNode
 
 _ID: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+", re.ASCII)
+_LIMIT: Final = r"(>=|<=|>|<|=) *\d+(\.\d+){0,2}"
+_VERSIONS: Final = re.compile(rf"{_LIMIT}( *, *{_LIMIT})*", re.ASCII)
 
 
 def parse_pack(node: MapNode, problems: Problems) -> doc.Pack:
@@ -35,7 +38,18 @@ def parse_pack(node: MapNode, problems: Problems) -> doc.Pack:
         licence=(fields.optional("licence") or BLANK).text,
         population=condition(population, problems) if population else None,
         vocabulary=vocabulary(fields, problems),
+        imports=tuple(_import(item, problems) for item in fields.list("imports")),
     )
+
+
+def _import(node: Node, problems: Problems) -> doc.Import:
+    fields = Fields.of(node, grammar.IMPORT, problems)
+    folder, versions = fields.text("pack"), fields.text("version")
+    if PurePath(folder.text).is_absolute():
+        problems.add(folder.span, "ALM151", f"'{folder}' means a folder of one machine", "write it as seen from this pack: ../library")
+    if versions is not BLANK and not _VERSIONS.fullmatch(versions.text):
+        problems.add(versions.span, "ALM150", f"expected the versions that fit, such as \">=1.2, <2\", got '{versions}'")
+    return doc.Import(folder, versions)
 
 
 def parse_rule(node: MapNode, problems: Problems) -> doc.Rule:
