@@ -25,6 +25,8 @@ from rules.ir import Program
 
 ANSWER_SECONDS: Final = 5.0
 """How long the child may take for one rule set and one person (it needs under a millisecond) before it is taken for dead."""
+START_SECONDS: Final = 30.0
+"""How long it may take to start and to build a rule set: on a busy machine, seconds."""
 
 
 class DurableEngine:
@@ -137,7 +139,7 @@ class _Child:
         self._channel = Channel(self._process)
         for stage in self._stages:
             hello = json.dumps({"rules": stage.ruleset(), "heads": stage.heads}).encode()
-            if self._channel.exchange(hello, ANSWER_SECONDS) != b'"ready"':
+            if self._channel.exchange(hello, START_SECONDS) != b'"ready"':
                 return None
         return self._channel
 
