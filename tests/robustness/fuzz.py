@@ -26,7 +26,8 @@ LINES: Final = sorted({line for seed in seeds() for line in seed.split(b"\n")})
 def words() -> set[str]:
     """What rules are written with, for the fuzzer to put in whole."""
     texts = [RULE, *(seed.decode("utf-8", "replace") for seed in seeds())]
-    return {word for text in texts for word in text.replace("{", " { ").replace("}", " } ").split() if word.isascii() and 1 < len(word) < 30}
+    found = {word for text in texts for word in text.replace("{", " { ").replace("}", " } ").split()}
+    return {word for word in found if word.isascii() and 1 < len(word) < 30}
 
 
 def one_input(data: bytes) -> None:
@@ -42,7 +43,8 @@ def mutated(data: bytes, max_size: int, seed: int) -> bytes:
     lines = data.split(b"\n")
     for _ in range(draws.randint(1, 3)):
         place = draws.randrange(len(lines))
-        lines[place : place + 1] = draws.choice(([], [lines[place]] * 2, [draws.choice(LINES)], [lines[place], draws.choice(LINES)])) or [b""]
+        other = draws.choice(LINES)
+        lines[place : place + 1] = draws.choice(([b""], [lines[place]] * 2, [other], [lines[place], other]))
     return b"\n".join(lines)[:max_size]
 
 
@@ -55,7 +57,8 @@ def main() -> None:
     escaped = ("".join(f"\\x{byte:02x}" for byte in word.encode()) for word in sorted(words()))
     (kept / "words").write_text("".join(f'"{word}"\n' for word in escaped), encoding="ascii")
     limits = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=5", "-rss_limit_mb=2048", "-seed=1895", "-print_final_stats=1"]
-    atheris.Setup([sys.argv[0], *limits, f"-dict={kept / 'words'}", f"-artifact_prefix={HERE / 'found'}/", str(kept / "corpus"), *sys.argv[1:]], one_input, custom_mutator=mutated)
+    places = [f"-dict={kept / 'words'}", f"-artifact_prefix={HERE / 'found'}/", str(kept / "corpus")]
+    atheris.Setup([sys.argv[0], *limits, *places, *sys.argv[1:]], one_input, custom_mutator=mutated)
     atheris.Fuzz()
 
 

@@ -36,7 +36,10 @@ NUMBERS: Final = (
 )
 EDGES: Final = tuple(sign * number for number in NUMBERS for sign in (1, -1))
 LIMITS: Final = tuple(number for number in EDGES if abs(number) < 2**53)
-STRANGE: Final = ("$go", "sid", "f0", "d0", "x1", 'a"b', "a\\", "\x00", "\n", "é", "e\u0301", "\U0001f9d1", "‮", "", " ", "f" * 70_000, "40189", "797186")
+STRANGE: Final = (
+    *("$go", "sid", "f0", "d0", "x1", 'a"b', "a\\", "\x00", "\n", "é", "e\u0301", "\U0001f9d1", "\u202e", "", " "),
+    *("f" * 70_000, "40189", "797186"),
+)
 SIZES: Final = (1, 2, 11, 12, 13, 15, 16, 17, 59, 60, 61, 64, 65, 199, 200, 201, 255, 256, 257, 399, 400, 401, 511, 512, 513, 1200)
 """At and around our limits and those of durable_rules."""
 PEOPLE: Final = 400
@@ -218,7 +221,8 @@ def ask(seed: str, questions: int, faulty: float = 0.01) -> Counter[str]:
         try:
             compiled = stages(program)
         except EngineLimit as limit:
-            assert "only numbers below 2**53 are held exactly" in str(limit), str(limit)[:200]
+            if kind is not beyond or "only numbers below 2**53 are held exactly" not in str(limit):
+                raise
             outcomes["refused when compiled"] += 1
             outcomes["questions"] += 1
             continue

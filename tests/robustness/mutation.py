@@ -9,16 +9,16 @@ A mutant inside an annotation is left out: Python dies of most of them on import
 import argparse
 import ast
 import json
-import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 from queue import Queue
+from random import Random
 from typing import Any, Final
 
 from cosmic_ray.commands.init import _all_work_items
@@ -70,23 +70,28 @@ class Result:
     outcome: str
     by: str
 
+    @property
+    def row(self) -> dict[str, object]:
+        """For a file of results."""
+        own = self.mutant
+        return {"outcome": self.outcome, "by": self.by, "operator": own.operator, "line": own.line, "change": own.change}
+
 
 # ---------------------------------------------------------------- making mutants
 
 
-def mutants(patterns: Iterable[str]) -> Iterator[Mutant]:
-    """Every mutant of the modules, annotations apart."""
-    for path in sorted(p for pattern in patterns for p in ROOT.glob(pattern)):
-        text = path.read_text(encoding="utf-8")
-        silent, inside = annotations(text), functions(text)
-        for item in _all_work_items([path], {}):
-            (spec,) = item.mutations
-            if any(start <= spec.start_pos < end for start, end in silent):
-                continue
-            source = mutate_code(text, get_operator(spec.operator_name)(**spec.operator_args), spec.occurrence)
-            if source is not None and source != text:
-                name, line = path.relative_to(ROOT).as_posix(), spec.start_pos[0]
-                yield mutant(name, spec.operator_name, line, text, source, f"{name}:{inside[line]}" if line in inside else "")
+def mutants(path: Path, sample: int, draws: Random) -> Iterator[Mutant]:
+    """Mutants of a module, annotations apart: so many, or all if 0."""
+    text = path.read_text(encoding="utf-8")
+    silent, inside = annotations(text), functions(text)
+    specs = [item.mutations[0] for item in _all_work_items([path], {})]
+    telling = [s for s in specs if not any(start <= s.start_pos < end for start, end in silent)]
+    print(f"{path.relative_to(ROOT)}: {min(sample or len(telling), len(telling))} of {len(telling)} mutants", flush=True)
+    for spec in draws.sample(telling, sample) if 0 < sample < len(telling) else telling:
+        source = mutate_code(text, get_operator(spec.operator_name)(**spec.operator_args), spec.occurrence)
+        if source is not None and source != text:
+            name, line = path.relative_to(ROOT).as_posix(), spec.start_pos[0]
+            yield mutant(name, spec.operator_name, line, text, source, f"{name}:{inside[line]}" if line in inside else "")
 
 
 def mutant(path: str, operator: str, line: int, text: str, source: str, function: str) -> Mutant:
@@ -116,7 +121,7 @@ def functions(text: str) -> dict[int, int]:
     found: dict[int, int] = {}
     for node in ast.walk(ast.parse(text)):  # outer functions first
         if isinstance(node, ast.FunctionDef):
-            first = min(n.lineno for n in (node, *node.decorator_list))
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             found.update(dict.fromkeys(range(node.body[0].lineno, (node.end_lineno or 0) + 1), first))
     return found
 
@@ -212,16 +217,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1895)
     parser.add_argument("--results", type=Path, help="also write each result there, as lines of JSON")
     options = parser.parse_args()
-    by_path: dict[str, list[Mutant]] = {}
-    for mutant in mutants(options.modules):
-        by_path.setdefault(mutant.path, []).append(mutant)
-    draws = random.Random(options.seed)
-    chosen = [m for own in by_path.values() for m in (draws.sample(own, options.sample) if 0 < options.sample < len(own) else own)]
-    print(f"{len(chosen)} of {sum(map(len, by_path.values()))} mutants" + (f", seed {options.seed}" if options.sample else ""), flush=True)
+    draws = Random(options.seed)
+    paths = sorted(p for pattern in options.modules for p in ROOT.glob(pattern))
+    chosen = [mutant for path in paths for mutant in mutants(path, options.sample, draws)]
     results = list(tried(chosen, options.python, options.workers))
     if options.results:
-        rows = [{"outcome": r.outcome, "by": r.by, "operator": r.mutant.operator, "line": r.mutant.line, "change": r.mutant.change} for r in results]
-        options.results.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        options.results.write_text("".join(json.dumps(r.row) + "\n" for r in results), encoding="utf-8")
     equivalent = known_equivalents()
     print("\n".join(table(results, equivalent)))
     lived = [r.mutant for r in results if r.outcome == "survived" and r.mutant.change not in equivalent]

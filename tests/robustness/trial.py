@@ -8,6 +8,7 @@ two or three seconds) is stopped: ``timeout``. Without a module the code is trie
 core each test calls: ``{"rules/days.py:26": ["tests/…::test_before"]}``.
 """
 
+import argparse
 import importlib.abc
 import importlib.util
 import json
@@ -25,7 +26,8 @@ import hypothesis
 import pytest
 import yaml  # noqa: F401 - imported once for all forks, as the two above
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+HERE: Final = Path(__file__).resolve().parent
+ROOT: Final = HERE.parents[1]
 TESTS: Final = (
     "tests/unit/rules/test_days.py",
     "tests/unit/rules/test_units.py",
@@ -39,11 +41,16 @@ TESTS: Final = (
 """The tests that must notice: the specification and the units' own. No comparison of engines: they share the code that is mutated."""
 LEFT_OUT: Final = "test_constructs or test_language_reference or test_any or test_no_plan"
 """Pages, and random texts: slow, and not what should notice."""
-CPU_SECONDS: Final = 30
+CPU_SECONDS: Final = 12
 MEMORY: Final = 4 << 30
 
 hypothesis.settings.register_profile(
-    "mutation", derandomize=True, deadline=None, database=None, max_examples=60, phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate]
+    "mutation",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=60,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],  # a mutant is dead at the first sight: nothing to shrink
 )
 
 
@@ -103,9 +110,10 @@ def run_tests(watch: Watch, scratch: str) -> int:
     return int(pytest.main([*chosen, *options, "-m", "not slow", "-W", "ignore::pytest.PytestAssertRewriteWarning"], plugins=[watch]))
 
 
-def child(request: dict[str, Any], scratch: str) -> dict[str, Any]:
+def child(request: dict[str, Any], scratch: str, seconds: int) -> dict[str, Any]:
     """In the fork: replace the module, run the tests; the answer."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    if request["module"]:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     silence = os.open(os.devnull, os.O_RDWR)
     for channel in (0, 1, 2):
@@ -117,15 +125,15 @@ def child(request: dict[str, Any], scratch: str) -> dict[str, Any]:
     return {"outcome": "killed" if code else "survived", "by": watch.by or f"exit code {code}", "calls": watch.calls}
 
 
-def trial(request: dict[str, Any], scratch: str) -> dict[str, Any]:
+def trial(request: dict[str, Any], scratch: str, seconds: int) -> dict[str, Any]:
     """The outcome for one mutant."""
     ours, theirs = os.pipe()
     pid = os.fork()
     if pid == 0:
         with os.fdopen(theirs, "w") as answer:
             try:
-                json.dump(child(request, scratch), answer)
-            except BaseException as error:  # noqa: BLE001 - whatever it is, the mutant is dead
+                json.dump(child(request, scratch, seconds), answer)
+            except BaseException as error:  # whatever it is, the mutant is dead
                 json.dump({"outcome": "killed", "by": type(error).__name__}, answer)
         os._exit(0)
     os.close(theirs)
@@ -138,11 +146,14 @@ def trial(request: dict[str, Any], scratch: str) -> dict[str, Any]:
 
 def main() -> None:
     """Serve until the end of standard input."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=CPU_SECONDS)
+    seconds = parser.parse_args().seconds
     os.chdir(ROOT)
     os.environ["ALMONER_ENGINES"] = "reference"
     with tempfile.TemporaryDirectory() as scratch:
         for line in sys.stdin:
-            sys.stdout.write(json.dumps(trial(json.loads(line), f"{scratch}/tests")) + "\n")
+            sys.stdout.write(json.dumps(trial(json.loads(line), f"{scratch}/tests", seconds)) + "\n")
             sys.stdout.flush()
 
 

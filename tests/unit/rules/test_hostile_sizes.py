@@ -19,7 +19,8 @@ def asking(text: str, *lines: str) -> str:
 
 def chain(length: int, last: str, link: str) -> tuple[str, ...]:
     """``n0`` rests on ``n1``, that on ``n2``, and so on."""
-    return tuple(f"n{i}: {{{link.format(f'n{i + 1}')}}}" for i in range(length)) + (f"n{length}: {{{last}}}",)
+    links = (f"n{i}: {{{link.format(f'n{i + 1}')}}}" for i in range(length))
+    return (*links, f"n{length}: {{{last}}}")
 
 
 NUMBERED = tuple(f"fact number {i}: {{patient: age}}" for i in range(2000))

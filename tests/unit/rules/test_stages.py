@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator
 from itertools import combinations
-from random import Random
 
 import pytest
+from support.draws import Draws
 from support.engines import same
 from support.programs import numbers_of
 
@@ -76,13 +76,13 @@ def test_a_large_program_is_answered_as_the_reference_does(large: Program) -> No
 def people(program: Program, count: int) -> Iterator[dict[str, Value]]:
     """People of all kinds: everything known, little known, all yes, all no."""
     for number in range(count):
-        draws = Random(number)
+        draws = Draws(str(number))
         share = (1.0, 0.0, 0.5, 0.98)[number % 4]
         missing = (0.0, 0.02, 0.5)[number % 3]
         yield {f.name: None if draws.random() < missing else _value(draws, f, share) for f in program.facts}
 
 
-def _value(draws: Random, fact: Fact, share: float) -> Value:
+def _value(draws: Draws, fact: Fact, share: float) -> Value:
     if fact.type == "word":
         return draws.choice((*WORD, "none of these"))
     if fact.type == "number":
