@@ -9,6 +9,7 @@ A mutant inside an annotation is left out: Python dies of most of them on import
 import argparse
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -216,13 +217,21 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=0, help="at most so many mutants of each module, drawn by the seed; 0: all")
     parser.add_argument("--seed", type=int, default=1895)
     parser.add_argument("--results", type=Path, help="also write each result there, as lines of JSON")
+    parser.add_argument("--again", type=Path, help="try only those that survived in such a file")
     options = parser.parse_args()
     draws = Random(options.seed)
     paths = sorted(p for pattern in options.modules for p in ROOT.glob(pattern))
     chosen = [mutant for path in paths for mutant in mutants(path, options.sample, draws)]
-    results = list(tried(chosen, options.python, options.workers))
-    if options.results:
-        options.results.write_text("".join(json.dumps(r.row) + "\n" for r in results), encoding="utf-8")
+    if options.again:
+        rows = [json.loads(line) for line in options.again.read_text(encoding="utf-8").splitlines()]
+        wanted = {row["change"] for row in rows if row["outcome"] == "survived"}
+        chosen = [mutant for mutant in chosen if mutant.change in wanted]
+    results = []
+    with (options.results or Path(os.devnull)).open("w", encoding="utf-8") as file:
+        for result in tried(chosen, options.python, options.workers):
+            results.append(result)
+            file.write(json.dumps(result.row) + "\n")
+            file.flush()
     equivalent = known_equivalents()
     print("\n".join(table(results, equivalent)))
     lived = [r.mutant for r in results if r.outcome == "survived" and r.mutant.change not in equivalent]
