@@ -268,17 +268,10 @@ class Program:
     def only(self, rules: tuple[str, ...]) -> "Program":
         """The part of the program that these rules rest on."""
         if rules not in self._parts:
-            facts = {name for rule in rules for name in self.facts_behind(rule)}
-            derived = {name for rule in rules for name in self._derived_behind(rule)}
-            part = Program(tuple(f for f in self.facts if f.name in facts), tuple(d for d in self.derived if d.name in derived), rules)
+            names = {name for rule in rules for name in self._behind(rule)}
+            part = Program(tuple(f for f in self.facts if f.name in names), tuple(d for d in self.derived if d.name in names), rules)
             self._parts[rules] = part
         return self._parts[rules]
-
-    def _derived_behind(self, name: str) -> Iterator[str]:
-        if name in self.conditions:
-            yield name
-            for leaf in leaves(self.conditions[name]):
-                yield from self._derived_behind(leaf.fact)
 
     def series(self) -> Iterator[Series]:
         """Every series that some fact reads, those inside relations too."""
@@ -288,16 +281,20 @@ class Program:
 
     def facts_behind(self, name: str) -> tuple[str, ...]:
         """The base facts that a rule or derived fact rests on, in the program's order."""
+        found = self._behind(name)
+        return tuple(f.name for f in self.facts if f.name in found)
+
+    def _behind(self, name: str) -> set[str]:
+        """The facts and derived values that ``name`` rests on, itself too. Each is visited once: they may meet again and again."""
         found: set[str] = set()
         waiting = [name]
         while waiting:
             current = waiting.pop()
-            if current in self.conditions:
-                waiting += [leaf.fact for leaf in leaves(self.conditions[current])]
-                continue
-            found.add(current)
-            waiting += rests_on(self.by_name[current])
-        return tuple(f.name for f in self.facts if f.name in found)
+            if current not in found:
+                found.add(current)
+                derived = self.conditions.get(current)
+                waiting += rests_on(self.by_name[current]) if derived is None else [leaf.fact for leaf in leaves(derived)]
+        return found
 
 
 def _twins(facts: tuple[Fact, ...]) -> Iterator[tuple[str, str]]:

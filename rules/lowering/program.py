@@ -1,6 +1,6 @@
 """A pack's program: every fact and rule lowered, and put in order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rules import document as doc
 from rules import ir, logic
@@ -114,16 +114,21 @@ class Ordering:
     def _sorted(self, uses: dict[str, list[str]]) -> Iterable[str]:
         done: dict[str, None] = {}
         for name in uses:
-            self._visit(name, uses, done, ())
+            self._visit(name, uses, done)
         return done
 
-    def _visit(self, name: str, uses: dict[str, list[str]], done: dict[str, None], path: tuple[str, ...]) -> None:
-        if name in path:
-            circle = " -> ".join([*path[path.index(name) :], name])
-            self._problems.add(self._places[name], "ALM220", f"facts depend on each other in a circle: {circle}")
-            return
-        if name in done or name not in uses:
-            return
-        for used in uses[name]:
-            self._visit(used, uses, done, (*path, name))
-        done[name] = None
+    def _visit(self, first: str, uses: dict[str, list[str]], done: dict[str, None]) -> None:
+        """What ``first`` rests on, then itself. Without recursion: a chain may be longer than the stack is deep."""
+        path: dict[str, Iterator[str]] = {first: iter(uses[first])}
+        while path:
+            name = next(reversed(path))
+            used = next((n for n in path[name] if n in uses and n not in done), None)
+            if used is None:
+                done[name] = None
+                del path[name]
+            elif used in path:
+                names = list(path)
+                circle = " -> ".join([*names[names.index(used) :], used])
+                self._problems.add(self._places[used], "ALM220", f"facts depend on each other in a circle: {circle}")
+            else:
+                path[used] = iter(uses[used])
