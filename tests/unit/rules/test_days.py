@@ -165,6 +165,11 @@ def test_several_months_or_years_are_shown_as_a_range(low: str, high: str) -> No
     assert days.shown(DateRange(date.fromisoformat(low), date.fromisoformat(high))) == f"{low} to {high}"
 
 
+@pytest.mark.parametrize(("count", "text"), [(0, "0 days"), (1, "1 day"), (2, "2 days"), (300, "300 days")])
+def test_a_length_of_time_in_words(count: int, text: str) -> None:
+    assert str(Duration(count, "day")) == text
+
+
 def test_the_oldest_people() -> None:
     assert days.age(date(1, 1, 1), date(2026, 6, 30)) == 2025
     assert days.age(date(1000, 7, 1), date(2026, 6, 30)) == 1025

@@ -39,6 +39,23 @@ def test_an_event_of_another_table_does_not_belong() -> None:
     assert matches(series("procedures", "tasks"), diagnosed(), record, AS_OF) is False
 
 
+@pytest.mark.parametrize("table", ["conditions", "observations"])
+def test_each_table_counts_its_own_statuses(table: str) -> None:
+    """``final`` is no status of a condition, ``active`` none of an observation, whatever the other table counts."""
+    both = Series(("conditions", "observations"), statuses=STATUSES)
+    record = PersonRecord(Person("p"), (), frozenset())
+    status = "final" if table == "conditions" else "active"
+    assert matches(both, event(table, None, "2026-06-01", status), record, AS_OF) is False
+
+
+def test_an_age_is_known_if_every_birthday_gives_the_same() -> None:
+    """Of somebody born three hundred years ago, too: numbers are compared, not objects."""
+    fact = PatientFact("age", "age", "number")
+    assert value(fact, person=Person("p", birth=day("1700-01-01"))) == 326.0
+    assert value(fact, person=Person("p", birth=DateRange(date(1700, 1, 1), date(1700, 6, 30)))) == 326.0
+    assert value(fact, person=Person("p", birth=DateRange(date(1700, 1, 1), date(1700, 7, 1)))) is None
+
+
 @pytest.mark.parametrize("aggregate", ["latest", "earliest"])
 def test_equal_days_are_one_day(aggregate: str) -> None:
     """Whether the two ends of a day are one object says nothing about it."""
