@@ -1,8 +1,7 @@
 """What a lint is, and what it looks at."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 from rules import document as doc
@@ -13,7 +12,6 @@ from rules.lowering.conditions import lower_condition
 from rules.pack import Pack
 from rules.parse.fields import Problems
 from rules.scope import Scope
-from rules.source import MapNode, read_file
 
 Severity = Literal["error", "warning"]
 
@@ -83,7 +81,6 @@ class Subject:
     whole: bool
     reasoning: Reasoning
     parts: tuple[Part, ...]
-    _files: dict[str, MapNode] = field(default_factory=dict)
 
     @classmethod
     def of(cls, pack: Pack, *, whole: bool) -> "Subject":
@@ -104,16 +101,6 @@ class Subject:
 
     def place(self, rule: doc.Rule, *keys: str) -> Span:
         """Where a rule file says what stands under ``keys``; the nearest key that it has."""
-        path = rule.id.span.path
-        if path not in self._files:
-            self._files[path] = read_file(Path(path))
-        node, found = self._files[path], rule.id.span
-        for name in keys:
-            key, value = node.key(name), node.get(name)
-            if key is None:
-                break
-            found = key.span
-            if not isinstance(value, MapNode):
-                break
-            node = value
-        return found
+        while keys and keys not in rule.places:
+            keys = keys[:-1]
+        return rule.places.get(keys, rule.id.span)
