@@ -420,10 +420,12 @@ class Program:
     conditions: Mapping[str, Condition] = field(init=False, repr=False, compare=False)
     twins: Mapping[str, str] = field(init=False, repr=False, compare=False)
     """Facts that mean the same as an earlier one, which rules written apart often do: evaluated once."""
+    _places: Mapping[str, int] = field(init=False, repr=False, compare=False)
     _parts: dict[tuple[str, ...], "Program"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {f.name: f for f in self.facts})
+        object.__setattr__(self, "_places", {f.name: place for place, f in enumerate(self.facts)})
         object.__setattr__(self, "twins", dict(_twins(self.facts)))
         object.__setattr__(self, "conditions", {d.name: d.condition for d in self.derived})
 
@@ -463,7 +465,7 @@ class Program:
                 waiting += fact.uses()
             elif isinstance(fact, EventFact):
                 waiting += fact.window.anchors
-        return tuple(f.name for f in self.facts if f.name in found)
+        return tuple(sorted(found, key=self._places.__getitem__))
 
 
 def _twins(facts: tuple[Fact, ...]) -> Iterator[tuple[str, str]]:
