@@ -61,7 +61,7 @@ def load_packs(path: Path) -> tuple[Pack, ...]:
     """
     packs: list[Pack] = []
     mistakes: list[Diagnostic] = []
-    with _collector_at_rest():
+    with collector_at_rest():
         for folder, files in _find(path):
             try:
                 packs.append(_load(folder, files))
@@ -74,14 +74,20 @@ def load_packs(path: Path) -> tuple[Pack, ...]:
 
 
 @contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Nodes and documents are trees that stay: looking through them for cycles, again and again, took a third of the time."""
+def collector_at_rest() -> Iterator[None]:
+    """Nodes and documents are trees that stay: looking through them for cycles, again and again, took a third of the time.
+
+    What was made meanwhile counts as old afterwards, without being looked through for that; nothing is frozen for good.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_on:
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

@@ -9,7 +9,7 @@ from rules.checks import LINTS, lint
 from rules.checks.pages import explanation, page
 from rules.checks.rendering import FORMATS
 from rules.errors import Diagnostic, ExitCode, RuleError
-from rules.pack import PACK_FILE, Pack, load_packs
+from rules.pack import PACK_FILE, Pack, collector_at_rest, load_packs
 
 
 def _explain(context: click.Context, option: click.Parameter, code: str | None) -> None:
@@ -38,8 +38,9 @@ def command(context: click.Context, path: Path, form: str, strict: bool) -> None
     """
     packs: tuple[Pack, ...] = ()
     try:
-        packs = load_packs(path)
-        found: Sequence[Diagnostic] = lint(packs, whole=path.is_dir() or path.name == PACK_FILE)
+        with collector_at_rest():
+            packs = load_packs(path)
+            found: Sequence[Diagnostic] = lint(packs, whole=path.is_dir() or path.name == PACK_FILE)
     except RuleError as error:
         found = error.diagnostics
     if found or form in ("json", "sarif"):
