@@ -362,12 +362,15 @@ def truth(condition: Condition, values: Mapping[str, Value]) -> bool | None:
         case Not(part):
             inner = truth(part, values)
             return None if inner is None else not inner
-        case All(parts):
-            answers = [truth(p, values) for p in parts]
-            return False if False in answers else None if None in answers else True
-        case Any(parts):
-            answers = [truth(p, values) for p in parts]
-            return True if True in answers else None if None in answers else False
+        case All(parts) | Any(parts):
+            decisive = isinstance(condition, Any)
+            answer: bool | None = not decisive
+            for each in parts:
+                inner = truth(each, values)
+                if inner is decisive:
+                    return decisive
+                answer = None if inner is None else answer
+            return answer
         case Known(fact):
             return values[fact] is not None
     return _leaf_truth(condition, values[condition.fact])
@@ -405,9 +408,9 @@ class Derived:
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """A pack as engines see it.
+    """A pack as engines see it. Equal to itself only, so that what is worked out for a program can be kept under it.
 
     ``facts`` stand in evaluation order (an anchor before the facts that count ``since`` it), ``derived`` in dependency order;
     ``rules`` names the derived values that are rules.
@@ -420,6 +423,8 @@ class Program:
     conditions: Mapping[str, Condition] = field(init=False, repr=False, compare=False)
     twins: Mapping[str, str] = field(init=False, repr=False, compare=False)
     """Facts that mean the same as an earlier one, which rules written apart often do: evaluated once."""
+    readings: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    """Event facts, with one number for all that read the same events and differ in window or aggregate only."""
     _places: Mapping[str, int] = field(init=False, repr=False, compare=False)
     _parts: dict[tuple[str, ...], "Program"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -427,6 +432,9 @@ class Program:
         object.__setattr__(self, "by_name", {f.name: f for f in self.facts})
         object.__setattr__(self, "_places", {f.name: place for place, f in enumerate(self.facts)})
         object.__setattr__(self, "twins", dict(_twins(self.facts)))
+        numbers: dict[tuple[Series, bool], int] = {}
+        events = (f for f in self.facts if isinstance(f, EventFact))
+        object.__setattr__(self, "readings", {f.name: numbers.setdefault((f.series, f.household), len(numbers)) for f in events})
         object.__setattr__(self, "conditions", {d.name: d.condition for d in self.derived})
 
     def only(self, rules: tuple[str, ...]) -> "Program":

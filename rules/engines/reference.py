@@ -11,9 +11,9 @@ from functools import lru_cache
 
 from rules import days
 from rules.engines.base import Evaluation
-from rules.engines.matching import Span, both, convert, in_window, matches, rank, word_of_rank
+from rules.engines.matching import Span, convert, in_window, matches, rank, word_of_rank
 from rules.facts import HOUSEHOLD, NEVER, DateRange, Event, Person, PersonRecord, Value
-from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, Window, computed_value, derive, finite
+from rules.ir import Bound, ComputedFact, EventFact, PatientFact, Program, Window, computed_value, derive, finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class FactResult:
     """The day of the chosen event, from which windows of other facts may count."""
 
 
+Matching = list[tuple[Event, bool | None]]
+"""Events, each with whether it matches certainly (True) or only possibly (None)."""
 UNKNOWN = FactResult(None)
 
 
@@ -47,24 +49,35 @@ class ReferenceEngine:
 def reduce_facts(program: Program, record: PersonRecord, as_of: date) -> dict[str, FactResult]:
     """Every base fact of ``program`` for one person on ``as_of``, with its events."""
     results: dict[str, FactResult] = {}
+    read: dict[int, Matching] = {}
+    spans = _fixed_spans(program, as_of)
     for fact in program.facts:
         twin = program.twins.get(fact.name)
-        results[fact.name] = results[twin] if twin else _reduce(fact, record, as_of, results)
+        if twin:
+            results[fact.name] = results[twin]
+        elif isinstance(fact, EventFact):
+            number = program.readings[fact.name]
+            if number not in read:
+                read[number] = matching(fact, record, as_of)
+            span = spans.get(fact.name) or span_of(fact, as_of, results)
+            results[fact.name] = _reduce_events(fact, read[number], is_complete(fact, record), as_of, span)
+        else:
+            results[fact.name] = _reduce(fact, record, as_of, results)
     return results
 
 
-def _reduce(fact: Fact, record: PersonRecord, as_of: date, results: Mapping[str, FactResult]) -> FactResult:
-    match fact:
-        case PatientFact():
-            day = record.person.birth if fact.attribute == "birth" else None
-            return FactResult(patient_value(fact.attribute, record.person, as_of), (), day)
-        case ComputedFact():
-            return FactResult(computed_value(fact, {name: results[name].value for name in fact.uses()}))
-    span = span_of(fact, as_of, results)
+def _reduce(fact: PatientFact | ComputedFact, record: PersonRecord, as_of: date, results: Mapping[str, FactResult]) -> FactResult:
+    if isinstance(fact, ComputedFact):
+        return FactResult(computed_value(fact, {name: results[name].value for name in fact.uses()}))
+    day = record.person.birth if fact.attribute == "birth" else None
+    return FactResult(patient_value(fact.attribute, record.person, as_of), (), day)
+
+
+def _reduce_events(fact: EventFact, events: Matching, complete: bool, as_of: date, span: Span | None) -> FactResult:
     if span is None:  # nothing to count from
         return UNKNOWN
-    certain, possible = select(fact, record, as_of, span)
-    return _aggregate(fact, certain, possible, is_complete(fact, record), as_of)
+    certain, possible = within(fact.window, span, events)
+    return _aggregate(fact, certain, possible, complete, as_of)
 
 
 # ---------------------------------------------------------------- which events
@@ -72,16 +85,14 @@ def _reduce(fact: Fact, record: PersonRecord, as_of: date, results: Mapping[str,
 
 def span_of(fact: EventFact, as_of: date, results: Mapping[str, FactResult]) -> Span | None:
     """The window of ``fact`` on this person's calendar; ``None`` if a day that it is counted from is not known."""
-    if not fact.window.anchors:
-        return _fixed_span(fact.window, as_of)
     days_of = {name: results[name].day for name in fact.window.anchors}
     return None if None in days_of.values() else _span(fact.window, as_of, days_of)
 
 
-@lru_cache(maxsize=4096)
-def _fixed_span(window: Window, as_of: date) -> Span:
-    """The same for everybody, so it is computed once."""
-    return _span(window, as_of, {})
+@lru_cache(maxsize=512)
+def _fixed_spans(program: Program, as_of: date) -> Mapping[str, Span]:
+    """The windows that are the same for everybody, computed once."""
+    return {f.name: _span(f.window, as_of, {}) for f in program.facts if isinstance(f, EventFact) and not f.window.anchors}
 
 
 def _span(window: Window, as_of: date, days_of: Mapping[str, DateRange | None]) -> Span:
@@ -101,26 +112,33 @@ def _place(bound: Bound, as_of: date, days_of: Mapping[str, DateRange | None]) -
     return DateRange(bound.shifted(found.low), bound.shifted(found.high))
 
 
-def select(fact: EventFact, record: PersonRecord, as_of: date, span: Span) -> tuple[list[Event], list[Event]]:
-    """The events that match ``fact`` certainly, and those that match it only possibly."""
-    certain: list[Event] = []
-    possible: list[Event] = []
+def matching(fact: EventFact, record: PersonRecord, as_of: date) -> Matching:
+    """The events that match ``fact`` whatever its window: certainly (True), or only possibly (None)."""
+    found: Matching = []
     for member in record.household_records() if fact.household else (record,):
         for event in member.having(fact.series.codes):
             test = matches(fact.series, event, member, as_of)
             if test is not False:
-                test = both((test, in_window(fact.window, span, event)))
-            if test is not False:
-                (certain if test else possible).append(event)
+                found.append((event, test))
+    return found
+
+
+def within(window: Window, span: Span, events: Matching) -> tuple[list[Event], list[Event]]:
+    """Of the matching events those that certainly lie in the window, and those that only possibly match or lie in it."""
+    certain: list[Event] = []
+    possible: list[Event] = []
+    for event, test in events:
+        inside = in_window(window, span, event)
+        if inside is not False:
+            (certain if test and inside else possible).append(event)
     return certain, possible
 
 
 def is_complete(fact: EventFact, record: PersonRecord) -> bool:
     """Whether everything that ``fact`` asks about was read."""
-    if fact.household and HOUSEHOLD in record.not_loaded:
-        return False
-    members = record.household_records() if fact.household else (record,)
-    return all(member.not_loaded.isdisjoint(fact.series.tables) for member in members)
+    if not fact.household:
+        return record.not_loaded.isdisjoint(fact.series.tables)
+    return HOUSEHOLD not in record.not_loaded and all(m.not_loaded.isdisjoint(fact.series.tables) for m in record.household_records())
 
 
 # ---------------------------------------------------------------- from events to a value
