@@ -95,10 +95,11 @@ class Features:
         """The number of a fact that a window counts from."""
         return self.births[name] if name in self.births else self.by_fact[name].number
 
-    def is_anchor(self, feature: Feature) -> bool:
-        """Whether some window counts from this fact (or from a twin of it)."""
-        anchors = {name for f in self.facts if f.fact for name in f.fact.window.anchors}
-        return any(self.by_fact.get(name) is feature for name in anchors)
+    @property
+    def anchors(self) -> list[int]:
+        """The numbers of the event facts that some window counts from."""
+        names = {name for f in self.facts if f.fact for name in f.fact.window.anchors}
+        return sorted({self.by_fact[name].number for name in names if name in self.by_fact})
 
     def _add(self, series: Series, fact: EventFact | None = None) -> Feature:
         inner = [self._add(relation.series) for relation in series.relations]
