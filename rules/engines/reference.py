@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from operator import attrgetter
 
 from rules import days
 from rules.engines.base import Evaluation
@@ -29,6 +30,7 @@ class FactResult:
 Matching = list[tuple[Event, bool | None]]
 """Events, each with whether it matches certainly (True) or only possibly (None)."""
 UNKNOWN = FactResult(None)
+ORDER = attrgetter("order")
 
 
 class ReferenceEngine:
@@ -161,7 +163,7 @@ def _aggregate(fact: EventFact, certain: list[Event], possible: list[Event], com
 
 def _exists(certain: list[Event], possible: list[Event], complete: bool) -> FactResult:
     if certain:
-        return FactResult(True, (max(certain, key=lambda e: e.order),))
+        return FactResult(True, (max(certain, key=ORDER),))
     return FactResult(False if complete and not possible else None)
 
 
@@ -179,7 +181,7 @@ def _latest(fact: EventFact, certain: list[Event], possible: list[Event], as_of:
         return UNKNOWN
     if fact.type == "word":
         return _word(fact, certain, max(_instant(e) for e in certain))
-    event = max(certain, key=lambda e: e.order)
+    event = max(certain, key=ORDER)
     if any(_may_be_later(other, event) for other in certain):
         return UNKNOWN
     value = _time_since(fact.scale, event.start, as_of) if fact.scale else convert(fact.series, event)
@@ -199,7 +201,7 @@ def _earliest(fact: EventFact, certain: list[Event], possible: list[Event]) -> F
         return UNKNOWN
     if fact.type == "word":
         return _word(fact, certain, min(_instant(e) for e in certain))
-    event = min(certain, key=lambda e: e.order)
+    event = min(certain, key=ORDER)
     if any(_may_be_later(event, other) for other in certain):
         return UNKNOWN
     return FactResult(convert(fact.series, event), (event,), event.start)
@@ -207,10 +209,12 @@ def _earliest(fact: EventFact, certain: list[Event], possible: list[Event]) -> F
 
 def _word(fact: EventFact, certain: list[Event], moment: int) -> FactResult:
     """Among the answers given at one moment the winning word; an unusable answer yields only to the first word."""
-    together = [e for e in certain if _instant(e) == moment]
+    together: list[Event] = []
+    apart: list[Event] = []
+    for each in certain:
+        (together if _instant(each) == moment else apart).append(each)
     best = min(rank(fact.series, e) for e in together)
-    event = max((e for e in together if rank(fact.series, e) == best), key=lambda e: e.order)
-    apart = [e for e in certain if _instant(e) != moment]
+    event = max((e for e in together if rank(fact.series, e) == best), key=ORDER)
     if any(_may_be_later(e, event) if fact.aggregate == "latest" else _may_be_later(event, e) for e in apart):
         return UNKNOWN
     return FactResult(word_of_rank(fact.series, best), (event,), event.start)
@@ -218,14 +222,14 @@ def _word(fact: EventFact, certain: list[Event], moment: int) -> FactResult:
 
 def _summary(fact: EventFact, certain: list[Event]) -> FactResult:
     """Highest, lowest, sum, mean. One value that cannot be used makes the summary unknown."""
-    ordered = sorted(certain, key=lambda e: e.order)
+    ordered = sorted(certain, key=ORDER)
     values = [convert(fact.series, event) for event in ordered]
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return FactResult(None, tuple(ordered))
     if fact.aggregate in ("highest", "lowest"):
         best = max(known) if fact.aggregate == "highest" else min(known)
-        event = max((e for e, v in zip(ordered, known, strict=True) if v == best), key=lambda e: e.order)
+        event = max((e for e, v in zip(ordered, known, strict=True) if v == best), key=ORDER)
         return FactResult(best, (event,), event.start)
     total = 0.0
     for value in known:  # in the order of the events, so that every engine rounds alike
