@@ -51,6 +51,7 @@ class Meanings:
 
     def of_name(self, name: str) -> str:
         """The digest of a fact, derived fact or rule by its name inside the program."""
+        name = self._program.twins.get(name, name)
         if name not in self._known:
             derived = self._program.conditions.get(name)
             self._known[name] = digest(self._fields(self._program.by_name[name])) if derived is None else self.of_condition(derived)

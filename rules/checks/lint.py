@@ -1,7 +1,7 @@
 """What a lint is, and what it looks at."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
 from rules import document as doc
@@ -54,6 +54,7 @@ class Part:
     own: tuple[doc.ConditionText, ...] = ()
     """The pack's population, or a rule's ``when`` and ``unless``."""
     rule: doc.Rule | None = None
+    _lowered: dict[int, ir.Condition] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def conditions(self) -> Iterator[doc.ConditionText]:
         """Every condition written here."""
@@ -66,7 +67,9 @@ class Part:
 
     def lowered(self, written: doc.ConditionText) -> ir.Condition:
         """What a condition written here means."""
-        return lower_condition(written, self.scope)
+        if id(written) not in self._lowered:
+            self._lowered[id(written)] = lower_condition(written, self.scope)
+        return self._lowered[id(written)]
 
     def program_name(self, name: str) -> str:
         """The name inside the program of a fact defined here."""
