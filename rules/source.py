@@ -16,6 +16,8 @@ import yaml
 from rules.errors import Diagnostic, RuleError, Span
 
 MAX_BYTES: Final = 1 << 20
+_USUAL_BYTES: Final = 1 << 16
+"""Room for a file as people write them: making room for the largest, file by file, took longer than reading."""
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 100_000
 _REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -83,7 +85,9 @@ def read_file(path: Path, shown_as: str | None = None) -> MapNode:
     """
     name = shown_as or str(path)
     with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
+        data = file.read(_USUAL_BYTES)
+        if len(data) == _USUAL_BYTES:
+            data += file.read(MAX_BYTES + 1 - _USUAL_BYTES)
     return read(data, name)
 
 
