@@ -69,6 +69,7 @@ clean:
 # What it costs, side by side in one run; read the ratios.
 bench: dev
 	$(PY) -m benchmarks.first_light $(ARGS)
+	$(PY) -m benchmarks.rules_core $(ARGS)
 
 # Long forms: a million generated comparisons, with a seed of their own.
 long: dev peer

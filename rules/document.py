@@ -1,5 +1,6 @@
 """What an author wrote, with the place of everything: the document before it has a meaning."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -250,6 +251,8 @@ class Rule:
     card: Card
     referral: Referral | None
     examples: tuple[Example, ...] = ()
+    places: Mapping[tuple[str, ...], Span] = field(default_factory=dict, repr=False, compare=False)
+    """Where the keys of the file and those one level below them stand."""
 
     @property
     def is_shown(self) -> bool:

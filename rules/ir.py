@@ -243,9 +243,9 @@ class Derived:
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """A pack as engines see it.
+    """A pack as engines see it. Equal to itself only, so that what is worked out for a program can be kept under it.
 
     ``facts`` stand in evaluation order (an anchor before the facts that count ``since`` it), ``derived`` in dependency order;
     ``rules`` names the derived values that are rules.
@@ -258,11 +258,16 @@ class Program:
     conditions: Mapping[str, Condition] = field(init=False, repr=False, compare=False)
     twins: Mapping[str, str] = field(init=False, repr=False, compare=False)
     """Facts that mean the same as an earlier one, which rules written apart often do: evaluated once."""
+    readings: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    """Event facts, with one number for all that read the same events and differ in window or aggregate only."""
+    _places: Mapping[str, int] = field(init=False, repr=False, compare=False)
     _parts: dict[tuple[str, ...], "Program"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {f.name: f for f in self.facts})
+        object.__setattr__(self, "_places", {f.name: place for place, f in enumerate(self.facts)})
         object.__setattr__(self, "twins", dict(_twins(self.facts)))
+        object.__setattr__(self, "readings", dict(_readings(self.facts)))
         object.__setattr__(self, "conditions", {d.name: d.condition for d in self.derived})
 
     def only(self, rules: tuple[str, ...]) -> "Program":
@@ -282,7 +287,7 @@ class Program:
     def facts_behind(self, name: str) -> tuple[str, ...]:
         """The base facts that a rule or derived fact rests on, in the program's order."""
         found = self._behind(name)
-        return tuple(f.name for f in self.facts if f.name in found)
+        return tuple(sorted(found & self._places.keys(), key=self._places.__getitem__))
 
     def _behind(self, name: str) -> set[str]:
         """The facts and derived values that ``name`` rests on, itself too. Each is visited once: they may meet again and again."""
@@ -303,6 +308,13 @@ def _twins(facts: tuple[Fact, ...]) -> Iterator[tuple[str, str]]:
         first = seen.setdefault(replace(fact, name=""), fact.name)
         if first != fact.name:
             yield fact.name, first
+
+
+def _readings(facts: tuple[Fact, ...]) -> Iterator[tuple[str, int]]:
+    numbers: dict[tuple[Series, bool, bool], int] = {}
+    for fact in facts:
+        if isinstance(fact, EventFact):
+            yield fact.name, numbers.setdefault((fact.series, fact.household, fact.aggregate == "all"), len(numbers))
 
 
 def derive(program: Program, facts: Mapping[str, Value]) -> dict[str, bool | None]:

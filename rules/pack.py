@@ -64,7 +64,7 @@ def load_packs(path: Path) -> tuple[Pack, ...]:
     packs: list[Pack] = []
     mistakes: list[Diagnostic] = []
     reader = Reader()
-    with _collector_at_rest():
+    with collector_at_rest():
         for folder, files in _find(path):
             try:
                 packs.append(_compile(_read_pack(folder, files, reader), folder))
@@ -85,7 +85,7 @@ def load_draft(folder: Path, text: str) -> Pack:
         RuleError: with every mistake found.
     """
     problems = Problems()
-    with _collector_at_rest():
+    with collector_at_rest():
         rule = _draft(text, problems)
         for valueset in rule.vocabulary.valuesets if rule else ():
             if valueset.file is not None or valueset.definition is not None:
@@ -113,14 +113,20 @@ def read_packs(path: Path) -> tuple[tuple[Path, doc.Pack], ...]:
 
 
 @contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Nodes and documents are trees that stay: looking through them for cycles, again and again, took a third of the time."""
+def collector_at_rest() -> Iterator[None]:
+    """Nodes and documents are trees that stay: looking through them for cycles, again and again, took a third of the time.
+
+    What was made meanwhile counts as old afterwards, without being looked through for that; nothing is frozen for good.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_on:
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

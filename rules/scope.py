@@ -1,7 +1,7 @@
 """Which names a line may use: those of its own rule, then those of the pack."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rules import document as doc
@@ -27,6 +27,7 @@ class Scope:
     problems: Problems
     reads_files: bool = True
     """Whether sets in files are read; else they have no codes."""
+    _view: dict[str, doc.Fact] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of_pack(cls, pack: doc.Pack, problems: Problems, *, reads_files: bool = True) -> "Scope":
@@ -95,9 +96,11 @@ class Scope:
 
     # ---------------------------------------------------------------- facts
 
-    def facts_in_view(self) -> dict[str, doc.Fact]:
+    def facts_in_view(self) -> Mapping[str, doc.Fact]:
         """Every fact by the name that an author may write here."""
-        return {name: fact for level in reversed(list(self._levels())) for name, fact in level.facts.items()}
+        if not self._view:
+            self._view.update((name, fact) for level in reversed(list(self._levels())) for name, fact in level.facts.items())
+        return self._view
 
     def fact_names(self) -> list[str]:
         """The names of `facts_in_view`."""

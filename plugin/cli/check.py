@@ -13,7 +13,7 @@ from rules.checks.pages import explanation, page
 from rules.checks.rendering import FORMATS
 from rules.errors import Diagnostic, ExitCode, RuleError
 from rules.fingerprint import fingerprint
-from rules.pack import Pack, load_packs
+from rules.pack import Pack, collector_at_rest, load_packs
 from rules.source import PACK_FILE
 
 
@@ -59,8 +59,9 @@ def _found(path: Path, as_of: date) -> tuple[tuple[Pack, ...], Sequence[Diagnost
     """The packs, if they load, and everything that is wrong with them."""
     packs: tuple[Pack, ...] = ()
     try:
-        packs = load_packs(path)
-        return packs, lint(packs, whole=path.is_dir() or path.name == PACK_FILE, today=as_of)
+        with collector_at_rest():
+            packs = load_packs(path)
+            return packs, lint(packs, whole=path.is_dir() or path.name == PACK_FILE, today=as_of)
     except RuleError as error:
         return packs, error.diagnostics
 

@@ -1,6 +1,6 @@
 """Lints: what is wrong with a pack although it loads. One file per lint; each explains itself."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date
 from typing import Final
 
@@ -22,7 +22,6 @@ from rules.checks.unused import Unused
 from rules.checks.unused_import import UnusedImport
 from rules.errors import Diagnostic
 from rules.pack import Pack
-from rules.source import MapNode
 
 __all__ = ["LINTS", "Lint", "lint"]
 
@@ -46,19 +45,16 @@ LINTS: Final[tuple[Lint, ...]] = (
 """Every lint, by code."""
 
 
-def lint(
-    packs: Iterable[Pack], *, whole: bool = True, today: date | None = None, texts: Mapping[str, MapNode] | None = None
-) -> list[Diagnostic]:
+def lint(packs: Iterable[Pack], *, whole: bool = True, today: date | None = None) -> list[Diagnostic]:
     """What the lints find in packs, sorted by place.
 
     Args:
         packs: Packs that have loaded without mistakes.
         whole: Whether every rule of each pack was loaded. If not, shared names without a use are not reported.
         today: The day on which a value set is over or not; ``None``: nobody asks.
-        texts: Rule texts that stand in no file, by the path in their places.
 
     Raises:
         RuleError: a pack without rules names value sets that cannot be read.
     """
-    subjects = [Subject.of(pack, whole=whole, today=today, texts=texts or {}) for pack in packs]
+    subjects = [Subject.of(pack, whole=whole, today=today) for pack in packs]
     return sorted(remark.diagnostic(each) for subject in subjects for each in LINTS for remark in each.check(subject))

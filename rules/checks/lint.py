@@ -1,9 +1,8 @@
 """What a lint is, and what it looks at."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 from rules import document as doc
@@ -15,7 +14,6 @@ from rules.lowering.conditions import lower_condition
 from rules.pack import Pack
 from rules.parse.fields import Problems
 from rules.scope import Scope
-from rules.source import MapNode, read_file
 
 Severity = Literal["error", "warning"]
 
@@ -58,6 +56,7 @@ class Part:
     own: tuple[doc.ConditionText, ...] = ()
     """The pack's population, or a rule's ``when`` and ``unless``."""
     rule: doc.Rule | None = None
+    _lowered: dict[int, logic.Condition] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def conditions(self) -> Iterator[doc.ConditionText]:
         """Every condition written here."""
@@ -70,7 +69,9 @@ class Part:
 
     def lowered(self, written: doc.ConditionText) -> logic.Condition:
         """What a condition written here means."""
-        return lower_condition(written, self.scope)
+        if id(written) not in self._lowered:
+            self._lowered[id(written)] = lower_condition(written, self.scope)
+        return self._lowered[id(written)]
 
     def program_name(self, name: str) -> str:
         """The name inside the program of a fact defined here."""
@@ -90,11 +91,10 @@ class Subject:
     today: date | None
     reasoning: Reasoning
     parts: tuple[Part, ...]
-    _files: dict[str, MapNode] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pack: Pack, *, whole: bool, today: date | None, texts: Mapping[str, MapNode]) -> "Subject":
-        """Prepare a pack that has loaded without mistakes. ``texts``: rule texts that stand in no file, by path.
+    def of(cls, pack: Pack, *, whole: bool, today: date | None) -> "Subject":
+        """Prepare a pack that has loaded without mistakes.
 
         Raises:
             RuleError: a pack without rules, whose program nobody needed so far, names value sets that cannot be read.
@@ -108,7 +108,7 @@ class Subject:
         for rule in pack.document.rules:
             scope = Scope.of(rule.vocabulary, shared, problems, prefix=f"{rule.id}/")
             parts.append(Part(scope, rule.vocabulary, (rule.when, *rule.unless), rule))
-        return cls(pack, whole, today, Reasoning(pack.program), tuple(parts), dict(texts))
+        return cls(pack, whole, today, Reasoning(pack.program), tuple(parts))
 
     def sets_in_files(self) -> Iterator[doc.ValueSet]:
         """The value sets of this pack whose codes are in files: those that something names; all of them if others are to name them."""
@@ -125,19 +125,9 @@ class Subject:
 
     def place(self, rule: doc.Rule, *keys: str) -> Span:
         """Where a rule file says what stands under ``keys``; the nearest key that it has."""
-        path = rule.id.span.path
-        if path not in self._files:
-            self._files[path] = read_file(Path(path))
-        node, found = self._files[path], rule.id.span
-        for name in keys:
-            key, value = node.key(name), node.get(name)
-            if key is None:
-                break
-            found = key.span
-            if not isinstance(value, MapNode):
-                break
-            node = value
-        return found
+        while keys and keys not in rule.places:
+            keys = keys[:-1]
+        return rule.places.get(keys, rule.id.span)
 
 
 def codes_named(parts: Iterable[Part]) -> Iterator[str]:

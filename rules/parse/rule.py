@@ -1,11 +1,13 @@
 """Packs and rules."""
 
 import re
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Final
 
 from rules import document as doc
 from rules import grammar
+from rules.errors import Span
 from rules.facts import Coding
 from rules.parse.codes import codes
 from rules.parse.conditions import condition
@@ -78,7 +80,15 @@ def parse_rule(node: MapNode, problems: Problems) -> doc.Rule:
         card=card,
         referral=referral,
         examples=parse_examples(examples, problems) if examples else (),
+        places=dict(_places(fields.node)),
     )
+
+
+def _places(node: MapNode) -> Iterator[tuple[tuple[str, ...], Span]]:
+    for key, value in node.entries:
+        yield (key.text,), key.span
+        if isinstance(value, MapNode):
+            yield from (((key.text, inner.text), inner.span) for inner, _ in value.entries)
 
 
 def _identifier(value: TextNode, problems: Problems) -> None:
