@@ -230,6 +230,14 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Effective:
+    """From and until when a rule's findings are shown; empty: without an end on that side."""
+
+    first: str = ""
+    last: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule as written. ``when`` already holds the pack's ``population`` where it has one."""
 
@@ -250,14 +258,15 @@ class Rule:
     unless: tuple[ConditionText, ...]
     card: Card
     referral: Referral | None
+    effective: Effective = Effective()
     examples: tuple[Example, ...] = ()
     places: Mapping[tuple[str, ...], Span] = field(default_factory=dict, repr=False, compare=False)
     """Where the keys of the file and those one level below them stand."""
 
-    @property
-    def is_shown(self) -> bool:
-        """Whether people see its findings."""
-        return self.status in SHOWN_STATUSES
+    def is_shown(self, as_of: date) -> bool:
+        """Whether people see its findings about that day."""
+        in_time = self.effective.first <= as_of.isoformat() <= (self.effective.last or "9999")
+        return self.status in SHOWN_STATUSES and in_time
 
 
 @dataclass(frozen=True, slots=True)

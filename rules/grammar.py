@@ -156,6 +156,7 @@ RULE: Final = Shape(
         Key("evidence", "The grade of the evidence and its citations.", required=True),
         Key("released", "Day of first release (HTI-1 source attribute).", required=True),
         Key("revised", "Day of last revision (HTI-1 source attribute)."),
+        Key("effective", "From and until when its findings are shown: `{from: 2026-01-01, until: 2027-12-31}`, both or one."),
         Key("limitations", "What the rule cannot see or should not be used for.", required=True),
         Key("sensitivity", "`normal`, or `restricted` if the finding must stay off shared lists."),
         *_VOCABULARY,
@@ -166,6 +167,7 @@ RULE: Final = Shape(
     ),
 )
 
+EFFECTIVE: Final = Shape("period", (Key("from", "The first day."), Key("until", "The last day.")))
 EVIDENCE: Final = Shape(
     "evidence", (Key("grade", f"One of {', '.join(GRADES)}.", required=True), Key("citations", "What the rule rests on.", required=True))
 )

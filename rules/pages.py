@@ -68,6 +68,8 @@ def _head(pack: doc.Pack, rule: doc.Rule) -> str:
     ]
     if pack.imports:
         rows.append(("imports", ", ".join(f"`{library.id}` {library.version}" for library in pack.libraries())))
+    if rule.effective != doc.Effective():
+        rows.append(("effective", f"from {rule.effective.first or 'ever'} until {rule.effective.last or 'further notice'}"))
     if rule.restricted:
         rows.append(("sensitivity", "restricted: findings stay off shared lists"))
     return _table(("", ""), rows)

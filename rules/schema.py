@@ -184,6 +184,7 @@ def _rule() -> Schema:
         "evidence": _object(grammar.EVIDENCE, {"grade": _enum(grammar.GRADES), "citations": {"type": "array", "items": citation}}),
         "released": _DAY,
         "revised": _DAY,
+        "effective": _object(grammar.EFFECTIVE, {"from": _DAY, "until": _DAY}),
         "sensitivity": _enum(["normal", "restricted"]),
         "when": _ref("condition"),
         "unless": _several(_ref("condition")),

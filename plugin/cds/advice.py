@@ -42,7 +42,7 @@ def advise(packs: Iterable[Pack], record: PersonRecord, as_of: date, engine: Eng
 def _of_pack(pack: Pack, record: PersonRecord, as_of: date, engine: Engine) -> Iterator[Advice]:
     for explained in evaluate([pack], [record], as_of, engine):
         rule = pack.rule(explained.finding.rule)
-        if rule.is_shown:
+        if rule.is_shown(as_of):
             yield Advice(explained, rule, pack, as_of, _missing(pack.program, explained.finding.rule, record.not_loaded))
 
 

@@ -41,7 +41,7 @@ def run_sweep(
 ) -> SweepResult:
     """Evaluate ``people`` as of a day with ``engine`` and publish the worklist."""
     found = evaluate(packs, people, as_of, engine, statuses=SHOWN, on_person=on_person)
-    result = _count(packs, people, found)
+    result = _count(packs, people, as_of, found)
     manifest: dict[str, Any] = {
         "as_of": as_of.isoformat(),
         "people": result.people,
@@ -65,7 +65,7 @@ def _worklist(packs: Sequence[Pack], people: Sequence[PersonRecord], as_of: date
         lines = []
         for item in group:
             rule = rules[item.finding.rule]
-            if rule.is_shown:
+            if rule.is_shown(as_of):
                 lines.append(finding_line(item, rule.title, rule.level, rule.priority, rule.restricted))
         if not lines:
             continue
@@ -73,10 +73,10 @@ def _worklist(packs: Sequence[Pack], people: Sequence[PersonRecord], as_of: date
         yield worklist_person(records[patient].person, age if isinstance(age, float) else None, lines)
 
 
-def _count(packs: Sequence[Pack], people: Sequence[PersonRecord], found: Sequence[Explained]) -> SweepResult:
+def _count(packs: Sequence[Pack], people: Sequence[PersonRecord], as_of: date, found: Sequence[Explained]) -> SweepResult:
     """People are counted by what the worklist shows about them; findings by every rule, also those that are not shown yet."""
     by_rule = Counter((e.finding.rule, e.finding.status) for e in found)
-    shown = {rule.id.text for pack in packs for rule in pack.document.rules if rule.is_shown}
+    shown = {rule.id.text for pack in packs for rule in pack.document.rules if rule.is_shown(as_of)}
     flagged = {e.finding.patient for e in found if e.finding.status == "yes" and e.finding.rule in shown}
     unknown = {e.finding.patient for e in found if e.finding.status == "unknown" and e.finding.rule in shown} - flagged
     rules = [rule for pack in packs for rule in pack.program.rules]

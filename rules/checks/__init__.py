@@ -15,6 +15,7 @@ from rules.checks.lint import Lint, Subject
 from rules.checks.never_no import NeverNo
 from rules.checks.never_yes import NeverYes
 from rules.checks.outdated_set import OutdatedSet
+from rules.checks.over import Over
 from rules.checks.placeholder import Placeholder
 from rules.checks.repeated_code import RepeatedCode
 from rules.checks.revised import RevisedEarly
@@ -38,6 +39,7 @@ LINTS: Final[tuple[Lint, ...]] = (
     RepeatedCode(),
     ExampleAnswer(),
     EqualPriority(),
+    Over(),
     UnusedImport(),
     OutdatedSet(),
     InactiveCodes(),

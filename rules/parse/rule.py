@@ -72,6 +72,7 @@ def parse_rule(node: MapNode, problems: Problems) -> doc.Rule:
         citations=citations,
         released=fields.day("released"),
         revised=fields.day("revised"),
+        effective=_effective(fields.node.get("effective"), problems),
         limitations=fields.text("limitations").text,
         restricted=fields.choice("sensitivity", ("normal", "restricted"), "normal") == "restricted",
         vocabulary=vocabulary(fields, problems),
@@ -117,6 +118,16 @@ def _evidence(node: Node | None, problems: Problems) -> tuple[str, tuple[doc.Cit
             problems.add(url.span, "ALM133", f"expected an https address, got '{url}'")
         citations.append(doc.Citation(citation.text("title").text, url.text))
     return fields.choice("grade", grammar.GRADES), tuple(citations)
+
+
+def _effective(node: Node | None, problems: Problems) -> doc.Effective:
+    if node is None:
+        return doc.Effective()
+    fields = Fields.of(node, grammar.EFFECTIVE, problems)
+    found = doc.Effective(fields.day("from"), fields.day("until"))
+    if found.last and found.first > found.last:
+        problems.add(node.span, "ALM136", "the rule's time is over before it begins")
+    return found
 
 
 def _then(node: Node | None, problems: Problems) -> tuple[doc.Card, doc.Referral | None]:

@@ -18,7 +18,7 @@ from plugin.cds.cards import TOPICS, card, summary
 from plugin.cds.detail import detail
 from plugin.cds.referral import PROFILE, category_display
 from plugin.cds.validate import response_problems
-from rules.document import Citation, Rule
+from rules.document import Citation, Effective, Rule
 from rules.engines.reference import ReferenceEngine
 from rules.facts import HOUSEHOLD, PersonRecord
 from rules.findings import Evidence
@@ -64,6 +64,19 @@ def test_the_most_urgent_advice_comes_first_and_there_is_not_too_much() -> None:
 @pytest.mark.parametrize(("status", "number"), [("live", 2), ("pilot", 2), ("draft", 0), ("silent", 0), ("retired", 0)])
 def test_only_rules_in_use_are_shown(status: str, number: int) -> None:
     assert len(advised(pack=with_rules(lambda rule: replace(rule, status=status)))) == number
+
+
+@pytest.mark.parametrize(
+    ("effective", "number"),
+    [
+        (Effective("2026-06-30", "2026-06-30"), 2),
+        (Effective("", "2026-06-29"), 0),
+        (Effective("2026-07-01"), 0),
+        (Effective(last="2026-07-01"), 2),
+    ],
+)
+def test_a_rule_is_shown_while_it_is_effective(effective: Effective, number: int) -> None:
+    assert len(advised(pack=with_rules(lambda rule: replace(rule, effective=effective)))) == number
 
 
 def test_the_summary_holds_the_values(diabetes: Advice) -> None:

@@ -1,5 +1,6 @@
 """The lints: each finds what it is for, at its place, and leaves alone what is right."""
 
+from datetime import date
 from pathlib import Path
 from textwrap import dedent
 
@@ -215,6 +216,16 @@ def test_equal_priority(tmp_path: Path) -> None:
     assert found(tmp_path, "ALM312", rule_text("age < 18", "b").replace("priority: 50", "priority: 49")) == []
     assert found(tmp_path, "ALM312", rule_text("age < 18", "b").replace("level: act", "level: watch")) == []
     assert found(tmp_path, "ALM312", rule_text("age < 18", "b").replace("status: live", "status: retired")) == []
+
+
+@pytest.mark.parametrize(("today", "number"), [(None, 0), ("2025-12-31", 0), ("2026-01-01", 1)])
+def test_a_rule_whose_time_is_over(today: str | None, number: int, tmp_path: Path) -> None:
+    text = rule_text("age >= 65").replace("limitations: None.", "limitations: None.\neffective: {from: 2024-01-01, until: 2025-12-31}")
+    assert found(tmp_path, "ALM313", text) == []
+    day = date.fromisoformat(today) if today else None
+    remarks = [each for each in lint(load_packs(tmp_path), today=day) if each.code == "ALM313"]
+    assert len(remarks) == number
+    assert all(line_of(each).startswith("effective:") for each in remarks)
 
 
 # ---------------------------------------------------------------- one rule
