@@ -7,6 +7,7 @@
     ├── EngineUnavailable      the engine cannot run here (for instance no durable_rules on Python 3.13)
     ├── EngineLimit            the program is larger than the engine can hold
     └── EnginesDisagree        two engines gave different answers: a defect of ours
+    ExportGap                  a pack says what the format of an export cannot say faithfully; carries every Gap found
 """
 
 from collections.abc import Iterable
@@ -81,3 +82,21 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
     """A hint naming the nearest of ``options``, or nothing."""
     near = get_close_matches(word, list(options), 1, 0.6)
     return f"did you mean '{near[0]}'?" if near else ""
+
+
+class Gap(NamedTuple):
+    """Something that an export cannot say faithfully: the fact or rule, and the construct with the reason."""
+
+    fact: str
+    construct: str
+
+    def __str__(self) -> str:
+        return f"'{self.fact}' cannot be exported: {self.construct}"
+
+
+class ExportGap(Exception):
+    """What a pack means cannot be said in the format of an export. ``gaps`` holds everything that was found."""
+
+    def __init__(self, gaps: Iterable[Gap]) -> None:
+        self.gaps = tuple(gaps)
+        super().__init__("\n".join(map(str, self.gaps)))
