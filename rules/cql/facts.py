@@ -67,7 +67,7 @@ class _EventFact:
         if not (window.lower or window.upper):
             return
         lows, highs = ([_place(b) for b in bounds] for bounds in (window.lower, window.upper))
-        low, high = _outermost("Max", [day_range("@0001-01-01"), *lows]), _outermost("Min", ['"as of: day"', *highs])
+        low, high = _outermost("Max", lows or [day_range("@0001-01-01")]), _outermost("Min", ['"as of: day"', *highs])
         bounds = f"Tuple {{\n  low: {low},\n  high: {high}\n}}"
         known = " or ".join(f"{identifier(f'{anchor}: day')} is null" for anchor in window.anchors)
         yield self.define("window", f"if {known} then null else {bounds}" if known else bounds)
@@ -143,11 +143,15 @@ class _EventFact:
         latest = self.fact.aggregate == "latest"
         moment = f"{'Max' if latest else 'Min'}({self.part('certain')} _C return all Coalesce(_C.instant, ''))"
         yield self.define("moment", moment)
-        together = f"{self.part('certain')} _C where Coalesce(_C.instant, '') = {self.part('moment')}"
-        yield self.define("rank", f"Min({together} return all {self.matching.rank(self.series, '_C')})")
         yield self.define(
-            "outermost",
-            f"Last({together} and {self.matching.rank(self.series, '_C')} = {self.part('rank')} return all _C sort by order)",
+            "ranked",
+            f"{self.part('certain')} _C\n"
+            f"  where Coalesce(_C.instant, '') = {self.part('moment')}\n"
+            f"  return all Tuple {{ event: _C, rank: {self.matching.rank(self.series, '_C')} }}",
+        )
+        yield self.define("rank", f"Min({self.part('ranked')} _C return all _C.rank)")
+        yield self.define(
+            "outermost", f"Last({self.part('ranked')} _C where _C.rank = {self.part('rank')} return all _C.event sort by order)"
         )
         yield self.define("chosen", self.if_settled(self.part("outermost"), f"Coalesce(_O.instant, '') != {self.part('moment')}"))
         yield self.define("day", f"{self.part('chosen')}.begun")

@@ -124,11 +124,9 @@ def other_begun(event: str) -> str:
 def _status(series: Series, event: str) -> str:
     kinds = {counted for _, counted in series.statuses}
     if len(kinds) == 1:
-        counted = f"{event}.status in {_texts(next(iter(kinds)))}"
-    else:
-        lines = [f"when {literal(table)} then {event}.status in {_texts(counted)}" for table, counted in series.statuses]
-        counted = f"(case {event}.\"table\" {' '.join(lines)} else false end)"
-    return f"(if {event}.status is null then null else {counted})"
+        return f"Counts({event}.status, {_texts(next(iter(kinds)))})"
+    lines = [f"when {literal(table)} then Counts({event}.status, {_texts(counted)})" for table, counted in series.statuses]
+    return f"(case {event}.\"table\" {' '.join(lines)} else false end)"
 
 
 def _texts(words: frozenset[str]) -> str:
