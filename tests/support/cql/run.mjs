@@ -37,9 +37,12 @@ function compile(text) {
   return new cql.Library(JSON.parse(found.toJson()));
 }
 
+// Reads the model's description: once is enough.
+const source = fhir.PatientSource.FHIRv401();
+
 async function evaluate(library, person, parameters, names) {
   const bundle = { resourceType: "Bundle", type: "collection", entry: person.resources.map((resource) => ({ resource })) };
-  const source = fhir.PatientSource.FHIRv401();
+  source.reset();
   source.loadBundles([bundle]);
   // Local times without an offset are in UTC.
   const now = new cql.DateTime(2000, 1, 1, 0, 0, 0, 0, 0);
