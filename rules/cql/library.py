@@ -19,12 +19,15 @@ _PARAMETERS: Final = """\
 parameter "As Of" Date
 
 // Names of event tables (observations, conditions …) that could not be read whole: what is not found there is then unknown.
-parameter "Not Loaded" List<String> default List<String>{}
+parameter "Not Loaded" List<String>
 
 context Patient
 
 define "as of: day":
-  Interval["As Of", "As Of"]"""
+  Interval["As Of", "As Of"]
+
+define "tables: not loaded":
+  if "Not Loaded" is not null then "Not Loaded" else List<String>{}"""
 
 
 def library_text(program: Program, name: str, version: str, names: Names) -> str:

@@ -21,7 +21,7 @@ def source_text(tables: tuple[str, ...]) -> str:
 
 def loaded_text(tables: tuple[str, ...]) -> str:
     """Whether the tables were read."""
-    return " and ".join(f'not ({literal(table)} in "Not Loaded")' for table in tables)
+    return " and ".join(f'not ({literal(table)} in "tables: not loaded")' for table in tables)
 
 
 class Matching:
