@@ -92,7 +92,6 @@ def _requests() -> Iterator[tuple[str, Json]]:
         yield "ServiceRequest", found
     for found in _with(base | {"code": _CODE}, status=("rejected", "on-hold"), statusReason=(_CODE,), reasonCode=(_CODE, _TEXT), authoredOn=authored):
         yield "Task", found
-    contained = [{"resourceType": "Medication", "id": "m", "code": _CODE}]
     for found in _with(
         base | {"medicationCodeableConcept": _CODE},
         medicationCodeableConcept=(_OTHER, _TEXT, None),
@@ -109,10 +108,8 @@ def _requests() -> Iterator[tuple[str, Json]]:
         category=([_CODE],),
     ):
         yield "MedicationRequest", found
-    referring = base | {"medicationReference": {"reference": "#m"}}
-    yield "MedicationRequest", referring | {"contained": contained}
-    yield "MedicationRequest", referring | {"contained": [contained[0] | {"id": "n"}]}
-    yield "MedicationRequest", referring
+    # Not compared: a medication that is contained. cql-exec-fhir gives whatever is contained the type Resource, which has no code.
+    yield "MedicationRequest", base | {"medicationReference": {"reference": "#m"}}
 
 
 def _medications() -> Iterator[tuple[str, Json]]:
