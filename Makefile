@@ -8,7 +8,7 @@ TYPED := plugin rules fhir_adapters $(wildcard tests/support)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: demo test check install dev peer lock clean bench long docs
+.PHONY: demo test check install dev peer lock clean bench long docs cql
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
@@ -51,7 +51,7 @@ lock: dev
 	$(RESOLVE) --group peer -o requirements/peer.lock
 
 clean:
-	rm -rf .venv .venv-peer build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peer $(CQL)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # What it costs, side by side in one run; read the ratios.
 bench: dev
@@ -60,6 +60,15 @@ bench: dev
 # Long forms: a million generated comparisons, with a seed of their own.
 long: dev peer
 	ALMONER_GENTEST_COMPARISONS=1000000 ALMONER_GENTEST_SEED=$$(date +%s) $(PY) -m pytest tests/generative -n auto $(ARGS)
+
+# The exported CQL on engines of others. Needs Node.js and npm; what it installs stays in tests/support/cql/node_modules.
+CQL := tests/support/cql
+cql: dev $(CQL)/node_modules/.installed
+	ALMONER_CQL_NODE_MODULES=$(CQL)/node_modules $(PY) -m pytest tests/integration/test_cql_engines.py $(ARGS)
+
+$(CQL)/node_modules/.installed: $(CQL)/package-lock.json
+	@npm ci --prefix $(CQL) --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # The pages that are made from the code.
 docs: dev

@@ -1,7 +1,9 @@
 """A pack as FHIR knowledge artifacts: what the rules say, handed to the part that speaks FHIR."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from fhir_adapters.export import Citation, CodeSet, Identity, Knowledge, Recommendation, Referral, Source, artifacts
@@ -11,10 +13,12 @@ from rules.cql import Names, library_text
 from rules.facts import TABLES
 from rules.ir import EventFact, FactType, PatientFact
 from rules.named_sets import NamedSet, named_sets
-from rules.pack import Pack
+from rules.pack import PACK_FILE, Pack
 
 _PRIORITIES: Final = {"info": "routine", "warning": "urgent", "critical": "stat"}
 _TYPES: Final[dict[FactType, str]] = {"yes/no": "boolean", "number": "decimal", "word": "string", "date": "string"}
+_PLACE: Final = re.compile(r"\{([^{}]+)\}")
+"""A fact whose value a card shows; whoever reads the plan sees its name."""
 _UNDATED: Final = "1970-01-01"
 
 
@@ -32,9 +36,11 @@ def export_pack(pack: Pack, base: str) -> Exported:
     Raises:
         rules.errors.ExportGap: the pack says what CQL cannot say.
     """
-    identity = Identity(base, pack.document.id, pack.document.version)
+    sets = named_sets(pack.document)
+    parts = [*(named.name for named in sets), *(rule.id.text for rule in pack.document.rules)]
+    identity = Identity.of(base, pack.document.id, pack.document.version, parts)
     notes = tuple(_notes(pack))
-    return Exported(tuple(artifacts(_knowledge(pack, identity, notes), identity)), notes)
+    return Exported(tuple(artifacts(_knowledge(pack, sets, identity, notes), identity)), notes)
 
 
 def _notes(pack: Pack) -> Iterator[str]:
@@ -46,9 +52,8 @@ def _notes(pack: Pack) -> Iterator[str]:
             yield f"'{rule.id}' is {rule.status}: an expression of the Library, but no action of the PlanDefinition"
 
 
-def _knowledge(pack: Pack, identity: Identity, notes: tuple[str, ...]) -> Knowledge:
+def _knowledge(pack: Pack, sets: tuple[NamedSet, ...], identity: Identity, notes: tuple[str, ...]) -> Knowledge:
     document = pack.document
-    sets = named_sets(document)
     cql = library_text(pack.program, computer_name(document.id), document.version, _names(sets, identity))
     shown = sorted((rule for rule in document.rules if rule.is_shown), key=lambda rule: (-rule.priority, rule.id.text))
     return Knowledge(
@@ -68,7 +73,7 @@ def _knowledge(pack: Pack, identity: Identity, notes: tuple[str, ...]) -> Knowle
 
 def _names(sets: tuple[NamedSet, ...], identity: Identity) -> Names:
     """The first name of each set of codes; another name for the same codes is a ValueSet of its own."""
-    urls = {named: identity.url("ValueSet", identity.id_of(named.name)) for named in reversed(sets)}
+    urls = {named: identity.url("ValueSet", identity.ids[named.name]) for named in reversed(sets)}
     return {frozenset(named.codes): (named.name, url) for named, url in urls.items()}
 
 
@@ -86,8 +91,10 @@ def _resource_types(pack: Pack) -> Iterator[str]:
 
 
 def _sources(pack: Pack) -> Iterator[Source]:
-    for file in sorted(pack.path.rglob("*.yaml")):
-        yield Source(file.relative_to(pack.path).as_posix(), file.read_text(encoding="utf-8"))
+    """The files that the pack was loaded from; of a rule without a pack around it, that file alone."""
+    shared = [pack.path / PACK_FILE, *sorted((pack.path / "valuesets").glob("*.yaml"))] if (pack.path / PACK_FILE).is_file() else []
+    for file in (*shared, *(Path(rule.id.span.path) for rule in pack.document.rules)):
+        yield Source(file.absolute().relative_to(pack.path.absolute()).as_posix(), file.read_text(encoding="utf-8"))
 
 
 def _recommendation(rule: doc.Rule) -> Recommendation:
@@ -95,7 +102,7 @@ def _recommendation(rule: doc.Rule) -> Recommendation:
         id=rule.id.text,
         title=rule.title,
         description=f"{rule.why} Evidence: {rule.grade}. Limitations: {rule.limitations}",
-        text=rule.card.summary.text,
+        text=_PLACE.sub(r"[\1]", rule.card.summary.text),
         priority=_PRIORITIES[rule.card.indicator],
         citations=tuple(Citation(citation.title, citation.url) for citation in rule.citations),
         referral=_referral(rule.referral) if rule.referral else None,

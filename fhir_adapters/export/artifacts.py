@@ -58,7 +58,7 @@ def _library(knowledge: Knowledge, identity: Identity) -> Json:
         description=knowledge.description,
         type=_coded("library-type", "logic-library"),
         relatedArtifact=[
-            {"type": "depends-on", "resource": identity.canonical("ValueSet", identity.id_of(code_set.name))}
+            {"type": "depends-on", "resource": identity.canonical("ValueSet", identity.ids[code_set.name])}
             for code_set in knowledge.code_sets
         ]
         or None,
@@ -120,12 +120,12 @@ def _action(recommendation: Recommendation, identity: Identity) -> Json:
         "condition": [{"kind": "applicability", "expression": {"language": "text/cql-identifier", "expression": recommendation.id}}],
     }
     if recommendation.referral:
-        action["definitionCanonical"] = identity.canonical("ActivityDefinition", identity.id_of(recommendation.id))
+        action["definitionCanonical"] = identity.canonical("ActivityDefinition", identity.ids[recommendation.id])
     return action
 
 
 def _activity(recommendation: Recommendation, referral: Referral, knowledge: Knowledge, identity: Identity) -> Json:
-    identifier = identity.id_of(recommendation.id)
+    identifier = identity.ids[recommendation.id]
     model = ActivityDefinition(
         **_common("ActivityDefinition", identifier, f"{recommendation.id}-referral", referral.display, knowledge, identity),
         description=f"A referral for: {recommendation.title}",
@@ -146,7 +146,7 @@ def _activity(recommendation: Recommendation, referral: Referral, knowledge: Kno
 
 
 def _value_set(code_set: CodeSet, knowledge: Knowledge, identity: Identity) -> Json:
-    identifier = identity.id_of(code_set.name)
+    identifier = identity.ids[code_set.name]
     systems = sorted({coding.system for coding in code_set.codes})
     include = [
         {"system": system, "concept": [{"code": code} for code in sorted({c.code for c in code_set.codes if c.system == system})]}

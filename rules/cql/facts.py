@@ -1,4 +1,7 @@
-"""Event facts: from events to one nullable value, as `rules.engines.reference` defines it. Some helping expressions and one for the fact."""
+"""Event facts: from events to one nullable value, as `rules.engines.reference` defines it.
+
+Each becomes a few expressions that build on each other, and one with the name of the fact.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -247,5 +250,3 @@ def _whole(unit: str, since: str) -> str:
         case "week":
             return f'((difference in days between {since} and "As Of") div 7)'
     return f'(difference in days between {since} and "As Of")'
-
-

@@ -126,7 +126,7 @@ def _status(series: Series, event: str) -> str:
     if len(kinds) == 1:
         return f"Counts({event}.status, {_texts(next(iter(kinds)))})"
     lines = [f"when {literal(table)} then Counts({event}.status, {_texts(counted)})" for table, counted in series.statuses]
-    return f"(case {event}.\"table\" {' '.join(lines)} else false end)"
+    return f'(case {event}."table" {" ".join(lines)} else false end)'
 
 
 def _texts(words: frozenset[str]) -> str:

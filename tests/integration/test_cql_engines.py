@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_n
 
 AS_OF = date(2026, 6, 30)
 SAYABLE = (-1.0, 0.0, 0.00001, 0.3, 1.0, 4.0, 6.5, 6.54304, 9.0, 9.000001, 9.6, 48.0, 75.0, 86.0, 1234.789)
-"""Numbers within what a CQL decimal holds, and small enough for cql-execution, which takes a whole number beyond 32 bits for an overflow."""
+"""Within what a CQL decimal holds, and small: cql-execution takes any whole number beyond 32 bits for an overflow."""
 
 
 def test_fifty_rules_agree_about_a_thousand_people(tmp_path: Path) -> None:

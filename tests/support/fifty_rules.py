@@ -119,7 +119,9 @@ prevalent: {facts: {a: {exists: conditions, status: [active, recurrence, resolve
 within-youth: {facts: {a: {exists: conditions, within: 18 years after birth}}, when: a}
 visit-after-test: {facts: {a: {exists: encounters, within: 6 months after hba1c}}, when: a}
 value-before-visit:
-  facts: {visit: {latest: encounters, question: check-up visit}, before: {latest: observations, code: systolic, unit: "mm[Hg]", until: visit}}
+  facts:
+    visit: {latest: encounters, question: check-up visit}
+    before: {latest: observations, code: systolic, unit: "mm[Hg]", until: visit}
   when: before > 120
 # relations
 followed-up: {facts: {a: {exists: observations, code: PHQ-9 total, followed by: {events: encounters, within: 60 days}}}, when: a}

@@ -12,7 +12,14 @@ _OTHER: Final = {"coding": [{"system": "http://snomed.info/sct", "code": "195967
 _TEXT: Final = {"text": "in words only"}
 _DENIED: Final = {"coding": [{"system": "http://loinc.org", "code": "LA32-8"}]}
 _START, _END = "2026-05-04T09:30:00-05:00", "2026-06-01"
-_PERIODS: Final = (None, {}, {"start": _START}, {"end": _END}, {"start": _START, "end": _END}, {"start": "2026-06", "end": "2026-01-01"})
+_PERIODS: Final[tuple[Json | None, ...]] = (
+    None,
+    {},
+    {"start": _START},
+    {"end": _END},
+    {"start": _START, "end": _END},
+    {"start": "2026-06", "end": "2026-01-01"},
+)
 _THO: Final = "http://terminology.hl7.org/CodeSystem"
 
 
@@ -90,7 +97,9 @@ def _requests() -> Iterator[tuple[str, Json]]:
         code=(_TEXT, None),
     ):
         yield "ServiceRequest", found
-    for found in _with(base | {"code": _CODE}, status=("rejected", "on-hold"), statusReason=(_CODE,), reasonCode=(_CODE, _TEXT), authoredOn=authored):
+    for found in _with(
+        base | {"code": _CODE}, status=("rejected", "on-hold"), statusReason=(_CODE,), reasonCode=(_CODE, _TEXT), authoredOn=authored
+    ):
         yield "Task", found
     for found in _with(
         base | {"medicationCodeableConcept": _CODE},
@@ -221,7 +230,8 @@ def _forms() -> Iterator[tuple[str, Json]]:
     """Items nested four deep, repeated, named by definition or by the form, with wrong check digits and every kind of answer."""
     deep: Json = {"linkId": "/44054-4", "answer": [{"valueBoolean": True}]}
     for level in range(3):
-        deep = {"linkId": f"level {level}", "answer": [{"valueString": "so", "item": [deep]}]} if level % 2 else {"linkId": "group", "item": [deep]}
+        answered = {"linkId": f"level {level}", "answer": [{"valueString": "so", "item": [deep]}]}
+        deep = answered if level % 2 else {"linkId": "group", "item": [deep]}
     items: list[Json] = [
         {"linkId": "/4548-4", "answer": [{"valueDecimal": 7.5}, {"valueInteger": 8}]},
         {"linkId": "/4548-4", "answer": [{"valueQuantity": {"value": 9, "unit": "%"}}]},
@@ -243,7 +253,12 @@ def _observations() -> Iterator[tuple[str, Json]]:
     number = {"value": 7, "unit": "percent", "system": "http://unitsofmeasure.org", "code": "%"}
     for found in _with(
         base | {"valueQuantity": number},
-        valueQuantity=(number | {"comparator": "<"}, {"unit": "%"}, number | {"code": " MG/DL "}, number | {"system": "urn:other", "code": "x"}),
+        valueQuantity=(
+            number | {"comparator": "<"},
+            {"unit": "%"},
+            number | {"code": " MG/DL "},
+            number | {"system": "urn:other", "code": "x"},
+        ),
         status=("cancelled", "unknown", "strange", None),
         dataAbsentReason=(_CODE,),
         effectiveDateTime=(None, "2026-06-30T23:59:59.999+14:00", "2026-07-01T00:00:00-05:00", "2026-06-30"),
@@ -257,13 +272,14 @@ def _observations() -> Iterator[tuple[str, Json]]:
     yield "Observation", {"status": "final", "code": _CODE, "effectiveTiming": {"event": [_START]}, "valueString": "so"}
     bounds = {"repeat": {"boundsPeriod": {"start": "2026-05", "end": _END}}}
     yield "Observation", {"status": "final", "code": _CODE, "effectiveTiming": bounds, "valueCodeableConcept": _DENIED}
-    for when in ({"performedDateTime": "2026-05"}, *({"performedPeriod": p} for p in _PERIODS[1:]), {"performedString": "once"}):
+    times: list[Json] = [{"performedDateTime": "2026-05"}, *({"performedPeriod": p} for p in _PERIODS[1:]), {"performedString": "once"}]
+    for when in times:
         for status in ("completed", "in-progress", "not-done"):
             yield "Procedure", {"status": status, "code": _CODE, **when}
     for period in _PERIODS:
         for status in ("finished", "in-progress", "unknown"):
-            found: Json = {"status": status, "type": [_CODE], "class": {"code": "AMB"}}
-            yield "Encounter", found if period is None else found | {"period": period}
+            visit: Json = {"status": status, "type": [_CODE], "class": {"code": "AMB"}}
+            yield "Encounter", visit if period is None else visit | {"period": period}
 
 
 _SUBJECTS: Final = {"Task": "for", "Coverage": "beneficiary"} | dict.fromkeys(("Immunization", "AllergyIntolerance", "Consent"), "patient")

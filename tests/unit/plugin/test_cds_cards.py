@@ -12,11 +12,11 @@ import pytest
 from support.cds_calls import AS_OF, PATIENT, prefetch, resources
 
 from fhir_adapters import records_from_resources
+from fhir_adapters.gravity import SERVICE_REQUEST, category_display
 from plugin.cds import overrides
 from plugin.cds.advice import Advice, advise
 from plugin.cds.cards import TOPICS, card, summary
 from plugin.cds.detail import detail
-from fhir_adapters.gravity import SERVICE_REQUEST, category_display
 from plugin.cds.validate import response_problems
 from rules.document import Citation, Rule
 from rules.engines.reference import ReferenceEngine
