@@ -31,10 +31,11 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Everything on record about one person, and the tables that could not be read."""
+    """Everything on record about one person, the day for which is asked, and the tables that could not be read."""
 
     patient: str
     resources: tuple[Json, ...]
+    as_of: date
     not_loaded: frozenset[str] = frozenset()
 
 
@@ -58,7 +59,7 @@ def why_not() -> str:
     return f"{folder} lacks {', '.join(missing)}: make cql installs them" if missing else ""
 
 
-def charts(resources: Iterable[Json]) -> list[Chart]:
+def charts(resources: Iterable[Json], as_of: date) -> list[Chart]:
     """The newest version of each resource, by patient, as a FHIR server would have them. Resources of nobody are left out."""
     newest: dict[str, tuple[Version, str, Json]] = {}
     for resource in resources:
@@ -71,17 +72,18 @@ def charts(resources: Iterable[Json]) -> list[Chart]:
     for _, patient, resource in newest.values():
         if patient in found:
             found[patient].append(resource)
-    return [Chart(patient, tuple(resources)) for patient, resources in found.items()]
+    return [Chart(patient, tuple(resources), as_of) for patient, resources in found.items()]
 
 
-def compare(program: Program, people: Sequence[Chart], as_of: date, folder: Path) -> Comparison:
+def compare(program: Program, people: Sequence[Chart], folder: Path) -> Comparison:
     """The CQL engines against the reference engine, cell by cell. Both read the same resources; a household is one chart to both."""
-    theirs = _run(program, people, as_of, folder)
+    theirs = _run(program, people, folder)
     cells = 0
     different: list[str] = []
     answers: dict[str, set[bool | None]] = {rule: set() for rule in program.rules}
-    records = [records_from_resources(chart.resources, chart.patient, chart.not_loaded) for chart in people]
-    for evaluation in ReferenceEngine().evaluate(program, records, as_of):
+    for chart in people:
+        record = records_from_resources(chart.resources, chart.patient, chart.not_loaded)
+        (evaluation,) = ReferenceEngine().evaluate(program, [record], chart.as_of)
         ours: dict[str, Value] = {**evaluation.facts, **evaluation.answers}
         for name, value in ours.items():
             cells += 1
@@ -93,18 +95,22 @@ def compare(program: Program, people: Sequence[Chart], as_of: date, folder: Path
     return Comparison(cells, tuple(different), {rule: frozenset(found) for rule, found in answers.items()})
 
 
-def _run(program: Program, people: Sequence[Chart], as_of: date, folder: Path) -> dict[str, dict[str, Value]]:
+def _run(program: Program, people: Sequence[Chart], folder: Path) -> dict[str, dict[str, Value]]:
     folder.mkdir(parents=True, exist_ok=True)
     names = [*(fact.name for fact in program.facts), *(derived.name for derived in program.derived)]
     paths = {name: str(folder / name) for name in ("library.cql", "people.ndjson", "answers.ndjson", "job.json")}
     Path(paths["library.cql"]).write_text(library_text(program, "Compared", "1.0.0", {}), encoding="utf-8")
-    lines = (json.dumps({"patient": c.patient, "resources": c.resources, "not_loaded": sorted(c.not_loaded)}) for c in people)
-    Path(paths["people.ndjson"]).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    Path(paths["people.ndjson"]).write_text("".join(map(_line, people)), encoding="utf-8")
     job = {"library": paths["library.cql"], "people": paths["people.ndjson"], "out": paths["answers.ndjson"]}
-    Path(paths["job.json"]).write_text(json.dumps(job | {"as_of": as_of.isoformat(), "names": names}), encoding="utf-8")
+    Path(paths["job.json"]).write_text(json.dumps(job | {"names": names}), encoding="utf-8")
     done = subprocess.run(["node", str(_RUNNER), paths["job.json"]], capture_output=True, text=True, check=False)  # noqa: S607 node is wherever it was installed
     assert done.returncode == 0, done.stderr
     return {row["patient"]: dict(_typed(row["values"])) for row in map(json.loads, Path(paths["answers.ndjson"]).read_text().splitlines())}
+
+
+def _line(chart: Chart) -> str:
+    line = {"patient": chart.patient, "resources": chart.resources, "as_of": str(chart.as_of), "not_loaded": sorted(chart.not_loaded)}
+    return json.dumps(line) + "\n"
 
 
 def _typed(values: Json) -> Iterator[tuple[str, Value]]:

@@ -1,9 +1,10 @@
-"""Generated people as FHIR resources, so that what engines of others read holds the same edge cases. Four tables, as the generator has.
+"""Generated people as FHIR resources, so that what engines of others read holds the same edge cases.
 
 Not everything that an event may say has a place in FHIR (an observation has a number or an answer, not both); what matters is that
 both sides read the same resource.
 """
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -12,18 +13,18 @@ from rules.facts import Coding, DateRange, Event, Person, PersonRecord
 
 Json = dict[str, Any]
 
-_VERIFICATION: Final = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
-_CLINICAL: Final = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+_THO: Final = "http://terminology.hl7.org/CodeSystem"
+_VERIFICATION: Final = f"{_THO}/condition-ver-status"
+_CLINICAL: Final = f"{_THO}/condition-clinical"
 _HOUR: Final = 3_600_000_000
 
 
 def resources_of(record: PersonRecord) -> tuple[Json, ...]:
     """The Patient and a resource for each event."""
-    about = {"reference": f"Patient/{record.person.id}"}
     found = {}
     for number, event in enumerate(record.events):
         resource = _WRITERS[event.table](event, number)
-        resource |= {"id": f"{record.person.id}-{number}", "subject": about}
+        resource |= {"id": f"{record.person.id}-{number}", **_about(resource["resourceType"], record.person.id)}
         if event.updated is not None:
             resource["meta"] = {"lastUpdated": _tick(event.updated)}
         found[resource["id"]] = {name: value for name, value in resource.items() if value not in (None, [], {})}
@@ -57,7 +58,7 @@ def _observation(event: Event, number: int) -> Json:
         "issued": None if event.issued is None else _tick(event.issued),
         **_when(event, "effective"),
     }
-    code = None if event.opaque else _concept(event.codes)
+    code = _code(event)
     if event.part:
         other = {"code": {"text": "something else"}, "valueInteger": 1}
         return found | {"code": {"text": "a panel"}, "component": [other, {"code": code, **said}] if code else [other, said]}
@@ -111,7 +112,71 @@ def _procedure(event: Event, number: int) -> Json:
     }
 
 
-_WRITERS: Final = {"observations": _observation, "conditions": _condition, "encounters": _encounter, "procedures": _procedure}
+def _request(kind: str, event: Event, code: str = "code") -> Json:
+    """A ServiceRequest, a Task, a MedicationRequest."""
+    prohibited = event.status == "do-not-perform"
+    reasons = _tags(event, "reason")
+    return {
+        "resourceType": kind,
+        "status": "active" if prohibited else event.status,
+        "doNotPerform": True if prohibited else None,
+        code: _code(event),
+        "category": None if kind == "Task" else _concepts(_tags(event, "category")),
+        "intent": next((tag.code for tag in _tags(event, "intent")), None),
+        "authoredOn": _begun(event),
+        "reasonCode": _concept(reasons) if kind == "Task" else _concepts(reasons),
+    }
+
+
+def _goal(event: Event, number: int) -> Json:
+    begun = _begun(event)
+    return {
+        "resourceType": "Goal",
+        "lifecycleStatus": event.status,
+        "description": _code(event),
+        "startDate": begun[:10] if begun else None,
+    }
+
+
+def _allergy(event: Event, number: int) -> Json:
+    found = _condition(event, number)
+    systems = {"verificationStatus": f"{_THO}/allergyintolerance-verification", "clinicalStatus": f"{_THO}/allergyintolerance-clinical"}
+    for element, system in systems.items():
+        if found.get(element):
+            found[element] = {"coding": [{"system": system, "code": event.status}]}
+    return found | {"resourceType": "AllergyIntolerance", "code": _code(event), "category": None, "abatementDateTime": None}
+
+
+def _simple(kind: str, event: Event, code: str, *, several: bool = False, **when: Any) -> Json:
+    """A resource that is little more than status, code and time."""
+    concept = _code(event)
+    return {"resourceType": kind, "status": event.status, code: [concept] if several and concept else concept, **when}
+
+
+_WRITERS: Final[dict[str, Callable[[Event, int], Json]]] = {
+    "observations": _observation,
+    "conditions": _condition,
+    "encounters": _encounter,
+    "procedures": _procedure,
+    "goals": _goal,
+    "allergies": _allergy,
+    "referrals": lambda event, _: _request("ServiceRequest", event),
+    "tasks": lambda event, _: _request("Task", event),
+    "medications": lambda event, _: _request("MedicationRequest", event, "medicationCodeableConcept"),
+    "immunizations": lambda event, _: _simple("Immunization", event, "vaccineCode", occurrenceDateTime=_begun(event)),
+    "coverages": lambda event, _: _simple("Coverage", event, "type", period=_period(event)),
+    "appointments": lambda event, _: _simple("Appointment", event, "appointmentType", start=_begun(event), end=_date(event.end)),
+    "communications": lambda event, _: _simple("Communication", event, "topic", sent=_begun(event)),
+    "consents": lambda event, _: _simple("Consent", event, "category", several=True, dateTime=_begun(event)),
+    "careplans": lambda event, _: _simple("CarePlan", event, "category", several=True, period=_period(event)),
+    "reports": lambda event, _: _simple("DiagnosticReport", event, "code", **_when(event, "effective")),
+}
+_SUBJECTS: Final = {"Task": "for", "Coverage": "beneficiary"} | dict.fromkeys(("Immunization", "AllergyIntolerance", "Consent"), "patient")
+
+
+def _about(kind: str, patient: str) -> Json:
+    who = {"reference": f"Patient/{patient}"}
+    return {"participant": [{"actor": who}]} if kind == "Appointment" else {_SUBJECTS.get(kind, "subject"): who}
 
 
 # ---------------------------------------------------------------- pieces
@@ -119,6 +184,11 @@ _WRITERS: Final = {"observations": _observation, "conditions": _condition, "enco
 
 def _tags(event: Event, role: str) -> tuple[Coding, ...]:
     return tuple(coding for of, coding in event.tags if of == role)
+
+
+def _code(event: Event) -> Json | None:
+    """What it is about; in words only if it has no code, and nothing at all if it could not be understood."""
+    return None if event.opaque else _concept(event.codes) or {"text": "in words only"}
 
 
 def _concept(codes: tuple[Coding, ...]) -> Json | None:

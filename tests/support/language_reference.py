@@ -73,10 +73,25 @@ Every snippet may use these names:
 class Recorder:
     """Takes the place of the runner: keeps what a specification says instead of checking it."""
 
-    blocks: list[tuple[str, tuple[Case, ...], str]] = field(default_factory=list)
+    blocks: list["Block"] = field(default_factory=list)
 
     def __call__(self, snippet: str, *cases: Case, pack: str = "") -> None:
         self.blocks.append((snippet, cases, pack))
+
+
+Block = tuple[str, tuple[Case, ...], str]
+"""A snippet of a rule, its cases, and what the pack around it says."""
+
+
+def blocks(specifications: Path) -> Iterator[Block]:
+    """Everything that the specifications say, in the order of the page."""
+    for folder in CHAPTERS:
+        for file in sorted((specifications / folder).glob("test_*.py")):
+            for name, test in vars(_load(file)).items():
+                if name.startswith("test_"):
+                    recorder = Recorder()
+                    test(recorder)
+                    yield from recorder.blocks
 
 
 def page(specifications: Path) -> str:

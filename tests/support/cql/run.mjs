@@ -2,8 +2,9 @@
 //
 //   node run.mjs JOB.json
 //
-// JOB.json: {library: path of the CQL text, people: path of NDJSON, as_of: "2026-06-30", names: [expressions], out: path of NDJSON}
-// A line of `people`: {patient: id, resources: [FHIR resources], not_loaded: [tables]}; a line of `out`: {patient: id, values: {name: value}}.
+// JOB.json: {library: path of the CQL text, people: path of NDJSON, names: [expressions], out: path of NDJSON}
+// A line of `people`: {patient: id, resources: [FHIR resources], as_of: "2026-06-30", not_loaded: [tables]};
+// a line of `out`: {patient: id, values: {name: value}}.
 // The packages come from the folder that ALMONER_CQL_NODE_MODULES names.
 import { createReadStream, readFileSync, createWriteStream } from "node:fs";
 import { createRequire } from "node:module";
@@ -61,11 +62,11 @@ const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const started = Date.now();
 const library = compile(readFileSync(job.library, "utf8"));
 const compiled = Date.now();
-const [year, month, day] = job.as_of.split("-").map(Number);
 const out = createWriteStream(job.out);
 let people = 0;
 for await (const line of createInterface({ input: createReadStream(job.people) })) {
   const person = JSON.parse(line);
+  const [year, month, day] = person.as_of.split("-").map(Number);
   const parameters = { "As Of": new cql.Date(year, month, day), "Not Loaded": person.not_loaded };
   out.write(JSON.stringify({ patient: person.patient, values: await evaluate(library, person, parameters, job.names) }) + "\n");
   people += 1;
