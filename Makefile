@@ -8,7 +8,7 @@ TYPED := plugin rules fhir_adapters $(wildcard tests/support tests/robustness)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: demo test check install dev peer robustness lock vendor clean bench long mutation fuzz hostile docs
+.PHONY: demo test check install dev peer robustness lock vendor clean bench long mutation fuzz hostile cql docs
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
@@ -63,8 +63,8 @@ vendor:
 	cd requirements/editor && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 clean:
-	rm -rf .venv .venv-peer .venv-robustness .fuzz requirements/editor/node_modules build dist .mypy_cache .ruff_cache .pytest_cache \
-		.hypothesis .import_linter_cache
+	rm -rf .venv .venv-peer .venv-robustness .fuzz requirements/editor/node_modules $(CQL)/node_modules build dist
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # What it costs, side by side in one run; read the ratios.
 bench: dev
@@ -84,6 +84,15 @@ fuzz: robustness
 
 hostile: dev
 	$(PY) -P tests/robustness/hostile.py 2>/dev/null
+
+# The exported CQL on engines of others. Needs Node.js and npm; what it installs stays in tests/support/cql/node_modules.
+CQL := tests/support/cql
+cql: dev $(CQL)/node_modules/.installed
+	ALMONER_CQL_NODE_MODULES=$(CQL)/node_modules $(PY) -m pytest tests/integration/test_cql_engines.py $(ARGS)
+
+$(CQL)/node_modules/.installed: $(CQL)/package-lock.json
+	@npm ci --prefix $(CQL) --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # The pages that are made from the code.
 docs: dev

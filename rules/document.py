@@ -263,10 +263,14 @@ class Rule:
     places: Mapping[tuple[str, ...], Span] = field(default_factory=dict, repr=False, compare=False)
     """Where the keys of the file and those one level below them stand."""
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether its status lets people see its findings."""
+        return self.status in SHOWN_STATUSES
+
     def is_shown(self, as_of: date) -> bool:
         """Whether people see its findings about that day."""
-        in_time = self.effective.first <= as_of.isoformat() <= (self.effective.last or "9999")
-        return self.status in SHOWN_STATUSES and in_time
+        return self.is_in_use and self.effective.first <= as_of.isoformat() <= (self.effective.last or "9999")
 
 
 @dataclass(frozen=True, slots=True)

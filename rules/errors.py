@@ -7,6 +7,7 @@
     ├── EngineUnavailable      the engine cannot run here (for instance no durable_rules on Python 3.13)
     ├── EngineLimit            the program is larger than the engine can hold
     └── EnginesDisagree        two engines gave different answers: a defect of ours
+    ExportGap                  a pack says what the format of an export cannot say faithfully; carries every Gap found
 """
 
 from bisect import bisect
@@ -95,3 +96,21 @@ def _alike(word: str, options: list[str]) -> list[str]:
 
 
 _NEIGHBOURS: Final = 25
+
+
+class Gap(NamedTuple):
+    """Something that an export cannot say faithfully: the fact or rule, and the construct with the reason."""
+
+    fact: str
+    construct: str
+
+    def __str__(self) -> str:
+        return f"'{self.fact}' cannot be exported: {self.construct}"
+
+
+class ExportGap(Exception):
+    """What a pack means cannot be said in the format of an export. ``gaps`` holds everything that was found."""
+
+    def __init__(self, gaps: Iterable[Gap]) -> None:
+        self.gaps = tuple(gaps)
+        super().__init__("\n".join(map(str, self.gaps)))

@@ -12,7 +12,7 @@ from rules.facts import Coding
 
 LOINC: Final = "http://loinc.org"
 
-_SPELLINGS: Final = {
+SPELLINGS: Final = {
     "percent": "%",
     "% hgb": "%",
     "mmol/mol{hb}": "mmol/mol",
@@ -41,7 +41,7 @@ def canonical(unit: str | None) -> str | None:
     if unit is None or not unit.strip():
         return None
     text = unit.strip()
-    return _SPELLINGS.get(text.lower(), text)
+    return SPELLINGS.get(text.lower(), text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,11 @@ from typing import Any, Final
 
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
+from fhir_adapters import gravity
 from plugin.cds.advice import Advice
 from plugin.cds.text import plain
 from rules.document import Referral
 
-PROFILE: Final = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-ServiceRequest"
-_SDOHCC: Final = "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes"
-_SOCIAL_SERVICE: Final = {"system": "http://snomed.info/sct", "code": "410606002", "display": "Social service procedure"}
 _REASON: Final = re.compile(r"(Condition|Observation)/[A-Za-z0-9\-.]{1,64}")
 _MOST_REASONS: Final = 3
 
@@ -21,25 +19,18 @@ Json = dict[str, Any]
 def service_request(advice: Advice, referral: Referral) -> Json:
     """The referral as JSON, checked by the R4B model. It has no id: the EHR gives one when the clinician signs."""
     finding = advice.explained.finding
-    category = {"system": _SDOHCC, "code": referral.category, "display": category_display(referral.category)}
-    service = {"system": referral.service.system, "code": referral.service.code, "display": plain(referral.display)}
     request = ServiceRequest(
-        meta={"profile": [PROFILE]},
+        meta={"profile": [gravity.SERVICE_REQUEST]},
         status="draft",
         intent="order",
-        category=[{"coding": [_SOCIAL_SERVICE]}, {"coding": [category]}],
-        code={"coding": [service]},
+        category=[{"coding": [gravity.SOCIAL_SERVICE]}, {"coding": [gravity.category(referral.category)]}],
+        code={"coding": [gravity.service(referral.service, plain(referral.display))]},
         subject={"reference": f"Patient/{finding.patient}"},
         authoredOn=advice.as_of,
         reasonReference=_reasons(advice) or None,
     )
     found: Json = request.model_dump(mode="json", exclude_none=True)
     return found
-
-
-def category_display(code: str) -> str:
-    """The display of an SDOHCC category: its code in title case, as the code system has it."""
-    return code.replace("-", " ").title().replace("Sdoh", "SDOH")
 
 
 def _reasons(advice: Advice) -> list[dict[str, str]]:

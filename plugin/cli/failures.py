@@ -6,7 +6,7 @@ import click
 
 from fhir_adapters.errors import AdapterError, SourceUnreadable
 from plugin.errors import ServeError
-from rules.errors import EngineError, EnginesDisagree, ExitCode, RuleError
+from rules.errors import EngineError, EnginesDisagree, ExitCode, ExportGap, RuleError
 from rules.expansions import ExpansionError
 
 _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
@@ -19,6 +19,7 @@ _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (AdapterError, ExitCode.SERVER_FAILED),
     (ServeError, ExitCode.SERVER_FAILED),
     (EnginesDisagree, ExitCode.ANSWER_IS_NO),
+    (ExportGap, ExitCode.ANSWER_IS_NO),
     (EngineError, ExitCode.USAGE),
 )
 """The first class that fits decides: the special ones stand before the general ones."""

@@ -76,14 +76,28 @@ Every snippet may use these names:
 class Recorder:
     """Takes the place of the runner: keeps what a specification says instead of checking it."""
 
-    blocks: list[tuple[str, tuple[Case, ...]]] = field(default_factory=list)
+    blocks: list["Block"] = field(default_factory=list)
 
     def __call__(self, snippet: str, *cases: Case, pack: str = "", library: str = "", fetched: Fetched = NOTHING) -> None:
         files = {"../library/pack.yaml (version 1.2.0)": library, "pack.yaml": pack}
         shared = "".join(f"# {name}\n{dedent(text).strip()}\n" for name, text in files.items() if text)
         told = "".join(f"# fetched: {name} has {' '.join(code.code for code in codes)}\n" for name, codes in fetched.items())
-        rule = f"{told}# the rule\n" if shared else told
-        self.blocks.append((f"{shared}{rule}{dedent(snippet).strip()}", cases))
+        self.blocks.append((dedent(snippet).strip(), cases, shared + told))
+
+
+Block = tuple[str, tuple[Case, ...], str]
+"""A snippet of a rule, its cases, and what stands around it: the pack, what it imports, what was fetched for it."""
+
+
+def blocks(specifications: Path) -> Iterator[Block]:
+    """Everything that the specifications say, in the order of the page."""
+    for folder in CHAPTERS:
+        for file in sorted((specifications / folder).glob("test_*.py")):
+            for name, test in vars(_load(file)).items():
+                if name.startswith("test_"):
+                    recorder = Recorder()
+                    test(recorder)
+                    yield from recorder.blocks
 
 
 def page(specifications: Path) -> str:
@@ -121,8 +135,9 @@ def _paragraph(test: Callable[[Recorder], None]) -> Iterator[str]:
     yield "".join([text, *(f"\n\n**Not so yet:** {reason}." for reason in reasons), "\n"])
     recorder = Recorder()
     test(recorder)
-    for snippet, cases in recorder.blocks:
-        yield f"```yaml\n{snippet}\n```\n"
+    for snippet, cases, around in recorder.blocks:
+        rule = "# the rule\n" if around.startswith(("../", "# ../", "# pack.yaml")) else ""
+        yield f"```yaml\n{around}{rule}{snippet}\n```\n"
         yield _table(
             "| | on record | answer |\n|---|---|---|", (f"| {_cell(c.name)} | {_cell(_record(c))} | {_cell(_answer(c))} |" for c in cases)
         )

@@ -46,7 +46,6 @@ questions:
 """The names that every snippet may use."""
 
 _BOILERPLATE: Final = """\
-rule: spec
 title: A specification
 status: live
 level: act
@@ -135,18 +134,25 @@ def diagnosed(on: str | None = "2026-01-05", status: str | None = "", code: Codi
 
 
 def write_pack(folder: Path, snippet: str, pack: str = "", library: str = "", fetched: Fetched = NOTHING) -> Path:
-    """A pack on disk whose one rule is the snippet."""
+    """A pack on disk whose one rule is the snippet; beside it the library that it imports, inside it what was fetched."""
     folder.mkdir(exist_ok=True)
     if library:
         (folder.parent / "library").mkdir(exist_ok=True)
         (folder.parent / "library" / "pack.yaml").write_text(_LIBRARY + dedent(library), encoding="utf-8")
     if fetched:
         write_expansions(folder, fetched)
+    return write_rules(folder, {"spec": snippet}, pack)
+
+
+def write_rules(folder: Path, snippets: Mapping[str, str], pack: str = "") -> Path:
+    """A pack on disk with a rule for each snippet, by its id."""
+    folder.mkdir(exist_ok=True)
     for part in ("valuesets", "rules"):
         (folder / part).mkdir(exist_ok=True)
     (folder / "pack.yaml").write_text(_HEADER + dedent(pack), encoding="utf-8")
     (folder / "valuesets" / "common.yaml").write_text(VOCABULARY, encoding="utf-8")
-    (folder / "rules" / "spec.yaml").write_text(_BOILERPLATE + dedent(snippet), encoding="utf-8")
+    for name, snippet in snippets.items():
+        (folder / "rules" / f"{name}.yaml").write_text(f"rule: {name}\n{_BOILERPLATE}{dedent(snippet)}", encoding="utf-8")
     return folder
 
 
@@ -170,7 +176,7 @@ def check(engine: Engine, folder: Path, cases: Sequence[Case]) -> None:
 
 
 def _wrong(engine: Engine, pack: Pack, day: str, cases: Sequence[Case]) -> list[str]:
-    records = [_record(number, c) for number, c in enumerate(cases)]
+    records = [record_of(number, c) for number, c in enumerate(cases)]
     found = []
     for expected, got in zip(cases, engine.evaluate(pack.program, records, date.fromisoformat(day)), strict=True):
         answer = ANSWERS[got.answers["spec"]]
@@ -181,7 +187,8 @@ def _wrong(engine: Engine, pack: Pack, day: str, cases: Sequence[Case]) -> list[
     return found
 
 
-def _record(number: int, case: Case) -> PersonRecord:
+def record_of(number: int, case: Case) -> PersonRecord:
+    """The person of a case."""
     person = Person(id=f"p{number}", household=f"home {number}", deceased=False)
     others = [
         PersonRecord(replace(person, id=f"p{number}-{i}"), _own(f"{number}-{i}", e), frozenset())

@@ -12,11 +12,11 @@ import pytest
 from support.cds_calls import AS_OF, PATIENT, prefetch, resources
 
 from fhir_adapters import records_from_resources
+from fhir_adapters.gravity import SERVICE_REQUEST, category_display
 from plugin.cds import overrides
 from plugin.cds.advice import Advice, advise
 from plugin.cds.cards import TOPICS, card, summary
 from plugin.cds.detail import detail
-from plugin.cds.referral import PROFILE, category_display
 from plugin.cds.validate import response_problems
 from rules.document import Citation, Effective, Rule
 from rules.engines.reference import ReferenceEngine
@@ -166,7 +166,7 @@ def test_the_suggestion_is_a_gravity_referral(diabetes: Advice, new_id: Callable
     )
     same = ("resourceType", "intent", "category", "code")
     assert {name: action["resource"][name] for name in same} == {name: example[name] for name in same}
-    assert action["resource"]["meta"] == example["meta"] == {"profile": [PROFILE]}
+    assert action["resource"]["meta"] == example["meta"] == {"profile": [SERVICE_REQUEST]}
     assert action["resource"]["status"] == "draft"
     assert action["resource"]["subject"] == {"reference": "Patient/p1"}
     assert action["resource"]["authoredOn"] == AS_OF

@@ -1,0 +1,25 @@
+"""What Gravity SDOH Clinical Care 3.0.0 fixes about a referral."""
+
+from typing import Final
+
+from rules.facts import Coding
+
+SERVICE_REQUEST: Final = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-ServiceRequest"
+"""The profile of a referral."""
+CATEGORIES: Final = "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes"
+SOCIAL_SERVICE: Final = {"system": "http://snomed.info/sct", "code": "410606002", "display": "Social service procedure"}
+
+
+def category(code: str) -> dict[str, str]:
+    """A category as a Coding."""
+    return {"system": CATEGORIES, "code": code, "display": category_display(code)}
+
+
+def category_display(code: str) -> str:
+    """The display of an SDOHCC category: its code in title case, as the code system has it."""
+    return code.replace("-", " ").title().replace("Sdoh", "SDOH")
+
+
+def service(code: Coding, display: str) -> dict[str, str]:
+    """The service that a referral asks for, as a Coding."""
+    return {"system": code.system, "code": code.code, "display": display}

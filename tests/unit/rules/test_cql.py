@@ -1,0 +1,88 @@
+"""CQL text: what is said as declared, and what cannot be said is named. That it *means* the same is for the engines of others to show."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from support.spec import write_pack
+
+from rules import ir
+from rules.cql import library_text
+from rules.cql.text import identifier, literal, moved, number
+from rules.days import Duration
+from rules.errors import ExportGap
+from rules.facts import Coding
+from rules.pack import BUILT_IN, load_packs
+
+
+def exported(tmp_path: Path, snippet: str) -> str:
+    (pack,) = load_packs(write_pack(tmp_path / "pack", snippet))
+    return library_text(pack.program, "Specification", "1.0.0", {})
+
+
+def test_everything_that_cannot_be_said_is_named_at_once(tmp_path: Path) -> None:
+    snippet = """
+        facts:
+          hba1c: {latest: observations, code: HbA1c, unit: "%", where: value > 6.123456789}
+          exact: {value: hba1c / 3, round: 9}
+        when: hba1c > 0.0000000001 %
+    """
+    with pytest.raises(ExportGap) as caught:
+        exported(tmp_path, snippet)
+    assert [gap.fact for gap in caught.value.gaps] == ["spec/hba1c", "spec/exact", "spec"]
+    assert "the number 6.123456789" in str(caught.value)
+    assert "round: 9" in str(caught.value)
+
+
+def test_a_name_that_the_library_needs_is_a_gap() -> None:
+    program = ir.Program((ir.PatientFact("As Of", "age", "number"),), (ir.Derived("r", ir.Known("As Of")),), ("r",))
+    with pytest.raises(ExportGap, match="the name 'As Of'"):
+        library_text(program, "L", "1.0.0", {})
+
+
+def test_every_fact_and_rule_of_the_shipped_packs_has_an_expression() -> None:
+    for pack in load_packs(BUILT_IN):
+        text = library_text(pack.program, "L", "1.0.0", {})
+        for name in (*pack.program.by_name, *pack.program.conditions):
+            assert f"define {identifier(name)}:\n" in text
+
+
+def test_no_clock_no_other_library_no_terminology_server() -> None:
+    for pack in load_packs(BUILT_IN):
+        text = library_text(pack.program, "L", "1.0.0", {})
+        assert not [word for word in ("Today(", "Now(", "\ninclude ", "\nvalueset ") if word in text]
+
+
+def test_the_same_program_gives_the_same_text() -> None:
+    (first,), (second,) = (load_packs(BUILT_IN) for _ in range(2))
+    assert library_text(first.program, "L", "1.0.0", {}) == library_text(second.program, "L", "1.0.0", {})
+
+
+def test_sets_of_codes_carry_the_names_of_the_pack(tmp_path: Path) -> None:
+    (pack,) = load_packs(write_pack(tmp_path / "pack", "facts: {a: {exists: observations, code: HbA1c}}\nwhen: a"))
+    codes = frozenset({Coding("http://loinc.org", "4548-4")})
+    text = library_text(pack.program, "L", "1.0.0", {codes: ("HbA1c", "http://example.org/ValueSet/a1c")})
+    assert '// ValueSet http://example.org/ValueSet/a1c\nconcept "set: HbA1c": {\n  "loinc 4548-4"\n}' in text
+    assert "codesystem \"system: loinc\": 'http://loinc.org'" in text
+
+
+def test_only_the_tables_that_are_asked_about_are_mapped(tmp_path: Path) -> None:
+    text = exported(tmp_path, "facts: {a: {exists: conditions}}\nwhen: a")
+    assert "[Condition]" in text
+    assert "[Observation]" not in text
+
+
+def test_names_and_words_are_quoted() -> None:
+    assert identifier('a "b" \\ c') == '"a \\"b\\" \\\\ c"'
+    assert literal("it's O'Brien's\n") == "'it\\'s O\\'Brien\\'s\\u000a'"
+
+
+@pytest.mark.parametrize(("value", "text"), [(9.0, "9.0"), (0.00001, "0.00001"), (-2.5, "(-2.5)"), (1e15, "1000000000000000.0")])
+def test_numbers_are_decimals(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_a_date_moves_no_further_than_the_calendar_goes() -> None:
+    back = moved("day", Duration(1, "month"), backwards=True)
+    assert back == f"(if day < @0001-02-01 then @{date.min.isoformat()} else day - 1 month)"
+    assert moved("day", Duration(2, "week"), backwards=False) == "(if day > @9999-12-17 then @9999-12-31 else day + 2 weeks)"
