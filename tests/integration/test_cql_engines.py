@@ -62,7 +62,7 @@ def test_every_paragraph_of_the_language_means_the_same(tmp_path: Path) -> None:
     assert "\n".join(found.differences) == ""
 
 
-@pytest.mark.parametrize("seed", ["cql 1", "cql 2", "cql 3", "cql 4"])
+@pytest.mark.parametrize("seed", ["cql 1", "cql 2"])
 def test_generated_rules_agree_about_generated_people(seed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("programs", "populations"):
         monkeypatch.setattr(f"support.{module}.NUMBERS", SAYABLE)
