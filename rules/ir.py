@@ -61,7 +61,8 @@ class Bound:
     def fixed(self, as_of: date) -> date:
         """The day that a bound without an anchor means."""
         if self.year is not None:
-            return date(as_of.year + self.year, 12, 31) if self.last else date(as_of.year + self.year, 1, 1)
+            year = as_of.year + self.year
+            return self.shifted(date(year, 12, 31) if self.last else date(year, 1, 1))
         return self.shifted(self.day or as_of)
 
     def shifted(self, day: date) -> date:
@@ -427,14 +428,15 @@ class Program:
         object.__setattr__(self, "twins", dict(_twins(self.facts)))
         object.__setattr__(self, "conditions", {d.name: d.condition for d in self.derived})
 
-    def only(self, rules: tuple[str, ...]) -> "Program":
-        """The part of the program that these rules rest on."""
-        if rules not in self._parts:
-            facts = {name for rule in rules for name in self.facts_behind(rule)}
-            derived = {name for rule in rules for name in self._derived_behind(rule)}
-            part = Program(tuple(f for f in self.facts if f.name in facts), tuple(d for d in self.derived if d.name in derived), rules)
-            self._parts[rules] = part
-        return self._parts[rules]
+    def only(self, rules: tuple[str, ...], facts: tuple[str, ...] = ()) -> "Program":
+        """The part of the program that these rules, and these facts, rest on."""
+        names = (*rules, *facts)
+        if names not in self._parts:
+            behind = {name for each in names for name in self.facts_behind(each)}
+            derived = {name for each in names for name in self._derived_behind(each)}
+            part = Program(tuple(f for f in self.facts if f.name in behind), tuple(d for d in self.derived if d.name in derived), rules)
+            self._parts[names] = part
+        return self._parts[names]
 
     def _derived_behind(self, name: str) -> Iterator[str]:
         if name in self.conditions:

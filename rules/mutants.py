@@ -58,10 +58,6 @@ class NudgedBound(Bound):
 
     days: int = 0
 
-    def fixed(self, as_of: date) -> date:
-        """See `Bound.fixed`."""
-        return Bound.fixed(self, as_of) + timedelta(days=self.days if self.year is not None else 0)
-
     def shifted(self, day: date) -> date:
         """See `Bound.shifted`."""
         moved = Bound.shifted(self, day)

@@ -5,6 +5,7 @@
     packs/<pack>/pack.yaml            the header, and what all rules share
                  valuesets/*.yaml     value sets, questions and facts by name
                  rules/<rule id>.yaml one rule each, with its examples
+                 measures/<id>.yaml   one quality measure each, with its examples
 """
 
 import gc
@@ -16,10 +17,12 @@ from typing import Final, TypeVar
 
 from rules import document as doc
 from rules.errors import Diagnostic, RuleError, Span
-from rules.examples import ExampleCase, examples_of
+from rules.examples import ExampleCase, MeasureCase, examples_of, measure_examples_of
 from rules.ir import Program
-from rules.lowering import lower
-from rules.parse import parse_pack, parse_rule, parse_vocabulary
+from rules.lowering import lower, lower_measures
+from rules.lowering.measures import measure_scope
+from rules.measures import Measure
+from rules.parse import parse_measure, parse_pack, parse_rule, parse_vocabulary
 from rules.parse.fields import Problems
 from rules.scope import Scope
 from rules.source import MapNode, read_file
@@ -39,6 +42,8 @@ class Pack:
     program: Program
     cases: tuple[ExampleCase, ...]
     path: Path
+    measures: tuple[Measure, ...] = ()
+    measure_cases: tuple[MeasureCase, ...] = ()
 
     def rule(self, rule_id: str) -> doc.Rule:
         """A rule as written.
@@ -51,9 +56,25 @@ class Pack:
                 return rule
         raise KeyError(rule_id)
 
+    def measure(self, measure_id: str) -> doc.Measure:
+        """A measure as written.
+
+        Raises:
+            KeyError: the pack has no such measure.
+        """
+        for measure in self.document.measures:
+            if measure.id.text == measure_id:
+                return measure
+        raise KeyError(measure_id)
+
+    def measures_in(self, period: doc.Period) -> tuple[Measure, ...]:
+        """The measures, of another period than the one written."""
+        measures = tuple(replace(measure, period=None) for measure in self.document.measures)
+        return lower_measures(replace(self.document, period=period, measures=measures))
+
 
 def load_packs(path: Path) -> tuple[Pack, ...]:
-    """Every pack at ``path``: a folder of packs, one pack, or one rule file (with the shared names of the pack around it).
+    """Every pack at ``path``: a folder of packs, one pack, or one file of a rule or measure (with the shared names of the pack around it).
 
     Raises:
         RuleError: with every mistake found in any file.
@@ -86,10 +107,10 @@ def _collector_at_rest() -> Iterator[None]:
 
 
 def _find(path: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Each pack folder with the rule files to load from it."""
+    """Each pack folder with the files of rules and measures to load from it."""
     if path.is_file():
         if path.name == PACK_FILE:
-            yield path.parent, _rule_files(path.parent)
+            yield path.parent, _files(path.parent)
         else:
             folder = next((p for p in path.absolute().parents if (p / PACK_FILE).is_file()), path.parent)
             yield folder, [path]
@@ -100,26 +121,37 @@ def _find(path: Path) -> Iterator[tuple[Path, list[Path]]]:
     if not headers:
         raise FileNotFoundError(f"{path}: no {PACK_FILE} in this folder or below")
     for header in headers:
-        yield header.parent, _rule_files(header.parent)
+        yield header.parent, _files(header.parent)
 
 
-def _rule_files(folder: Path) -> list[Path]:
-    return sorted((folder / "rules").glob("*.yaml"))
+def _files(folder: Path) -> list[Path]:
+    return [file for kind in ("rules", "measures") for file in sorted((folder / kind).glob("*.yaml"))]
 
 
-def _load(folder: Path, rule_files: list[Path]) -> Pack:
+def _load(folder: Path, files: list[Path]) -> Pack:
     problems = Problems()
     header = folder / PACK_FILE
     pack = _read(header, parse_pack, problems) if header.is_file() else _standalone()
     shared = [_read(f, parse_vocabulary, problems) for f in sorted((folder / "valuesets").glob("*.yaml"))] if header.is_file() else []
-    rules = [(f, _read(f, parse_rule, problems)) for f in rule_files]
-    for file, rule in rules:
-        if rule is not None and rule.id.text not in ("", file.stem):
-            problems.add(rule.id.span, "ALM240", f"the rule is called '{rule.id}' but its file '{file.name}'", "give both the same name")
+    read = [(f, _read(f, _parse, problems)) for f in files]
+    for file, found in read:
+        if found is not None and found.id.text not in ("", file.stem):
+            kind = "rule" if isinstance(found, doc.Rule) else "measure"
+            problems.add(
+                found.id.span, "ALM240", f"the {kind} is called '{found.id}' but its file '{file.name}'", "give both the same name"
+            )
     if problems.found or pack is None:
         raise RuleError(problems.found)
     vocabulary = sum((v for v in shared if v), pack.vocabulary)
-    return _compile(replace(pack, vocabulary=vocabulary, rules=tuple(r for _, r in rules if r)), folder)
+    rules = tuple(found for _, found in read if isinstance(found, doc.Rule))
+    measures = tuple(found for _, found in read if isinstance(found, doc.Measure))
+    return _compile(replace(pack, vocabulary=vocabulary, rules=rules, measures=measures), folder)
+
+
+def _parse(node: MapNode, problems: Problems) -> doc.Rule | doc.Measure:
+    """A rule, or a measure if it stands among the measures or says that it is one."""
+    among_measures = Path(node.span.path).parent.name == "measures"
+    return parse_measure(node, problems) if among_measures or node.get("measure") else parse_rule(node, problems)
 
 
 def _read(file: Path, parse: Callable[[MapNode, Problems], _T], problems: Problems) -> _T | None:
@@ -138,19 +170,21 @@ def _standalone() -> doc.Pack:
 
 def _compile(pack: doc.Pack, folder: Path) -> Pack:
     program = lower(pack)
+    measures = lower_measures(pack)
     problems = Problems()
-    shared = Scope.of(pack.vocabulary, None, problems)
+    shared = Scope.of(pack.vocabulary, None, problems, period=pack.period)
     scopes = {r.id.text: Scope.of(r.vocabulary, shared, problems, prefix=f"{r.id}/") for r in pack.rules}
     cases = [case for r in pack.rules for case in examples_of(r, scopes[r.id.text], problems)]
+    measure_cases = [case for m in pack.measures for case in measure_examples_of(m, measure_scope(m, shared, problems), problems)]
     if problems.found:
         raise RuleError(problems.found)
-    return Pack(pack, program, tuple(cases), folder)
+    return Pack(pack, program, tuple(cases), folder, measures, tuple(measure_cases))
 
 
 def _repeated_ids(packs: list[Pack]) -> Iterator[Diagnostic]:
     seen: dict[str, Span] = {}
     for pack in packs:
-        for rule in pack.document.rules:
-            if earlier := seen.get(rule.id.text):
-                yield Diagnostic(rule.id.span, "ALM230", f"'{rule.id}' is defined twice (first at {earlier})")
-            seen[rule.id.text] = rule.id.span
+        for name in [rule.id for rule in pack.document.rules] + [measure.id for measure in pack.document.measures]:
+            if earlier := seen.get(name.text):
+                yield Diagnostic(name.span, "ALM230", f"'{name}' is defined twice (first at {earlier})")
+            seen[name.text] = name.span

@@ -24,11 +24,15 @@ class Scope:
     prefix: str
     outer: "Scope | None"
     problems: Problems
+    period: doc.Period | None = None
+    """The measurement period that is said here."""
 
     @classmethod
-    def of(cls, vocabulary: doc.Vocabulary, outer: "Scope | None", problems: Problems, prefix: str = "") -> "Scope":
+    def of(
+        cls, vocabulary: doc.Vocabulary, outer: "Scope | None", problems: Problems, prefix: str = "", period: doc.Period | None = None
+    ) -> "Scope":
         """The scope of a vocabulary. A name written twice, here or further out, is reported."""
-        scope = cls({}, {}, {}, prefix, outer, problems)
+        scope = cls({}, {}, {}, prefix, outer, problems, period)
         for kind, named in (("valuesets", vocabulary.valuesets), ("questions", vocabulary.questions), ("facts", vocabulary.facts)):
             for item in named:
                 scope._add(kind, item)
@@ -110,6 +114,13 @@ class Scope:
                 return level.full_name(name)
         return name
 
+    def measurement_period(self, place: TextNode) -> doc.Period | None:
+        """The measurement period in view; its absence is reported at ``place``."""
+        found = next((level.period for level in self._levels() if level.period), None)
+        if found is None:
+            self.problems.add(place.span, "ALM250", f"there is no measurement period for '{place}'", "say 'period: last year' in pack.yaml")
+        return found
+
     def _levels(self) -> Iterator["Scope"]:
         level: Scope | None = self
         while level is not None:
@@ -126,6 +137,8 @@ def type_of(fact: doc.Fact) -> ir.FactType:
             return "number"
         case doc.PatientFact():
             return ATTRIBUTES.get(fact.attribute.text, "word")
+        case doc.Episode():
+            return "date"
     if fact.aggregate.text == "exists":
         return "yes/no"
     return "word" if fact.series.question and fact.aggregate.text in ("latest", "earliest") else "number"

@@ -18,21 +18,41 @@ def lower(pack: doc.Pack) -> ir.Program:
         RuleError: with every mistake found in names, types and units.
     """
     problems = Problems()
-    program = _Lowering(problems).program(pack)
+    program = _Rules(problems).program(pack)
     if problems.found:
         raise RuleError(problems.found)
     return program
 
 
-class _Lowering:
+class Parts:
+    """What a program is made of, collected from vocabularies."""
+
     def __init__(self, problems: Problems) -> None:
+        """Nothing yet; mistakes go to ``problems``."""
         self.problems = problems
         self.facts: dict[str, ir.Fact] = {}
         self.derived: dict[str, ir.Derived] = {}
         self.places: dict[str, Span] = {}
 
+    def vocabulary(self, vocabulary: doc.Vocabulary, scope: Scope) -> None:
+        """Add every fact of a vocabulary."""
+        for fact in vocabulary.facts:
+            name = scope.full_name(fact.name.text)
+            self.places[name] = fact.name.span
+            if isinstance(fact, doc.DerivedFact):
+                self.derived[name] = ir.Derived(name, lower_condition(fact.when, scope))
+            else:
+                self.facts[name] = lower_fact(name, fact, scope)
+
+    def together(self, rules: tuple[str, ...]) -> ir.Program:
+        """The program; ``rules`` names the derived values that are asked for."""
+        order = Ordering(self.facts, self.derived, self.places, self.problems)
+        return ir.Program(order.facts(), order.derived(), rules)
+
+
+class _Rules(Parts):
     def program(self, pack: doc.Pack) -> ir.Program:
-        shared = Scope.of(pack.vocabulary, None, self.problems)
+        shared = Scope.of(pack.vocabulary, None, self.problems, period=pack.period)
         self.vocabulary(pack.vocabulary, shared)
         rules: list[str] = []
         for rule in pack.rules:
@@ -40,8 +60,7 @@ class _Lowering:
             self.vocabulary(rule.vocabulary, scope)
             self.rule(rule, pack.population, scope, shared)
             rules.append(rule.id.text)
-        order = Ordering(self.facts, self.derived, self.places, self.problems)
-        return ir.Program(order.facts(), order.derived(), tuple(rules))
+        return self.together(tuple(rules))
 
     def rule(self, rule: doc.Rule, population: doc.ConditionText | None, scope: Scope, shared: Scope) -> None:
         parts = [lower_condition(population, shared)] if population else []
@@ -51,15 +70,6 @@ class _Lowering:
             self.problems.add(rule.id.span, "ALM230", f"'{rule.id}' is defined twice (first at {self.places[rule.id.text]})")
         self.derived[rule.id.text] = ir.Derived(rule.id.text, parts[0] if len(parts) == 1 else ir.All(tuple(parts)))
         self.places[rule.id.text] = rule.id.span
-
-    def vocabulary(self, vocabulary: doc.Vocabulary, scope: Scope) -> None:
-        for fact in vocabulary.facts:
-            name = scope.full_name(fact.name.text)
-            self.places[name] = fact.name.span
-            if isinstance(fact, doc.DerivedFact):
-                self.derived[name] = ir.Derived(name, lower_condition(fact.when, scope))
-            else:
-                self.facts[name] = lower_fact(name, fact, scope)
 
 
 class Ordering:

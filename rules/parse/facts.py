@@ -14,6 +14,7 @@ from rules.grammar import (
     BRANCH,
     COMPUTED_FACT,
     DERIVED_FACT,
+    EPISODES,
     EVENT_FACT,
     PATIENT_FACT,
     RELATED,
@@ -34,14 +35,14 @@ _AROUND: Final = re.compile(rf"{_LENGTH} (after|before|of) (.+)")
 _AGO: Final = re.compile(rf"{_LENGTH} ago")
 _PERIOD: Final = re.compile(r"([0-9]{4}-[0-9][0-9]-[0-9][0-9]) to ([0-9]{4}-[0-9][0-9]-[0-9][0-9])")
 _YEARS: Final = {"this year": 0, "last year": -1}
+_MEASUREMENT_PERIOD: Final = "measurement period"
+_ENDS_OF_PERIOD: Final = {f"start of {_MEASUREMENT_PERIOD}": False, f"end of {_MEASUREMENT_PERIOD}": True}
 _ONE_DAY: Final = Duration(1, "day")
 
 
 def fact(name: TextNode, node: Node, problems: Problems) -> doc.Fact | None:
     """One entry of ``facts``."""
-    if not _NAME.fullmatch(name.text) or _RESERVED.search(name.text):
-        hint = "use letters, digits and spaces, without the words is, not, between, and"
-        problems.add(name.span, "ALM115", f"'{name}' cannot name a fact", hint)
+    check_name(name, problems)
     if isinstance(node, MapNode):
         if node.get("patient"):
             return doc.PatientFact(name, Fields.of(node, PATIENT_FACT, problems).text("patient"))
@@ -51,6 +52,13 @@ def fact(name: TextNode, node: Node, problems: Problems) -> doc.Fact | None:
         if node.get("value") or node.get("table"):
             return _computed(name, node, problems)
     return _event_fact(name, node, problems)
+
+
+def check_name(name: TextNode, problems: Problems) -> None:
+    """Report what cannot stand in a condition as the name of something."""
+    if not _NAME.fullmatch(name.text) or _RESERVED.search(name.text):
+        hint = "use letters, digits and spaces, without the words is, not, between, and"
+        problems.add(name.span, "ALM115", f"'{name}' cannot be a name", hint)
 
 
 # ---------------------------------------------------------------- computed facts
@@ -115,6 +123,12 @@ def _event_fact(name: TextNode, node: Node, problems: Problems) -> doc.EventFact
         scale=_scale(fields, problems),
         days=fields.choice("different days", ("yes",)) == "yes",
     )
+
+
+def episodes(name: TextNode, node: Node, problems: Problems) -> doc.EventFact:
+    """``each: {events: encounters, …}`` of a measure: the events of which every one is counted by itself."""
+    fields = Fields.of(node, EPISODES, problems)
+    return doc.EventFact(name, TextNode("exists", name.span), _series(name, "events", fields, problems), _window(fields, problems))
 
 
 def _series(name: TextNode, key: str, fields: Fields, problems: Problems) -> doc.Series:
@@ -194,8 +208,8 @@ def _within(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], prob
         lower.append(doc.Limit(offset=length, backwards=True))
         return
     start = TextNode(around[3], text.span)
-    lower.append(doc.Limit(start, offset=None if around[2] == "after" else length, backwards=True))
-    upper.append(doc.Limit(start, offset=None if around[2] == "before" else length))
+    lower.append(_origin(start, None if around[2] == "after" else length, backwards=True))
+    upper.append(_origin(start, None if around[2] == "before" else length, backwards=False))
 
 
 def _limit(text: TextNode, problems: Problems, offset: Duration | None = None, *, backwards: bool = False) -> doc.Limit:
@@ -206,7 +220,26 @@ def _limit(text: TextNode, problems: Problems, offset: Duration | None = None, *
         return doc.Limit(offset=as_duration(TextNode(ago[1], text.span), problems), backwards=True)
     if _DAY.fullmatch(text.text):
         return doc.Limit(day=_day(text.text, text, problems), offset=offset, backwards=backwards)
-    return doc.Limit(text, offset=offset, backwards=backwards)
+    return _origin(text, offset, backwards=backwards)
+
+
+def _origin(text: TextNode, offset: Duration | None, *, backwards: bool) -> doc.Limit:
+    """A dated fact, or an end of the measurement period."""
+    last = _ENDS_OF_PERIOD.get(text.text)
+    if last is None:
+        return doc.Limit(text, offset=offset, backwards=backwards)
+    return doc.Limit(period=text, last=last, offset=offset, backwards=backwards)
+
+
+def period(text: TextNode, problems: Problems) -> doc.Period | None:
+    """The measurement period itself."""
+    lower: list[doc.Limit] = []
+    upper: list[doc.Limit] = []
+    if text.text == _MEASUREMENT_PERIOD:
+        problems.add(text.span, "ALM142", "this says nothing: the measurement period is what stands here", "last year, or two days")
+    else:
+        _during(text, lower, upper, problems)
+    return doc.Period(text.text, lower[0], upper[0]) if lower else None
 
 
 def _during(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], problems: Problems) -> None:
@@ -220,8 +253,11 @@ def _during(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], prob
             problems.add(text.span, "ALM125", f"the period {text} ends before it begins")
         lower.append(doc.Limit(day=first))
         upper.append(doc.Limit(day=last))
+    elif text.text == _MEASUREMENT_PERIOD:
+        lower.append(doc.Limit(period=text))
+        upper.append(doc.Limit(period=text, last=True))
     elif text is not BLANK:
-        problems.add(text.span, "ALM126", f"'during' cannot be '{text}'", "this year, last year, or 2025-01-01 to 2025-12-31")
+        problems.add(text.span, "ALM126", f"a period cannot be '{text}'", "this year, last year, or 2025-01-01 to 2025-12-31")
 
 
 def _day(written: str, place: TextNode, problems: Problems) -> date | None:

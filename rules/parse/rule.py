@@ -9,6 +9,7 @@ from rules.facts import Coding
 from rules.parse.codes import codes
 from rules.parse.conditions import condition
 from rules.parse.examples import parse_examples
+from rules.parse.facts import period
 from rules.parse.fields import BLANK, Fields, Problems, as_number, choice
 from rules.parse.vocabulary import vocabulary
 from rules.source import MapNode, Node, TextNode
@@ -20,7 +21,7 @@ _VERSION: Final = re.compile(r"\d+\.\d+\.\d+", re.ASCII)
 def parse_pack(node: MapNode, problems: Problems) -> doc.Pack:
     """``pack.yaml``: the header and what all rules of the pack share."""
     fields = Fields.of(node, grammar.PACK, problems)
-    _identifier(fields.text("pack"), problems)
+    identifier(fields.text("pack"), problems)
     version = fields.text("version")
     if version is not BLANK and not _VERSION.fullmatch(version.text):
         problems.add(version.span, "ALM130", f"expected a version such as 1.2.0, got '{version}'")
@@ -35,14 +36,15 @@ def parse_pack(node: MapNode, problems: Problems) -> doc.Pack:
         licence=(fields.optional("licence") or BLANK).text,
         population=condition(population, problems) if population else None,
         vocabulary=vocabulary(fields, problems),
+        period=period(fields.text("period"), problems) if fields.has("period") else None,
     )
 
 
 def parse_rule(node: MapNode, problems: Problems) -> doc.Rule:
     """A rule file."""
     fields = Fields.of(node, grammar.RULE, problems)
-    _identifier(fields.text("rule"), problems)
-    grade, citations = _evidence(fields.node.get("evidence"), problems)
+    identifier(fields.text("rule"), problems)
+    grade, cited = _evidence(fields.node.get("evidence"), problems)
     card, referral = _then(fields.node.get("then"), problems)
     when, examples = fields.node.get("when"), fields.node.get("examples")
     return doc.Rule(
@@ -53,7 +55,7 @@ def parse_rule(node: MapNode, problems: Problems) -> doc.Rule:
         priority=_priority(fields.text("priority"), problems),
         why=fields.text("why").text,
         grade=grade,
-        citations=citations,
+        citations=cited,
         released=fields.day("released"),
         revised=fields.day("revised"),
         limitations=fields.text("limitations").text,
@@ -67,7 +69,8 @@ def parse_rule(node: MapNode, problems: Problems) -> doc.Rule:
     )
 
 
-def _identifier(value: TextNode, problems: Problems) -> None:
+def identifier(value: TextNode, problems: Problems) -> None:
+    """Report what is no id."""
     if value is not BLANK and not _ID.fullmatch(value.text):
         problems.add(value.span, "ALM131", f"'{value}' is not an id: use lower-case words joined by hyphens")
 
@@ -85,14 +88,19 @@ def _evidence(node: Node | None, problems: Problems) -> tuple[str, tuple[doc.Cit
     if node is None:
         return "", ()
     fields = Fields.of(node, grammar.EVIDENCE, problems)
-    citations = []
+    return fields.choice("grade", grammar.GRADES), citations(fields, problems)
+
+
+def citations(fields: Fields, problems: Problems) -> tuple[doc.Citation, ...]:
+    """The ``citations`` of a rule's evidence, or of a measure."""
+    found = []
     for item in fields.list("citations"):
         citation = Fields.of(item, grammar.CITATION, problems)
         url = citation.text("url")
         if url is not BLANK and not re.match(r"https://\S+$", url.text):
             problems.add(url.span, "ALM133", f"expected an https address, got '{url}'")
-        citations.append(doc.Citation(citation.text("title").text, url.text))
-    return fields.choice("grade", grammar.GRADES), tuple(citations)
+        found.append(doc.Citation(citation.text("title").text, url.text))
+    return tuple(found)
 
 
 def _then(node: Node | None, problems: Problems) -> tuple[doc.Card, doc.Referral | None]:
