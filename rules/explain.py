@@ -9,7 +9,8 @@ from rules.engines.matching import rank, word_of_rank
 from rules.engines.reference import FactResult
 from rules.facts import Event, PersonRecord, Value
 from rules.findings import ANSWERS, Evidence, number
-from rules.ir import All, Any, Compare, ComputedFact, Condition, EventFact, Fact, Holds, Is, Known, Leaf, Not, PatientFact, Program, truth
+from rules.ir import ComputedFact, EventFact, Fact, PatientFact, Program
+from rules.logic import All, Any, Compare, Condition, Holds, Is, Known, Leaf, Not, truth
 
 MAX_EVIDENCE: Final = 5
 """Of a count, so many events are shown, the latest first."""

@@ -13,7 +13,7 @@ from datetime import date
 from hashlib import sha256
 from typing import Any, Final
 
-from rules import ir
+from rules import ir, logic
 
 _TEXTS: Final = frozenset({"name", "analyte", "reference"})
 """Fields that say something to people and nothing to an engine."""
@@ -53,16 +53,16 @@ class Meanings:
             self._known[name] = digest(self._fields(self._program.by_name[name])) if derived is None else self.of_condition(derived)
         return self._known[name]
 
-    def of_condition(self, condition: ir.Condition) -> str:
+    def of_condition(self, condition: logic.Condition) -> str:
         """The digest of a condition. A derived fact stands for its own condition."""
         match condition:
-            case ir.Holds(fact) if fact in self._program.conditions:
+            case logic.Holds(fact) if fact in self._program.conditions:
                 return self.of_name(fact)
-            case ir.Not(part):
+            case logic.Not(part):
                 inner = self.of_condition(part)
                 kind, parts = self._groups.get(inner, ("", ()))
                 return parts[0] if kind == "Not" else self._group("Not", [inner])
-            case ir.All(parts) | ir.Any(parts):
+            case logic.All(parts) | logic.Any(parts):
                 return self._several(type(condition).__name__, [self.of_condition(part) for part in parts])
         return digest(self._fields(condition))
 
@@ -82,7 +82,7 @@ class Meanings:
 
     def _form(self, value: object) -> Form:
         match value:
-            case ir.Holds() | ir.Compare() | ir.Is() | ir.Known() | ir.Not() | ir.All() | ir.Any():
+            case logic.Holds() | logic.Compare() | logic.Is() | logic.Known() | logic.Not() | logic.All() | logic.Any():
                 return self.of_condition(value)
             case frozenset():
                 return _sorted(self._form(item) for item in value)

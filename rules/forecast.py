@@ -13,7 +13,8 @@ from rules import days
 from rules.days import Duration
 from rules.engines.reference import reduce_facts
 from rules.facts import DateRange, PersonRecord
-from rules.ir import Bound, Compare, ComputedFact, EventFact, PatientFact, Program, derive, leaves
+from rules.ir import Bound, ComputedFact, EventFact, PatientFact, Program, derive
+from rules.logic import Compare, leaves
 
 _ONE_DAY: Final = timedelta(days=1)
 STEPS: Final = 150

@@ -1,31 +1,17 @@
-"""What a pack means: typed, frozen operators, and the three-valued logic they obey. Defined here and only here.
+"""What a pack means: typed, frozen operators. Conditions stand in `rules.logic`, arithmetic in `rules.arithmetic`."""
 
-``None`` is *unknown*. A condition over unknown facts is yes or no only where every possible value would give that same answer to
-its connectives (Kleene's strong logic).
-"""
-
-import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from math import floor, isfinite
-from typing import Final, Literal
+from typing import Literal
 
+from rules.arithmetic import Expression, compute, readings, rounded
 from rules.days import Duration, after, before
 from rules.facts import Coding, Value
+from rules.logic import Condition, Operator, leaves, truth
 from rules.units import Conversion
 
 FactType = Literal["yes/no", "number", "word", "date"]
-Operator = Literal[">", ">=", "<", "<=", "=", "!="]
-
-OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-    "=": operator.eq,
-    "!=": operator.ne,
-}
 
 
 # ---------------------------------------------------------------- facts
@@ -169,35 +155,6 @@ class EventFact:
         return self.series.unit
 
 
-# ---------------------------------------------------------------- arithmetic
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A number."""
-
-    number: float
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The value of a number fact."""
-
-    fact: str
-
-
-@dataclass(frozen=True, slots=True)
-class Arithmetic:
-    """``+ - * / ^ min max`` of two expressions. Division by nought and anything with an unknown part is unknown."""
-
-    op: str
-    left: "Expression"
-    right: "Expression"
-
-
-Expression = Constant | Reading | Arithmetic
-
-
 @dataclass(frozen=True, slots=True)
 class Branch:
     """A line of a decision table."""
@@ -230,54 +187,6 @@ class ComputedFact:
 Fact = PatientFact | EventFact | ComputedFact
 
 
-def readings(expression: Expression) -> Iterator[str]:
-    """The facts that an expression reads."""
-    match expression:
-        case Reading(fact):
-            yield fact
-        case Arithmetic(_, left, right):
-            yield from readings(left)
-            yield from readings(right)
-
-
-def compute(expression: Expression, values: Mapping[str, Value]) -> float | None:
-    """The number that ``expression`` gives, in IEEE double precision and in the order written."""
-    match expression:
-        case Constant(number):
-            return number
-        case Reading(fact):
-            value = values[fact]
-            return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-        case Arithmetic(op, left, right):
-            a, b = compute(left, values), compute(right, values)
-            return None if a is None or b is None else _arithmetic(op, a, b)
-
-
-def _arithmetic(op: str, a: float, b: float) -> float | None:
-    if (op == "/" and b == 0) or (op == "^" and a <= 0):
-        return None
-    try:
-        return finite(ARITHMETIC[op](a, b))
-    except OverflowError:
-        return None
-
-
-def finite(value: float) -> float | None:
-    """The number, or ``None`` if it is too large for double precision."""
-    return value if isfinite(value) else None
-
-
-ARITHMETIC: Final[dict[str, Callable[[float, float], float]]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "^": operator.pow,
-    "min": min,
-    "max": max,
-}
-
-
 def computed_value(fact: ComputedFact, values: Mapping[str, Value]) -> float | None:
     """The value of a computed fact, given the facts it uses."""
     for branch in fact.branches:
@@ -287,112 +196,6 @@ def computed_value(fact: ComputedFact, values: Mapping[str, Value]) -> float | N
         if holds:
             return rounded(compute(branch.value, values), fact.places)
     return None
-
-
-def rounded(value: float | None, places: int | None) -> float | None:
-    """``value`` with so many decimal places, half up."""
-    if value is None or places is None:
-        return value
-    scale = 10.0**places
-    shifted = finite(value * scale)
-    return None if shifted is None else floor(shifted + 0.5) / scale
-
-
-# ---------------------------------------------------------------- conditions
-
-
-@dataclass(frozen=True, slots=True)
-class Holds:
-    """A yes/no fact is yes."""
-
-    fact: str
-
-
-@dataclass(frozen=True, slots=True)
-class Compare:
-    """A number fact compared with a constant in the fact's own unit."""
-
-    fact: str
-    op: Operator
-    number: float
-
-
-@dataclass(frozen=True, slots=True)
-class Is:
-    """A word fact has this word."""
-
-    fact: str
-    word: str
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A fact has a value. Never unknown itself."""
-
-    fact: str
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The contrary; unknown stays unknown."""
-
-    part: "Condition"
-
-
-@dataclass(frozen=True, slots=True)
-class All:
-    """No if any part is no; else unknown if any part is unknown; else yes."""
-
-    parts: tuple["Condition", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Any:
-    """Yes if any part is yes; else unknown if any part is unknown; else no."""
-
-    parts: tuple["Condition", ...]
-
-
-Leaf = Holds | Compare | Is | Known
-Condition = Leaf | Not | All | Any
-
-
-def truth(condition: Condition, values: Mapping[str, Value]) -> bool | None:
-    """The three-valued answer of ``condition`` when the facts have these ``values``."""
-    match condition:
-        case Not(part):
-            inner = truth(part, values)
-            return None if inner is None else not inner
-        case All(parts):
-            answers = [truth(p, values) for p in parts]
-            return False if False in answers else None if None in answers else True
-        case Any(parts):
-            answers = [truth(p, values) for p in parts]
-            return True if True in answers else None if None in answers else False
-        case Known(fact):
-            return values[fact] is not None
-    return _leaf_truth(condition, values[condition.fact])
-
-
-def _leaf_truth(leaf: Holds | Compare | Is, value: Value) -> bool | None:
-    if value is None:
-        return None
-    if isinstance(leaf, Compare):
-        assert isinstance(value, int | float)  # noqa: S101 - the parser has checked the fact's type
-        return OPERATORS[leaf.op](value, leaf.number)
-    return value == leaf.word if isinstance(leaf, Is) else value is True
-
-
-def leaves(condition: Condition) -> Iterator[Leaf]:
-    """Every leaf of a condition, from left to right."""
-    match condition:
-        case Not(part):
-            yield from leaves(part)
-        case All(parts) | Any(parts):
-            for part in parts:
-                yield from leaves(part)
-        case _:
-            yield condition
 
 
 # ---------------------------------------------------------------- programs

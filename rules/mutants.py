@@ -13,26 +13,8 @@ from rules.days import Duration
 from rules.explain import short, words
 from rules.facts import TABLES
 from rules.findings import number
-from rules.ir import (
-    All,
-    Any,
-    Bound,
-    Branch,
-    Compare,
-    ComputedFact,
-    Condition,
-    Derived,
-    EventFact,
-    Fact,
-    Not,
-    Operator,
-    Program,
-    Relation,
-    Series,
-    ValueTest,
-    Window,
-    leaves,
-)
+from rules.ir import Bound, Branch, ComputedFact, Derived, EventFact, Fact, Program, Relation, Series, ValueTest, Window
+from rules.logic import All, Any, Compare, Condition, Not, Operator, leaves
 
 _TURNED: Final[dict[Operator, Operator]] = {">": ">=", ">=": ">", "<": "<=", "<=": "<", "=": "!=", "!=": "="}
 _SWAPPED: Final = {"latest": "earliest", "earliest": "latest", "highest": "lowest", "lowest": "highest"}

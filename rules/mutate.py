@@ -13,7 +13,8 @@ from rules.example_text import example_text
 from rules.examples import examples_of
 from rules.facts import PersonRecord
 from rules.findings import ANSWERS
-from rules.ir import Derived, Program, derive, leaves
+from rules.ir import Derived, Program, derive
+from rules.logic import leaves
 from rules.mutants import Mutant, mutants
 from rules.neighbours import neighbours
 from rules.pack import Pack

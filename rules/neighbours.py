@@ -15,7 +15,8 @@ from rules import document as doc
 from rules.days import Duration
 from rules.errors import Span
 from rules.facts import TABLES, Coding
-from rules.ir import Compare, ComputedFact, Condition, EventFact, Fact, PatientFact, Program, Series, leaves
+from rules.ir import ComputedFact, EventFact, Fact, PatientFact, Program, Series
+from rules.logic import Compare, Condition, leaves
 from rules.mutants import step_of
 from rules.scope import Scope
 from rules.source import TextNode

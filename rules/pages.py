@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rules import document as doc
+from rules.arithmetic import Arithmetic, Constant, Expression, Reading
 from rules.attributes import uses
 from rules.explain import short
 from rules.findings import number
-from rules.ir import All, Any, Arithmetic, ComputedFact, Condition, Constant, EventFact, Expression, Fact, Not, Program, Reading, leaves
+from rules.ir import ComputedFact, EventFact, Fact, Program
+from rules.logic import All, Any, Condition, Not, leaves
 from rules.mutants import said
 from rules.pack import Pack
 from rules.reads import Reads, reads

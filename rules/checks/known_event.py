@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from rules import ir
+from rules import ir, logic
 from rules.checks.conditions import lines
 from rules.checks.lint import Remark, Severity, Subject
 
@@ -38,8 +38,8 @@ class KnownEvent:
         for part in subject.parts:
             for line in (line for condition in part.conditions() for line in lines(condition)):
                 condition = part.lowered(line)
-                leaf = condition.part if isinstance(condition, ir.Not) else condition
-                if isinstance(leaf, ir.Known) and _rests_on_events(leaf.fact, subject.pack.program):
+                leaf = condition.part if isinstance(condition, logic.Not) else condition
+                if isinstance(leaf, logic.Known) and _rests_on_events(leaf.fact, subject.pack.program):
                     message = (
                         f"'{line.text}' also holds where nobody can tell" if leaf is not condition else f"'{line.text}' is never unknown"
                     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 from rules import document as doc
-from rules import ir
+from rules import logic
 from rules.checks.reasoning import Reasoning
 from rules.errors import Diagnostic, Span
 from rules.lowering.conditions import lower_condition
@@ -66,7 +66,7 @@ class Part:
                 yield from (when for when, _ in fact.lines if when)
         yield from self.own
 
-    def lowered(self, written: doc.ConditionText) -> ir.Condition:
+    def lowered(self, written: doc.ConditionText) -> logic.Condition:
         """What a condition written here means."""
         return lower_condition(written, self.scope)
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import ceil, floor
 from typing import Final
 
-from rules import ir
+from rules import arithmetic, ir, logic
 from rules.facts import Value
 from rules.fingerprint import Meanings
 from rules.grammar import SEXES
@@ -36,7 +36,7 @@ class Reasoning:
         self._meanings = Meanings(program)
         self._domains = _domains(program, self._meanings)
 
-    def answers(self, condition: ir.Condition) -> Answers:
+    def answers(self, condition: logic.Condition) -> Answers:
         """The answers that the condition can give."""
         return frozenset(answer for answer in (True, False, None) if self._possible([(condition, frozenset({answer}))]))
 
@@ -52,21 +52,21 @@ class Reasoning:
         conditions = self._program.conditions
         return {self._meanings.of_name(name) for name in _names(conditions, [rule]) - conditions.keys()}
 
-    def _possible(self, wanted: Sequence[tuple[ir.Condition, Answers]]) -> bool:
+    def _possible(self, wanted: Sequence[tuple[logic.Condition, Answers]]) -> bool:
         try:
             return _Search(self._program, self._meanings, self._domains, wanted).found({})
         except _TooMany:
             return True
 
 
-def _names(conditions: Mapping[str, ir.Condition], waiting: list[str]) -> set[str]:
+def _names(conditions: Mapping[str, logic.Condition], waiting: list[str]) -> set[str]:
     """The facts and derived facts that conditions mention, directly or through derived ones."""
     seen: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name not in seen:
             seen.add(name)
-            waiting += [leaf.fact for leaf in ir.leaves(conditions[name])] if name in conditions else []
+            waiting += [leaf.fact for leaf in logic.leaves(conditions[name])] if name in conditions else []
     return seen
 
 
@@ -76,10 +76,10 @@ class _Search:
         program: ir.Program,
         meanings: Meanings,
         domains: Mapping[str, tuple[Value, ...]],
-        wanted: Sequence[tuple[ir.Condition, Answers]],
+        wanted: Sequence[tuple[logic.Condition, Answers]],
     ) -> None:
         self._meanings, self._domains, self._wanted = meanings, domains, wanted
-        used = _names(program.conditions, [leaf.fact for condition, _ in wanted for leaf in ir.leaves(condition)])
+        used = _names(program.conditions, [leaf.fact for condition, _ in wanted for leaf in logic.leaves(condition)])
         self._derived = [each for each in program.derived if each.name in used]
         self._steps = 0
 
@@ -115,25 +115,25 @@ class _Look:
         self.open: list[str] = []
         """The facts met that are not chosen."""
 
-    def at(self, condition: ir.Condition) -> Answers:
+    def at(self, condition: logic.Condition) -> Answers:
         match condition:
-            case ir.Not(part):
+            case logic.Not(part):
                 return _contrary(self.at(part))
-            case ir.All(parts):
+            case logic.All(parts):
                 return _conjunction([self.at(part) for part in parts])
-            case ir.Any(parts):
+            case logic.Any(parts):
                 return _contrary(_conjunction([_contrary(self.at(part)) for part in parts]))
         return self._leaf(condition)
 
-    def _leaf(self, leaf: ir.Leaf) -> Answers:
+    def _leaf(self, leaf: logic.Leaf) -> Answers:
         if leaf.fact in self.derived:
             inner = self.derived[leaf.fact]
-            return frozenset(answer is not None for answer in inner) if isinstance(leaf, ir.Known) else inner
+            return frozenset(answer is not None for answer in inner) if isinstance(leaf, logic.Known) else inner
         fact = self._meanings.of_name(leaf.fact)
         if fact in self._chosen:
-            return frozenset({ir.truth(leaf, {leaf.fact: self._chosen[fact]})})
+            return frozenset({logic.truth(leaf, {leaf.fact: self._chosen[fact]})})
         self.open.append(fact)
-        return frozenset(ir.truth(leaf, {leaf.fact: value}) for value in self._domains[fact])
+        return frozenset(logic.truth(leaf, {leaf.fact: value}) for value in self._domains[fact])
 
 
 def _contrary(answers: Answers) -> Answers:
@@ -157,23 +157,23 @@ def _conjunction(parts: Sequence[Answers]) -> Answers:
 
 def _domains(program: ir.Program, meanings: Meanings) -> dict[str, tuple[Value, ...]]:
     """For every fact, by its meaning: one value of each kind that some condition of the program can tell from others."""
-    leaves: dict[str, list[ir.Leaf]] = {meanings.of_name(fact.name): [] for fact in program.facts}
+    leaves: dict[str, list[logic.Leaf]] = {meanings.of_name(fact.name): [] for fact in program.facts}
     for leaf in _all_leaves(program):
         if leaf.fact in program.by_name:
             leaves[meanings.of_name(leaf.fact)].append(leaf)
     return {key: (*_values(fact, leaves[key]), None) for fact in program.facts for key in [meanings.of_name(fact.name)]}
 
 
-def _all_leaves(program: ir.Program) -> Iterator[ir.Leaf]:
+def _all_leaves(program: ir.Program) -> Iterator[logic.Leaf]:
     for condition in program.conditions.values():
-        yield from ir.leaves(condition)
+        yield from logic.leaves(condition)
     for fact in program.facts:
         if isinstance(fact, ir.ComputedFact):
             for branch in fact.branches:
-                yield from ir.leaves(branch.when)
+                yield from logic.leaves(branch.when)
 
 
-def _values(fact: ir.Fact, leaves: list[ir.Leaf]) -> tuple[Value, ...]:
+def _values(fact: ir.Fact, leaves: list[logic.Leaf]) -> tuple[Value, ...]:
     match fact.type:
         case "yes/no":
             return (True, False)
@@ -181,22 +181,22 @@ def _values(fact: ir.Fact, leaves: list[ir.Leaf]) -> tuple[Value, ...]:
             return _words(fact, leaves)
         case "date":
             return ("",)
-    if isinstance(fact, ir.ComputedFact) and all(isinstance(branch.value, ir.Constant) for branch in fact.branches):
-        return tuple(dict.fromkeys(ir.rounded(ir.compute(branch.value, {}), fact.places) for branch in fact.branches))
-    limits = sorted({leaf.number for leaf in leaves if isinstance(leaf, ir.Compare)})
+    if isinstance(fact, ir.ComputedFact) and all(isinstance(branch.value, arithmetic.Constant) for branch in fact.branches):
+        return tuple(dict.fromkeys(arithmetic.rounded(arithmetic.compute(branch.value, {}), fact.places) for branch in fact.branches))
+    limits = sorted({leaf.number for leaf in leaves if isinstance(leaf, logic.Compare)})
     whole = isinstance(fact, ir.EventFact) and fact.aggregate in ("count", "time since latest")
     if whole or (isinstance(fact, ir.PatientFact) and fact.attribute == "age"):
         return tuple(n for n in _whole_numbers(limits) if n >= 0 or not whole)
     return tuple(_numbers(limits))
 
 
-def _words(fact: ir.Fact, leaves: list[ir.Leaf]) -> tuple[str, ...]:
+def _words(fact: ir.Fact, leaves: list[logic.Leaf]) -> tuple[str, ...]:
     if isinstance(fact, ir.EventFact):
         series = fact.series
         return tuple(word for word, _ in series.words if series.answers is None or word in series.answers)
     if isinstance(fact, ir.PatientFact) and fact.attribute == "sex":
         return SEXES
-    return (*dict.fromkeys(leaf.word for leaf in leaves if isinstance(leaf, ir.Is)), _ANOTHER_WORD)
+    return (*dict.fromkeys(leaf.word for leaf in leaves if isinstance(leaf, logic.Is)), _ANOTHER_WORD)
 
 
 def _numbers(limits: Sequence[float]) -> Iterator[float]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from rules import document as doc
-from rules import ir
+from rules import ir, logic
 from rules.checks.lint import Part, Remark, Severity, Subject
 
 
@@ -60,7 +60,7 @@ def _facts_of_rules(program: ir.Program) -> set[str]:
             continue
         found.add(name)
         if name in program.conditions:
-            waiting += [leaf.fact for leaf in ir.leaves(program.conditions[name])]
+            waiting += [leaf.fact for leaf in logic.leaves(program.conditions[name])]
         else:
             waiting += _uses(program.by_name[name])
     return found

@@ -14,7 +14,8 @@ from typing import Final
 
 from rules.errors import EngineLimit
 from rules.facts import Value
-from rules.ir import All, Any, Compare, Condition, Holds, Is, Known, Leaf, Not, Program, leaves
+from rules.ir import Program
+from rules.logic import All, Any, Compare, Condition, Holds, Is, Known, Leaf, Not, leaves
 
 MAX_BODY: Final = 12
 MAX_ROOT_CONDITIONS: Final = 400

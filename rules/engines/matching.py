@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from rules import days
+from rules.arithmetic import finite
 from rules.facts import DateRange, Event, PersonRecord
-from rules.ir import OPERATORS, Relation, Series, Window, finite
+from rules.ir import Relation, Series, Window
+from rules.logic import OPERATORS
 
 UNUSABLE = 1
 """The rank of an answer that means none of a question's words: after the first word, before the others."""

@@ -10,10 +10,11 @@ from datetime import date
 from functools import lru_cache
 
 from rules import days
+from rules.arithmetic import finite
 from rules.engines.base import Evaluation
 from rules.engines.matching import Span, both, convert, in_window, matches, rank, word_of_rank
 from rules.facts import HOUSEHOLD, NEVER, DateRange, Event, Person, PersonRecord, Value
-from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, Window, computed_value, derive, finite
+from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, Window, computed_value, derive
 
 
 @dataclass(frozen=True, slots=True)

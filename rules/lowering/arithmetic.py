@@ -3,7 +3,7 @@
 import re
 from typing import Final, get_args
 
-from rules import ir
+from rules import arithmetic, ir, logic
 from rules.errors import did_you_mean
 from rules.parse.fields import BLANK, Problems
 from rules.scope import Scope, type_of
@@ -29,10 +29,10 @@ def value_test(text: TextNode, unit: str | None, problems: Problems) -> ir.Value
         problems.add(text.span, "ALM243", "a test of the value needs 'unit'", 'say which unit the number is in, such as unit: "mm[Hg]"')
     elif match[3] and canonical(match[3]) != unit:
         problems.add(text.span, "ALM216", f"the values are measured in {unit}; this compares them with {match[3]}")
-    return ir.ValueTest(next(o for o in get_args(ir.Operator) if o == match[1]), float(match[2]))
+    return ir.ValueTest(next(o for o in get_args(logic.Operator) if o == match[1]), float(match[2]))
 
 
-def expression(text: TextNode, scope: Scope) -> ir.Expression:
+def expression(text: TextNode, scope: Scope) -> arithmetic.Expression:
     """``(phq9 - baseline) / baseline * 100``. Operators stand between spaces, since names may hold hyphens."""
     parser = _Parser(text, scope)
     try:
@@ -41,7 +41,7 @@ def expression(text: TextNode, scope: Scope) -> ir.Expression:
     except _Mistake as mistake:
         if text is not BLANK:
             scope.problems.add(text.span, mistake.code, mistake.message, mistake.hint)
-        return ir.Constant(0.0)
+        return arithmetic.Constant(0.0)
     return result
 
 
@@ -58,16 +58,16 @@ class _Parser:
         self.rest = text.text.strip()
         self.depth = 0
 
-    def sum(self, level: int) -> ir.Expression:
+    def sum(self, level: int) -> arithmetic.Expression:
         """Operators of one level of precedence; ``^`` binds most tightly."""
         if level == len(_PRECEDENCE):
             return self.atom()
         left = self.sum(level + 1)
         while op := self.take(*(f"{o} " for o in _PRECEDENCE[level])):
-            left = ir.Arithmetic(op.strip(), left, self.sum(level + 1))
+            left = arithmetic.Arithmetic(op.strip(), left, self.sum(level + 1))
         return left
 
-    def atom(self) -> ir.Expression:
+    def atom(self) -> arithmetic.Expression:
         self.depth += 1
         if self.depth > _MAX_DEPTH:
             raise _Mistake("ALM244", f"more than {_MAX_DEPTH} parts in one expression")
@@ -80,13 +80,13 @@ class _Parser:
             self.expect(",")
             right = self.sum(0)
             self.expect(")")
-            return ir.Arithmetic(function[:-1], left, right)
+            return arithmetic.Arithmetic(function[:-1], left, right)
         if number := _NUMBER.match(self.rest):
             self.rest = self.rest[number.end() :].lstrip()
-            return ir.Constant(float(number[0]))
+            return arithmetic.Constant(float(number[0]))
         return self.reading()
 
-    def reading(self) -> ir.Expression:
+    def reading(self) -> arithmetic.Expression:
         names = sorted(self.scope.facts_in_view(), key=len, reverse=True)
         name = next(
             (
@@ -103,7 +103,7 @@ class _Parser:
         if type_of(self.scope.facts_in_view()[name]) != "number":
             raise _Mistake("ALM245", f"'{name}' is no number; it cannot be computed with")
         self.rest = self.rest[len(name) :].lstrip()
-        return ir.Reading(self.scope.resolve(name))
+        return arithmetic.Reading(self.scope.resolve(name))
 
     def take(self, *tokens: str) -> str:
         for token in tokens:

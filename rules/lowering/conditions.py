@@ -4,7 +4,7 @@ import re
 from typing import Final, get_args
 
 from rules import document as doc
-from rules import ir
+from rules import logic
 from rules.errors import did_you_mean
 from rules.grammar import SEXES
 from rules.parse.fields import BLANK, Problems
@@ -18,7 +18,7 @@ _BETWEEN: Final = re.compile(rf"between {_NUMBER} and {_NUMBER}(?: +(\S.*))?")
 _AFTER_NAME: Final = re.compile(r" (?:is|between|>=|<=|!=|=|>|<)(?: |$)")
 
 
-def lower_condition(written: doc.ConditionText, scope: Scope) -> ir.Condition:
+def lower_condition(written: doc.ConditionText, scope: Scope) -> logic.Condition:
     """A condition as engines see it."""
     return _Lowering(scope.problems).condition(written, scope)
 
@@ -27,44 +27,44 @@ class _Lowering:
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
 
-    def condition(self, written: doc.ConditionText, scope: Scope) -> ir.Condition:
+    def condition(self, written: doc.ConditionText, scope: Scope) -> logic.Condition:
         if isinstance(written, doc.Leaf):
             return self.leaf(written.text, scope)
         parts = tuple(self.condition(part, scope) for part in written.parts)
         match written.kind:
             case "any":
-                return parts[0] if len(parts) == 1 else ir.Any(parts)
+                return parts[0] if len(parts) == 1 else logic.Any(parts)
             case "none" | "not":
-                return ir.Not(parts[0] if len(parts) == 1 else ir.Any(parts))
-        return parts[0] if len(parts) == 1 else ir.All(parts)
+                return logic.Not(parts[0] if len(parts) == 1 else logic.Any(parts))
+        return parts[0] if len(parts) == 1 else logic.All(parts)
 
-    def leaf(self, line: TextNode, scope: Scope) -> ir.Condition:
+    def leaf(self, line: TextNode, scope: Scope) -> logic.Condition:
         name = scope.longest_fact(line.text)
         if name is None:
             word = _AFTER_NAME.split(line.text)[0]
             if line is not BLANK:
                 self.problems.add(line.span, "ALM210", f"there is no fact called '{word}'", did_you_mean(word, scope.fact_names()))
-            return ir.All(())
+            return logic.All(())
         fact, full, rest = scope.facts_in_view()[name], scope.resolve(name), line.text[len(name) :].strip()
         kind = type_of(fact)
         if rest in ("is known", "is unknown"):
-            return ir.Known(full) if rest == "is known" else ir.Not(ir.Known(full))
+            return logic.Known(full) if rest == "is known" else logic.Not(logic.Known(full))
         if kind == "date":
             self.problems.add(line.span, "ALM217", f"'{name}' is a date: count a window from it, such as 'within: 30 days after {name}'")
-            return ir.All(())
+            return logic.All(())
         if kind == "yes/no":
             return self.yes_no(full, name, rest, line)
         return self.word(full, name, rest, line, fact, scope) if kind == "word" else self.comparison(full, name, rest, line, fact)
 
-    def yes_no(self, full: str, name: str, rest: str, line: TextNode) -> ir.Condition:
+    def yes_no(self, full: str, name: str, rest: str, line: TextNode) -> logic.Condition:
         if rest:
             self.problems.add(line.span, "ALM211", f"'{name}' is yes/no; it stands alone, without '{rest}'")
-        return ir.Holds(full)
+        return logic.Holds(full)
 
-    def word(self, full: str, name: str, rest: str, line: TextNode, fact: doc.Fact, scope: Scope) -> ir.Condition:
+    def word(self, full: str, name: str, rest: str, line: TextNode, fact: doc.Fact, scope: Scope) -> logic.Condition:
         if not rest.startswith("is "):
             self.problems.add(line.span, "ALM212", f"'{name}' is a word: say which, such as \"{name} is {self.some_word(fact, scope)}\"")
-            return ir.All(())
+            return logic.All(())
         word, allowed = rest.removeprefix("is "), self.words(fact, scope)
         if negated := word not in allowed and word.startswith("not "):  # a word may itself be 'not wanted'
             word = word.removeprefix("not ")
@@ -72,7 +72,7 @@ class _Lowering:
             self.problems.add(
                 line.span, "ALM213", f"'{name}' is never '{word}'", did_you_mean(word, allowed) or f"one of: {', '.join(allowed)}"
             )
-        return ir.Not(ir.Is(full, word)) if negated else ir.Is(full, word)
+        return logic.Not(logic.Is(full, word)) if negated else logic.Is(full, word)
 
     def words(self, fact: doc.Fact, scope: Scope) -> tuple[str, ...]:
         if isinstance(fact, doc.EventFact) and fact.series.question and (question := scope.question(fact.series.question, quiet=True)):
@@ -82,12 +82,12 @@ class _Lowering:
     def some_word(self, fact: doc.Fact, scope: Scope) -> str:
         return next(iter(self.words(fact, scope)), "…")
 
-    def comparison(self, full: str, name: str, rest: str, line: TextNode, fact: doc.Fact) -> ir.Condition:
+    def comparison(self, full: str, name: str, rest: str, line: TextNode, fact: doc.Fact) -> logic.Condition:
         compare, between = _COMPARE.fullmatch(rest), _BETWEEN.fullmatch(rest)
         if compare:
             self.check_unit(name, compare[3], line, fact)
-            op = next(o for o in get_args(ir.Operator) if o == compare[1])
-            return ir.Compare(full, op, float(compare[2]))
+            op = next(o for o in get_args(logic.Operator) if o == compare[1])
+            return logic.Compare(full, op, float(compare[2]))
         if between:
             self.check_unit(name, between[3], line, fact)
             low, high = float(between[1]), float(between[2])
@@ -95,11 +95,11 @@ class _Lowering:
                 self.problems.add(
                     line.span, "ALM214", f"nothing is between {between[1]} and {between[2]}", "write the smaller number first"
                 )
-            return ir.All((ir.Compare(full, ">=", low), ir.Compare(full, "<=", high)))
+            return logic.All((logic.Compare(full, ">=", low), logic.Compare(full, "<=", high)))
         self.problems.add(
             line.span, "ALM215", f"'{name}' is a number: compare it, such as \"{name} > 9\"" + (f"; cannot read '{rest}'" if rest else "")
         )
-        return ir.All(())
+        return logic.All(())
 
     def check_unit(self, name: str, written: str | None, line: TextNode, fact: doc.Fact) -> None:
         own = _unit_of(fact)

@@ -3,7 +3,7 @@
 from typing import cast
 
 from rules import document as doc
-from rules import ir
+from rules import ir, logic
 from rules.errors import did_you_mean
 from rules.facts import TABLES, Coding
 from rules.grammar import ATTRIBUTES, DATED_AGGREGATES, VALUE_AGGREGATES
@@ -51,16 +51,16 @@ class _Lowering:
     def computed_fact(self, name: str, fact: doc.ComputedFact) -> ir.ComputedFact:
         branches = []
         for when, value in fact.lines:
-            condition = lower_condition(when, self.scope) if when else ir.All(())
+            condition = lower_condition(when, self.scope) if when else logic.All(())
             self.refuse_derived(condition, fact.name)
             branches.append(ir.Branch(condition, expression(value, self.scope)))
             if "^" in value.text and fact.places is None:
                 self.problems.add(value.span, "ALM248", "a power needs 'round'", "the last digits of a power differ between machines")
         return ir.ComputedFact(name, tuple(branches), canonical(fact.unit.text) if fact.unit else None, fact.places)
 
-    def refuse_derived(self, condition: ir.Condition, place: TextNode) -> None:
+    def refuse_derived(self, condition: logic.Condition, place: TextNode) -> None:
         names = {self.scope.resolve(n) for n, f in self.scope.facts_in_view().items() if isinstance(f, doc.DerivedFact)}
-        for leaf in ir.leaves(condition):
+        for leaf in logic.leaves(condition):
             if leaf.fact in names:
                 self.problems.add(
                     place.span, "ALM241", f"a table cannot rest on '{leaf.fact}', which has a 'when' of its own", "write its condition out"

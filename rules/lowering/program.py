@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from rules import document as doc
-from rules import ir
+from rules import ir, logic
 from rules.errors import RuleError, Span
 from rules.lowering.conditions import lower_condition
 from rules.lowering.facts import lower_fact
@@ -65,10 +65,10 @@ class _Rules(Parts):
     def rule(self, rule: doc.Rule, population: doc.ConditionText | None, scope: Scope, shared: Scope) -> None:
         parts = [lower_condition(population, shared)] if population else []
         parts.append(lower_condition(rule.when, scope))
-        parts += [ir.Not(lower_condition(item, scope)) for item in rule.unless]
+        parts += [logic.Not(lower_condition(item, scope)) for item in rule.unless]
         if rule.id.text in self.places:
             self.problems.add(rule.id.span, "ALM230", f"'{rule.id}' is defined twice (first at {self.places[rule.id.text]})")
-        self.derived[rule.id.text] = ir.Derived(rule.id.text, parts[0] if len(parts) == 1 else ir.All(tuple(parts)))
+        self.derived[rule.id.text] = ir.Derived(rule.id.text, parts[0] if len(parts) == 1 else logic.All(tuple(parts)))
         self.places[rule.id.text] = rule.id.span
 
 
@@ -85,7 +85,7 @@ class Ordering:
 
     def derived(self) -> tuple[ir.Derived, ...]:
         """The derived facts and rules in dependency order."""
-        uses = {n: [leaf.fact for leaf in ir.leaves(d.condition)] for n, d in self._derived.items()}
+        uses = {n: [leaf.fact for leaf in logic.leaves(d.condition)] for n, d in self._derived.items()}
         return tuple(self._derived[n] for n in self._sorted(uses))
 
     def _sorted(self, uses: dict[str, list[str]]) -> Iterable[str]:

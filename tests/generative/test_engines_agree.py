@@ -8,30 +8,14 @@ from support.draws import WORDS
 from support.engines import differences, report
 from support.populations import World
 
+from rules.arithmetic import ARITHMETIC, Arithmetic, Constant, Expression, Reading
 from rules.days import UNITS
 from rules.engines import Engine
 from rules.engines.reference import ReferenceEngine, reduce_facts, select, span_of
 from rules.facts import HOUSEHOLD, ROLES
 from rules.grammar import AGGREGATES, ATTRIBUTES, TIMINGS
-from rules.ir import (
-    ARITHMETIC,
-    OPERATORS,
-    All,
-    Any,
-    Arithmetic,
-    Compare,
-    ComputedFact,
-    Condition,
-    Constant,
-    EventFact,
-    Expression,
-    Holds,
-    Is,
-    Known,
-    Not,
-    PatientFact,
-    Reading,
-)
+from rules.ir import ComputedFact, EventFact, PatientFact
+from rules.logic import OPERATORS, All, Any, Compare, Condition, Holds, Is, Known, Not
 
 
 @pytest.mark.slow

@@ -14,7 +14,8 @@ from rules.engines import Engine
 from rules.engines.columnar import ColumnarEngine
 from rules.engines.reference import ReferenceEngine
 from rules.facts import HOUSEHOLD, TABLES, DateRange, Event, PersonRecord, Value
-from rules.ir import All, Any, Condition, Derived, EventFact, Holds, Known, Not, Program, leaves
+from rules.ir import Derived, EventFact, Program
+from rules.logic import All, Any, Condition, Holds, Known, Not, leaves
 
 PEOPLE = 40
 

@@ -10,7 +10,7 @@ from rules.engines import Engine
 from rules.engines.reference import ReferenceEngine
 from rules.examples import ExampleCase
 from rules.findings import ANSWERS
-from rules.ir import All, Any, Compare, Condition, Holds, Is, Known, Leaf, Not, leaves, truth
+from rules.logic import All, Any, Compare, Condition, Holds, Is, Known, Leaf, Not, leaves, truth
 from rules.pack import BUILT_IN, Pack, load_packs
 
 PACKS = load_packs(BUILT_IN)

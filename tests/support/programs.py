@@ -6,33 +6,19 @@ from typing import Final
 from support.draws import ANSWERS, CODES, HBA1C, LANGUAGES, NUMBERS, POSTCODES, WORDS, Draws
 
 from rules import days
+from rules.arithmetic import Arithmetic, Constant, Expression, Reading
 from rules.facts import ROLES, TABLES, Coding
 from rules.grammar import ATTRIBUTES, DATED_AGGREGATES, SEXES
 from rules.ir import (
-    OPERATORS,
-    All,
-    Any,
-    Arithmetic,
     Bound,
     Branch,
-    Compare,
     ComputedFact,
-    Condition,
-    Constant,
     Derived,
     EventFact,
-    Expression,
     Fact,
     FactType,
-    Holds,
-    Is,
-    Known,
-    Leaf,
-    Not,
-    Operator,
     PatientFact,
     Program,
-    Reading,
     Relation,
     Series,
     TagTest,
@@ -40,6 +26,7 @@ from rules.ir import (
     ValueTest,
     Window,
 )
+from rules.logic import OPERATORS, All, Any, Compare, Condition, Holds, Is, Known, Leaf, Not, Operator
 from rules.units import conversions
 
 MAX_DEPTH: Final = 4

@@ -7,29 +7,14 @@ projection for each layer of computed and derived values.
 from datetime import date
 from typing import NamedTuple
 
+from rules.arithmetic import Arithmetic, Constant, Expression, Reading
 from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Feature, Features
 from rules.engines.columnar.matching_sql import matching
 from rules.engines.columnar.reducing_sql import Reducing, anchored_by
 from rules.facts import HOUSEHOLD, TABLES
-from rules.ir import (
-    All,
-    Any,
-    Arithmetic,
-    Compare,
-    ComputedFact,
-    Condition,
-    Constant,
-    Expression,
-    Holds,
-    Is,
-    Known,
-    Not,
-    PatientFact,
-    Program,
-    Reading,
-    leaves,
-)
+from rules.ir import ComputedFact, PatientFact, Program
+from rules.logic import All, Any, Compare, Condition, Holds, Is, Known, Not, leaves
 
 
 class Step(NamedTuple):

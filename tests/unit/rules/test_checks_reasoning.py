@@ -4,7 +4,7 @@ import pytest
 from support.draws import Draws
 from support.programs import numbers_of, random_program
 
-from rules import ir
+from rules import ir, logic
 from rules.checks.reasoning import Reasoning
 from rules.facts import Value
 from rules.grammar import SEXES
@@ -57,17 +57,17 @@ def test_what_is_impossible_is_seen() -> None:
     """The test above would hold of a search that calls everything possible."""
     facts = tuple(ir.PatientFact(name, name, "number") for name in ("age", "height"))
 
-    def compare(fact: str, op: ir.Operator, number: float) -> ir.Compare:
-        return ir.Compare(fact, op, number)
+    def compare(fact: str, op: logic.Operator, number: float) -> logic.Compare:
+        return logic.Compare(fact, op, number)
 
-    contrary = ir.All((compare("age", ">", 65.0), compare("age", "<", 18.0)))
+    contrary = logic.All((compare("age", ">", 65.0), compare("age", "<", 18.0)))
     program = ir.Program(
         facts,
         (
             ir.Derived("contrary", contrary),
-            ir.Derived("either", ir.Any((compare("height", ">=", 1.0), ir.Not(ir.Holds("tall"))))),
+            ir.Derived("either", logic.Any((compare("height", ">=", 1.0), logic.Not(logic.Holds("tall"))))),
             ir.Derived("tall", compare("height", ">=", 1.0)),
-            ir.Derived("known", ir.Known("tall")),
+            ir.Derived("known", logic.Known("tall")),
         ),
         ("contrary", "either"),
     )
@@ -80,7 +80,7 @@ def test_what_is_impossible_is_seen() -> None:
 def test_a_circle_of_doublings_does_not_stop_it() -> None:
     """Each derived fact names the one before twice; unfolded there would be 2 to the 200th lines."""
     facts = (ir.PatientFact("age", "age", "number"),)
-    derived = [ir.Derived("d0", ir.Compare("age", ">", 65.0))]
-    derived += [ir.Derived(f"d{n}", ir.Any((ir.Holds(f"d{n - 1}"), ir.Not(ir.Holds(f"d{n - 1}"))))) for n in range(1, 200)]
+    derived = [ir.Derived("d0", logic.Compare("age", ">", 65.0))]
+    derived += [ir.Derived(f"d{n}", logic.Any((logic.Holds(f"d{n - 1}"), logic.Not(logic.Holds(f"d{n - 1}"))))) for n in range(1, 200)]
     program = ir.Program(facts, tuple(derived), ("d199",))
     assert Reasoning(program).answers(program.conditions["d199"]) == {True, None}

@@ -18,7 +18,8 @@ from rules.engines.rete import DurableEngine
 from rules.engines.verify import VerifyEngine
 from rules.errors import EngineError, EngineLimit, EngineUnavailable
 from rules.facts import PersonRecord
-from rules.ir import Derived, Holds, Known, PatientFact, Program
+from rules.ir import Derived, PatientFact, Program
+from rules.logic import Holds, Known
 
 SECRET = "ZZ" + "CANARY-NAME"
 

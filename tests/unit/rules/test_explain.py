@@ -8,24 +8,8 @@ from support.populations import World, random_world
 from rules.engines.reference import reduce_facts
 from rules.explain import evidence, explain, words
 from rules.facts import Coding, DateRange, Event, Person, PersonRecord, Value
-from rules.ir import (
-    All,
-    Any,
-    Compare,
-    Condition,
-    Derived,
-    EventFact,
-    Holds,
-    Is,
-    Known,
-    Not,
-    PatientFact,
-    Program,
-    Series,
-    derive,
-    leaves,
-    truth,
-)
+from rules.ir import Derived, EventFact, PatientFact, Program, Series, derive
+from rules.logic import All, Any, Compare, Condition, Holds, Is, Known, Not, leaves, truth
 
 DAY = date(2026, 6, 30)
 A, B, C = Holds("a"), Holds("b"), Holds("c")

@@ -13,7 +13,7 @@ import pytest
 from support.draws import Draws
 from support.programs import random_program
 
-from rules import ir
+from rules import ir, logic
 from rules.facts import Coding
 from rules.fingerprint import fingerprint
 from rules.pack import BUILT_IN, load_packs
@@ -214,11 +214,11 @@ def test_every_change_of_a_generated_program_shows(seed: int) -> None:
 def test_the_order_of_a_generated_program_does_not_show(seed: int) -> None:
     program = random_program(Draws(seed), rules=3)
 
-    def turned(condition: ir.Condition) -> ir.Condition:
+    def turned(condition: logic.Condition) -> logic.Condition:
         match condition:
-            case ir.Not(part):
-                return ir.Not(turned(part))
-            case ir.All(parts) | ir.Any(parts):
+            case logic.Not(part):
+                return logic.Not(turned(part))
+            case logic.All(parts) | logic.Any(parts):
                 return type(condition)(tuple(turned(part) for part in reversed(parts)))
         return condition
 

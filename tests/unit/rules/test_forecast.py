@@ -10,7 +10,8 @@ from rules.days import Duration
 from rules.engines.reference import ReferenceEngine
 from rules.facts import Coding, DateRange, Event, Person, PersonRecord
 from rules.forecast import next_flips
-from rules.ir import Bound, Compare, Condition, Derived, EventFact, Fact, Holds, Known, PatientFact, Program, Series, Window
+from rules.ir import Bound, Derived, EventFact, Fact, PatientFact, Program, Series, Window
+from rules.logic import Compare, Condition, Holds, Known
 
 HORIZON = 800
 ONE = timedelta(days=1)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from rules.engines.horn import MAX_BODY, MAX_NUMBER, HornProgram, encode
 from rules.errors import EngineLimit
-from rules.ir import All, Any, Compare, Condition, Derived, Fact, Holds, Is, Known, Not, PatientFact, Program
+from rules.ir import Derived, Fact, PatientFact, Program
+from rules.logic import All, Any, Compare, Condition, Holds, Is, Known, Not
 
 
 def program(condition: Condition, *facts: Fact) -> Program:
