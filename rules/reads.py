@@ -7,6 +7,7 @@ from typing import Final
 from rules.explain import short
 from rules.facts import TABLES, Coding
 from rules.ir import Bound, EventFact, Fact, PatientFact, Series
+from rules.measures import EPISODE
 from rules.valuesets import SYSTEMS
 
 MAX_CODES: Final = 8
@@ -74,4 +75,6 @@ def _place(bound: Bound) -> str:
 
 
 def _code(coding: Coding) -> str:
+    if coding == EPISODE:
+        return "the episode"
     return f"{_SHORT_SYSTEMS.get(coding.system, coding.system)} {coding.code}"

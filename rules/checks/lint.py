@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 from rules import document as doc
-from rules import logic
+from rules import ir, logic
 from rules.checks.reasoning import Reasoning
 from rules.errors import Diagnostic, Span
 from rules.lowering.conditions import lower_condition
+from rules.lowering.measures import measure_scope
 from rules.pack import Pack
 from rules.parse.fields import Problems
 from rules.scope import Scope
@@ -49,13 +50,26 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a pack with names of its own: what all rules share, or one rule."""
+    """A piece of a pack with names of its own: what all rules share, one rule, or one measure."""
 
     scope: Scope
     vocabulary: doc.Vocabulary
     own: tuple[doc.ConditionText, ...] = ()
-    """The pack's population, or a rule's ``when`` and ``unless``."""
+    """The pack's population, a rule's ``when`` and ``unless``, or a measure's populations and strata."""
     rule: doc.Rule | None = None
+    measure: doc.Measure | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether this is what all rules and measures share."""
+        return self.rule is None and self.measure is None
+
+    @property
+    def examples(self) -> tuple[doc.Example, ...]:
+        """The examples written here."""
+        if self.measure:
+            return tuple(each.example for each in self.measure.examples)
+        return self.rule.examples if self.rule else ()
 
     def conditions(self) -> Iterator[doc.ConditionText]:
         """Every condition written here."""
@@ -81,6 +95,8 @@ class Subject:
 
     pack: Pack
     whole: bool
+    program: ir.Program
+    """That of the rules and those of the measures together."""
     reasoning: Reasoning
     parts: tuple[Part, ...]
     _files: dict[str, MapNode] = field(default_factory=dict)
@@ -89,21 +105,30 @@ class Subject:
     def of(cls, pack: Pack, *, whole: bool) -> "Subject":
         """Prepare a pack that has loaded without mistakes."""
         problems = Problems()
-        shared = Scope.of(pack.document.vocabulary, None, problems)
+        shared = Scope.of(pack.document.vocabulary, None, problems, period=pack.document.period)
         population = (pack.document.population,) if pack.document.population else ()
         parts = [Part(shared, pack.document.vocabulary, population)]
         for rule in pack.document.rules:
             scope = Scope.of(rule.vocabulary, shared, problems, prefix=f"{rule.id}/")
             parts.append(Part(scope, rule.vocabulary, (rule.when, *rule.unless), rule))
-        return cls(pack, whole, Reasoning(pack.program), tuple(parts))
+        for measure in pack.document.measures:
+            scope = measure_scope(measure, shared, problems)
+            parts.append(Part(scope, measure.vocabulary, tuple(_conditions_of(measure)), measure=measure))
+        program = _together(pack)
+        return cls(pack, whole, program, Reasoning(program), tuple(parts))
 
     @property
     def rules(self) -> tuple[doc.Rule, ...]:
         """The pack's rules."""
         return self.pack.document.rules
 
-    def place(self, rule: doc.Rule, *keys: str) -> Span:
-        """Where a rule file says what stands under ``keys``; the nearest key that it has."""
+    @property
+    def documents(self) -> tuple[doc.Rule | doc.Measure, ...]:
+        """The pack's rules and measures."""
+        return (*self.pack.document.rules, *self.pack.document.measures)
+
+    def place(self, rule: doc.Rule | doc.Measure, *keys: str) -> Span:
+        """Where the file of a rule or measure says what stands under ``keys``; the nearest key that it has."""
         path = rule.id.span.path
         if path not in self._files:
             self._files[path] = read_file(Path(path))
@@ -117,3 +142,23 @@ class Subject:
                 break
             node = value
         return found
+
+
+def _conditions_of(measure: doc.Measure) -> Iterator[doc.ConditionText]:
+    for group in measure.groups:
+        yield from (each for each in (group.eligible, group.excluded, group.met, group.excepted) if each)
+    if measure.population:
+        yield measure.population
+    for stratifier in measure.stratifiers:
+        yield from (condition for _, condition in stratifier.strata)
+
+
+def _together(pack: Pack) -> ir.Program:
+    """What rules and measures share stands in several programs, but means the same in each. Whatever is asked for is among ``rules``."""
+    programs = (pack.program, *(measure.program for measure in pack.measures))
+    facts = {fact.name: fact for program in programs for fact in program.facts}
+    derived = {each.name: each for program in programs for each in program.derived}
+    asked = [name for program in programs for name in program.rules]
+    asked += [stratifier.fact for measure in pack.measures for stratifier in measure.stratifiers if stratifier.fact]
+    asked += [anchor for measure in pack.measures if measure.each for anchor in measure.each.window.anchors]
+    return ir.Program(tuple(facts.values()), tuple(derived.values()), tuple(asked))

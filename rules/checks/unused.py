@@ -12,8 +12,8 @@ class Unused:
     """A name that nothing uses.
 
     What it does:
-        Looks for facts behind no rule, and for value sets and questions that no fact and no example names. Names shared by a pack are only
-        judged when the whole pack is checked.
+        Looks for facts behind no rule or measure, and for value sets and questions that no fact and no example names. Names shared by a
+        pack are only judged when the whole pack is checked.
 
     Why is this bad:
         It misleads whoever reads the pack, and often shows that a line was forgotten. Unused facts are computed for everybody, too.
@@ -36,14 +36,14 @@ class Unused:
 
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Each fact, value set and question without a use."""
-        facts = _facts_of_rules(subject.pack.program)
+        facts = _facts_of_rules(subject.program)
         for part in subject.parts:
-            if part.rule is None and not subject.whole:
+            if part.is_shared and not subject.whole:
                 continue
-            named = set(_codes_named(subject.parts if part.rule is None else (part,)))
+            named = set(_codes_named(subject.parts if part.is_shared else (part,)))
             for fact in part.vocabulary.facts:
                 if part.program_name(fact.name.text) not in facts:
-                    yield Remark(fact.name.span, f"no rule uses the fact '{fact.name}'", "use it, or leave it out")
+                    yield Remark(fact.name.span, f"nothing uses the fact '{fact.name}'", "use it, or leave it out")
             for kind, sets in (("value set", part.vocabulary.valuesets), ("question", part.vocabulary.questions)):
                 for item in sets:
                     if item.name.text not in named:
@@ -81,7 +81,9 @@ def _codes_named(parts: tuple[Part, ...]) -> Iterator[str]:
         for fact in part.vocabulary.facts:
             if isinstance(fact, doc.EventFact):
                 yield from _named_by_series(fact.series)
-        for example in part.rule.examples if part.rule else ():
+        if part.measure and part.measure.each:
+            yield from _named_by_series(part.measure.each.series)
+        for example in part.examples:
             for person in (example.person, *(example.household or ())):
                 for event in person.events:
                     yield from (text.text for text in (event.what, *(tag for _, tag in event.tags)))

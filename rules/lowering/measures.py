@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rules import document as doc
-from rules import ir
+from rules import ir, logic
 from rules.errors import RuleError
 from rules.grammar import POPULATIONS
 from rules.lowering.conditions import lower_condition
@@ -104,10 +104,10 @@ class _Lowering:
         conditions = list(self.conditions(group, population))
         if not conditions:
             return None
-        condition = conditions[0] if len(conditions) == 1 else ir.All(tuple(conditions))
+        condition = conditions[0] if len(conditions) == 1 else logic.All(tuple(conditions))
         return self.derive(f"{group.name}: {population}", group.name, condition)
 
-    def conditions(self, group: doc.MeasureGroup, population: str) -> Iterator[ir.Condition]:
+    def conditions(self, group: doc.MeasureGroup, population: str) -> Iterator[logic.Condition]:
         if population == "eligible":
             if self.pack.population:
                 yield lower_condition(self.pack.population, self.shared)
@@ -116,7 +116,7 @@ class _Lowering:
         if written := getattr(group, population):
             yield lower_condition(written, self.scope)
 
-    def derive(self, name: str, place: TextNode, condition: ir.Condition) -> str:
+    def derive(self, name: str, place: TextNode, condition: logic.Condition) -> str:
         full = f"{self.written.id}/{name}"
         self.parts.derived[full] = ir.Derived(full, condition)
         self.parts.places[full] = place.span
