@@ -54,9 +54,9 @@ def _measure_case(measure: doc.Measure, written: doc.MeasureExample, scope: Scop
     case, known = written.example, [stratifier.name.text for stratifier in measure.stratifiers]
     for name, _ in written.strata:
         if name.text not in known:
-            problems.add(name.span, "ALM254", f"nothing is stratified by '{name}'", did_you_mean(name.text, known))
+            problems.add(name.span, "ALM264", f"nothing is stratified by '{name}'", did_you_mean(name.text, known))
     if measure.each is None and len(written.expect) != 1:
-        problems.add(case.span, "ALM255", "one person has one outcome here: the measure has no 'each'")
+        problems.add(case.span, "ALM265", "one person has one outcome here: the measure has no 'each'")
     record, as_of, facts = _person(case, scope, problems)
     expect = tuple(dict(outcomes) for outcomes in written.expect)
     strata = {name.text: label for name, label in written.strata}

@@ -118,7 +118,7 @@ class Scope:
         """The measurement period in view; its absence is reported at ``place``."""
         found = next((level.period for level in self._levels() if level.period), None)
         if found is None:
-            self.problems.add(place.span, "ALM250", f"there is no measurement period for '{place}'", "say 'period: last year' in pack.yaml")
+            self.problems.add(place.span, "ALM260", f"there is no measurement period for '{place}'", "say 'period: last year' in pack.yaml")
         return found
 
     def _levels(self) -> Iterator["Scope"]:

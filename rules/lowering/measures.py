@@ -43,7 +43,7 @@ def lower_measures(pack: doc.Pack) -> tuple[Measure, ...]:
 def measure_scope(measure: doc.Measure, shared: Scope, problems: Problems) -> Scope:
     """The names in view in a measure. One that counts episodes knows ``episode``, as a day and as a code of that event."""
     if measure.period and shared.period:
-        problems.add(measure.id.span, "ALM251", "pack.yaml says the period already", "leave it out, there or here")
+        problems.add(measure.id.span, "ALM261", "pack.yaml says the period already", "leave it out, there or here")
     own = measure.vocabulary
     if measure.each:
         name = TextNode(_EPISODE, measure.each.name.span)
@@ -56,7 +56,7 @@ def _refuse_circle(measure: Measure, written: doc.Measure, whole: ir.Program, pr
     for anchor in measure.each.window.anchors if measure.each and written.each else ():
         if f"{measure.id}/{_EPISODE}" in whole.facts_behind(anchor):
             place = written.each.name.span if written.each else written.id.span
-            problems.add(place, "ALM253", f"'each' is counted from '{anchor.rpartition('/')[2]}', which is counted from the episode itself")
+            problems.add(place, "ALM263", f"'each' is counted from '{anchor.rpartition('/')[2]}', which is counted from the episode itself")
 
 
 def _with_program(measure: Measure, whole: ir.Program) -> Measure:
@@ -137,5 +137,5 @@ class _Lowering:
         fact = self.scope.fact(name)
         if fact is not None and type_of(fact) not in ("word", "yes/no"):
             hint = "write the strata out: {18 to 39: age between 18 and 39, 40 and over: age >= 40}"
-            self.scope.problems.add(name.span, "ALM252", f"'{name}' has too many values to divide people by", hint)
+            self.scope.problems.add(name.span, "ALM262", f"'{name}' has too many values to divide people by", hint)
         return self.scope.resolve(name.text)

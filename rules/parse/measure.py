@@ -84,9 +84,9 @@ def _expected(node: Node, groups: tuple[doc.MeasureGroup, ...], problems: Proble
     names = [group.name.text for group in groups]
     if isinstance(node, TextNode):
         if len(names) > 1:
-            problems.add(node.span, "ALM143", f"this measure has {len(names)} groups: say what is expected in each", f"{names[0]}: {node}")
+            problems.add(node.span, "ALM151", f"this measure has {len(names)} groups: say what is expected in each", f"{names[0]}: {node}")
         return tuple((name, choice(node, "'expect'", OUTCOMES, problems)) for name in names[:1])
     written = node.entries if isinstance(node, MapNode) else ()
     if isinstance(node, ListNode) or sorted(key.text for key, _ in written) != sorted(names):
-        problems.add(node.span, "ALM144", f"say what is expected in each group: {', '.join(names)}")
+        problems.add(node.span, "ALM152", f"say what is expected in each group: {', '.join(names)}")
     return tuple((key.text, choice(as_text(value, f"'{key}'", problems), f"'{key}'", OUTCOMES, problems)) for key, value in written)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.engines import NAMES, open_engines
-from support.spec import Case, Spec, check
+from support.spec import Case, Spec, check, check_measure
 
 from rules.engines import Engine
 
@@ -25,5 +25,13 @@ def engine(request: pytest.FixtureRequest, all_engines: dict[str, Engine]) -> En
 def spec(engine: Engine, tmp_path: Path) -> Spec:
     def run(snippet: str, *cases: Case, pack: str = "") -> None:
         check(engine, tmp_path / "pack", snippet, cases, pack)
+
+    return run
+
+
+@pytest.fixture
+def measure(engine: Engine, tmp_path: Path) -> Spec:
+    def run(snippet: str, *cases: Case, pack: str = "") -> None:
+        check_measure(engine, tmp_path / "pack", snippet, cases, pack)
 
     return run

@@ -30,6 +30,7 @@ CHAPTERS: Final = {
     "meaning": "Answers and units",
     "records": "What records are like",
     "rules": "Rules",
+    "measures": "Measures",
 }
 """Folder of ``tests/spec`` → title, in the order of the page."""
 SHAPES: Final = (
@@ -50,8 +51,12 @@ SHAPES: Final = (
     grammar.THEN,
     grammar.CARD,
     grammar.REFER,
+    grammar.MEASURE,
+    grammar.EPISODES,
+    grammar.GROUP,
     grammar.EXAMPLES,
     grammar.CASE,
+    grammar.MEASURE_CASE,
     grammar.MEMBER,
     Shape("event of an example, after its table and what it is", grammar.EVENT_DETAILS),
 )
@@ -115,7 +120,7 @@ def _paragraph(test: Callable[[Recorder], None]) -> Iterator[str]:
     recorder = Recorder()
     test(recorder)
     for snippet, cases, pack in recorder.blocks:
-        shared = f"# pack.yaml\n{dedent(pack).strip()}\n# the rule\n" if pack else ""
+        shared = f"# pack.yaml\n{dedent(pack).strip()}\n# the {'measure' if 'groups:' in snippet else 'rule'}\n" if pack else ""
         yield f"```yaml\n{shared}{dedent(snippet).strip()}\n```\n"
         yield _table(
             "| | on record | answer |\n|---|---|---|", (f"| {_cell(c.name)} | {_cell(_record(c))} | {_cell(_answer(c))} |" for c in cases)
@@ -141,7 +146,7 @@ def _record(case: Case) -> str:
 
 def _answer(case: Case) -> str:
     """The answer, and what the facts are where that says more."""
-    values = {name.partition("/")[2]: value for name, value in case.facts.items() if not isinstance(value, bool)}
+    values = {name.rpartition("/")[2]: value for name, value in case.facts.items() if not isinstance(value, bool)}
     told = [
         f"`{name}` is {'unknown' if value is None else value if isinstance(value, str) else number(value)}"
         for name, value in values.items()
