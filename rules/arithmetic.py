@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from math import floor, isfinite
+from math import floor, isfinite, log
 from typing import Final
 
 from rules.facts import Value
@@ -25,7 +25,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """``+ - * / ^ min max`` of two expressions. Division by nought and anything with an unknown part is unknown."""
+    """``+ - * / ^ min max``, or ``log`` to a base, of two expressions. Division by nought and anything with an unknown part is unknown."""
 
     op: str
     left: "Expression"
@@ -59,7 +59,7 @@ def compute(expression: Expression, values: Mapping[str, Value]) -> float | None
 
 
 def _arithmetic(op: str, a: float, b: float) -> float | None:
-    if (op == "/" and b == 0) or (op == "^" and a <= 0):
+    if (op == "/" and b == 0) or (op == "^" and a <= 0) or (op == "log" and (a <= 0 or b <= 0 or b == 1)):
         return None
     try:
         return finite(ARITHMETIC[op](a, b))
@@ -80,6 +80,7 @@ ARITHMETIC: Final[dict[str, Callable[[float, float], float]]] = {
     "^": operator.pow,
     "min": min,
     "max": max,
+    "log": lambda a, b: log(a) / log(b),
 }
 
 

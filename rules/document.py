@@ -19,11 +19,13 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """``all``, ``any``, ``none`` or ``not`` over conditions."""
+    """``all``, ``any``, ``none``, ``not`` or ``at least`` over conditions."""
 
     kind: str
     parts: tuple["ConditionText", ...]
     span: Span
+    number: int = 0
+    """Of ``at least``: how many of the parts."""
 
 
 ConditionText = Leaf | Group
@@ -52,10 +54,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class PatientFact:
-    """``age: {patient: age}``."""
+    """``age: {patient: age}``, or ``{patient: age, on: start of last year}``."""
 
     name: TextNode
     attribute: TextNode
+    on: "Limit | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ class Limit:
     last: bool = False
     offset: Duration | None = None
     backwards: bool = False
+    days: int = 0
+    """Further days: ``before: 66 years after birth`` ends a day before that."""
     period: TextNode | None = None
     """The words that mean the measurement period; its first day, or if ``last`` its last."""
 
@@ -151,6 +156,7 @@ class EventFact:
     household: bool = False
     scale: str | None = None
     days: bool = False
+    ties: TextNode | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from rules.engines.reference import FactResult
 from rules.facts import Event, PersonRecord, Value
 from rules.findings import ANSWERS, Evidence, number
 from rules.ir import ComputedFact, EventFact, Fact, PatientFact, Program
-from rules.logic import All, Any, Compare, Condition, Holds, Is, Known, Leaf, Not, truth
+from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Leaf, Not, quorum, truth
 
 MAX_EVIDENCE: Final = 5
 """Of a count, so many events are shown, the latest first."""
@@ -56,10 +56,11 @@ def _deciding(program: Program, condition: Condition, values: Mapping[str, Value
     match condition:
         case Not(part):
             return _deciding(program, part, values)
-        case All(parts) | Any(parts):
-            same = [_deciding(program, p, values) for p in parts if truth(p, values) is answer]
-            settles = answer is isinstance(condition, Any)
-            return min(same, key=len) if settles and same else tuple(leaf for group in same for leaf in group)
+        case All() | Any() | AtLeast():
+            same = [_deciding(program, p, values) for p in condition.parts if truth(p, values) is answer]
+            needed = len(same) if answer is None else quorum(condition, answer)
+            chosen = sorted(range(len(same)), key=lambda i: len(same[i]))[:needed]
+            return tuple(leaf for i in sorted(chosen) for leaf in same[i])
         case _ if condition.fact in program.conditions:
             return _deciding(program, program.conditions[condition.fact], values)
         case _:
@@ -76,7 +77,7 @@ def _unit(fact: Fact) -> str | None:
         case ComputedFact(unit=unit):
             return unit
         case EventFact():
-            return fact.unit or (f"{fact.scale}s" if fact.scale else None)
+            return fact.told_in
     return None
 
 

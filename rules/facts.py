@@ -32,7 +32,7 @@ class DateRange:
     high: date
 
 
-ROLES: Final = ("category", "class", "intent", "reason")
+ROLES: Final = ("category", "class", "intent", "reason", "verification")
 """The coded properties of events, beside their code and answer, that a rule can ask for (`Event.tags`)."""
 
 
@@ -138,7 +138,7 @@ class Event:
     answers: tuple[Coding, ...] = ()
     """Coded value: the answer to a screening question; for a goal, its lifecycle status."""
     tags: tuple[tuple[str, Coding], ...] = ()
-    """Other coded properties, each with its role: category, class, intent, reason, performer."""
+    """Other coded properties, each with its role, one of `ROLES`."""
     value: float | None = None
     unit: str | None = None
     """UCUM code, spelt as `rules.units.canonical` spells it."""

@@ -81,6 +81,8 @@ class Meanings:
                 return parts[0] if kind == "Not" else self._group("Not", [inner])
             case logic.All(parts) | logic.Any(parts):
                 return self._several(type(condition).__name__, [self.of_condition(part) for part in parts])
+            case logic.AtLeast(parts, number):
+                return digest({"is": "AtLeast", "number": number, "parts": sorted(self.of_condition(part) for part in parts)})
         return digest(self._fields(condition))
 
     def _several(self, kind: str, parts: Iterable[str]) -> str:
@@ -99,7 +101,7 @@ class Meanings:
 
     def _form(self, value: object) -> Form:
         match value:
-            case logic.Holds() | logic.Compare() | logic.Is() | logic.Known() | logic.Not() | logic.All() | logic.Any():
+            case logic.Holds() | logic.Compare() | logic.Is() | logic.Known() | logic.Not() | logic.All() | logic.Any() | logic.AtLeast():
                 return self.of_condition(value)
             case frozenset():
                 return _sorted(self._form(item) for item in value)

@@ -17,6 +17,8 @@ from rules.ir import Bound, ComputedFact, EventFact, PatientFact, Program, deriv
 from rules.logic import Compare, leaves
 
 _ONE_DAY: Final = timedelta(days=1)
+_HORIZON: Final = timedelta(days=400)
+"""Covered days may change every day; so far ahead they are tried."""
 STEPS: Final = 150
 """Of a time that is computed with (an age in a formula), so many whole units are tried."""
 
@@ -69,10 +71,26 @@ def _patient_changes(fact: PatientFact, record: PersonRecord, limits: set[int]) 
     person = record.person
     if fact.attribute == "deceased" and person.died:
         yield from (person.died.low, person.died.high)
-    if fact.attribute == "age" and person.birth:
+    if fact.attribute == "age" and person.birth and (fact.on is None or _moves(fact.on)):
         steps = limits if person.birth.low == person.birth.high else range(1, STEPS + 1)
         for birth in (person.birth.low, person.birth.high):
-            yield from (_birthday(birth, years) for years in steps if 0 < years <= STEPS)
+            for birthday in (_birthday(birth, years) for years in steps if 0 < years <= STEPS):
+                yield from _felt(birthday, fact.on)
+
+
+def _felt(birthday: date, on: Bound | None) -> Iterator[date]:
+    """The days on which a birthday counts for the age on another day: that day has come to it."""
+    if on is None:
+        yield birthday
+    elif on.offset and on.backwards:
+        yield _first(birthday, on.offset)
+    elif on.year is not None:
+        yield from (date(min(birthday.year + i, 9999), 1, 1) for i in range(3))
+
+
+def _moves(bound: Bound) -> bool:
+    """Whether the day that a bound means changes as time goes by."""
+    return bound.anchor is None and bound.day is None
 
 
 def _birthday(birth: date, years: int) -> date:
@@ -82,16 +100,17 @@ def _birthday(birth: date, years: int) -> date:
 
 
 def _event_changes(fact: EventFact, record: PersonRecord, as_of: date, limits: set[int]) -> Iterator[date]:
-    moving = [b for b in fact.window.lower if b.anchor is None and b.day is None]
-    closing = [b for b in fact.window.upper if b.anchor is None and b.day is None]
+    moving, closing = (list(filter(_moves, bounds)) for bounds in (fact.window.lower, fact.window.upper))
     if any(b.year is not None for b in (*moving, *closing)):
         yield from (date(as_of.year + i, 1, 1) for i in range(1, 4))
+    if fact.aggregate == "days covered" and as_of < date.max - _HORIZON:
+        yield from (as_of + _ONE_DAY * i for i in range(1, _HORIZON.days))
     for member in record.household_records() if fact.household else (record,):
         for series in fact.series.nested():
             for event in (e for e in member.having(series.codes) if e.table in series.tables):
                 for day in (day for range_ in (event.start, event.end) if range_ for day in (range_.low, range_.high)):
                     yield from _changes_by(day, [b for b in (*moving, *closing) if b.offset])
-                if fact.scale and event.start:
+                if fact.aggregate == "time since latest" and fact.scale and event.start:
                     yield from _scale_changes(event.start, fact.scale, limits)
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from rules.facts import ROLES
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -29,12 +31,19 @@ class Shape:
         object.__setattr__(self, "required", tuple(k for k in self.keys if k.required))
 
 
-AGGREGATES: Final = ("exists", "count", "latest", "earliest", "highest", "lowest", "mean", "sum", "time since latest")
-VALUE_AGGREGATES: Final = ("latest", "earliest", "highest", "lowest", "mean", "sum")
+AGGREGATES: Final = (
+    *("exists", "all", "count", "latest", "earliest", "highest", "lowest", "mean", "sum"),
+    *("trend", "time since latest", "days covered"),
+)
+VALUE_AGGREGATES: Final = ("latest", "earliest", "highest", "lowest", "mean", "sum", "trend")
+SCALED_AGGREGATES: Final = ("trend", "time since latest")
+"""Those that say ``in`` which unit of time they are counted."""
 DATED_AGGREGATES: Final = ("latest", "earliest", "highest", "lowest")
 """Those that choose one event, from whose day other windows can count."""
-TIMINGS: Final = ("starts", "ends", "overlaps", "inside")
-RELATIONS: Final = ("followed by", "not followed by", "preceded by", "not preceded by")
+TIMINGS: Final = ("starts", "ends", "overlaps", "inside", "overlaps before", "overlaps after")
+DISTANCES: Final = ("followed by", "not followed by", "preceded by", "not preceded by")
+RELATIONS: Final = (*DISTANCES, "during", "not during", "containing", "not containing")
+TIES: Final = ("highest", "lowest")
 ATTRIBUTES: Final[dict[str, Literal["yes/no", "number", "word", "date"]]] = {
     "age": "number",
     "birth": "date",
@@ -45,6 +54,10 @@ ATTRIBUTES: Final[dict[str, Literal["yes/no", "number", "word", "date"]]] = {
 }
 SEXES: Final = ("female", "male", "other")
 GROUPS: Final = ("all", "any", "none", "not")
+AT_LEAST: Final = Shape(
+    "condition",
+    (Key("at least", "How many of the conditions under 'of' must be yes.", required=True), Key("of", "The conditions.", required=True)),
+)
 STATUSES: Final = ("draft", "silent", "pilot", "live", "retired")
 SHOWN_STATUSES: Final = ("pilot", "live")
 """Rules of another status are evaluated and counted, but their findings are shown to nobody."""
@@ -148,14 +161,27 @@ CITATION: Final = Shape(
     "citation", (Key("title", "Title, publisher and year.", required=True), Key("url", "Where it can be read.", required=True))
 )
 
-PATIENT_FACT: Final = Shape("patient fact", (Key("patient", f"One of {', '.join(ATTRIBUTES)}.", required=True),))
+PATIENT_FACT: Final = Shape(
+    "patient fact",
+    (
+        Key("patient", f"One of {', '.join(ATTRIBUTES)}.", required=True),
+        Key(
+            "on",
+            "For `age`: on another day: a dated fact, a date, `3 months ago`, `start of last year`, `start of measurement period`.",
+        ),
+    ),
+)
 DERIVED_FACT: Final = Shape("derived fact", (Key("when", "A condition over other facts.", required=True),))
 COMPUTED_FACT: Final = Shape(
     "computed fact",
     (
-        Key("value", "Arithmetic over number facts: `(phq9 - baseline) / baseline * 100`; + - * / ^ ( ) min( , ) max( , ).", required=True),
+        Key(
+            "value",
+            "Arithmetic over number facts: `(phq9 - baseline) / baseline * 100`; + - * / ^ ( ) min( , ) max( , ) log( , base).",
+            required=True,
+        ),
         Key("unit", "Unit of the result."),
-        Key("round", "Decimal places, half up. Needed with ^."),
+        Key("round", "Decimal places, half up. Needed with ^ and log."),
     ),
 )
 TABLE_FACT: Final = Shape(
@@ -181,19 +207,33 @@ _SERIES_KEYS: Final = (
     Key("answer", "Only events whose answer means one of these words of the question."),
     Key("status", "The statuses that count, instead of the table's usual ones."),
     Key("where", "Tests of the event's own number: `value >= 140 mm[Hg]`."),
-    *(Key(role, f"Only events with a {role} in this value set.") for role in ("category", "class", "intent", "reason")),
+    *(Key(role, f"Only events with a {role} in this value set.") for role in ROLES),
     Key("usable only", "`yes`: leave out events without a usable value instead of letting them make the fact unknown."),
-    Key("unit", "UCUM unit of a number; values in other units are converted or unknown."),
-    *(Key(r, "Another event of the same person: `{events: procedures, code: …, within: 14 days}`.") for r in RELATIONS),
+    Key(
+        "unit",
+        "UCUM unit of a number; values in other units are converted or unknown. `latest` and `earliest` without it are but a day to count from.",
+    ),
+    *(Key(r, "Another event of the same person: `{events: procedures, code: …, within: 14 days}`.") for r in DISTANCES),
+    Key("not during", "Does not begin in the period of such an event: `{events: encounters, class: …}`."),
+    Key("containing", "Such an event begins in its period: `{events: procedures, code: …}`."),
+    Key("not containing", "No such event begins in its period."),
 )
 _WINDOW_KEYS: Final = (
     Key("within", "`12 months` (up to `as_of`), or `14 days after X`, `30 days before X`, `7 days of X`, X being a dated fact."),
-    Key("since", "On or after: a dated fact, a date, `3 months ago`, or `start of measurement period`."),
+    Key("since", "On or after: a dated fact, a date, `3 months ago`, `15 years after X`, or `start of measurement period`."),
     Key("after", "The day after or later: a dated fact, a date, or `end of measurement period`."),
-    Key("until", "On or before: a dated fact, a date, `3 months ago`, or `end of measurement period`."),
+    Key("until", "On or before: a dated fact, a date, `3 months ago`, `30 days before X`, or `end of measurement period`."),
     Key("before", "The day before or earlier: a dated fact, a date, or `start of measurement period`."),
-    Key("during", "`this year`, `last year`, `2025-01-01 to 2025-12-31`, or `measurement period`."),
-    Key("timing", f"What of the event lies in the window: {', '.join(TIMINGS)} (going on at some time). Usually starts."),
+    Key(
+        "during",
+        "`this year`, `last year`, `2025-01-01 to 2025-12-31`, `measurement period`, or another event in whose period it begins: "
+        "`{events: encounters}`.",
+    ),
+    Key(
+        "timing",
+        f"What of the event lies in the window: {', '.join(TIMINGS)}. Usually starts. "
+        "overlaps: it goes on at some time; before, after: it also does before the window opens, or after it closes.",
+    ),
 )
 EVENT_FACT: Final = Shape(
     "event fact",
@@ -202,8 +242,9 @@ EVENT_FACT: Final = Shape(
         *_SERIES_KEYS,
         *_WINDOW_KEYS,
         Key("of", "`household`: also the events of the others at the same address."),
-        Key("in", "For `time since latest`: days, weeks, months or years."),
+        Key("in", "For `time since latest` and `trend`: days, weeks, months or years."),
         Key("different days", "`yes`: count days, not events."),
+        Key("ties", "`highest` or `lowest`: of several values on the latest (earliest) day take this one."),
     ),
 )
 RELATED: Final = Shape(
@@ -211,6 +252,7 @@ RELATED: Final = Shape(
     (
         Key("events", "Which events: one table, or a list of tables.", required=True),
         *_SERIES_KEYS,
+        Key("during", "Another event in whose period it begins."),
         Key("within", "At most so long after (or before) this event."),
         Key("at least", "At least so long after (or before) this event."),
     ),
@@ -276,7 +318,7 @@ EVENT_DETAILS: Final = (
     Key("unit", "The number's unit as written in the record."),
     Key("answer", "A word of the question, or a code; `none`, unless that is a word of the question, is an empty answer."),
     Key("end", "When it ended; `unknown` if nobody knows when; left out: still going on."),
-    *(Key(role, f"Its {role}: a value set, or a code such as `loinc 1234-5`.") for role in ("category", "class", "intent", "reason")),
+    *(Key(role, f"Its {role}: a value set, or a code such as `loinc 1234-5`.") for role in ROLES),
 )
 
 # ---------------------------------------------------------------- measures

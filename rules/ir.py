@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Literal
+from typing import Final, Literal
 
 from rules.arithmetic import Expression, compute, readings, rounded
 from rules.days import Duration, after, before
@@ -11,6 +11,8 @@ from rules.facts import Coding, Value
 from rules.logic import Condition, Operator, leaves, truth
 from rules.units import Conversion
 
+PER: Final = {"day": "d", "week": "wk", "month": "mo", "year": "a"}
+"""UCUM's units of time."""
 FactType = Literal["yes/no", "number", "word", "date"]
 
 
@@ -24,9 +26,11 @@ class PatientFact:
     name: str
     attribute: str
     type: FactType
+    on: "Bound | None" = None
+    """Of ``age``: the day on which it is asked for; ``None``: the day of evaluation."""
 
 
-Timing = Literal["starts", "ends", "overlaps", "inside"]
+Timing = Literal["starts", "ends", "overlaps", "inside", "overlaps before", "overlaps after"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Bound:
     offset: Duration | None = None
     backwards: bool = False
     """Whether ``offset`` goes into the past."""
+    days: int = 0
+    """Further days, after the offset."""
 
     def fixed(self, as_of: date) -> date:
         """The day that a bound without an anchor means."""
@@ -53,9 +59,9 @@ class Bound:
 
     def shifted(self, day: date) -> date:
         """``day`` moved by the offset."""
-        if self.offset is None:
-            return day
-        return before(day, self.offset) if self.backwards else after(day, self.offset)
+        if self.offset is not None:
+            day = before(day, self.offset) if self.backwards else after(day, self.offset)
+        return after(day, Duration(self.days, "day")) if self.days > 0 else before(day, Duration(-self.days, "day"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,9 @@ class ValueTest:
 class Relation:
     """Another event that must (or must not) stand in a relation of time to this one.
 
-    ``least`` and ``most`` count from the start of this event: *followed by* looks forwards, *preceded by* backwards. An event is
-    never in relation with itself.
+    ``least`` and ``most`` count from the start of this event: *followed by* looks forwards, *preceded by* (``backwards``) backwards.
+    With ``period``, this event begins while the other goes on (*during*), or, ``backwards``, the other while this one goes on
+    (*containing*). An event is never in relation with itself.
     """
 
     series: "Series"
@@ -102,6 +109,13 @@ class Relation:
     backwards: bool
     least: Duration | None = None
     most: Duration | None = None
+    period: bool = False
+
+    @property
+    def said(self) -> str:
+        """As an author writes it: one of `rules.grammar.RELATIONS`."""
+        ways = ("during", "containing") if self.period else ("followed by", "preceded by")
+        return f"{'' if self.present else 'not '}{ways[self.backwards]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +159,25 @@ class EventFact:
     household: bool = False
     """Also the events of the others at the same address."""
     scale: str | None = None
-    """Unit of ``time since latest``: day, week, month, year."""
+    """Unit of ``time since latest``, and of the time in which a ``trend`` is told: day, week, month, year."""
     days: bool = False
     """Count days on which there was an event, not events."""
+    ties: Literal["highest", "lowest"] | None = None
+    """Of several values on the latest (earliest) day, take this one; ``None``: the one that was latest (earliest) on that day."""
 
     @property
     def unit(self) -> str | None:
-        """Unit of the value."""
+        """UCUM unit of the value."""
+        if self.aggregate == "trend" and self.scale:
+            return f"{self.series.unit}/{PER[self.scale]}"
         return self.series.unit
+
+    @property
+    def told_in(self) -> str | None:
+        """The unit that people read beside the value."""
+        if self.aggregate == "days covered":
+            return "days"
+        return self.unit or (f"{self.scale}s" if self.scale else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +210,17 @@ class ComputedFact:
 
 
 Fact = PatientFact | EventFact | ComputedFact
+
+
+def rests_on(fact: Fact) -> tuple[str, ...]:
+    """The facts that ``fact`` is computed from, or counts from."""
+    match fact:
+        case PatientFact(on=on):
+            return (on.anchor,) if on and on.anchor else ()
+        case EventFact():
+            return fact.window.anchors
+        case ComputedFact():
+            return fact.uses()
 
 
 def computed_value(fact: ComputedFact, values: Mapping[str, Value]) -> float | None:
@@ -263,11 +299,7 @@ class Program:
                 waiting += [leaf.fact for leaf in leaves(self.conditions[current])]
                 continue
             found.add(current)
-            fact = self.by_name[current]
-            if isinstance(fact, ComputedFact):
-                waiting += fact.uses()
-            elif isinstance(fact, EventFact):
-                waiting += fact.window.anchors
+            waiting += rests_on(self.by_name[current])
         return tuple(f.name for f in self.facts if f.name in found)
 
 

@@ -75,8 +75,17 @@ class Any:
     parts: tuple["Condition", ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """Yes if at least ``number`` parts are yes; no if too few could be; else unknown."""
+
+    parts: tuple["Condition", ...]
+    number: int
+
+
 Leaf = Holds | Compare | Is | Known
-Condition = Leaf | Not | All | Any
+Group = All | Any | AtLeast
+Condition = Leaf | Not | Group
 
 
 def truth(condition: Condition, values: Mapping[str, Value]) -> bool | None:
@@ -91,6 +100,10 @@ def truth(condition: Condition, values: Mapping[str, Value]) -> bool | None:
         case Any(parts):
             answers = [truth(p, values) for p in parts]
             return True if True in answers else None if None in answers else False
+        case AtLeast(parts, number):
+            answers = [truth(p, values) for p in parts]
+            certain, unknown = answers.count(True), answers.count(None)
+            return True if certain >= number else None if certain + unknown >= number else False
         case Known(fact):
             return values[fact] is not None
     return _leaf_truth(condition, values[condition.fact])
@@ -105,12 +118,23 @@ def _leaf_truth(leaf: Holds | Compare | Is, value: Value) -> bool | None:
     return value == leaf.word if isinstance(leaf, Is) else value is True
 
 
+def quorum(group: Group, answer: bool) -> int:
+    """How many parts must give ``answer`` for the whole group to give it."""
+    match group:
+        case AtLeast(parts, number):
+            return number if answer else max(len(parts) - number + 1, 0)
+        case All(parts):
+            return len(parts) if answer else 1
+        case Any(parts):
+            return 1 if answer else len(parts)
+
+
 def leaves(condition: Condition) -> Iterator[Leaf]:
     """Every leaf of a condition, from left to right."""
     match condition:
         case Not(part):
             yield from leaves(part)
-        case All(parts) | Any(parts):
+        case All(parts) | Any(parts) | AtLeast(parts):
             for part in parts:
                 yield from leaves(part)
         case _:

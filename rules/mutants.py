@@ -6,7 +6,6 @@ value set) is not changed: that is for the tests of the language and for whoever
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from typing import Final
 
 from rules.days import Duration
@@ -14,7 +13,7 @@ from rules.explain import short, words
 from rules.facts import TABLES
 from rules.findings import number
 from rules.ir import Bound, Branch, ComputedFact, Derived, EventFact, Fact, Program, Relation, Series, ValueTest, Window
-from rules.logic import All, Any, Compare, Condition, Not, Operator, leaves
+from rules.logic import All, Any, AtLeast, Compare, Condition, Not, Operator, leaves
 
 _TURNED: Final[dict[Operator, Operator]] = {">": ">=", ">=": ">", "<": "<=", "<=": "<", "=": "!=", "!=": "="}
 _SWAPPED: Final = {"latest": "earliest", "earliest": "latest", "highest": "lowest", "lowest": "highest"}
@@ -32,19 +31,6 @@ class Mutant:
         if isinstance(self.node, Derived):
             return replace(program, derived=tuple(self.node if d.name == self.node.name else d for d in program.derived))
         return replace(program, facts=tuple(self.node if f.name == self.node.name else f for f in program.facts))
-
-
-@dataclass(frozen=True, slots=True)
-class NudgedBound(Bound):
-    """A bound some days off, which no length of months can say. Only the reference engine knows it."""
-
-    days: int = 0
-
-    def shifted(self, day: date) -> date:
-        """See `Bound.shifted`."""
-        moved = Bound.shifted(self, day)
-        room = moved - date.min if self.days < 0 else date.max - moved
-        return moved + timedelta(days=self.days) if room.days else moved
 
 
 def mutants(program: Program, rule: str, unless: int) -> Iterator[Mutant]:
@@ -79,13 +65,15 @@ def _conditions(program: Program, condition: Condition, unless: int = 0) -> _Cha
     match condition:
         case Not(part):
             yield from ((change, Not(each)) for change, each in _conditions(program, part))
-        case All(parts) | Any(parts):
-            kind = type(condition)
+        case All(parts) | Any(parts) | AtLeast(parts):
             for i, part in enumerate(parts):
                 if len(parts) > 1:
                     what = "'unless'" if i >= len(parts) - unless else "the condition"
-                    yield f"{what} '{said(program, part)}' dropped", kind(parts[:i] + parts[i + 1 :])
-                yield from ((change, kind((*parts[:i], each, *parts[i + 1 :]))) for change, each in _conditions(program, part))
+                    yield f"{what} '{said(program, part)}' dropped", replace(condition, parts=parts[:i] + parts[i + 1 :])
+                for change, each in _conditions(program, part):
+                    yield change, replace(condition, parts=(*parts[:i], each, *parts[i + 1 :]))
+            if isinstance(condition, AtLeast):
+                yield from ((f"at least {n}", replace(condition, number=n)) for n in (condition.number - 1, condition.number + 1))
         case Compare(fact, op, limit):
             was = said(program, condition)
             yield f"'{was}' turned into '{_TURNED[op]}'", Compare(fact, _TURNED[op], limit)
@@ -115,9 +103,11 @@ def said(program: Program, condition: Condition) -> str:
             return " and ".join(said(program, p) for p in parts)
         case Any(parts):
             return " or ".join(said(program, p) for p in parts)
+        case AtLeast(parts, number):
+            return f"at least {number} of ({', '.join(said(program, p) for p in parts)})"
         case _:
             fact = program.by_name.get(condition.fact)
-            return words(condition, getattr(fact, "unit", None) or getattr(fact, "scale", None))
+            return words(condition, fact.told_in if isinstance(fact, EventFact) else getattr(fact, "unit", None))
 
 
 # ---------------------------------------------------------------- facts
@@ -127,6 +117,8 @@ def _event_facts(fact: EventFact) -> Iterator[tuple[str, EventFact]]:
     if other := _SWAPPED.get(fact.aggregate):
         yield f"{fact.aggregate} turned into {other}", replace(fact, aggregate=other)
     yield "of the person alone" if fact.household else "of the household", replace(fact, household=not fact.household)
+    if fact.ties:
+        yield "'ties' dropped", replace(fact, ties=None)
     if fact.aggregate == "count":
         yield "events counted, not days" if fact.days else "days counted, not events", replace(fact, days=not fact.days)
     yield from ((change, replace(fact, window=window)) for change, window in _windows(fact.window))
@@ -139,7 +131,7 @@ def _windows(window: Window) -> Iterator[tuple[str, Window]]:
         for i, bound in enumerate(bounds):
             for by in (-1, 1):
                 end = "begins" if side == "lower" else "ends"
-                nudged = NudgedBound(bound.anchor, bound.day, bound.year, bound.last, bound.offset, bound.backwards, by)
+                nudged = replace(bound, days=bound.days + by)
                 changed = (*bounds[:i], nudged, *bounds[i + 1 :])
                 lower, upper = (changed, window.upper) if side == "lower" else (window.lower, changed)
                 yield f"the window {end} a day {'earlier' if by < 0 else 'later'}", replace(window, lower=lower, upper=upper)
@@ -179,7 +171,7 @@ def _values(series: Series) -> Iterator[tuple[str, Series]]:
 def _relations(series: Series) -> Iterator[tuple[str, Series]]:
     for i, relation in enumerate(series.relations):
         before, after = series.relations[:i], series.relations[i + 1 :]
-        name = f"'{'' if relation.present else 'not '}{'preceded' if relation.backwards else 'followed'} by'"
+        name = f"'{relation.said}'"
         yield f"{name} dropped", replace(series, relations=before + after)
         for change, changed in _related(relation):
             yield f"{name}: {change}", replace(series, relations=(*before, changed, *after))

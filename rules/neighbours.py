@@ -197,7 +197,7 @@ def _lengths(program: Program, comparisons: list[tuple[Fact, Compare]]) -> Itera
     for relation in (r for series in program.series() for r in series.relations):
         yield from (length for length in (relation.least, relation.most) if length)
     for fact, compare in comparisons:
-        if isinstance(fact, EventFact) and fact.scale and compare.number >= 1:
+        if isinstance(fact, EventFact) and fact.aggregate == "time since latest" and fact.scale and compare.number >= 1:
             yield Duration(int(compare.number), fact.scale)
 
 

@@ -8,7 +8,7 @@ from rules.arithmetic import Arithmetic, Constant, Expression, Reading
 from rules.explain import short
 from rules.findings import number
 from rules.ir import ComputedFact, EventFact, Fact, Program
-from rules.logic import All, Any, Condition, Not, leaves
+from rules.logic import All, Any, AtLeast, Condition, Group, Not, leaves
 from rules.mutants import said
 from rules.reads import Reads, reads
 
@@ -33,18 +33,27 @@ def bullets(program: Program, condition: Condition, depth: int) -> Iterator[str]
     """A condition as nested lists."""
     indent = "  " * depth
     match condition:
-        case Not(All() | Any() as part):
-            yield f"{indent}- not {'all' if isinstance(part, All) else 'any'} of:"
+        case Not(All() | Any() | AtLeast() as part):
+            yield f"{indent}- not {_group(part)} of:"
             for each in part.parts:
                 yield from bullets(program, each, depth + 1)
-        case All(parts) | Any(parts) if parts:
-            yield f"{indent}- {'all' if isinstance(condition, All) else 'any'} of:"
+        case All(parts) | Any(parts) | AtLeast(parts) if parts:
+            yield f"{indent}- {_group(condition)} of:"
             for each in parts:
                 yield from bullets(program, each, depth + 1)
-        case All() | Any():
+        case All() | Any() | AtLeast():
             yield f"{indent}- always"
         case _:
             yield f"{indent}- {plain(said(program, condition))}"
+
+
+def _group(group: Group) -> str:
+    match group:
+        case AtLeast(number=number):
+            return f"at least {number}"
+        case All():
+            return "all"
+    return "any"
 
 
 def derived_behind(program: Program, condition: Condition) -> Iterator[str]:
@@ -84,7 +93,7 @@ def _asks(fact: EventFact) -> str:
     series = fact.series
     tests = [f"value {t.op} {number(t.number)}" for t in series.values] + [f"answer {a}" for a in sorted(series.answers or ())]
     tests += [f"with a given {test.role}" for test in series.tags]
-    unit = fact.unit or (f"{fact.scale}s" if fact.scale else None)
+    unit = fact.told_in
     return ", ".join([f"{fact.aggregate}{f' in {unit}' if unit else ''}", *tests])
 
 
@@ -99,7 +108,7 @@ def _formula(expression: Expression) -> str:
             return str(number(value))
         case Reading(fact):
             return short(fact)
-        case Arithmetic("min" | "max" as function, left, right):
+        case Arithmetic("min" | "max" | "log" as function, left, right):
             return f"{function}({_formula(left)}, {_formula(right)})"
         case Arithmetic(op, left, right):
             return f"({_formula(left)} {op} {_formula(right)})"

@@ -33,7 +33,7 @@ def reads(fact: Fact) -> Iterator[Reads]:
     match fact:
         case PatientFact():
             attribute = "birthDate" if fact.attribute in ("age", "birth") else fact.attribute
-            yield Reads(short(fact.name), f"Patient: {attribute}", (), 0, "", ())
+            yield Reads(short(fact.name), f"Patient: {attribute}", (), 0, f"on {_place(fact.on)}" if fact.on else "", ())
         case EventFact():
             for series in reversed(list(fact.series.nested())):
                 yield _reads_series(fact, series)
@@ -66,12 +66,13 @@ def _window(fact: EventFact) -> Iterator[str]:
 
 
 def _place(bound: Bound) -> str:
-    if bound.year is not None:
-        return (
-            "this year's " + ("end" if bound.last else "start") if bound.year == 0 else "last year's " + ("end" if bound.last else "start")
-        )
-    origin = short(bound.anchor) if bound.anchor else str(bound.day) if bound.day else "today"
-    return f"{bound.offset} {'before' if bound.backwards else 'after'} {origin}" if bound.offset else origin
+    origin = _year(bound) if bound.year is not None else short(bound.anchor) if bound.anchor else str(bound.day) if bound.day else "today"
+    moved = f"{bound.offset} {'before' if bound.backwards else 'after'} {origin}" if bound.offset else origin
+    return f"the day {'before' if bound.days < 0 else 'after'} {moved}" if bound.days else moved
+
+
+def _year(bound: Bound) -> str:
+    return f"{'this' if bound.year == 0 else 'last'} year's {'end' if bound.last else 'start'}"
 
 
 def _code(coding: Coding) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from rules import document as doc
 from rules import grammar
-from rules.facts import HOUSEHOLD, TABLES
+from rules.facts import HOUSEHOLD, ROLES, TABLES
 from rules.pack import Pack
 from rules.scope import type_of
 from rules.valuesets import SYSTEMS
@@ -74,7 +74,7 @@ _SERIES: Final[dict[str, Schema]] = {
     "answer": _several(_TEXT),
     "status": _several(_ref("status")),
     "where": _several({"type": "string", "pattern": "^value *(>=|<=|!=|=|>|<) *-?[0-9]"}),
-    **{role: _ref("code") for role in ("category", "class", "intent", "reason")},
+    **{role: _ref("code") for role in ROLES},
     "usable only": _YES,
     **{relation: _ref("related") for relation in grammar.RELATIONS},
 }
@@ -85,7 +85,7 @@ _PERIOD: Final = r"this year|last year|\d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d"
 _WINDOW: Final[dict[str, Schema]] = {
     "within": _several({"type": "string", "pattern": r"^[1-9]\d{0,4} (day|week|month|year)s?( (after|before|of) .+)?$"}),
     **{key: _POINT for key in ("since", "after", "until", "before")},
-    "during": _several({"type": "string", "pattern": f"^({_PERIOD}|measurement period)$"}),
+    "during": {"anyOf": [_several({"type": "string", "pattern": f"^({_PERIOD}|measurement period)$"}), _ref("related")]},
     "timing": _enum(grammar.TIMINGS),
 }
 _EVENT: Final[dict[str, Schema]] = {
@@ -95,6 +95,7 @@ _EVENT: Final[dict[str, Schema]] = {
     "of": _enum(["household"]),
     "in": _enum(["days", "weeks", "months", "years", "day", "week", "month", "year"]),
     "different days": _YES,
+    "ties": _enum(grammar.TIES),
 }
 _DETAILS: Final = grammar.Shape("event", tuple(grammar.Key(t.singular, "What it is.") for t in TABLES.values()) + grammar.EVENT_DETAILS)
 
@@ -118,7 +119,7 @@ def _definitions(names: "_Names") -> dict[str, Schema]:
         "status": _enum(_STATUSES),
         "question": _object(grammar.QUESTION, {"code": _ref("codes"), "answers": {**_named(_ref("codes")), "minProperties": 1}}),
         "fact": {"anyOf": [_ref(name) for name in facts]},
-        "patient fact": _object(grammar.PATIENT_FACT, {"patient": _enum(grammar.ATTRIBUTES)}),
+        "patient fact": _object(grammar.PATIENT_FACT, {"patient": _enum(grammar.ATTRIBUTES), "on": _ref("fact name")}),
         "derived fact": _object(grammar.DERIVED_FACT, {"when": _ref("condition")}),
         "computed fact": _object(grammar.COMPUTED_FACT, {"round": _ref("places")}),
         "table fact": _object(grammar.TABLE_FACT, {"table": _several(_ref("table line")), "round": _ref("places")}),
@@ -131,6 +132,7 @@ def _definitions(names: "_Names") -> dict[str, Schema]:
                 _suggested(names.conditions, _WORDS),
                 {"type": "array", "items": _ref("condition"), "minItems": 1},
                 *(_group(kind) for kind in grammar.GROUPS),
+                _object(grammar.AT_LEAST, {"at least": {"type": "integer", "minimum": 1}, "of": {**_several(_ref("condition"))}}),
             ]
         },
     }

@@ -129,7 +129,7 @@ class Scope:
 
 
 def type_of(fact: doc.Fact) -> ir.FactType:
-    """Whether a fact is yes/no, a number, a word or a date."""
+    """Whether a fact is yes/no, a number, a word or (of events without unit or question) nothing but a day."""
     match fact:
         case doc.DerivedFact():
             return "yes/no"
@@ -139,6 +139,8 @@ def type_of(fact: doc.Fact) -> ir.FactType:
             return ATTRIBUTES.get(fact.attribute.text, "word")
         case doc.Episode():
             return "date"
-    if fact.aggregate.text == "exists":
+    if fact.aggregate.text in ("exists", "all"):
         return "yes/no"
-    return "word" if fact.series.question and fact.aggregate.text in ("latest", "earliest") else "number"
+    if fact.aggregate.text in ("latest", "earliest") and (fact.series.question or not fact.series.unit):
+        return "word" if fact.series.question else "date"
+    return "number"

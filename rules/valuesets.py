@@ -12,6 +12,8 @@ SYSTEMS: Final = {
     "hcpcs": "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
     "goal-status": "http://hl7.org/fhir/goal-status",
     "act-code": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+    "condition-ver-status": "http://terminology.hl7.org/CodeSystem/condition-ver-status",
+    "allergyintolerance-verification": "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification",
     "sdohcc": "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes",
 }
 """Short name in YAML → canonical URI. A full URI may be written instead of a short name."""

@@ -8,7 +8,7 @@ from fhir_adapters.mapping.choices import read_time
 from fhir_adapters.mapping.conditions import some_time_within
 from fhir_adapters.mapping.event import event
 from fhir_adapters.mapping.tags import read_allergy_categories
-from fhir_adapters.mapping.verified import verified_status
+from fhir_adapters.mapping.verified import read_verified
 from fhir_adapters.quarantine import Json, Reading
 from rules.facts import Event
 
@@ -20,5 +20,6 @@ def allergies(resource: Json, reading: Reading, updated: Moment | None) -> Itera
     if onset.start is None:
         onset = before(recorded or updated)
     codes = required_code(reading, resource, "code")
-    tags = read_allergy_categories(reading, resource)
-    yield event("allergies", reading, codes, onset, verified_status(resource, reading), tags=tags, issued=recorded, updated=updated)
+    verified = read_verified(resource, reading)
+    tags = (*read_allergy_categories(reading, resource), *verified.tags)
+    yield event("allergies", reading, codes, onset, verified.status, tags=tags, issued=recorded, updated=updated)

@@ -8,7 +8,7 @@ from fhir_adapters.codes import read_codes
 from fhir_adapters.dates import Moment, Span, before, end_of, read_instant
 from fhir_adapters.mapping.choices import read_time
 from fhir_adapters.mapping.tags import read_category
-from fhir_adapters.mapping.verified import verified_status
+from fhir_adapters.mapping.verified import read_verified
 from fhir_adapters.quarantine import Json, Reading
 from rules.facts import DateRange, Event
 
@@ -24,15 +24,15 @@ def conditions(resource: Json, reading: Reading, updated: Moment | None) -> Iter
         onset = before(recorded or updated)
     abated = some_time_within(read_time(reading, resource, "abatement")).start
     codes = read_codes(reading, resource.get("code"), "code")
-    status = verified_status(resource, reading)
+    verified = read_verified(resource, reading)
     yield Event(
         "conditions",
         reading.source,
         codes=codes.found,
-        tags=read_category(reading, resource),
-        status=status,
+        tags=(*read_category(reading, resource), *verified.tags),
+        status=verified.status,
         start=onset.start,
-        end=end_of(Span(onset.start, onset.instant, abated), over=status in OVER),
+        end=end_of(Span(onset.start, onset.instant, abated), over=verified.status in OVER),
         instant=onset.instant,
         issued=recorded.instant if recorded else None,
         updated=updated.instant if updated else None,

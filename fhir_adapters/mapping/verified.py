@@ -1,9 +1,11 @@
 """Clinical and verification status, which conditions and allergies share."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from fhir_adapters.codes import BINDINGS, read_codes
+from fhir_adapters.mapping.tags import Tags
 from fhir_adapters.quarantine import Json, Reading, Reason
+from rules.facts import Coding
 
 _THO: Final = "http://terminology.hl7.org/CodeSystem"
 _SYSTEMS: Final = {
@@ -15,14 +17,23 @@ _SYSTEMS: Final = {
 _NOT_SO: Final = frozenset({"entered-in-error", "refuted"})
 
 
-def verified_status(resource: Json, reading: Reading) -> str | None:
+class Verified(NamedTuple):
+    """What is known about whether it is so."""
+
+    status: str | None
     """``entered-in-error`` or ``refuted`` if the verification says so, else the clinical status; ``None``: unknown."""
+    tags: Tags
+    """The verification status in the role ``verification``."""
+
+
+def read_verified(resource: Json, reading: Reading) -> Verified:
+    """The status of a condition or allergy."""
     verification = _code(resource, reading, "verificationStatus")
-    if verification in _NOT_SO:
-        return verification
     clinical = _code(resource, reading, "clinicalStatus")
-    understood = verification is not None or resource.get("verificationStatus") is None
-    return clinical if understood else None
+    if verification is None:
+        return Verified(clinical if resource.get("verificationStatus") is None else None, ())
+    tag = ("verification", Coding(_SYSTEMS[f"{reading.resource_type}.verificationStatus"], verification))
+    return Verified(verification if verification in _NOT_SO else clinical, (tag,))
 
 
 def _code(resource: Json, reading: Reading, element: str) -> str | None:

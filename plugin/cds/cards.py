@@ -42,7 +42,7 @@ def summary(advice: Advice) -> str:
 
 def _value(advice: Advice, name: str) -> str:
     fact = advice.fact(name)
-    unit = fact.unit or (f"{fact.scale}s" if fact.scale else None) if isinstance(fact, EventFact) else None
+    unit = fact.told_in if isinstance(fact, EventFact) else None
     return in_summary(shown(advice.explained.finding.facts.get(name), unit))
 
 

@@ -123,6 +123,8 @@ class _Look:
                 return _conjunction([self.at(part) for part in parts])
             case logic.Any(parts):
                 return _contrary(_conjunction([_contrary(self.at(part)) for part in parts]))
+            case logic.AtLeast(parts, number):
+                return _at_least(number, [self.at(part) for part in parts])
         return self._leaf(condition)
 
     def _leaf(self, leaf: logic.Leaf) -> Answers:
@@ -150,6 +152,14 @@ def _conjunction(parts: Sequence[Answers]) -> Answers:
     if any(None in part for part in parts) and all(part != {False} for part in parts):
         found.add(None)
     return frozenset(found)
+
+
+def _at_least(number: int, parts: Sequence[Answers]) -> Answers:
+    """The answers that *at least so many of* can give when each part can give these."""
+    counts = {(0, 0)}  # how many are yes, how many unknown
+    for part in parts:
+        counts = {(yes + (answer is True), unknown + (answer is None)) for yes, unknown in counts for answer in part}
+    return frozenset(True if yes >= number else None if yes + unknown >= number else False for yes, unknown in counts)
 
 
 # ---------------------------------------------------------------- which values to try

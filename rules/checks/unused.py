@@ -62,17 +62,8 @@ def _facts_of_rules(program: ir.Program) -> set[str]:
         if name in program.conditions:
             waiting += [leaf.fact for leaf in logic.leaves(program.conditions[name])]
         else:
-            waiting += _uses(program.by_name[name])
+            waiting += ir.rests_on(program.by_name[name])
     return found
-
-
-def _uses(fact: ir.Fact) -> tuple[str, ...]:
-    match fact:
-        case ir.EventFact():
-            return fact.window.anchors
-        case ir.ComputedFact():
-            return fact.uses()
-    return ()
 
 
 def _codes_named(parts: tuple[Part, ...]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Final
 from rules.errors import EngineLimit
 from rules.facts import Value
 from rules.ir import Program
-from rules.logic import All, Any, Compare, Condition, Holds, Is, Known, Leaf, Not, leaves
+from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Leaf, Not, leaves, quorum
 
 MAX_BODY: Final = 12
 MAX_ROOT_CONDITIONS: Final = 400
@@ -115,8 +115,28 @@ class HornProgram:
                 for part in parts:
                     self._add(head, self._body(part, rail))
                 return [{"f": head[0]}]
+            case AtLeast(parts):
+                return self._several([self._body(part, rail) for part in parts], quorum(condition, rail))
             case _:
                 return [self._literal(condition, rail)]
+
+    def _several(self, bodies: list[list[Pattern]], number: int) -> list[Pattern]:
+        """Patterns that all match exactly when at least ``number`` of the bodies do.
+
+        Row by row: of the last ``i`` bodies at least ``n`` match if those after the first have ``n``, or have ``n - 1`` and it matches.
+        """
+        enough: list[list[Pattern] | None] = [[], *[None] * number]
+        for body in reversed(bodies):
+            for n in range(number, 0, -1):
+                ways = [way for way in (enough[n], _joined(body, enough[n - 1])) if way is not None]
+                if len(ways) > 1:
+                    head = self._new_auxiliary()
+                    for way in ways:
+                        self._add(head, way)
+                    ways = [[{"f": head[0]}]]
+                enough[n] = ways[0] if ways else None
+        found = enough[number]
+        return [{"f": "$never"}] if found is None else found
 
     def _literal(self, leaf: Leaf, rail: bool) -> Pattern:
         name = self._names[leaf.fact]
@@ -148,6 +168,10 @@ class HornProgram:
         _hold("different conditions", len(rules_on), MAX_ROOT_CONDITIONS)
         _hold("conditions on one fact", max(conditions_of.values(), default=0), MAX_CONDITIONS_OF_A_FACT)
         _hold("clauses on one condition", max(rules_on.values(), default=0), MAX_RULES_ON_A_CONDITION)
+
+
+def _joined(body: list[Pattern], rest: list[Pattern] | None) -> list[Pattern] | None:
+    return None if rest is None else [*body, *rest]
 
 
 def _hold(what: str, found: int, limit: int) -> None:

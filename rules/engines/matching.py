@@ -37,15 +37,20 @@ def both(tests: Iterable[bool | None]) -> bool | None:
     return result
 
 
-def matches(series: Series, event: Event, record: PersonRecord, as_of: date) -> bool | None:
-    """Whether ``event`` of ``record`` belongs to ``series`` as of a day, windows apart."""
+def passes(series: Series, event: Event) -> bool | None:
+    """Whether the event's own value and answer are those that the series asks for."""
+    return None if event.opaque else both((_answer(series, event), *_values(series, event)))
+
+
+def matches(series: Series, event: Event, record: PersonRecord, as_of: date, *, passing: bool = True) -> bool | None:
+    """Whether ``event`` of ``record`` belongs to ``series`` as of a day, windows apart (and, unless ``passing``, `passes` apart)."""
     if event.table not in series.tables:
         return False
     if event.opaque:
         return None if _begun(event, as_of) is not False else False
     if series.codes is not None and series.codes.isdisjoint(event.codes):
         return False
-    tests = both((_status_counts(series, event), _begun(event, as_of), _content(series, event)))
+    tests = both((_status_counts(series, event), _begun(event, as_of), _content(series, event, passing)))
     if tests is False or not series.relations:
         return tests
     return both((tests, *(related(r, event, record, as_of) for r in series.relations)))
@@ -60,11 +65,11 @@ def _begun(event: Event, as_of: date) -> bool | None:
     return None if event.start is None else at_most(event.start, DateRange(as_of, as_of))
 
 
-def _content(series: Series, event: Event) -> bool | None:
+def _content(series: Series, event: Event, passing: bool) -> bool | None:
     """Answer, value and tags. An event left out for having no usable value does not exist."""
     if series.usable and not is_usable(series, event):
         return False
-    return both((_answer(series, event), *_values(series, event), *_tags(series, event)))
+    return both((passes(series, event) if passing else True, *_tags(series, event)))
 
 
 def _answer(series: Series, event: Event) -> bool | None:
@@ -138,7 +143,17 @@ def in_window(window: Window, span: Span, event: Event) -> bool | None:
         case "inside":
             return both((_inside(event.start, span), _inside(event.end, span) if event.end else False))
     begun = at_most(event.start, span.high) if event.start else None
-    return both((at_most(span.low, span.high), begun, at_least(event.end, span.low) if event.end else True))
+    overlaps = both((at_most(span.low, span.high), begun, at_least(event.end, span.low) if event.end else True))
+    match window.timing:
+        case "overlaps before":
+            return both((overlaps, _contrary(at_least(event.start, span.low)) if event.start else None))
+        case "overlaps after":
+            return both((overlaps, _contrary(at_most(event.end, span.high)) if event.end else True))
+    return overlaps
+
+
+def _contrary(test: bool | None) -> bool | None:
+    return None if test is None else not test
 
 
 def _inside(day: DateRange | None, span: Span) -> bool | None:
@@ -163,13 +178,23 @@ def related(relation: Relation, event: Event, record: PersonRecord, as_of: date)
 
 
 def _apart(relation: Relation, event: Event, other: Event) -> bool | None:
-    """Whether ``other`` starts so long after (before) ``event`` as the relation asks."""
+    """Whether ``other`` starts so long after (before) ``event`` as the relation asks, or one of them while the other goes on."""
     if event.start is None or other.start is None:
         return None
+    if relation.period:
+        inner, outer = (other, event) if relation.backwards else (event, other)
+        return _goes_on(outer, inner.start)
     near, far = (_moved(relation, event.start, d) for d in (relation.least, relation.most))
     if relation.backwards:
         return both((at_most(other.start, near or event.start), at_least(other.start, far) if far else True))
     return both((at_least(other.start, near or event.start), at_most(other.start, far) if far else True))
+
+
+def _goes_on(event: Event, day: DateRange | None) -> bool | None:
+    """Whether ``event`` goes on on a day; without an end it does from its start on."""
+    if day is None or event.start is None:
+        return None
+    return both((at_least(day, event.start), at_most(day, event.end) if event.end else True))
 
 
 def _moved(relation: Relation, day: DateRange, length: days.Duration | None) -> DateRange | None:

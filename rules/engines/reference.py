@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from math import inf
+from typing import Final
 
 from rules import days
 from rules.arithmetic import finite
 from rules.engines.base import Evaluation
-from rules.engines.matching import Span, both, convert, in_window, matches, rank, word_of_rank
+from rules.engines.matching import Span, both, convert, in_window, matches, passes, rank, word_of_rank
 from rules.facts import HOUSEHOLD, NEVER, DateRange, Event, Person, PersonRecord, Value
 from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, Window, computed_value, derive
 
@@ -57,15 +59,14 @@ def reduce_facts(program: Program, record: PersonRecord, as_of: date) -> dict[st
 def _reduce(fact: Fact, record: PersonRecord, as_of: date, results: Mapping[str, FactResult]) -> FactResult:
     match fact:
         case PatientFact():
-            day = record.person.birth if fact.attribute == "birth" else None
-            return FactResult(patient_value(fact.attribute, record.person, as_of), (), day)
+            return _of_patient(fact, record.person, as_of, results)
         case ComputedFact():
             return FactResult(computed_value(fact, {name: results[name].value for name in fact.uses()}))
     span = span_of(fact, as_of, results)
     if span is None:  # nothing to count from
         return UNKNOWN
     certain, possible = select(fact, record, as_of, span)
-    return _aggregate(fact, certain, possible, is_complete(fact, record), as_of)
+    return _aggregate(fact, certain, possible, is_complete(fact, record), as_of, span)
 
 
 # ---------------------------------------------------------------- which events
@@ -108,7 +109,7 @@ def select(fact: EventFact, record: PersonRecord, as_of: date, span: Span) -> tu
     possible: list[Event] = []
     for member in record.household_records() if fact.household else (record,):
         for event in member.having(fact.series.codes):
-            test = matches(fact.series, event, member, as_of)
+            test = matches(fact.series, event, member, as_of, passing=fact.aggregate != "all")
             if test is not False:
                 test = both((test, in_window(fact.window, span, event)))
             if test is not False:
@@ -127,25 +128,61 @@ def is_complete(fact: EventFact, record: PersonRecord) -> bool:
 # ---------------------------------------------------------------- from events to a value
 
 
-def _aggregate(fact: EventFact, certain: list[Event], possible: list[Event], complete: bool, as_of: date) -> FactResult:
-    if fact.aggregate == "exists":
-        return _exists(certain, possible, complete)
+def _aggregate(fact: EventFact, certain: list[Event], possible: list[Event], complete: bool, as_of: date, span: Span) -> FactResult:
+    match fact.aggregate:
+        case "exists":
+            return _exists(certain, possible, complete)
+        case "all":
+            return _all(fact, certain, possible, complete)
     if not complete:
         return UNKNOWN
     match fact.aggregate:
         case "count":
             return FactResult(None if possible else _count(fact, certain), tuple(certain))
+        case "days covered":
+            return FactResult(None if possible else _days_covered(certain, span), tuple(certain))
         case "latest" | "time since latest":
             return _latest(fact, certain, possible, as_of)
         case "earliest":
             return _earliest(fact, certain, possible)
-    return UNKNOWN if possible or not certain else _summary(fact, certain)
+    return UNKNOWN if possible or not certain else _summary(fact, certain, as_of)
 
 
 def _exists(certain: list[Event], possible: list[Event], complete: bool) -> FactResult:
     if certain:
         return FactResult(True, (max(certain, key=lambda e: e.order),))
     return FactResult(False if complete and not possible else None)
+
+
+def _all(fact: EventFact, certain: list[Event], possible: list[Event], complete: bool) -> FactResult:
+    """Of nothing, nothing is said: without any event it is unknown."""
+    failing = [e for e in certain if passes(fact.series, e) is False]
+    if failing:
+        return FactResult(False, (max(failing, key=lambda e: e.order),))
+    sure = complete and all(passes(fact.series, e) for e in (*certain, *possible))
+    return FactResult(True, tuple(certain)) if certain and sure else UNKNOWN
+
+
+def _days_covered(certain: list[Event], span: Span) -> float | None:
+    """The days of the window on which at least one event was going on. One date that is partial makes it unknown."""
+    if not certain:
+        return 0.0
+    low, high = _exact(span.low), _exact(span.high)
+    periods = [(_exact(e.start), _exact(e.end) if e.end else high) for e in certain]
+    if low is None or high is None:
+        return None
+    covered, counted = 0, low.toordinal() - 1
+    for first, last in sorted(periods, key=lambda p: p[0] or date.min):
+        if first is None or last is None:
+            return None
+        until = min(last, high).toordinal()
+        covered += max(until - max(first.toordinal() - 1, counted), 0)
+        counted = max(counted, until)
+    return float(covered)
+
+
+def _exact(day: DateRange | None) -> date | None:
+    return day.low if day and day.low == day.high else None
 
 
 def _count(fact: EventFact, certain: list[Event]) -> float | None:
@@ -162,11 +199,17 @@ def _latest(fact: EventFact, certain: list[Event], possible: list[Event], as_of:
         return UNKNOWN
     if fact.type == "word":
         return _word(fact, certain, max(_instant(e) for e in certain))
-    event = max(certain, key=lambda e: e.order)
+    event = max(certain, key=lambda e: (_low(e), _tie(fact, e), e.order) if fact.ties else e.order)
     if any(_may_be_later(other, event) for other in certain):
         return UNKNOWN
     value = _time_since(fact.scale, event.start, as_of) if fact.scale else convert(fact.series, event)
     return FactResult(value, (event,), event.start)
+
+
+def _tie(fact: EventFact, event: Event) -> float:
+    """Its place among the values of one day. One that cannot be used comes first of all, so that the fact is unknown."""
+    value = convert(fact.series, event)
+    return inf if value is None else value if fact.ties == "highest" else -value
 
 
 def _may_be_later(other: Event, chosen: Event) -> bool:
@@ -182,7 +225,7 @@ def _earliest(fact: EventFact, certain: list[Event], possible: list[Event]) -> F
         return UNKNOWN
     if fact.type == "word":
         return _word(fact, certain, min(_instant(e) for e in certain))
-    event = min(certain, key=lambda e: e.order)
+    event = max(certain, key=lambda e: (-_low(e).toordinal(), _tie(fact, e), e.order)) if fact.ties else min(certain, key=lambda e: e.order)
     if any(_may_be_later(event, other) for other in certain):
         return UNKNOWN
     return FactResult(convert(fact.series, event), (event,), event.start)
@@ -199,8 +242,8 @@ def _word(fact: EventFact, certain: list[Event], moment: int) -> FactResult:
     return FactResult(word_of_rank(fact.series, best), (event,), event.start)
 
 
-def _summary(fact: EventFact, certain: list[Event]) -> FactResult:
-    """Highest, lowest, sum, mean. One value that cannot be used makes the summary unknown."""
+def _summary(fact: EventFact, certain: list[Event], as_of: date) -> FactResult:
+    """Highest, lowest, sum, mean, trend. One value that cannot be used makes the summary unknown."""
     ordered = sorted(certain, key=lambda e: e.order)
     values = [convert(fact.series, event) for event in ordered]
     known = [value for value in values if value is not None]
@@ -210,10 +253,29 @@ def _summary(fact: EventFact, certain: list[Event]) -> FactResult:
         best = max(known) if fact.aggregate == "highest" else min(known)
         event = max((e for e, v in zip(ordered, known, strict=True) if v == best), key=lambda e: e.order)
         return FactResult(best, (event,), event.start)
+    if fact.aggregate == "trend":
+        return FactResult(_slope(fact, ordered, known, as_of), tuple(ordered))
     total = 0.0
     for value in known:  # in the order of the events, so that every engine rounds alike
         total += value
     return FactResult(finite(total / len(known) if fact.aggregate == "mean" else total), tuple(ordered))
+
+
+DAYS: Final = {"day": 1.0, "week": 7.0, "month": 30.4375, "year": 365.25}
+"""Mean lengths, for the time in which a trend is told."""
+
+
+def _slope(fact: EventFact, events: list[Event], values: list[float], as_of: date) -> float | None:
+    """The slope of the straight line through the values (least squares), for each ``fact.scale``."""
+    found = [_exact(e.start) for e in events]
+    places = [float((day - as_of).days) for day in found if day]
+    if len(places) < len(events):
+        return None
+    n, sum_x, sum_xx, sum_y, sum_xy = float(len(values)), 0.0, 0.0, 0.0, 0.0
+    for x, y in zip(places, values, strict=True):  # in the order of the events, so that every engine rounds alike
+        sum_x, sum_xx, sum_y, sum_xy = sum_x + x, sum_xx + x * x, sum_y + y, sum_xy + x * y
+    spread = n * sum_xx - sum_x * sum_x
+    return finite((n * sum_xy - sum_x * sum_y) / spread * DAYS[fact.scale or "day"]) if spread else None
 
 
 def _low(event: Event) -> date:
@@ -235,11 +297,19 @@ def _time_since(scale: str, start: DateRange | None, as_of: date) -> float | Non
 # ---------------------------------------------------------------- facts about the person
 
 
+def _of_patient(fact: PatientFact, person: Person, as_of: date, results: Mapping[str, FactResult]) -> FactResult:
+    """A fact about the person. Age is that on the day of evaluation unless another day is asked for, which may not be known."""
+    if fact.on:
+        days_of = {fact.on.anchor: results[fact.on.anchor].day} if fact.on.anchor else {}
+        return UNKNOWN if None in days_of.values() else FactResult(_age(person.birth, _place(fact.on, as_of, days_of)))
+    return FactResult(patient_value(fact.attribute, person, as_of), (), person.birth if fact.attribute == "birth" else None)
+
+
 def patient_value(attribute: str, person: Person, as_of: date) -> Value:
     """A fact about the person on ``as_of``."""
     match attribute:
         case "age":
-            return _age(person.birth, as_of)
+            return _age(person.birth, DateRange(as_of, as_of))
         case "deceased":
             return _deceased(person, as_of)
         case "sex":
@@ -252,10 +322,10 @@ def patient_value(attribute: str, person: Person, as_of: date) -> Value:
     return person.postcode
 
 
-def _age(birth: DateRange | None, as_of: date) -> float | None:
+def _age(birth: DateRange | None, day: DateRange) -> float | None:
     if birth is None:
         return None
-    oldest, youngest = days.age(birth.low, as_of), days.age(birth.high, as_of)
+    oldest, youngest = days.age(birth.low, day.high), days.age(birth.high, day.low)
     return float(oldest) if oldest == youngest else None
 
 

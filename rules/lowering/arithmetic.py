@@ -75,7 +75,7 @@ class _Parser:
             inner = self.sum(0)
             self.expect(")")
             return inner
-        if function := self.take("min(", "max("):
+        if function := self.take("min(", "max(", "log("):
             left = self.sum(0)
             self.expect(",")
             right = self.sum(0)

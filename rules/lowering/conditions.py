@@ -4,7 +4,7 @@ import re
 from typing import Final, get_args
 
 from rules import document as doc
-from rules import logic
+from rules import ir, logic
 from rules.errors import did_you_mean
 from rules.grammar import SEXES
 from rules.parse.fields import BLANK, Problems
@@ -15,6 +15,7 @@ from rules.units import canonical
 _NUMBER: Final = r"(-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?)"
 _COMPARE: Final = re.compile(rf"(>=|<=|!=|=|>|<) *{_NUMBER}(?: +(\S.*))?")
 _BETWEEN: Final = re.compile(rf"between {_NUMBER} and {_NUMBER}(?: +(\S.*))?")
+_KNOWN: Final = ("is known", "is unknown")
 _AFTER_NAME: Final = re.compile(r" (?:is|between|>=|<=|!=|=|>|<)(?: |$)")
 
 
@@ -34,6 +35,8 @@ class _Lowering:
         match written.kind:
             case "any":
                 return parts[0] if len(parts) == 1 else logic.Any(parts)
+            case "at least":
+                return logic.AtLeast(parts, written.number)
             case "none" | "not":
                 return logic.Not(parts[0] if len(parts) == 1 else logic.Any(parts))
         return parts[0] if len(parts) == 1 else logic.All(parts)
@@ -47,14 +50,19 @@ class _Lowering:
             return logic.All(())
         fact, full, rest = scope.facts_in_view()[name], scope.resolve(name), line.text[len(name) :].strip()
         kind = type_of(fact)
-        if rest in ("is known", "is unknown"):
+        if kind == "date" and (rest not in _KNOWN or not isinstance(fact, doc.PatientFact)):
+            return self.date(name, line, fact)
+        if rest in _KNOWN:
             return logic.Known(full) if rest == "is known" else logic.Not(logic.Known(full))
-        if kind == "date":
-            self.problems.add(line.span, "ALM217", f"'{name}' is a date: count a window from it, such as 'within: 30 days after {name}'")
-            return logic.All(())
         if kind == "yes/no":
             return self.yes_no(full, name, rest, line)
         return self.word(full, name, rest, line, fact, scope) if kind == "word" else self.comparison(full, name, rest, line, fact)
+
+    def date(self, name: str, line: TextNode, fact: doc.Fact) -> logic.Condition:
+        hint = "name its 'unit' or 'question' if its value is meant" if isinstance(fact, doc.EventFact) else ""
+        message = f"'{name}' is a date: count a window from it, such as 'within: 30 days after {name}'"
+        self.problems.add(line.span, "ALM217", message, hint)
+        return logic.All(())
 
     def yes_no(self, full: str, name: str, rest: str, line: TextNode) -> logic.Condition:
         if rest:
@@ -103,19 +111,26 @@ class _Lowering:
 
     def check_unit(self, name: str, written: str | None, line: TextNode, fact: doc.Fact) -> None:
         own = _unit_of(fact)
-        if isinstance(fact, doc.EventFact) and fact.scale and written and written.removesuffix("s") == fact.scale:
+        if isinstance(fact, doc.EventFact) and written and written.removesuffix("s") == _counted_in(fact):
             return
         if isinstance(fact, doc.PatientFact) and written in ("years", "year"):
             return
         if written and canonical(written) != own:
-            counted = own or (f"{fact.scale}s" if isinstance(fact, doc.EventFact) and fact.scale else "no unit")
+            scale = _counted_in(fact) if isinstance(fact, doc.EventFact) else None
+            counted = own or (f"{scale}s" if scale else "no unit")
             self.problems.add(line.span, "ALM216", f"'{name}' is measured in {counted}; this compares it with {written}")
+
+
+def _counted_in(fact: doc.EventFact) -> str | None:
+    """The unit of time that a fact is a number of."""
+    return "day" if fact.aggregate.text == "days covered" else fact.scale if fact.aggregate.text == "time since latest" else None
 
 
 def _unit_of(fact: doc.Fact) -> str | None:
     match fact:
         case doc.EventFact():
-            return canonical(fact.series.unit.text) if fact.series.unit and fact.aggregate.text != "count" else None
+            unit = canonical(fact.series.unit.text) if fact.series.unit and fact.aggregate.text != "count" else None
+            return f"{unit}/{ir.PER[fact.scale]}" if fact.aggregate.text == "trend" and fact.scale else unit
         case doc.ComputedFact():
             return canonical(fact.unit.text) if fact.unit else None
     return None

@@ -1,12 +1,12 @@
 """Facts: value sets, questions, units, windows and relations resolved."""
 
-from typing import cast
+from typing import Literal, cast
 
 from rules import document as doc
 from rules import ir, logic
 from rules.errors import did_you_mean
 from rules.facts import TABLES, Coding
-from rules.grammar import ATTRIBUTES, DATED_AGGREGATES, VALUE_AGGREGATES
+from rules.grammar import ATTRIBUTES, DATED_AGGREGATES, SCALED_AGGREGATES, VALUE_AGGREGATES
 from rules.lowering.arithmetic import expression, value_test
 from rules.lowering.conditions import lower_condition
 from rules.measures import EPISODE
@@ -46,7 +46,9 @@ class _Lowering:
         if attribute not in ATTRIBUTES:
             hint = did_you_mean(attribute, ATTRIBUTES) or f"one of: {', '.join(ATTRIBUTES)}"
             self.problems.add(fact.attribute.span, "ALM201", f"a patient has no '{attribute}'", hint)
-        return ir.PatientFact(name, attribute, type_of(fact))
+        if fact.on and attribute != "age":
+            self.problems.add(fact.attribute.span, "ALM250", f"only 'age' can be asked for on another day, not '{attribute}'")
+        return ir.PatientFact(name, attribute, type_of(fact), self.bound(fact.on) if fact.on else None)
 
     def computed_fact(self, name: str, fact: doc.ComputedFact) -> ir.ComputedFact:
         branches = []
@@ -54,8 +56,9 @@ class _Lowering:
             condition = lower_condition(when, self.scope) if when else logic.All(())
             self.refuse_derived(condition, fact.name)
             branches.append(ir.Branch(condition, expression(value, self.scope)))
-            if "^" in value.text and fact.places is None:
-                self.problems.add(value.span, "ALM248", "a power needs 'round'", "the last digits of a power differ between machines")
+            if ("^" in value.text or "log(" in value.text) and fact.places is None:
+                hint = "the last digits of a power or a logarithm differ between machines"
+                self.problems.add(value.span, "ALM248", "a power or a logarithm needs 'round'", hint)
         return ir.ComputedFact(name, tuple(branches), canonical(fact.unit.text) if fact.unit else None, fact.places)
 
     def refuse_derived(self, condition: logic.Condition, place: TextNode) -> None:
@@ -79,21 +82,35 @@ class _Lowering:
             household=fact.household,
             scale=fact.scale,
             days=fact.days,
+            ties=self.ties(fact),
         )
+
+    def ties(self, fact: doc.EventFact) -> Literal["highest", "lowest"] | None:
+        if fact.ties is None:
+            return None
+        if type_of(fact) == "word" or fact.aggregate.text not in ("latest", "earliest"):
+            self.problems.add(fact.ties.span, "ALM251", "'ties' chooses among the numbers of the latest (earliest) day only")
+        return "highest" if fact.ties.text == "highest" else "lowest"
 
     def check_keys(self, fact: doc.EventFact) -> None:
         """What one aggregate needs and another cannot have."""
         aggregate, span, series = fact.aggregate.text, fact.aggregate.span, fact.series
         says_word = series.question is not None and aggregate in ("latest", "earliest")
-        if aggregate in VALUE_AGGREGATES and not says_word and not series.unit:
+        if aggregate in VALUE_AGGREGATES and type_of(fact) not in ("word", "date") and not series.unit:
             self.problems.add(
                 span, "ALM203", f"'{fact.name}' has neither 'unit' nor 'question'", 'a number needs its unit, such as unit: "%"'
             )
         if series.unit and not series.where and (aggregate not in VALUE_AGGREGATES or says_word):
             reason = "an answer" if series.question else aggregate
             self.problems.add(series.unit.span, "ALM204", f"'unit' has no meaning here: {reason} has no unit")
-        if (aggregate == "time since latest") != bool(fact.scale):
-            self.problems.add(span, "ALM205", "'time since latest' is counted 'in' days, weeks, months or years; nothing else is")
+        if (aggregate in SCALED_AGGREGATES) != bool(fact.scale):
+            self.problems.add(
+                span, "ALM205", "'time since latest' and 'trend' are counted 'in' days, weeks, months or years; nothing else is"
+            )
+        if aggregate == "all" and not (series.where or series.answers):
+            self.problems.add(span, "ALM252", "'all' does not say what every event must pass", "add 'where' or 'answer'")
+        if aggregate == "days covered" and fact.window.timing != "overlaps":
+            self.problems.add(span, "ALM253", "'days covered' counts the days of what overlaps the window", "leave out 'timing'")
         if fact.days and aggregate != "count":
             self.problems.add(span, "ALM208", "only 'count' can count different days")
 
@@ -156,9 +173,10 @@ class _Lowering:
         return ir.Relation(
             series=self.series(relation.series),
             present=not kind.startswith("not "),
-            backwards=kind.endswith("preceded by"),
+            backwards=kind.endswith(("preceded by", "containing")),
             least=relation.least,
             most=relation.most,
+            period=kind.endswith(("during", "containing")),
         )
 
     # ---------------------------------------------------------------- windows
@@ -171,9 +189,9 @@ class _Lowering:
         if limit.period:
             period = self.scope.measurement_period(limit.period)
             end = (period.last if limit.last else period.first) if period else doc.Limit()
-            return ir.Bound(None, end.day, end.year, end.last, limit.offset, limit.backwards)
+            return ir.Bound(None, end.day, end.year, end.last, limit.offset, limit.backwards, limit.days)
         anchor = self.anchor(limit.fact) if limit.fact else None
-        return ir.Bound(anchor, limit.day, limit.year, limit.last, limit.offset, limit.backwards)
+        return ir.Bound(anchor, limit.day, limit.year, limit.last, limit.offset, limit.backwards, limit.days)
 
     def anchor(self, name: TextNode) -> str:
         fact = self.scope.fact(name)

@@ -80,7 +80,7 @@ class Ordering:
 
     def facts(self) -> tuple[ir.Fact, ...]:
         """The base facts in evaluation order."""
-        uses = {name: list(_uses(fact)) for name, fact in self._facts.items()}
+        uses = {name: list(ir.rests_on(fact)) for name, fact in self._facts.items()}
         return tuple(self._facts[n] for n in self._sorted(uses))
 
     def derived(self) -> tuple[ir.Derived, ...]:
@@ -104,12 +104,3 @@ class Ordering:
         for used in uses[name]:
             self._visit(used, uses, done, (*path, name))
         done[name] = None
-
-
-def _uses(fact: ir.Fact) -> tuple[str, ...]:
-    match fact:
-        case ir.EventFact():
-            return fact.window.anchors
-        case ir.ComputedFact():
-            return fact.uses()
-    return ()

@@ -13,9 +13,9 @@ from rules.days import UNITS
 from rules.engines import Engine
 from rules.engines.reference import ReferenceEngine, reduce_facts, select, span_of
 from rules.facts import HOUSEHOLD, ROLES
-from rules.grammar import AGGREGATES, ATTRIBUTES, TIMINGS
+from rules.grammar import AGGREGATES, ATTRIBUTES, TIES, TIMINGS
 from rules.ir import ComputedFact, EventFact, PatientFact
-from rules.logic import OPERATORS, All, Any, Compare, Condition, Holds, Is, Known, Not
+from rules.logic import OPERATORS, All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Not
 
 
 @pytest.mark.slow
@@ -42,7 +42,7 @@ def nodes(condition: Condition) -> Iterator[Condition]:
     match condition:
         case Not(part):
             yield from nodes(part)
-        case All(parts) | Any(parts):
+        case All(parts) | Any(parts) | AtLeast(parts):
             for part in parts:
                 yield from nodes(part)
 
@@ -51,7 +51,7 @@ def depth(condition: Condition) -> int:
     match condition:
         case Not(part):
             return 1 + depth(part)
-        case All(parts) | Any(parts):
+        case All(parts) | Any(parts) | AtLeast(parts):
             return 1 + max(map(depth, parts))
     return 0
 
@@ -66,10 +66,10 @@ def event_facts(worlds: list[World]) -> list[EventFact]:
 
 def test_every_kind_of_condition_appears(worlds: list[World]) -> None:
     found = conditions(worlds)
-    assert {type(n) for n in found} == {All, Any, Not, Holds, Compare, Is, Known}
+    assert {type(n) for n in found} == {All, Any, AtLeast, Not, Holds, Compare, Is, Known}
     assert {n.op for n in found if isinstance(n, Compare)} == set(OPERATORS)
     assert {n.word for n in found if isinstance(n, Is)} >= set(WORDS)
-    assert {type(n.part) for n in found if isinstance(n, Not)} == {All, Any, Not, Holds, Compare, Is, Known}
+    assert {type(n.part) for n in found if isinstance(n, Not)} == {All, Any, AtLeast, Not, Holds, Compare, Is, Known}
     assert max(depth(d.condition) for w in worlds for d in w.program.derived) > 4
 
 
@@ -100,10 +100,15 @@ def test_every_kind_of_fact_appears(worlds: list[World]) -> None:
     assert {(f.aggregate, f.household) for f in found} == {(a, h) for a in AGGREGATES for h in (True, False)}
     assert {(f.aggregate, bool(f.window.anchors)) for f in found} == {(a, s) for a in AGGREGATES for s in (True, False)}
     assert any(f.days for f in found)
+    assert {(f.aggregate, f.ties) for f in found if f.ties} == {(a, t) for a in ("latest", "earliest") for t in TIES}
     assert any(f.series.codes is None for f in found)
     assert any(len({statuses for _, statuses in f.series.statuses}) == 2 for f in found)
     attributes = {f.attribute for w in worlds for f in w.program.facts if isinstance(f, PatientFact)}
     assert attributes == set(ATTRIBUTES)
+    others = [f.on for w in worlds for f in w.program.facts if isinstance(f, PatientFact) and f.on]
+    assert {(on.anchor is not None, on.day is not None, on.year is not None, on.offset is not None) for on in others} == {
+        tuple(i == j for j in range(4)) for i in range(4)
+    }
 
 
 def test_every_test_of_an_event_appears(worlds: list[World]) -> None:
@@ -118,6 +123,7 @@ def test_relations_of_every_kind_nest_two_deep(worlds: list[World]) -> None:
     outer = [f.series for f in event_facts(worlds)]
     found = [r for s in outer for r in s.relations]
     assert {(r.present, r.backwards) for r in found} == {(p, b) for p in (True, False) for b in (True, False)}
+    assert {(r.present, r.backwards) for r in found if r.period} == {(p, b) for p in (True, False) for b in (True, False)}
     assert {(r.least is None, r.most is None) for r in found} == {(a, b) for a in (True, False) for b in (True, False)}
     assert any(inner.relations for r in found for inner in (r.series,))
 
@@ -126,7 +132,7 @@ def test_arithmetic_of_every_kind_appears(worlds: list[World]) -> None:
     computed = [f for w in worlds for f in w.program.facts if isinstance(f, ComputedFact)]
     parts = [part for f in computed for b in f.branches for part in expressions(b.value)]
     assert {type(part) for part in parts} == {Arithmetic, Constant, Reading}
-    assert {part.op for part in parts if isinstance(part, Arithmetic)} == set(ARITHMETIC) - {"^"}
+    assert {part.op for part in parts if isinstance(part, Arithmetic)} == set(ARITHMETIC) - {"^", "log"}
     assert {len(f.branches) for f in computed} >= {1, 2, 3}
     assert {f.places for f in computed} == {None, 0, 1, 2}
 

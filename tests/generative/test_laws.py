@@ -15,7 +15,7 @@ from rules.engines.columnar import ColumnarEngine
 from rules.engines.reference import ReferenceEngine
 from rules.facts import HOUSEHOLD, TABLES, DateRange, Event, PersonRecord, Value
 from rules.ir import Derived, EventFact, Program
-from rules.logic import All, Any, Condition, Holds, Known, Not, leaves
+from rules.logic import All, Any, AtLeast, Condition, Holds, Known, Not, leaves
 
 PEOPLE = 40
 
@@ -95,6 +95,8 @@ def split(condition: Condition) -> Condition:
             return Not(Any(tuple(Not(split(p)) for p in parts)))  # De Morgan
         case Any(parts):
             return Not(All(tuple(Not(split(p)) for p in parts)))
+        case AtLeast(parts, number):
+            return Not(AtLeast(tuple(Not(split(p)) for p in parts), len(parts) - number + 1))
     return condition
 
 

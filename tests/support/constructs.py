@@ -43,8 +43,8 @@ MEASURES: Final = (
     Construct("age on the day of evaluation", "when: age between 18 and 75", "spec/facts/test_3_patient.py::test_age"),
     Construct(
         "age at the start or the end of a measurement period",
-        "evaluate as of that day: `--as-of 2025-01-01`",
-        note="no fact for the age on another day than that of evaluation",
+        "x: {patient: age, on: start of last year}",
+        "spec/facts/test_3_patient.py::test_age_on_another_day",
     ),
     Construct(
         "any coding of the event in a value set", "x: {exists: conditions, code: diabetes}", "spec/facts/test_1_aggregates.py::test_codes"
@@ -57,7 +57,9 @@ MEASURES: Final = (
     ),
     Construct(
         "verification status: provisional, differential, unconfirmed",
-        "only `refuted` and `entered-in-error` are told apart",
+        "x: {exists: conditions, code: diabetes, verification: {condition-ver-status: [confirmed]}}",
+        "spec/facts/test_6_which_events.py::test_verification",
+        note="`refuted` and `entered-in-error` never count unless `status` names them",
     ),
     Construct(
         "intent of a request",
@@ -78,7 +80,11 @@ MEASURES: Final = (
     Construct("ends during", "x: {exists: encounters, during: last year, timing: ends}", "spec/time/test_5_timing.py::test_ends"),
     Construct("lies inside", "x: {exists: encounters, during: last year, timing: inside}", "spec/time/test_5_timing.py::test_inside"),
     Construct("overlaps", "x: {exists: conditions, during: last year, timing: overlaps}", "spec/time/test_5_timing.py::test_overlaps"),
-    Construct("overlaps after: begins inside and goes on beyond", "", note="a fact has one window; starts and ends cannot have two"),
+    Construct(
+        "overlaps after: goes on beyond the end; overlaps before",
+        "x: {exists: conditions, during: last year, timing: overlaps after}",
+        "spec/time/test_5_timing.py::test_overlaps_after",
+    ),
     Construct(
         "before, after, on or before, on or after",
         "x: {exists: procedures, before: hba1c}",
@@ -97,7 +103,11 @@ MEASURES: Final = (
     ),
     Construct("most recent", 'x: {latest: observations, code: HbA1c, unit: "%"}', "spec/facts/test_1_aggregates.py::test_latest"),
     Construct("ties within a day decided by hour, issue, update, id", "always so", "spec/facts/test_2_latest.py::test_ties"),
-    Construct("ties within a day decided by the value, the lowest of the last day", "", note="only by time, issue, update and id"),
+    Construct(
+        "ties within a day decided by the value, the lowest of the last day",
+        'x: {latest: observations, code: HbA1c, unit: "%", ties: lowest}',
+        "spec/facts/test_2_latest.py::test_ties_by_value",
+    ),
     Construct("first", 'x: {earliest: observations, code: HbA1c, unit: "%"}', "spec/facts/test_5_values.py::test_earliest"),
     Construct(
         "highest and lowest", 'x: {highest: observations, code: HbA1c, unit: "%"}', "spec/facts/test_5_values.py::test_highest_and_lowest"
@@ -143,7 +153,11 @@ MEASURES: Final = (
         "x: {exists: observations, followed by: {events: referrals, not followed by: {events: tasks, within: 60 days}}}",
         "spec/time/test_6_relations.py::test_nested",
     ),
-    Construct("during the period of another event: a procedure in the stay", "", note="relations count from beginning to beginning"),
+    Construct(
+        "during the period of another event: a procedure in the stay",
+        "x: {exists: procedures, during: {events: encounters}}",
+        "spec/time/test_6_relations.py::test_during_an_event",
+    ),
     Construct("look-back of a year", "x: {exists: procedures, within: 1 year}", "spec/time/test_1_windows.py::test_units"),
     Construct(
         "days counted from birth",
@@ -176,8 +190,8 @@ MEASURES: Final = (
     ),
     Construct(
         "period of a prescription: cumulative days, gaps, persistence",
-        "",
-        note="starts, ends and overlaps of one prescription; no union of periods",
+        "x: {days covered: medications, code: diabetes, during: last year}",
+        "spec/facts/test_5_values.py::test_days_covered",
     ),
     Construct(
         "negation with reason",
@@ -197,8 +211,16 @@ GRAMMAR: Final = (
     Construct(
         "time since the latest", "x: {time since latest: procedures, in: months}", "spec/facts/test_1_aggregates.py::test_time_since_latest"
     ),
-    Construct("aggregate *all*: every event passes", "", note="count those that pass, and those that do not"),
-    Construct("aggregate *trend*", "", note="compare the earliest with the latest"),
+    Construct(
+        "aggregate *all*: every event passes",
+        'x: {all: observations, code: HbA1c, unit: "%", where: value < 8}',
+        "spec/facts/test_5_values.py::test_all",
+    ),
+    Construct(
+        "aggregate *trend*",
+        'x: {trend: observations, code: HbA1c, unit: "%", in: months}',
+        "spec/facts/test_5_values.py::test_trend",
+    ),
     Construct(
         "tests of the event's number",
         'x: {exists: observations, code: HbA1c, unit: "%", where: value >= 9}',
@@ -223,14 +245,22 @@ GRAMMAR: Final = (
     ),
     Construct("arithmetic", 'x: {value: "max(hba1c, 7) * 2"}', "spec/facts/test_7_arithmetic.py::test_precedence"),
     Construct("powers and rounding", "x: {value: hba1c ^ 0.5, round: 2}", "spec/facts/test_7_arithmetic.py::test_powers"),
-    Construct("logarithms", ""),
+    Construct(
+        "logarithms",
+        'x: {value: "log(hba1c, 10)", round: 2}',
+        "spec/facts/test_7_arithmetic.py::test_logarithms",
+    ),
     Construct(
         "decision tables", "x: {table: [{when: age >= 65, value: 1}, {otherwise: 0}]}", "spec/facts/test_8_tables.py::test_first_line"
     ),
     Construct("decision tables that give words", "", note="a table gives numbers"),
     Construct("conditions as facts", "x: {when: {all: [has diabetes, hba1c > 9 %]}}", "spec/facts/test_4_derived.py::test_derived"),
     Construct("all, any, none, not", "when: {any: [has diabetes, not: hba1c > 9 %]}", "spec/answers/test_1_three_answers.py::test_not"),
-    Construct("at least n of several conditions", "", note="a decision table for each condition, and their sum"),
+    Construct(
+        "at least n of several conditions",
+        "when: {at least: 2, of: [has diabetes, age >= 65, visits > 3]}",
+        "spec/answers/test_1_three_answers.py::test_at_least",
+    ),
     Construct("comparisons and `between`", "when: hba1c between 7 and 9 %", "spec/answers/test_2_lines.py::test_between"),
     Construct("`is` a word", "when: food is not at risk", "spec/answers/test_2_lines.py::test_words"),
     Construct("`is known`, `is unknown`", "when: hba1c is unknown", "spec/answers/test_2_lines.py::test_known"),

@@ -164,7 +164,7 @@ def _window_edges(program: Program, as_of: date) -> Iterator[date]:
     for fact in program.facts:
         if isinstance(fact, EventFact):
             yield from (b.fixed(as_of) for b in (*fact.window.lower, *fact.window.upper) if b.anchor is None)
-        if isinstance(fact, EventFact) and fact.scale:
+        if isinstance(fact, EventFact) and fact.aggregate == "time since latest" and fact.scale:
             yield from (days.before(as_of, days.Duration(int(n), fact.scale)) for n in numbers_of(fact) if n >= 1)
 
 

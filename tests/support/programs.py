@@ -1,7 +1,8 @@
 """Programs at random: every kind of fact, window, leaf and connective, within what every engine can hold."""
 
+from dataclasses import replace
 from datetime import date
-from typing import Final
+from typing import Final, Literal, get_args
 
 from support.draws import ANSWERS, CODES, HBA1C, LANGUAGES, NUMBERS, POSTCODES, WORDS, Draws
 
@@ -26,7 +27,7 @@ from rules.ir import (
     ValueTest,
     Window,
 )
-from rules.logic import OPERATORS, All, Any, Compare, Condition, Holds, Is, Known, Leaf, Not, Operator
+from rules.logic import OPERATORS, All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Leaf, Not, Operator
 from rules.units import conversions
 
 MAX_DEPTH: Final = 4
@@ -37,9 +38,14 @@ TABLE_NAMES: Final = tuple(TABLES)[:4]
 """Four tables of them all: the others differ in nothing but their names and statuses, and events must meet facts."""
 _OPERATORS: Final[tuple[Operator, ...]] = tuple(OPERATORS)  # type: ignore[arg-type]
 _WINDOWS: Final = (("day", (1, 30, 365)), ("week", (1, 6, 52)), ("month", (1, 3, 6, 12, 13)), ("year", (1, 2, 10)))
-_TIMINGS: Final[tuple[Timing, ...]] = ("starts", "starts", "starts", "ends", "overlaps", "inside")
-_KINDS: Final = ("exists", "exists", "count", "number", "number", "number", "word", "word", "since", "summary", "summary")
-_TYPE: Final[dict[str, FactType]] = {"exists": "yes/no", "word": "word"}
+_TIMINGS: Final[tuple[Timing, ...]] = ("starts", "starts", "starts", *get_args(Timing))
+_KINDS: Final = (
+    *("exists", "exists", "all", "count", "number", "number", "number", "number", "word", "word", "since", "summary", "summary"),
+    *("trend", "days covered"),
+)
+_TYPE: Final[dict[str, FactType]] = {"exists": "yes/no", "all": "yes/no", "word": "word"}
+AGES: Final = 3
+"""Ages on other days than that of evaluation."""
 
 
 def random_program(draws: Draws, rules: int) -> Program:
@@ -48,6 +54,8 @@ def random_program(draws: Draws, rules: int) -> Program:
     for number in range(EVENT_FACTS):
         fact = _event_fact(draws, f"r0/e{number}" if number % 5 == 0 else f"e{number}", facts)
         facts[fact.name] = fact
+    for number in range(AGES):
+        facts[f"age{number}"] = PatientFact(f"age{number}", "age", "number", _day(draws, facts))
     for number in range(COMPUTED_FACTS):
         facts[f"c{number}"] = _computed_fact(draws, f"c{number}", facts)
     derived: dict[str, Derived] = {}
@@ -71,15 +79,30 @@ def _event_fact(draws: Draws, name: str, earlier: dict[str, Fact]) -> EventFact:
         "since": "time since latest",
         "summary": draws.choice(("sum", "mean")),
     }.get(kind, kind)
+    window = _window(draws, earlier)
     return EventFact(
         name=name,
         aggregate=aggregate,
         type=_TYPE.get(kind, "number"),
-        series=_series(draws, "summary" if aggregate in ("highest", "lowest") else kind, 2 if draws.chance(0.3) else 0),
-        window=_window(draws, earlier),
+        series=_series(draws, "summary" if aggregate in ("highest", "lowest", "trend") else kind, 2 if draws.chance(0.3) else 0),
+        window=replace(window, timing="overlaps") if kind == "days covered" else window,
         household=draws.chance(0.25),
-        scale=draws.choice(days.UNITS) if kind == "since" else None,
+        scale=draws.choice(days.UNITS) if kind in ("since", "trend") else None,
         days=kind == "count" and draws.chance(0.4),
+        ties=_ties(draws) if kind == "number" and aggregate in ("latest", "earliest") else None,
+    )
+
+
+def _ties(draws: Draws) -> Literal["highest", "lowest"] | None:
+    return draws.choice(("highest", "lowest", None, None, None, None))
+
+
+def _day(draws: Draws, earlier: dict[str, Fact]) -> Bound:
+    """Another day to be so old on: of an event, of a calendar, some time ago."""
+    if anchor := _anchor(draws, earlier, 0.5):
+        return Bound(anchor)
+    return draws.choice(
+        (Bound(year=-1), Bound(year=0, last=True), Bound(day=date(2024, 2, 29)), Bound(offset=_length(draws), backwards=True))
     )
 
 
@@ -87,7 +110,7 @@ def _series(draws: Draws, kind: str, depth: int) -> Series:
     """A series; ``depth`` is how deep relations may nest."""
     tables = draws.some(TABLE_NAMES, 2)
     codes = draws.maybe(frozenset(draws.some(HBA1C if draws.chance(0.3) else CODES, 3)), 0.85)
-    measured = kind in ("number", "summary") or draws.chance(0.25)
+    measured = kind in ("number", "summary", "all") or draws.chance(0.25)
     unit = draws.choice(("%", "%", "mmol/mol", "{score}", "kg")) if measured else None
     words = _words(draws) if kind == "word" or (kind not in ("number", "summary") and draws.chance(0.15)) else ()
     return Series(
@@ -98,7 +121,7 @@ def _series(draws: Draws, kind: str, depth: int) -> Series:
         answers=frozenset(draws.some([w for w, _ in words], 2)) if words and draws.chance(0.3) else None,
         unit=unit,
         conversions=conversions(codes or (), unit) if unit else (),
-        values=_value_tests(draws) if unit and draws.chance(0.4) else (),
+        values=_value_tests(draws) if unit and draws.chance(0.9 if kind == "all" else 0.4) else (),
         tags=tuple(TagTest(role, frozenset(draws.some(CODES, 3))) for role in draws.some(ROLES, 2)) if draws.chance(0.15) else (),
         usable=bool(unit or words) and draws.chance(0.7 if kind == "summary" else 0.2),
         relations=tuple(_relation(draws, depth - 1) for _ in range(draws.randint(1, 2))) if depth else (),
@@ -111,12 +134,14 @@ def _value_tests(draws: Draws) -> tuple[ValueTest, ...]:
 
 
 def _relation(draws: Draws, depth: int) -> Relation:
+    period = draws.chance(0.35)
     return Relation(
         series=_series(draws, "exists", depth if draws.chance(0.4) else 0),
         present=draws.chance(0.6),
         backwards=draws.chance(0.4),
-        least=draws.maybe(_length(draws), 0.4),
-        most=draws.maybe(_length(draws), 0.7),
+        least=draws.maybe(_length(draws), 0 if period else 0.4),
+        most=draws.maybe(_length(draws), 0 if period else 0.7),
+        period=period,
     )
 
 
@@ -150,12 +175,12 @@ def _window(draws: Draws, earlier: dict[str, Fact]) -> Window:
     return Window(tuple(lower), tuple(upper), draws.choice(_TIMINGS))
 
 
-def _anchor(draws: Draws, earlier: dict[str, Fact]) -> str | None:
+def _anchor(draws: Draws, earlier: dict[str, Fact], share: float = 0.3) -> str | None:
     """A dated fact to count from. Chains of two links come often, longer ones never."""
     dated = [f for f in earlier.values() if isinstance(f, EventFact) and f.aggregate in DATED_AGGREGATES]
     roots = [f.name for f in dated if not f.window.anchors] + ["birth"]
     links = [f.name for f in dated if f.window.anchors and set(f.window.anchors) <= set(roots)]
-    if not draws.chance(0.3):
+    if not draws.chance(share):
         return None
     return draws.choice(links if links and draws.chance(0.5) else roots)
 
@@ -183,7 +208,7 @@ def _computed_fact(draws: Draws, name: str, facts: dict[str, Fact]) -> ComputedF
 def _expression(draws: Draws, numbers: list[str], depth: int) -> Expression:
     if depth == 0 or draws.chance(0.2):
         return Reading(draws.choice(tuple(numbers))) if draws.chance(0.7) else Constant(draws.choice((0.0, 1.0, 2.0, 0.5, 10.0)))
-    op = draws.choice(("+", "-", "*", "/", "min", "max"))
+    op = draws.choice(("+", "-", "*", "/", "min", "max"))  # powers and logarithms differ in their last digit
     return Arithmetic(op, _expression(draws, numbers, depth - 1), _expression(draws, numbers, depth - 1))
 
 
@@ -193,7 +218,7 @@ def _expression(draws: Draws, numbers: list[str], depth: int) -> Expression:
 def _condition(draws: Draws, facts: dict[str, Fact], derived: tuple[str, ...], depth: int) -> Condition:
     if depth == 0 or draws.chance(0.15):
         return _leaf_or_contrary(draws, facts, derived)
-    kind = draws.choice(("all", "all", "any", "any", "none", "not"))
+    kind = draws.choice(("all", "all", "any", "any", "none", "not", "at least"))
     parts = tuple(_condition(draws, facts, derived, depth - 1) for _ in range(1 if kind == "not" else draws.randint(2, 3)))
     match kind:
         case "all":
@@ -202,6 +227,9 @@ def _condition(draws: Draws, facts: dict[str, Fact], derived: tuple[str, ...], d
             return Any(parts)
         case "none":
             return Not(Any(parts))
+        case "at least":
+            more = tuple(_condition(draws, facts, derived, 0) for _ in range(draws.randint(0, 1)))
+            return AtLeast(parts + more, draws.randint(1, len(parts + more)))
     return Not(parts[0])
 
 
@@ -238,6 +266,11 @@ def numbers_of(fact: Fact) -> tuple[float, ...]:
         return (0.0, 16.0, 18.0, 50.0, 65.0)
     if isinstance(fact, ComputedFact):
         return (0.0, 1.0, 2.0, 5.5, 18.0)
-    if fact.aggregate == "count":
-        return (0.0, 1.0, 2.0, 3.0, 1.5)
+    match fact.aggregate:
+        case "count":
+            return (0.0, 1.0, 2.0, 3.0, 1.5)
+        case "days covered":
+            return (0.0, 1.0, 29.0, 30.0, 31.0, 92.0, 364.0, 365.0)
+        case "trend":
+            return (-1.0, 0.0, 0.00001, 1.0)
     return (0.0, 1.0, 3.0, 12.0, 30.0) if fact.scale else NUMBERS

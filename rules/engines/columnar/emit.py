@@ -11,10 +11,10 @@ from rules.arithmetic import Arithmetic, Constant, Expression, Reading
 from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Feature, Features
 from rules.engines.columnar.matching_sql import matching
-from rules.engines.columnar.reducing_sql import Reducing, anchored_by
+from rules.engines.columnar.reducing_sql import Reducing, age
 from rules.facts import HOUSEHOLD, TABLES
-from rules.ir import ComputedFact, PatientFact, Program
-from rules.logic import All, Any, Compare, Condition, Holds, Is, Known, Not, leaves
+from rules.ir import ComputedFact, PatientFact, Program, rests_on
+from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Not, leaves
 
 
 class Step(NamedTuple):
@@ -61,11 +61,10 @@ class Emitter:
 
     def _facts(self) -> str:
         base = [f for f in self.program.facts if not isinstance(f, ComputedFact)]
-        columns = [
-            f"{self._patient(f.attribute) if isinstance(f, PatientFact) else self._event(f.name)} AS {self.facts[f.name]}" for f in base
-        ]
-        anchors = {number for f in self.features.facts for number, _ in anchored_by(f, self.features)}
-        numbers = sorted({f.number for f in self.features.facts} | {-1 - number for number in anchors})
+        columns = [f"{self._patient(f) if isinstance(f, PatientFact) else self._event(f.name)} AS {self.facts[f.name]}" for f in base]
+        anchors = {self.features.anchor(name) for name in self.features.anchors}
+        ages = {number for number, _ in self.features.ages.values()}
+        numbers = sorted({f.number for f in self.features.facts} | {-1 - number for number in anchors} | ages)
         wide = self.sql.pivot("long", numbers or [0])
         picked = ", ".join(["p.pid", "p.id", *columns])
         return f"SELECT {picked} FROM person p JOIN home h ON h.home = p.home LEFT JOIN {wide} w ON w.pid = p.pid WHERE p.asked"
@@ -76,14 +75,16 @@ class Emitter:
         match feature.kind:
             case "exists":
                 value = f"CASE WHEN {v} = 1 THEN TRUE WHEN {v} IS NOT NULL OR {gap} THEN NULL ELSE FALSE END"
-            case "count" | "days":
+            case "all":
+                value = f"CASE WHEN {v} = 0 THEN FALSE WHEN {gap} OR isnan({v}) OR {v} IS NULL THEN NULL ELSE TRUE END"
+            case "count" | "days" | "days covered":
                 value = f"CASE WHEN {gap} OR isnan({v}) THEN NULL ELSE coalesce({v}, 0e0) END"
             case "latest word" | "earliest word":
                 words = " ".join(f"WHEN {v} = {2 * i} THEN {self.sql.text(word)}" for i, (word, _) in enumerate(feature.series.words))
                 value = f"CASE WHEN {gap} THEN NULL {words} END"
             case _:
                 value = f"CASE WHEN NOT ({gap}) AND NOT isnan({v}) THEN {v} END"
-        return f"CASE WHEN {self._placed(feature)} THEN {value} END"
+        return f"CASE WHEN {self._placed(feature.fact.window.anchors if feature.fact else ())} THEN {value} END"
 
     def _gap(self, feature: Feature) -> str:
         """Whether anything that the feature asks about was not read."""
@@ -91,31 +92,31 @@ class Emitter:
         gaps = [f"{'h' if household else 'p'}.no_{table}" for table in feature.series.tables]
         return "(" + " OR ".join(gaps + ([f"p.no_{HOUSEHOLD}"] if household else [])) + ")"
 
-    def _placed(self, feature: Feature) -> str:
-        """Whether there are days to count from, if the feature counts from any."""
+    def _placed(self, anchors: tuple[str, ...]) -> str:
+        """Whether there are days to count from."""
         tests = []
-        for number, anchor in anchored_by(feature, self.features):
-            tests.append(f'w."{-1 - number}" IS NOT NULL')
-            if anchor:
-                tests += [f"NOT {self._gap(anchor)}", self._placed(anchor)]
+        for name in anchors:
+            tests.append(f'w."{-1 - self.features.anchor(name)}" IS NOT NULL')
+            anchor = self.features.by_fact.get(name)
+            if anchor and anchor.fact:
+                tests += [f"NOT {self._gap(anchor)}", self._placed(anchor.fact.window.anchors)]
         return " AND ".join(tests) or "TRUE"
 
-    def _patient(self, attribute: str) -> str:
-        match attribute:
+    def _patient(self, fact: PatientFact) -> str:
+        match fact.attribute:
+            case "age" if fact.name in self.features.ages:
+                v = f'w."{self.features.ages[fact.name][0]}"'
+                return f"CASE WHEN {self._placed(rests_on(fact))} AND NOT isnan({v}) THEN {v} END"
             case "age":
-                return f"CASE WHEN {self._age('p.birth_low')} = {self._age('p.birth_high')} THEN {self._age('p.birth_low')} END"
+                day = self.sql.day(fact.on.fixed(self.as_of) if fact.on else self.as_of)
+                return f"CASE WHEN {age('p.birth_low', day)} = {age('p.birth_high', day)} THEN {age('p.birth_low', day)} END"
             case "birth":
                 return f"CASE WHEN p.birth_low = p.birth_high THEN {self.sql.iso('p.birth_low')} END"
             case "deceased":
                 today = self.sql.day(self.as_of)
                 died = f"CASE WHEN p.died_high <= {today} THEN TRUE WHEN p.died_low <= {today} THEN NULL ELSE FALSE END"
                 return f"CASE WHEN p.deceased AND p.died_low IS NOT NULL THEN {died} ELSE p.deceased END"
-        return f"p.{attribute}"
-
-    def _age(self, column: str) -> str:
-        """Completed years; see `rules.days.age`."""
-        later = f"month({column}) * 100 + day({column}) > {self.as_of.month * 100 + self.as_of.day}"
-        return f"CAST({self.as_of.year} - year({column}) - CASE WHEN {later} THEN 1 ELSE 0 END AS DOUBLE)"
+        return f"p.{fact.attribute}"
 
     # ---------------------------------------------------------------- computed facts and rules
 
@@ -163,6 +164,8 @@ class Emitter:
                         return self.sql.finite(f"(CASE WHEN {b} <> 0 THEN {a} / {b} END)")
                     case "^":
                         return self.sql.finite(f"(CASE WHEN {a} > 0 THEN pow({a}, {b}) END)")
+                    case "log":
+                        return self.sql.finite(f"(CASE WHEN {a} > 0 AND {b} > 0 AND {b} <> 1 THEN ln({a}) / ln({b}) END)")
                     case "min" | "max":
                         pick = "least" if op == "min" else "greatest"
                         return f"(CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN {pick}({a}, {b}) END)"
@@ -175,6 +178,8 @@ class Emitter:
             case All(parts) | Any(parts):
                 word, empty = (" AND ", "TRUE") if isinstance(condition, All) else (" OR ", "FALSE")
                 return f"({word.join(map(self._formula, parts)) or empty})"
+            case AtLeast(parts, number):
+                return self._at_least([self._formula(part) for part in parts], number)
             case Holds(fact):
                 return self.columns[fact]
             case Known(fact):
@@ -183,3 +188,8 @@ class Emitter:
                 return f"({self.columns[fact]} = {self.sql.text(word)})"
             case Compare(fact, op, number):
                 return f"({self.columns[fact]} {'<>' if op == '!=' else op} {self.sql.number(number)})"
+
+    def _at_least(self, parts: list[str], number: int) -> str:
+        certain = " + ".join(f"CASE WHEN {part} THEN 1 ELSE 0 END" for part in parts)
+        possible = " + ".join(f"CASE WHEN NOT {part} THEN 0 ELSE 1 END" for part in parts)
+        return f"(CASE WHEN {certain} >= {number} THEN TRUE WHEN {possible} < {number} THEN FALSE END)"

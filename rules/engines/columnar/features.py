@@ -16,7 +16,7 @@ from rules.ir import Bound, EventFact, PatientFact, Program, Relation, Series, V
 _INT, _TEXT, _YES, _DAY, _NUMBER = pa.int32(), pa.string(), pa.bool_(), pa.date32(), pa.float64()
 SCHEMAS: Final[dict[str, dict[str, pa.DataType]]] = {
     "feature": {
-        **{"fid": _INT, "kind": _TEXT, "coded": _YES, "worded": _YES, "usable": _YES, "level": _INT, "stage": _INT},
+        **{"fid": _INT, "kind": _TEXT, "coded": _YES, "worded": _YES, "usable": _YES, "judging": _YES, "level": _INT, "stage": _INT},
         **{"household": _YES, "timing": _TEXT, "lo": _DAY, "up": _DAY, "bounds": _INT},
         **{
             "at_least": _NUMBER,
@@ -39,7 +39,7 @@ SCHEMAS: Final[dict[str, dict[str, pa.DataType]]] = {
     "feature_bound": {"fid": _INT, "anchor": _INT, "lower": _YES, "days": _INT, "months": _INT},
     "relation": {
         **{"rid": _INT, "outer_fid": _INT, "inner_fid": _INT, "present": _YES, "backwards": _YES},
-        **{"least_days": _INT, "least_months": _INT, "most_days": _INT, "most_months": _INT, "open": _YES},
+        **{"least_days": _INT, "least_months": _INT, "most_days": _INT, "most_months": _INT, "open": _YES, "period": _YES},
     },
 }
 
@@ -69,12 +69,16 @@ class Features:
         self.by_fact: dict[str, Feature] = {}
         self.births: dict[str, int] = {}
         """Patient facts from which windows count, with the number that stands for them."""
+        self.ages: dict[str, tuple[int, Bound]] = {}
+        """Ages on a day that is counted from another fact, each with the number that stands for it."""
         for fact in program.facts:
             if isinstance(fact, EventFact):
                 twin = program.twins.get(fact.name)
                 self.by_fact[fact.name] = self.by_fact[twin] if twin else self._add(fact.series, fact)
             elif isinstance(fact, PatientFact) and fact.attribute == "birth":
                 self.births[fact.name] = -1_000_000 - len(self.births)
+            elif isinstance(fact, PatientFact) and fact.on and fact.on.anchor:
+                self.ages[fact.name] = 2_000_000 + len(self.ages), fact.on
 
     @property
     def facts(self) -> list[Feature]:
@@ -96,9 +100,14 @@ class Features:
         return self.births[name] if name in self.births else self.by_fact[name].number
 
     def is_anchor(self, feature: Feature) -> bool:
-        """Whether some window counts from this fact (or from a twin of it)."""
-        anchors = {name for f in self.facts if f.fact for name in f.fact.window.anchors}
-        return any(self.by_fact.get(name) is feature for name in anchors)
+        """Whether something counts from this fact (or from a twin of it)."""
+        return any(self.by_fact.get(name) is feature for name in self.anchors)
+
+    @property
+    def anchors(self) -> set[str]:
+        """The facts that windows and ages count from."""
+        of_windows = {name for f in self.facts if f.fact for name in f.fact.window.anchors}
+        return of_windows | {on.anchor for _, on in self.ages.values() if on.anchor}
 
     def _add(self, series: Series, fact: EventFact | None = None) -> Feature:
         inner = [self._add(relation.series) for relation in series.relations]
@@ -125,6 +134,10 @@ def _kind(fact: EventFact) -> str:
             return f"{fact.scale}s since"
         case "latest" | "earliest" if fact.type == "word":
             return f"{fact.aggregate} word"
+        case "latest" | "earliest" if fact.ties:
+            return f"{fact.aggregate} {fact.ties}"
+        case "trend":
+            return f"trend {fact.scale}"
     return fact.aggregate
 
 
@@ -158,7 +171,8 @@ def _feature(feature: Feature, as_of: date) -> tuple[object, ...]:
     anchored = [b for b in (*window.lower, *window.upper) if b.anchor] if window else []
     limits = _limits(series.values)
     return (
-        *(feature.number, feature.kind, series.codes is not None, bool(series.words), series.usable, feature.level, feature.stage),
+        *(feature.number, feature.kind, series.codes is not None, bool(series.words), series.usable),
+        *(feature.kind == "all", feature.level, feature.stage),
         *(bool(fact and fact.household), window.timing if window else "starts"),
         *(max([date.min, *fixed_low]), min([as_of, *fixed_up]), len(anchored)),
         *limits,
@@ -192,6 +206,7 @@ def _relation(rid: int, outer: int, relation: Relation, inner: int) -> tuple[obj
         *_length(relation.least),
         *_length(relation.most),
         relation.most is None,
+        relation.period,
     )
 
 
@@ -200,12 +215,13 @@ def _bounds(feature: Feature, features: Features) -> list[tuple[object, ...]]:
         return []
     window = feature.fact.window
     both = [(b, True) for b in window.lower if b.anchor] + [(b, False) for b in window.upper if b.anchor]
-    return [(feature.number, features.anchor(b.anchor or ""), lower, *_shift(b)) for b, lower in both]
+    return [(feature.number, features.anchor(b.anchor or ""), lower, *shift(b)) for b, lower in both]
 
 
-def _shift(bound: Bound) -> tuple[int, int]:
+def shift(bound: Bound) -> tuple[int, int]:
+    """How far a bound lies from its day, as days and months."""
     days, months = _length(bound.offset)
-    return (-days, -months) if bound.backwards else (days, months)
+    return (bound.days - days, -months) if bound.backwards else (bound.days + days, months)
 
 
 def _length(length: Duration | None) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Features
 from rules.facts import TABLES
 
-COLUMNS: Final = "fid, eid, pid, low, high, end_low, end_high, instant, ord, opaque, value, rank, verdict"
+COLUMNS: Final = "fid, eid, pid, low, high, end_low, end_high, instant, ord, opaque, value, rank, passes, verdict"
 
 _MATCHED: Final = """
 matched AS (
@@ -63,11 +63,14 @@ hit AS (
   SELECT {COLUMNS}, level FROM (
     SELECT *, CASE WHEN opaque THEN least(begun, 1) ELSE least(begun, counted, tags,
       CASE WHEN usable AND (CASE WHEN worded THEN rank = 1 ELSE value IS NULL END) THEN 0 ELSE 2 END,
-      CASE WHEN NOT answered THEN 2 WHEN rank = 1 THEN 1 WHEN wanted THEN 2 ELSE 0 END,
-      CASE WHEN NOT tested THEN 2 WHEN value IS NULL THEN 1
-        WHEN (at_least IS NULL OR value >= at_least) AND (above IS NULL OR value > above) AND (at_most IS NULL OR value <= at_most)
-          AND (below IS NULL OR value < below) AND (other_than IS NULL OR value <> other_than) THEN 2 ELSE 0 END) END AS verdict
+      CASE WHEN judging THEN 2 ELSE passes END) END AS verdict
     FROM (
+      SELECT *, CASE WHEN opaque THEN 1 ELSE least(
+        CASE WHEN NOT answered THEN 2 WHEN rank = 1 THEN 1 WHEN wanted THEN 2 ELSE 0 END,
+        CASE WHEN NOT tested THEN 2 WHEN value IS NULL THEN 1
+          WHEN (at_least IS NULL OR value >= at_least) AND (above IS NULL OR value > above) AND (at_most IS NULL OR value <= at_most)
+            AND (below IS NULL OR value < below) AND (other_than IS NULL OR value <> other_than) THEN 2 ELSE 0 END) END AS passes
+      FROM (
       SELECT f.*, e.eid, e.pid, e.low, e.high, e.end_low, e.end_high, e.instant, e.ord, e.opaque,
         {sql.finite("(e.value * u.factor + u.shift)")} AS value, coalesce(w.rank, 1) AS rank, a.fid IS NOT NULL AS wanted, {tags} AS tags,
         CASE WHEN e.status IS NULL THEN 1 WHEN s.status IS NULL THEN 0 ELSE 2 END AS counted,
@@ -80,7 +83,7 @@ hit AS (
       LEFT JOIN feature_unit u ON u.fid = m.fid AND u.unit = e.unit
       LEFT JOIN word w ON w.fid = m.fid AND w.eid = e.eid
       LEFT JOIN feature_answer a ON a.fid = m.fid AND a.rank = coalesce(w.rank, 1)
-      {join}))
+      {join})))
   WHERE verdict > 0
 )"""
 
@@ -136,9 +139,18 @@ def _apart(sql: Dialect) -> str:
     back_near_low, back_near_high = moved("o.low", "least", "-"), moved("o.high", "least", "-")
     back_far_low, back_far_high = moved("o.low", "most", "-"), moved("o.high", "most", "-")
     return f"""CASE WHEN o.low IS NULL OR i.low IS NULL THEN 1
+      WHEN r.period AND NOT r.backwards THEN {_goes_on("i", "o")}
+      WHEN r.period THEN {_goes_on("o", "i")}
       WHEN NOT r.backwards THEN CASE
         WHEN i.high < {near_low} OR (NOT r.open AND i.low > {far_high}) THEN 0
         WHEN i.low >= {near_high} AND (r.open OR i.high <= {far_low}) THEN 2 ELSE 1 END
       ELSE CASE
         WHEN i.low > {back_near_high} OR (NOT r.open AND i.high < {back_far_low}) THEN 0
         WHEN i.high <= {back_near_low} AND (r.open OR i.low >= {back_far_high}) THEN 2 ELSE 1 END END"""
+
+
+def _goes_on(event: str, other: str) -> str:
+    """Whether one event goes on on the day on which the other begins; without an end it does from its start on."""
+    return f"""CASE
+        WHEN {other}.high < {event}.low OR {other}.low > coalesce({event}.end_high, {other}.low) THEN 0
+        WHEN {other}.low >= {event}.high AND {other}.high <= coalesce({event}.end_low, {other}.high) THEN 2 ELSE 1 END"""

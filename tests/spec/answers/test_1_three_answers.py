@@ -98,3 +98,22 @@ when:
         case("a, and nobody knows about b: the language does not guess that one of both must hold", UNKNOWN, YES_A, not_loaded=MISSING_B),
         case("not a", NO),
     )
+
+
+def test_at_least(spec: Spec) -> None:
+    """`at least: 2` with a list under `of` asks for so many of them. It is *no* if, with all that is unknown, it would be too few."""
+    spec(
+        """
+        facts:
+          a: {exists: conditions, code: diabetes}
+          b: {exists: procedures}
+          c: {exists: encounters}
+        when: {at least: 2, of: [a, b, c]}
+        """,
+        case("two of them", YES, YES_A, YES_B),
+        case("all of them", YES, YES_A, YES_B, event("encounters", None, "2026-01-05")),
+        case("one of them", NO, YES_A),
+        case("one of them, of another nobody knows", UNKNOWN, YES_A, not_loaded=MISSING_B),
+        case("two of them, of the third nobody knows", YES, YES_A, event("encounters", None, "2026-01-05"), not_loaded=MISSING_B),
+        case("of one nobody knows, the others no", NO, not_loaded=MISSING_A),
+    )

@@ -55,3 +55,31 @@ def test_time_since_possible(spec: Spec) -> None:
             "an earlier one of unknown status", YES, event("procedures", None, "2026-06-01"), event("procedures", None, "2026-05-29", None)
         ),
     )
+
+
+def test_ties_by_value(spec: Spec) -> None:
+    """With `ties: lowest` (or `highest`) the fact is the lowest of the values of the last day, whatever the hour. One value of that day
+    that cannot be used makes it unknown.
+    """
+    spec(
+        """
+        facts:
+          hba1c: {latest: observations, code: HbA1c, unit: "%", ties: lowest}
+        when: hba1c < 9 %
+        """,
+        case("the lowest of the day", YES, measured(8, hour=8), measured(10, hour=9)),
+        case("the other way round", YES, measured(10, hour=8), measured(8, hour=9)),
+        case("lower the day before", NO, measured(8, on="2026-05-31"), measured(10)),
+        case("one of the day cannot be used", UNKNOWN, measured(8), measured(10, "mg/dL")),
+        case("some time that month", UNKNOWN, measured(8), measured(10, on="2026-06")),
+    )
+    spec(
+        """
+        facts:
+          hba1c: {earliest: observations, code: HbA1c, unit: "%", ties: highest}
+        when: hba1c > 9 %
+        """,
+        case("the highest of the first day", YES, measured(8, hour=8), measured(10, hour=9)),
+        case("higher the day after", NO, measured(8), measured(10, on="2026-06-02")),
+        case("none", UNKNOWN),
+    )

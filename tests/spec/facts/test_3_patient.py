@@ -1,6 +1,6 @@
 """Facts about the person"""
 
-from support.spec import NO, UNKNOWN, YES, Spec, case
+from support.spec import NO, UNKNOWN, YES, Spec, case, measured
 
 
 def test_age(spec: Spec) -> None:
@@ -67,4 +67,49 @@ def test_deceased(spec: Spec) -> None:
         case("died tomorrow: at a replay of the past, not yet", NO, patient={"deceased": True, "died": "2026-07-01"}),
         case("died this month or later, seen in mid-month", UNKNOWN, patient={"deceased": True, "died": "2026-06"}, as_of="2026-06-15"),
         case("contradiction", UNKNOWN, patient={"deceased": None}),
+    )
+
+
+AGE_THEN = (
+    "facts: {{age then: {{patient: age, on: {day}}}, last a1c: {{latest: observations, code: HbA1c, unit: '%'}}}}\nwhen: age then >= 50"
+)
+
+
+def test_age_on_another_day(spec: Spec) -> None:
+    """With `on`, `age` is that on another day: a date, `start of last year`, `end of this year`, `3 months ago`, or that of a fact."""
+    spec(
+        AGE_THEN.format(day="2025-01-01"),
+        case("the 50th birthday", YES, patient={"birth": "1975-01-01"}),
+        case("the day before it", NO, patient={"birth": "1975-01-02"}),
+        case("no date of birth", UNKNOWN),
+    )
+    spec(
+        AGE_THEN.format(day="start of last year"),
+        case("the 50th birthday", YES, patient={"birth": "1975-01-01"}),
+        case("the day before it", NO, patient={"birth": "1975-01-02"}),
+        case("born in 1975", UNKNOWN, patient={"birth": "1975"}),
+    )
+    spec(
+        AGE_THEN.format(day="end of this year"),
+        case("turns 50 on the last day of the year", YES, patient={"birth": "1976-12-31"}),
+        case("a day later", NO, patient={"birth": "1977-01-01"}),
+    )
+    spec(
+        AGE_THEN.format(day="3 months ago"),
+        case("on 30 March", YES, patient={"birth": "1976-03-30"}),
+        case("on 31 March", NO, patient={"birth": "1976-03-31"}),
+    )
+
+
+def test_age_on_the_day_of_a_fact(spec: Spec) -> None:
+    """On the day of a fact it is unknown where that day is; with a partial day every possible one must give the same age."""
+    spec(
+        AGE_THEN.format(day="last a1c"),
+        case("50 on that day", YES, measured(7, on="2026-02-01"), patient={"birth": "1976-02-01"}),
+        case("49 on that day, 50 since", NO, measured(7, on="2026-02-01"), patient={"birth": "1976-02-02"}),
+        case("never measured", UNKNOWN, patient={"birth": "1976-02-01"}),
+        case("some time in the month of the birthday", UNKNOWN, measured(7, on="2026-02"), patient={"birth": "1976-02-15"}),
+        case("some time in the month after it", YES, measured(7, on="2026-02"), patient={"birth": "1976-01-31"}),
+        case("observations not loaded", UNKNOWN, patient={"birth": "1976-02-01"}, not_loaded=("observations",)),
+        case("a measurement whose value cannot be used has a day too", YES, measured(None), patient={"birth": "1976-02-01"}),
     )

@@ -1,7 +1,8 @@
 """One value from several events"""
 
-from support.spec import AT_RISK, NO, NO_RISK, STRANGE, UNKNOWN, YES, Spec, answered, case, event, measured
+from support.spec import AT_RISK, DIABETES, NO, NO_RISK, STRANGE, UNKNOWN, YES, Spec, answered, case, event, measured
 
+from rules.days import partial
 from rules.facts import Event
 
 FIRST = """
@@ -138,4 +139,87 @@ def test_different_days_partial(spec: Spec) -> None:
         case("some day in May, and 15 May", UNKNOWN, visit("2026-05"), visit("2026-05-15")),
         case("partial dates that cannot meet are not told apart", UNKNOWN, visit("2026-03"), visit("2026-05"), facts={"spec/days": None}),
         case("one of unknown date", UNKNOWN, visit("2026-05-01"), event("encounters", None, None)),
+    )
+
+
+def test_all(spec: Spec) -> None:
+    """`all` is *yes* if there are such events and every one of them passes `where` (or has the `answer`), *no* if one surely does not.
+    Of nothing, nothing is said: without any event it is unknown.
+    """
+    spec(
+        """
+        facts:
+          controlled: {all: observations, code: HbA1c, unit: "%", where: value < 8, within: 1 year}
+        when: controlled
+        """,
+        case("every one", YES, measured(7, on="2026-01-05"), measured(7.9)),
+        case("one does not", NO, measured(8, on="2026-01-05"), measured(7)),
+        case("one outside the window does not", YES, measured(9, on="2025-01-05"), measured(7)),
+        case("none", UNKNOWN),
+        case("one cannot be used", UNKNOWN, measured(7, on="2026-01-05"), measured(7, "mg/dL")),
+        case("one cannot be used, another does not pass", NO, measured(9, on="2026-01-05"), measured(7, "mg/dL")),
+        case("one that only possibly counts passes too", YES, measured(7, on="2026-01-05"), measured(7, status=None)),
+        case("one that only possibly counts does not pass", UNKNOWN, measured(7, on="2026-01-05"), measured(9, status=None)),
+        case("not loaded", UNKNOWN, measured(7), not_loaded=("observations",)),
+        case("not loaded, but one that does not pass is there", NO, measured(9), not_loaded=("observations",)),
+    )
+
+
+def test_trend(spec: Spec) -> None:
+    """`trend` is the slope of the straight line that fits the values best (least squares), `in` days, weeks, months (30.4375 days) or
+    years (365.25 days). It needs values on two different days; a partial date or a value that cannot be used makes it unknown.
+    """
+    spec(
+        """
+        facts:
+          rise: {trend: observations, code: HbA1c, unit: "%", in: days}
+        when: rise > 0.1 %/d
+        """,
+        case("half a percent in four days", YES, measured(7, on="2026-06-01"), measured(7.5, on="2026-06-05"), facts={"spec/rise": 0.125}),
+        case("falling", NO, measured(8, on="2026-06-01"), measured(7, on="2026-06-05"), facts={"spec/rise": -0.25}),
+        case(
+            "a line through three",
+            YES,
+            *(measured(7, on="2026-06-01"), measured(9, on="2026-06-02"), measured(8, on="2026-06-03")),
+            facts={"spec/rise": 0.5},
+        ),
+        case("one value", UNKNOWN, measured(7)),
+        case("two on one day", UNKNOWN, measured(7, hour=8), measured(9, hour=9)),
+        case("one cannot be used", UNKNOWN, measured(7, on="2026-06-01"), measured(9, "mg/dL", on="2026-06-05")),
+        case("a partial date", UNKNOWN, measured(7, on="2026-05"), measured(9, on="2026-06-05")),
+        case(
+            "one that only possibly counts", UNKNOWN, measured(7, on="2026-06-01"), measured(9, on="2026-06-05"), measured(9, status=None)
+        ),
+    )
+
+
+def test_days_covered(spec: Spec) -> None:
+    """`days covered` counts the days of the window on which at least one of the events was going on: prescriptions joined, their overlaps
+    counted once, their gaps not at all. What has no end goes on up to the end of the window.
+    """
+
+    def supply(first: str, last: str | None, **details: object) -> Event:
+        end = None if last is None else partial(last)
+        return event("medications", DIABETES, first, "completed", **{"end": end, **details})
+
+    spec(
+        """
+        facts:
+          covered: {days covered: medications, code: diabetes, during: 2026-01-01 to 2026-01-31}
+        when: covered >= 20 days
+        """,
+        case("one", YES, supply("2026-01-01", "2026-01-20"), facts={"spec/covered": 20.0}),
+        case("a day less", NO, supply("2026-01-01", "2026-01-19"), facts={"spec/covered": 19.0}),
+        case("two with a gap", YES, supply("2026-01-01", "2026-01-10"), supply("2026-01-21", "2026-01-30"), facts={"spec/covered": 20.0}),
+        case("two that overlap", NO, supply("2026-01-01", "2026-01-15"), supply("2026-01-10", "2026-01-19"), facts={"spec/covered": 19.0}),
+        case(
+            "one inside the other", NO, supply("2026-01-01", "2026-01-15"), supply("2026-01-02", "2026-01-04"), facts={"spec/covered": 15.0}
+        ),
+        case("beyond the window", YES, supply("2025-12-01", "2026-02-20"), facts={"spec/covered": 31.0}),
+        case("without an end", NO, supply("2026-01-20", None), facts={"spec/covered": 12.0}),
+        case("none", NO, facts={"spec/covered": 0.0}),
+        case("a partial end", UNKNOWN, supply("2026-01-01", "2026-01")),
+        case("one whose end is partial beyond the window's too", UNKNOWN, supply("2026-01-01", "2026-02")),
+        case("one that only possibly counts", UNKNOWN, supply("2026-01-01", "2026-01-25"), supply("2026-01-01", "2026-01-02", opaque=True)),
+        case("not loaded", UNKNOWN, not_loaded=("medications",)),
     )

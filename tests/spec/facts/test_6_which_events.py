@@ -24,6 +24,7 @@ SYSTOLIC = Coding(LOINC, "8480-6")
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 SURVEY, VITAL = Coding(CATEGORY, "survey"), Coding(CATEGORY, "vital-signs")
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 INTENT = "http://hl7.org/fhir/request-intent"
 
 HIGH = """
@@ -124,6 +125,18 @@ def test_class_and_intent(spec: Spec) -> None:
         case("an order", YES, event("referrals", None, "2026-05-01", tags=(("intent", Coding(INTENT, "order")),))),
         case("a proposal", NO, event("referrals", None, "2026-05-01", tags=(("intent", Coding(INTENT, "proposal")),))),
         case("no intent", UNKNOWN, event("referrals", None, "2026-05-01")),
+    )
+
+
+def test_verification(spec: Spec) -> None:
+    """`verification` asks for the verification status of a condition or an allergy: unconfirmed, provisional, differential, confirmed."""
+    confirmed, provisional = (("verification", Coding(VERIFICATION, code)) for code in ("confirmed", "provisional"))
+    spec(
+        "facts: {ill: {exists: conditions, code: diabetes, verification: {condition-ver-status: [confirmed]}}}\nwhen: ill",
+        case("confirmed", YES, diagnosed(tags=(confirmed,))),
+        case("provisional", NO, diagnosed(tags=(provisional,))),
+        case("not said", UNKNOWN, diagnosed()),
+        case("one of two is confirmed", YES, diagnosed(tags=(confirmed,)), diagnosed(tags=(provisional,))),
     )
 
 

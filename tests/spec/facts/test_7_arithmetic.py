@@ -63,6 +63,22 @@ def test_powers(spec: Spec) -> None:
     )
 
 
+def test_logarithms(spec: Spec) -> None:
+    """`log(x, base)` is always rounded. It is unknown unless both are above 0 and the base is not 1."""
+    spec(
+        computed("log(h, 10)", "= 0.9", ", round: 2"),
+        case("of 8", YES, measured(8), facts={"spec/it": 0.9}),
+        case("of 0", UNKNOWN, measured(0)),
+        case("of a negative number", UNKNOWN, measured(-4)),
+    )
+    spec(
+        computed("log(8, h)", "= 3", ", round: 0"),
+        case("to the base 2", YES, measured(2)),
+        case("to the base 1", UNKNOWN, measured(1)),
+        case("to the base 0", UNKNOWN, measured(0)),
+    )
+
+
 def test_unknown_parts(spec: Spec) -> None:
     """With an unknown part the whole is unknown, even where the part could not matter."""
     spec(computed("h * 0", "= 0"), case("known", YES, measured(8)), case("nothing times an unknown number", UNKNOWN))

@@ -62,7 +62,9 @@ def test_possible_episodes(measure: Spec) -> None:
         case("a child's, without status", "not eligible", visit("2025-03-01", None), patient={"birth": "2015-01-01"}),
         case("not understood", "unknown", visit("2025-03-01", opaque=True), patient=BORN),
         case("encounters not loaded", "unknown", patient=BORN, not_loaded=("encounters",)),
-        case("some loaded", "[unknown; unknown]", visit("2025-03-01"), measured(7, on="2025-03-10"), patient=BORN, not_loaded=("encounters",)),
+        case(
+            "some loaded", "[unknown; unknown]", visit("2025-03-01"), measured(7, on="2025-03-10"), patient=BORN, not_loaded=("encounters",)
+        ),
     )
 
 

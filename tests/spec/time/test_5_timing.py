@@ -145,3 +145,24 @@ def test_empty_windows(spec: Spec) -> None:
         "facts: {ill: {exists: conditions, since: 2026-05-01, before: 2026-05-01, timing: overlaps}}\nwhen: ill",
         case("going on", NO, diagnosed("2020-01-01")),
     )
+
+
+def test_overlaps_after(spec: Spec) -> None:
+    """`overlaps after`: it goes on at some time in the window and still does after it closes; `overlaps before`: it also did before."""
+    spec(
+        during_2025("overlaps after"),
+        case("began inside, ended after", YES, lasting("2025-03-01", "2026-01-01")),
+        case("ended on the last day", NO, lasting("2025-03-01", "2025-12-31")),
+        case("still going on", YES, lasting("2025-03-01")),
+        case("began before, ended after", YES, lasting("2024-03-01", "2026-01-01")),
+        case("began after", NO, lasting("2026-01-01")),
+        case("ended some time in the winter", UNKNOWN, lasting("2025-03-01", "2025-12-20 to 2026-01-05")),
+    )
+    spec(
+        during_2025("overlaps before"),
+        case("began before, ended inside", YES, lasting("2024-12-31", "2025-03-01")),
+        case("began on the first day", NO, lasting("2025-01-01", "2025-03-01")),
+        case("ended before", NO, lasting("2024-03-01", "2024-12-31")),
+        case("began some time in the winter", UNKNOWN, lasting("2024-12-20 to 2025-01-05", "2025-03-01")),
+        case("nobody knows when it began", UNKNOWN, lasting(None, "2025-04-01")),
+    )

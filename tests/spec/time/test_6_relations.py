@@ -1,8 +1,11 @@
 """Events in relation to others"""
 
+from datetime import date
+
 from support.spec import NO, PHQ9, UNKNOWN, YES, Spec, case, diagnosed, event, measured
 
-from rules.facts import Event
+from rules.days import partial
+from rules.facts import DateRange, Event
 
 
 def screened(relation: str, more: str = "") -> str:
@@ -260,4 +263,52 @@ def test_relations_in_the_household(spec: Spec) -> None:
         screened("followed by").replace("code:", "of: household, code:"),
         case("another member, followed", YES, household=((phq9("2026-01-01"), done("2026-02-01")),)),
         case("followed by an event of somebody else", NO, done("2026-02-01"), household=((phq9("2026-01-01"),),)),
+    )
+
+
+def stay(first: str | None, last: str | None = None, status: str | None = "") -> Event:
+    """An encounter from one day to another; without an end it is still going on."""
+    end = None if last is None else DateRange(*map(date.fromisoformat, last.split(" to "))) if " to " in last else partial(last)
+    return event("encounters", None, first, status, end=end)
+
+
+def test_during_an_event(spec: Spec) -> None:
+    """`during` with events keeps what begins in the period of another event, its first and last day included. `not during` keeps the
+    rest. An event without an end goes on; relations of this kind have neither `within` nor `at least`.
+    """
+    spec(
+        "facts: {it: {exists: procedures, during: {events: encounters}}}\nwhen: it",
+        case("in the stay", YES, done("2026-03-05"), stay("2026-03-01", "2026-03-10")),
+        case("on its first day", YES, done("2026-03-01"), stay("2026-03-01", "2026-03-10")),
+        case("on its last day", YES, done("2026-03-10"), stay("2026-03-01", "2026-03-10")),
+        case("the day after", NO, done("2026-03-11"), stay("2026-03-01", "2026-03-10")),
+        case("the day before", NO, done("2026-02-28"), stay("2026-03-01", "2026-03-10")),
+        case("the stay goes on", YES, done("2026-06-29"), stay("2026-03-01")),
+        case("no stay", NO, done("2026-03-05")),
+        case("nobody knows when the stay began", UNKNOWN, done("2026-03-05"), stay(None, "2026-03-10")),
+        case("some time in the month in which the stay ended", UNKNOWN, done("2026-03"), stay("2026-03-01", "2026-03-10")),
+        case("encounters not loaded", UNKNOWN, done("2026-03-05"), not_loaded=("encounters",)),
+    )
+    spec(
+        "facts: {it: {exists: procedures, not during: {events: encounters}}}\nwhen: it",
+        case("in the stay", NO, done("2026-03-05"), stay("2026-03-01", "2026-03-10")),
+        case("the day after", YES, done("2026-03-11"), stay("2026-03-01", "2026-03-10")),
+        case("one of two", YES, done("2026-03-05"), done("2026-03-11"), stay("2026-03-01", "2026-03-10")),
+    )
+
+
+def test_containing(spec: Spec) -> None:
+    """`containing` turns it round: it keeps the events in whose period another one begins."""
+    spec(
+        "facts: {it: {exists: encounters, containing: {events: procedures}}}\nwhen: it",
+        case("one in the stay", YES, stay("2026-03-01", "2026-03-10"), done("2026-03-10")),
+        case("one the day after", NO, stay("2026-03-01", "2026-03-10"), done("2026-03-11")),
+        case("none", NO, stay("2026-03-01", "2026-03-10")),
+        case("one without a date", UNKNOWN, stay("2026-03-01", "2026-03-10"), done(None)),
+    )
+    spec(
+        "facts: {it: {exists: encounters, not containing: {events: procedures}}}\nwhen: it",
+        case("one in the stay", NO, stay("2026-03-01", "2026-03-10"), done("2026-03-10")),
+        case("none", YES, stay("2026-03-01", "2026-03-10")),
+        case("procedures not loaded", UNKNOWN, stay("2026-03-01", "2026-03-10"), not_loaded=("procedures",)),
     )

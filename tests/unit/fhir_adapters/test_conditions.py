@@ -58,6 +58,13 @@ def test_the_status_is_clinical_unless_the_verification_denies_it(
     assert len(result.defects) == (verification, clinical).count("bogus")
 
 
+def test_the_verification_is_kept_for_rules_that_ask_for_it(map_one: MapOne) -> None:
+    system = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+    assert map_one(condition()).event.tags == (("verification", Coding(system, "confirmed")),)
+    assert map_one(condition(verificationStatus=None)).event.tags == ()
+    assert map_one(condition(verificationStatus=status("ver-status", "bogus"))).event.tags == ()
+
+
 def test_a_status_of_another_code_system_is_not_understood(map_one: MapOne) -> None:
     result = map_one(condition(clinicalStatus={"coding": [{"system": "urn:local", "code": "active"}]}))
     assert (result.event.status, result.defects) == (None, [("clinicalStatus", "code outside the required value set")])

@@ -9,7 +9,7 @@ from rules.engines.reference import reduce_facts
 from rules.explain import evidence, explain, words
 from rules.facts import Coding, DateRange, Event, Person, PersonRecord, Value
 from rules.ir import Derived, EventFact, PatientFact, Program, Series, derive
-from rules.logic import All, Any, Compare, Condition, Holds, Is, Known, Not, leaves, truth
+from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Not, leaves, truth
 
 DAY = date(2026, 6, 30)
 A, B, C = Holds("a"), Holds("b"), Holds("c")
@@ -98,6 +98,8 @@ def unfolded(program: Program, condition: Condition) -> Condition:
             return All(tuple(unfolded(program, p) for p in parts))
         case Any(parts):
             return Any(tuple(unfolded(program, p) for p in parts))
+        case AtLeast(parts, number):
+            return AtLeast(tuple(unfolded(program, p) for p in parts), number)
         case Holds(fact) if fact in program.conditions:
             return unfolded(program, program.conditions[fact])
     return condition
@@ -115,6 +117,10 @@ def bare_truth(condition: Condition, kept: dict[str, Value]) -> bool | None:
         case Any(parts):
             answers = [bare_truth(p, kept) for p in parts]
             return True if True in answers else None if None in answers else False
+        case AtLeast(parts, number):
+            answers = [bare_truth(p, kept) for p in parts]
+            sure, open_ = answers.count(True), answers.count(None)
+            return True if sure >= number else None if sure + open_ >= number else False
     return truth(condition, kept) if condition.fact in kept else None
 
 

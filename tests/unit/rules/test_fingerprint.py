@@ -218,8 +218,8 @@ def test_the_order_of_a_generated_program_does_not_show(seed: int) -> None:
         match condition:
             case logic.Not(part):
                 return logic.Not(turned(part))
-            case logic.All(parts) | logic.Any(parts):
-                return type(condition)(tuple(turned(part) for part in reversed(parts)))
+            case logic.All(parts) | logic.Any(parts) | logic.AtLeast(parts):
+                return replace(condition, parts=tuple(turned(part) for part in reversed(parts)))
         return condition
 
     derived = tuple(replace(each, condition=turned(each.condition)) for each in reversed(program.derived))

@@ -38,7 +38,7 @@ class Dialect(Protocol):
         """A date column moved by whole days and months; months clip as in `rules.days`."""
         ...
 
-    def days_between(self, start: str, end: date) -> str:
+    def days_between(self, start: str, end: str) -> str:
         """Days from the date ``start`` to ``end``."""
         ...
 

@@ -39,9 +39,9 @@ class DuckDB:
         """A date column moved by whole days and months; months clip as in `rules.days`."""
         return f"CAST({day} + to_months({months}) + to_days({days}) AS DATE)"
 
-    def days_between(self, start: str, end: date) -> str:
+    def days_between(self, start: str, end: str) -> str:
         """Days from the date ``start`` to ``end``."""
-        return f"({self.day(end)} - {start})"
+        return f"({end} - {start})"
 
     def iso(self, day: str) -> str:
         """A date as ISO 8601 text."""

@@ -37,9 +37,9 @@ class Spark:
         """``add_months`` clips as `rules.days` does."""
         return f"date_add(add_months({day}, {months}), {days})"
 
-    def days_between(self, start: str, end: date) -> str:
+    def days_between(self, start: str, end: str) -> str:
         """Days from the date ``start`` to ``end``."""
-        return f"datediff({self.day(end)}, {start})"
+        return f"datediff({end}, {start})"
 
     def iso(self, day: str) -> str:
         """A date as ISO 8601 text."""
