@@ -45,6 +45,7 @@ BINDINGS: Final = {
         "Consent.status": "draft proposed active rejected inactive entered-in-error",
         "Consent.provision.type": "deny permit",
         "CarePlan.status": "draft active on-hold revoked completed entered-in-error unknown",
+        "EpisodeOfCare.status": "planned waitlist active onhold finished cancelled entered-in-error",
         "CarePlan.intent": "proposal plan order option",
         "DiagnosticReport.status": ("registered partial preliminary final amended corrected appended cancelled entered-in-error unknown"),
         "ServiceRequest.intent": f"proposal plan directive {_ORDERS} option",

@@ -61,7 +61,8 @@ def _plain_number(reading: Reading, value: Any, path: str) -> Measured:
     return Measured(value=_number(reading, value, path), unit=_DIMENSIONLESS)
 
 
-def _quantity(reading: Reading, value: Any, path: str) -> Measured:
+def read_quantity(reading: Reading, value: Any, path: str) -> Measured:
+    """A Quantity: its number and UCUM unit; neither if it cannot be read, no number if it has a comparator."""
     if not isinstance(value, dict):
         reading.bad(path, Reason.NOT_AN_OBJECT)
         return NOTHING
@@ -92,7 +93,7 @@ def _number(reading: Reading, value: Any, path: str) -> float | None:
 
 
 _READERS: Final = {
-    "valueQuantity": _quantity,
+    "valueQuantity": read_quantity,
     "valueCodeableConcept": _concept,
     "valueCoding": _coding,
     "valueBoolean": _boolean,

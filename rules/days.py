@@ -9,6 +9,8 @@ from typing import Final
 from rules.facts import DateRange
 
 UNITS: Final = ("day", "week", "month", "year")
+MEAN: Final = {"day": 1.0, "week": 7.0, "month": 30.4375, "year": 365.25}
+"""The mean length of each unit in days (Julian years), for the time in which a trend is told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,7 @@ TABLES: Final[dict[str, Table]] = dict(
         ),
         _table("consents", "consent", "Consent", "active", "draft proposed rejected inactive entered-in-error"),
         _table("careplans", "careplan", "CarePlan", "active on-hold completed", "draft revoked entered-in-error"),
+        _table("programmes", "programme", "EpisodeOfCare", "active onhold", "planned waitlist finished cancelled entered-in-error"),
         _table(
             "reports",
             "report",

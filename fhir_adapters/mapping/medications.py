@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, timedelta
+from math import ceil
 from typing import Any, Final
 
 from fhir_adapters.codes import Codes, read_codes, read_status
@@ -11,8 +13,12 @@ from fhir_adapters.mapping.event import event
 from fhir_adapters.mapping.requests import authored_event, request_status
 from fhir_adapters.mapping.tags import read_category, read_reason
 from fhir_adapters.quarantine import Json, Reading, Reason
+from fhir_adapters.values import Measured, read_quantity
 from rules.facts import DateRange, Event
 
+_DAYS: Final = frozenset({None, "1", "d", "day", "days"})
+"""How the unit of ``daysSupply`` is written."""
+_LONGEST: Final = 10_000
 _OVER: Final = frozenset({"completed", "stopped", "cancelled", "not-taken"})
 
 
@@ -25,11 +31,16 @@ def medication_requests(resource: Json, reading: Reading, updated: Moment | None
 
 
 def medication_dispenses(resource: Json, reading: Reading, updated: Moment | None) -> Iterator[Event]:
-    """One event on the day on which it was handed over, else made ready, else some day before it was last updated."""
+    """One event from the day on which it was handed over (else made ready, else last updated or before) for the days that it lasts.
+
+    Without a supply in days it is an event of one day.
+    """
     handed = read_instant(reading, resource, "whenHandedOver") or read_instant(reading, resource, "whenPrepared")
     status = read_status(reading, resource.get("status"), "status")
     tags = read_category(reading, resource) + read_reason(reading, resource, status, "statusReasonCodeableConcept")
     when = brief(at(handed) if handed else before(updated))
+    if resource.get("daysSupply") is not None and when.start:
+        when = when._replace(end=_supplied_until(when.start, read_quantity(reading, resource["daysSupply"], "daysSupply")))
     yield event("medications", reading, _medication(resource, reading), when, status, tags=tags, updated=updated)
 
 
@@ -82,6 +93,14 @@ def _contained(resource: Json, reference: Any) -> Json | None:
 
 
 # ---------------------------------------------------------------- until when
+
+
+def _supplied_until(start: DateRange, supply: Measured) -> DateRange:
+    """The last day of a supply; any day from the first one if it cannot be told how long it lasts."""
+    if supply.value is None or not 0 < supply.value < _LONGEST or supply.unit not in _DAYS:
+        return some_day_from(start)
+    more = timedelta(days=ceil(supply.value) - 1)
+    return DateRange(min(start.low, date.max - more) + more, min(start.high, date.max - more) + more)
 
 
 def _valid_until(resource: Json, reading: Reading) -> DateRange | None:

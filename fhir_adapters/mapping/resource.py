@@ -24,6 +24,7 @@ from fhir_adapters.mapping.medications import medication_dispenses, medication_r
 from fhir_adapters.mapping.observations import observations
 from fhir_adapters.mapping.people import DEFAULT_KEY, person
 from fhir_adapters.mapping.procedures import procedures
+from fhir_adapters.mapping.programmes import programmes
 from fhir_adapters.mapping.questionnaires import questionnaire_answers
 from fhir_adapters.mapping.referrals import referrals
 from fhir_adapters.mapping.reports import reports
@@ -94,6 +95,7 @@ _TYPES: Final = {
     "Communication": _Type("subject", communications),
     "Consent": _Type("patient", consents),
     "CarePlan": _Type("subject", careplans),
+    "EpisodeOfCare": _Type("patient", programmes),
     "DiagnosticReport": _Type("subject", reports),
 }
 

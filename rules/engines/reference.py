@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from math import inf
-from typing import Final
 
 from rules import days
 from rules.arithmetic import finite
@@ -261,10 +260,6 @@ def _summary(fact: EventFact, certain: list[Event], as_of: date) -> FactResult:
     return FactResult(finite(total / len(known) if fact.aggregate == "mean" else total), tuple(ordered))
 
 
-DAYS: Final = {"day": 1.0, "week": 7.0, "month": 30.4375, "year": 365.25}
-"""Mean lengths, for the time in which a trend is told."""
-
-
 def _slope(fact: EventFact, events: list[Event], values: list[float], as_of: date) -> float | None:
     """The slope of the straight line through the values (least squares), for each ``fact.scale``."""
     found = [_exact(e.start) for e in events]
@@ -275,7 +270,7 @@ def _slope(fact: EventFact, events: list[Event], values: list[float], as_of: dat
     for x, y in zip(places, values, strict=True):  # in the order of the events, so that every engine rounds alike
         sum_x, sum_xx, sum_y, sum_xy = sum_x + x, sum_xx + x * x, sum_y + y, sum_xy + x * y
     spread = n * sum_xx - sum_x * sum_x
-    return finite((n * sum_xy - sum_x * sum_y) / spread * DAYS[fact.scale or "day"]) if spread else None
+    return finite((n * sum_xy - sum_x * sum_y) / spread * days.MEAN[fact.scale or "day"]) if spread else None
 
 
 def _low(event: Event) -> date:

@@ -201,6 +201,12 @@ MEASURES: Final = (
     Construct("definitions shared by rules", "`facts:` in pack.yaml or valuesets/", "spec/facts/test_4_derived.py::test_derived"),
     Construct("exclusions, definite ones only", "unless: [has diabetes]", "spec/rules/test_1_unless.py::test_unless"),
     Construct("initial population of all rules", "`population:` in pack.yaml", "spec/rules/test_2_population.py::test_population"),
+    Construct(
+        "membership of a programme",
+        "x: {exists: programmes, code: diabetes}",
+        "spec/records/test_1_status.py::test_defaults",
+        note="also `status: waitlist`, and `careplans` for those who record it there",
+    ),
     Construct("several groups with scores of their own (numerator, denominator, exceptions)", "one rule for each"),
     Construct("stratifiers, and supplemental race, ethnicity and payer", "", note="rules cannot read them; reports may group by them"),
 )

@@ -6,7 +6,6 @@ from typing import Final
 
 from rules import days
 from rules.engines.columnar.dialects import Dialect
-from rules.engines.reference import DAYS
 from rules.grammar import TIES
 
 _TIES: Final = frozenset(f"{aggregate} {ties}" for aggregate in ("latest", "earliest") for ties in TIES)
@@ -128,7 +127,7 @@ class Aggregates:
     def _trend(self, unit: str) -> str:
         """The slope of the straight line through the values, as `rules.engines.reference` computes it."""
         spread = "(n * squares - places * places)"
-        slope = f"((n * products - places * total) / {spread} * {self.sql.number(DAYS[unit])})"
+        slope = f"((n * products - places * total) / {spread} * {self.sql.number(days.MEAN[unit])})"
         return f"CASE WHEN settled AND {spread} <> 0 THEN {self.sql.finite(slope)} END"
 
     def _time_since(self, unit: str) -> str:

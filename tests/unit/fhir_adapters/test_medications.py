@@ -149,3 +149,22 @@ def statement(**elements: Any) -> dict[str, Any]:
 def test_what_is_said_to_be_taken(map_one: MapOne, elements: dict[str, Any], start: DateRange, end: DateRange | None) -> None:
     event = map_one(statement(**elements)).event
     assert (event.table, event.start, event.end, event.issued is not None) == ("medications", start, end, True)
+
+
+@pytest.mark.parametrize(
+    ("supply", "last"),
+    [
+        ({"value": 30, "unit": "days"}, "2026-01-30"),
+        ({"value": 30, "system": "http://unitsofmeasure.org", "code": "d"}, "2026-01-30"),
+        ({"value": 1}, "2026-01-01"),
+        ({"value": 1.5, "unit": "d"}, "2026-01-02"),
+    ],
+)
+def test_a_supply_lasts_for_its_days(map_one: MapOne, supply: dict[str, Any], last: str) -> None:
+    event = map_one(dispense(whenHandedOver="2026-01-01", daysSupply=supply)).event
+    assert event.end == day(last)
+
+
+@pytest.mark.parametrize("supply", [{"value": 2, "unit": "boxes"}, {"value": 0, "unit": "d"}, {"unit": "d"}, {"value": -3}, "30"])
+def test_of_a_supply_that_cannot_be_read_nobody_knows_the_end(map_one: MapOne, supply: object) -> None:
+    assert map_one(dispense(whenHandedOver="2026-01-01", daysSupply=supply)).event.end == some_day_from("2026-01-01")

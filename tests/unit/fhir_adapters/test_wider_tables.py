@@ -254,6 +254,33 @@ def test_a_care_plan_lasts_for_its_period(map_one: MapOne, elements: Elements, t
     assert event.tags == (("category", CODED[0]), ("intent", Coding("http://hl7.org/fhir/request-intent", "plan")))
 
 
+def programme(**elements: Any) -> Elements:
+    return {"resourceType": "EpisodeOfCare", "id": "x", "status": "active", "patient": PATIENT, "type": [A]} | elements
+
+
+@pytest.mark.parametrize(
+    ("elements", "times"),
+    [
+        ({"period": {"start": "2024-01-01", "end": "2024-02-01"}}, (day("2024-01-01"), day("2024-02-01"))),
+        ({"period": {"start": "2024-01-01"}}, (day("2024-01-01"), None)),
+        ({"period": {"start": "2024-01-01"}, "status": "finished"}, (day("2024-01-01"), some_day_from("2024-01-01"))),
+        ({"meta": UPDATED}, (until("2024-06-01"), None)),
+    ],
+)
+def test_a_programme_lasts_for_its_period(map_one: MapOne, elements: Elements, times: Times) -> None:
+    event = map_one(programme(**elements)).event
+    assert (event.table, event.codes, event.status, (event.start, event.end)) == (
+        "programmes",
+        CODED,
+        elements.get("status", "active"),
+        times,
+    )
+
+
+def test_a_programme_without_a_type_might_be_any(map_one: MapOne) -> None:
+    assert map_one(programme(type=None)).event.opaque
+
+
 def report(**elements: Any) -> Elements:
     return {"resourceType": "DiagnosticReport", "id": "x", "status": "final", "subject": PATIENT, "code": A} | elements
 
