@@ -8,7 +8,7 @@ TYPED := plugin rules fhir_adapters $(wildcard tests/support)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: demo test check install dev peer lock clean bench long docs
+.PHONY: demo test check install dev peer lock vendor clean bench long docs
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
@@ -50,8 +50,12 @@ lock: dev
 	$(RESOLVE) --group build -o requirements/build.lock
 	$(RESOLVE) --group peer -o requirements/peer.lock
 
+# The editor of the playground, from the versions that package-lock.json pins by hash. Needs Node; its result is checked in.
+vendor:
+	cd requirements/editor && npm ci --ignore-scripts --no-audit --no-fund && npm run build
+
 clean:
-	rm -rf .venv .venv-peer build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peer requirements/editor/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # What it costs, side by side in one run; read the ratios.
 bench: dev

@@ -46,6 +46,8 @@ def _yaml(value: Any) -> str:
     match value:
         case None:
             return "null"
+        case bool():
+            return "true" if value else "false"
         case tuple():
             return f"[{', '.join(map(_yaml, value))}]"
         case str() | Path():

@@ -44,6 +44,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     Raises:
         RuleError: a pack is wrong.
     """
+    from plugin.playground.views import blueprint as playground
     from plugin.worklist.views import blueprint as worklist
 
     runtime = runtime or build_runtime(Settings())
@@ -52,8 +53,9 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
     app.extensions["almoner"] = runtime
     app.extensions[cds.EXTENSION] = PatientViewService(runtime)
-    for blueprint in (health.blueprint, cds.blueprint, worklist):
+    for blueprint in (health.blueprint, cds.blueprint, worklist, *((playground,) if runtime.settings.playground.enabled else ())):
         app.register_blueprint(blueprint)
+    app.jinja_env.globals["playground"] = runtime.settings.playground.enabled
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _failed)
     app.after_request(_with_headers)

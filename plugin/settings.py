@@ -25,6 +25,17 @@ class CdsSettings(BaseModel):
     max_cards: int = Field(default=2, ge=1, le=10, description="At most so many cards for one call; the highest priority first.")
 
 
+class PlaygroundSettings(BaseModel):
+    """The page on which rules are written and tried."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = Field(
+        default=False, description="Whether the page is there. Whoever reaches it makes the server work; it stores nothing."
+    )
+    people: int = Field(default=1_000, ge=1, le=5_000, description="On so many made-up people a rule is tried.")
+
+
 class Settings(BaseSettings):
     """Settings of the application."""
 
@@ -39,6 +50,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on. The default accepts connections from this machine only.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 finds a free one.")
     cds: CdsSettings = Field(CdsSettings(), description="The CDS Hooks service.")
+    playground: PlaygroundSettings = Field(PlaygroundSettings(), description="The page on which rules are written and tried.")
 
     @classmethod
     def settings_customise_sources(

@@ -1,70 +1,83 @@
 """Running the examples of rules: expected against answered, on several engines."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isclose
 
 from rules.engines.base import Engine, Evaluation
-from rules.episodes import memberships
-from rules.examples import ExampleCase, MeasureCase
+from rules.examples import ExampleCase
 from rules.explain import short
-from rules.facts import Value
+from rules.facts import PersonRecord, Value
 from rules.findings import ANSWERS, plain
-from rules.measures import Measure
 from rules.pack import Pack
 
 
-def run_examples(pack: Pack, engines: Sequence[Engine]) -> Iterator[str]:
-    """What is not as the authors of a pack's rules and measures expect."""
-    for case in pack.cases:
-        yield from run_case(pack, case, engines)
-    measures = {measure.id: measure for measure in pack.measures}
-    for each in pack.measure_cases:
-        yield from run_measure_case(measures[each.measure], each, engines)
+@dataclass(frozen=True, slots=True)
+class CaseRun:
+    """What one engine says about one example."""
 
+    case: ExampleCase
+    engine: str
+    answer: str
+    facts: Mapping[str, Value]
+    """The facts behind the rule, by the names that its author wrote."""
+    unexpected: Mapping[str, tuple[Value, Value]]
+    """The facts that are not as the example expects them: what it expects, what the engine says."""
 
-def run_measure_case(measure: Measure, case: MeasureCase, engines: Sequence[Engine]) -> Iterator[str]:
-    """As `run_case`, for an example of a measure."""
-    for engine in engines:
-        found = list(memberships(measure, [case.record], case.as_of, engine))
-        where = f"{case.span}: example '{case.name}'"
-        if [member.outcomes for member in found] != list(case.expect):
-            answered = outcomes_shown(member.outcomes for member in found)
-            yield f"{where}: expected {outcomes_shown(case.expect)}, {engine.name} answers {answered}"
-        for member in found:
-            values = {**member.evaluation.facts, **member.evaluation.answers}
-            told = [(name, label, member.strata.get(name)) for name, label in case.strata.items()]
-            told += [(short(n), shown(value), shown(values.get(n))) for n, value in case.facts.items() if not _same(values.get(n), value)]
-            yield from (f"{where}: '{name}' should be {wanted}, {engine.name} says {got}" for name, wanted, got in told if wanted != got)
+    @property
+    def as_expected(self) -> bool:
+        """Whether the answer and every fact are."""
+        return self.answer == self.case.expect and not self.unexpected
 
-
-def outcomes_shown(found: Iterable[Mapping[str, str]]) -> str:
-    """``met``; ``screened: met, followed up: not met``; of several episodes one after the other in brackets."""
-    told = [
-        next(iter(outcomes.values())) if len(outcomes) == 1 else ", ".join(f"{name}: {each}" for name, each in outcomes.items())
-        for outcomes in found
-    ]
-    return told[0] if len(told) == 1 else f"[{'; '.join(told)}]"
+    def messages(self) -> Iterator[str]:
+        """One for each thing that is not as expected, without the place."""
+        if self.answer != self.case.expect:
+            facts = ", ".join(f"{name}: {shown(value)}" for name, value in self.facts.items())
+            yield f"example '{self.case.name}': expected {self.case.expect}, {self.engine} answers {self.answer} ({facts})"
+        for name, (expected, found) in self.unexpected.items():
+            yield f"example '{self.case.name}': '{name}' should be {shown(expected)}, {self.engine} says {shown(found)}"
 
 
 def run_case(pack: Pack, case: ExampleCase, engines: Sequence[Engine]) -> Iterator[str]:
     """One message for each engine and thing that is not as the author expects; starts with the place of the example."""
     for engine in engines:
         (evaluation,) = engine.evaluate(pack.program, [case.record], case.as_of)
-        answer = ANSWERS[evaluation.answers[case.rule]]
-        if answer != case.expect:
-            facts = _facts(pack, case, evaluation)
-            yield f"{case.span}: example '{case.name}': expected {case.expect}, {engine.name} answers {answer} ({facts})"
-        for name, expected in case.facts.items():
-            found = evaluation.facts.get(name, evaluation.answers.get(name))
-            if not _same(found, expected):
-                yield f"{case.span}: example '{case.name}': '{short(name)}' should be {shown(expected)}, {engine.name} says {shown(found)}"
+        yield from (f"{case.span}: {message}" for message in _run(pack, case, engine, evaluation).messages())
 
 
-def _facts(pack: Pack, case: ExampleCase, evaluation: Evaluation) -> str:
-    return ", ".join(f"{short(name)}: {shown(evaluation.facts[name])}" for name in pack.program.facts_behind(case.rule))
+def run_cases(pack: Pack, engine: Engine) -> list[CaseRun]:
+    """Every example of ``pack`` on one engine, in the order written; those of one day together, for engines that like many people."""
+    found: dict[int, CaseRun] = {}
+    for day in dict.fromkeys(case.as_of for case in pack.cases):
+        numbers = [i for i, case in enumerate(pack.cases) if case.as_of == day]
+        people = [_apart(pack.cases[i].record, i) for i in numbers]
+        for i, evaluation in zip(numbers, engine.evaluate(pack.program, people, day), strict=True):
+            found[i] = _run(pack, pack.cases[i], engine, evaluation)
+    return [found[i] for i in sorted(found)]
 
 
-def _same(found: Value, expected: Value) -> bool:
+def _apart(record: PersonRecord, number: int) -> PersonRecord:
+    """The person of an example under names that no other example uses, so that they do not live together."""
+    person = replace(record.person, id=f"{record.person.id}-{number:06}", household=f"{record.person.household}-{number}")
+    return replace(record, person=person, household=tuple(_apart(other, number) for other in record.household))
+
+
+def _run(pack: Pack, case: ExampleCase, engine: Engine, evaluation: Evaluation) -> CaseRun:
+    return CaseRun(
+        case=case,
+        engine=engine.name,
+        answer=ANSWERS[evaluation.answers[case.rule]],
+        facts={short(name): evaluation.facts[name] for name in pack.program.facts_behind(case.rule)},
+        unexpected={
+            short(name): (expected, found)
+            for name, expected in case.facts.items()
+            if not same(found := evaluation.facts.get(name, evaluation.answers.get(name)), expected)
+        },
+    )
+
+
+def same(found: Value, expected: Value) -> bool:
+    """Whether a fact has the value that an example expects."""
     if isinstance(found, float) and isinstance(expected, float):
         return isclose(found, expected, rel_tol=1e-9)
     return found == expected

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from rules import document as doc
-from rules.example_runs import outcomes_shown
 from rules.explain import short
 from rules.ir import Program
+from rules.measure_runs import outcomes_shown
 from rules.measures import Group, Measure, Stratifier
 from rules.pack import Pack
 from rules.page_parts import bullets, derived_behind, fact_tables, plain, table

@@ -9,7 +9,7 @@
 """
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,11 +25,13 @@ from rules.measures import Measure
 from rules.parse import parse_measure, parse_pack, parse_rule, parse_vocabulary
 from rules.parse.fields import Problems
 from rules.scope import Scope
-from rules.source import MapNode, read_file
+from rules.source import MapNode, read, read_file
 
 PACK_FILE: Final = "pack.yaml"
 BUILT_IN: Final = Path(__file__).parent / "packs"
 """The packs that come with the product."""
+DRAFT: Final = "draft"
+"""The path in the places of a rule that stands in no file."""
 
 _T = TypeVar("_T")
 
@@ -94,6 +96,25 @@ def load_packs(path: Path) -> tuple[Pack, ...]:
     return tuple(packs)
 
 
+def load_draft(folder: Path, text: str) -> Pack:
+    """One rule that stands in no file yet, with the shared names of the pack in ``folder``. Its places have the path `DRAFT`.
+
+    The text may come from anybody: what it says is looked up in itself and in the pack, never in another file.
+
+    Raises:
+        RuleError: with every mistake found.
+    """
+    problems = Problems()
+    with _collector_at_rest():
+        rule = _parsed(lambda: read(text, DRAFT), parse_rule, problems)
+        for valueset in rule.vocabulary.valuesets if rule else ():
+            if valueset.file is not None:
+                problems.add(
+                    valueset.file.span, "ALM260", "a draft cannot read files", "write the codes out, or use a set of the pack by name"
+                )
+        return _with_shared(folder, [rule], problems)
+
+
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
     """Nodes and documents are trees that stay: looking through them for cycles, again and again, took a third of the time."""
@@ -130,22 +151,13 @@ def _files(folder: Path) -> list[Path]:
 
 def _load(folder: Path, files: list[Path]) -> Pack:
     problems = Problems()
-    header = folder / PACK_FILE
-    pack = _read(header, parse_pack, problems) if header.is_file() else _standalone()
-    shared = [_read(f, parse_vocabulary, problems) for f in sorted((folder / "valuesets").glob("*.yaml"))] if header.is_file() else []
     read = [(f, _read(f, _parse, problems)) for f in files]
     for file, found in read:
         if found is not None and found.id.text not in ("", file.stem):
             kind = "rule" if isinstance(found, doc.Rule) else "measure"
-            problems.add(
-                found.id.span, "ALM240", f"the {kind} is called '{found.id}' but its file '{file.name}'", "give both the same name"
-            )
-    if problems.found or pack is None:
-        raise RuleError(problems.found)
-    vocabulary = sum((v for v in shared if v), pack.vocabulary)
-    rules = tuple(found for _, found in read if isinstance(found, doc.Rule))
-    measures = tuple(found for _, found in read if isinstance(found, doc.Measure))
-    return _compile(replace(pack, vocabulary=vocabulary, rules=rules, measures=measures), folder)
+            message = f"the {kind} is called '{found.id}' but its file '{file.name}'"
+            problems.add(found.id.span, "ALM240", message, "give both the same name")
+    return _with_shared(folder, [found for _, found in read], problems)
 
 
 def _parse(node: MapNode, problems: Problems) -> doc.Rule | doc.Measure:
@@ -154,13 +166,32 @@ def _parse(node: MapNode, problems: Problems) -> doc.Rule | doc.Measure:
     return parse_measure(node, problems) if among_measures or node.get("measure") else parse_rule(node, problems)
 
 
+def _with_shared(folder: Path, read: Sequence[doc.Rule | doc.Measure | None], problems: Problems) -> Pack:
+    """Rules and measures together with what the pack in ``folder`` shares; ``None`` stands for one that could not be read."""
+    header = folder / PACK_FILE
+    pack = _read(header, parse_pack, problems) if header.is_file() else _standalone()
+    shared = [_read(f, parse_vocabulary, problems) for f in sorted((folder / "valuesets").glob("*.yaml"))] if header.is_file() else []
+    if problems.found or pack is None:
+        raise RuleError(problems.found)
+    vocabulary = sum((v for v in shared if v), pack.vocabulary)
+    rules = tuple(each for each in read if isinstance(each, doc.Rule))
+    measures = tuple(each for each in read if isinstance(each, doc.Measure))
+    return _compile(replace(pack, vocabulary=vocabulary, rules=rules, measures=measures), folder)
+
+
 def _read(file: Path, parse: Callable[[MapNode, Problems], _T], problems: Problems) -> _T | None:
     try:
-        return parse(read_file(file), problems)
-    except RuleError as error:
-        problems.found += error.diagnostics
+        return _parsed(lambda: read_file(file), parse, problems)
     except OSError as error:
         problems.add(Span(str(file)), "ALM000", f"the file cannot be read: {error.strerror}")
+    return None
+
+
+def _parsed(node: Callable[[], MapNode], parse: Callable[[MapNode, Problems], _T], problems: Problems) -> _T | None:
+    try:
+        return parse(node(), problems)
+    except RuleError as error:
+        problems.found += error.diagnostics
     return None
 
 

@@ -57,7 +57,7 @@ def _object(shape: grammar.Shape, values: Mapping[str, Schema], **more: object) 
     required = [key.name for key in shape.keys if key.required]
     return {
         "type": "object",
-        "description": f"A {shape.title}.",
+        "description": f"{shape.one.capitalize()}.",
         "properties": properties,
         "additionalProperties": False,
         **({"required": required} if required else {}),

@@ -23,8 +23,9 @@ from werkzeug.serving import make_server
 from fhir_adapters import read_directory
 from fhir_adapters.synthetic import write_ndjson
 from plugin.app import create_app
+from plugin.playground.views import EXTENSION
 from plugin.runtime import Runtime
-from plugin.settings import Settings
+from plugin.settings import PlaygroundSettings, Settings
 from plugin.sweep.published import Published
 from plugin.sweep.run import run_sweep
 from rules.engines import engine
@@ -40,7 +41,7 @@ SERVICE: Final = "almoner-patient-view"
 
 
 def main() -> None:
-    """Write worklist.png and card.png."""
+    """Write worklist.png, playground.png and card.png."""
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         app = prepared(folder)
@@ -48,6 +49,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         with served(app) as url:
             picture(browser, url + SHOWN_LIST, "worklist.png", height=860)
+            playground(browser, f"{url}playground?rule={SHOWN_RULE}")
         page = folder / "card.html"
         page.write_text(card_page(card), encoding="utf-8")
         picture(browser, page.as_uri(), "card.png", width=720)
@@ -59,7 +61,7 @@ def prepared(folder: Path) -> Flask:
     source = folder / "fhir"
     source.mkdir()
     write_ndjson(source, PEOPLE, SEED, AS_OF)
-    settings = Settings(state=folder / "state", as_of=AS_OF)
+    settings = Settings(state=folder / "state", as_of=AS_OF, playground=PlaygroundSettings(enabled=True))
     runtime = Runtime(settings, load_packs(BUILT_IN), engine("reference"), Published(settings.state))
     run_sweep(runtime.packs, read_directory(source).records, AS_OF, runtime.engine, runtime.published)
     return create_app(runtime)
@@ -77,6 +79,8 @@ def served(app: Flask) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+        for bench in app.extensions[EXTENSION].values():
+            bench.close()
 
 
 def picture(browser: Browser, url: str, name: str, width: int = 1100, height: int | None = None) -> None:
@@ -84,6 +88,21 @@ def picture(browser: Browser, url: str, name: str, width: int = 1100, height: in
     page = browser.new_context(viewport={"width": width, "height": height or 200}).new_page()
     page.goto(url)
     page.screenshot(path=HERE / name, full_page=height is None)
+
+
+def playground(browser: Browser, url: str) -> None:
+    """A picture of the playground after a trial on people, with a fact mistyped since."""
+    page = browser.new_context(viewport={"width": 1100, "height": 860}).new_page()
+    page.goto(url)
+    page.get_by_role("button", name="Try it on").click()
+    page.locator("#reach .card").first.wait_for()
+    page.locator(".cm-line", has_text="has diabetes: {exists").click()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.keyboard.type("screened: {exsts: observations}")
+    page.keyboard.press("Escape")
+    page.locator(".cm-lintRange-error").wait_for()
+    page.screenshot(path=HERE / "playground.png")
 
 
 def card_of(app: Flask, source: Path) -> dict[str, Any]:

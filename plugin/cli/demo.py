@@ -156,13 +156,14 @@ def _summary(packs: tuple[Pack, ...], result: SweepResult, compared: dict[str, b
 def _serve(state: Path, as_of: date, port: int, *, quiet: bool) -> None:
     from plugin.runtime import build_runtime
     from plugin.serve import free_port, serve
-    from plugin.settings import Settings
+    from plugin.settings import PlaygroundSettings, Settings
 
-    settings = Settings(state=state, as_of=as_of, port=free_port("127.0.0.1", port))
+    playground = PlaygroundSettings(enabled=True)
+    settings = Settings(state=state, as_of=as_of, port=free_port("127.0.0.1", port), playground=playground)
     serve(build_runtime(settings), on_ready=lambda url: _addresses(url, quiet=quiet))
 
 
 def _addresses(url: str, *, quiet: bool) -> None:
-    places = {"Worklist": "/", "Rules": "/rules", "CDS Hooks": "/cds-services"}
+    places = {"Worklist": "/", "Rules": "/rules", "Playground": "/playground", "CDS Hooks": "/cds-services"}
     lines = [f"{name:<10} {url}{path}" for name, path in places.items()]
     click.echo("\n".join([*lines, "", "Ctrl-C to stop; nothing is kept unless --keep says where."]), err=quiet)

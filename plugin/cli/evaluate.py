@@ -15,6 +15,7 @@ from plugin.cli import options
 from plugin.cli.output import write_lines
 from rules.engines import engine
 from rules.evaluation import EVERY_STATUS, YES, Explained, evaluate
+from rules.facts import HOUSEHOLD
 from rules.findings import Finding, to_json
 from rules.pack import load_packs
 
@@ -58,7 +59,8 @@ def command(
     _write(out, lines)
     if quarantine:
         _write(str(quarantine), (json.dumps(asdict(entry)) for entry in data.report.quarantine.entries))
-    _account(data, len(found), out)
+    wanted = {table for pack in loaded_packs for series in pack.program.series() for table in series.tables}
+    _account(data, wanted, len(found), out)
 
 
 def _deciding(explained: Explained) -> Finding:
@@ -74,11 +76,12 @@ def _write(out: str, lines: Iterable[str]) -> None:
         write_lines(Path(out), lines)
 
 
-def _account(data: Dataset, findings: int, out: str) -> None:
-    """What was read and what became of it, on standard error."""
+def _account(data: Dataset, wanted: set[str], findings: int, out: str) -> None:
+    """What was read and what became of it, on standard error. ``wanted`` are the tables that the rules read."""
     report = data.report
     lines = [*render(report), f"{report.people:,} people, {report.events:,} events"]
-    lines += [f"not loaded: {table} ({reason}); what rules ask of it is unknown" for table, reason in report.not_loaded.items()]
+    missing = {table: reason for table, reason in report.not_loaded.items() if table in (*wanted, HOUSEHOLD)}
+    lines += [f"not loaded: {table} ({reason}); what rules ask of it is unknown" for table, reason in missing.items()]
     lines += [f"quarantined: {count:,} x {kind or '(unreadable)'}: {reason}" for (kind, reason), count in report.quarantine.counts.items()]
     lines += [*report.notes, f"{findings:,} finding{'' if findings == 1 else 's'} -> {out}"]
     click.echo("\n".join(lines), err=True)

@@ -6,7 +6,7 @@ import click
 
 from rules.engines import ENGINES, Engine, engine
 from rules.errors import EngineUnavailable, ExitCode
-from rules.example_runs import run_examples
+from rules.measure_runs import run_examples
 from rules.pack import load_packs
 
 

@@ -102,7 +102,7 @@ class Row:
 def rows_of(people: Iterable[tuple[int, WorklistPerson]], patient_facts: Mapping[str, Collection[str]]) -> Iterator[Row]:
     """A row for each person. ``patient_facts``: for each rule, which of its facts are about the patient (see `catalogue`)."""
     for number, person in people:
-        shown = [_shown(finding, patient_facts.get(finding["rule"], ())) for finding in person.findings if not finding["restricted"]]
+        shown = [shown_finding(finding, patient_facts.get(finding["rule"], ())) for finding in person.findings if not finding["restricted"]]
         yield Row(
             number=number,
             person=person,
@@ -112,7 +112,8 @@ def rows_of(people: Iterable[tuple[int, WorklistPerson]], patient_facts: Mapping
         )
 
 
-def _shown(finding: Json, patient_facts: Collection[str]) -> Shown:
+def shown_finding(finding: Json, patient_facts: Collection[str]) -> Shown:
+    """A line of the worklist file (`plugin.sweep.published.finding_line`) as pages tell it."""
     return Shown(
         rule=finding["rule"],
         title=finding["title"],

@@ -1,6 +1,6 @@
 """Lints: what is wrong with a pack although it loads. One file per lint; each explains itself."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from rules.checks.citations import NoCitation
@@ -18,6 +18,7 @@ from rules.checks.revised import RevisedEarly
 from rules.checks.unused import Unused
 from rules.errors import Diagnostic
 from rules.pack import Pack
+from rules.source import MapNode
 
 __all__ = ["LINTS", "Lint", "lint"]
 
@@ -38,12 +39,13 @@ LINTS: Final[tuple[Lint, ...]] = (
 """Every lint, by code."""
 
 
-def lint(packs: Iterable[Pack], *, whole: bool = True) -> list[Diagnostic]:
+def lint(packs: Iterable[Pack], *, whole: bool = True, texts: Mapping[str, MapNode] | None = None) -> list[Diagnostic]:
     """What the lints find in packs, sorted by place.
 
     Args:
         packs: Packs that have loaded without mistakes.
         whole: Whether every rule of each pack was loaded. If not, shared names without a use are not reported.
+        texts: Rule texts that stand in no file, by the path in their places.
     """
-    subjects = [Subject.of(pack, whole=whole) for pack in packs]
+    subjects = [Subject.of(pack, whole=whole, texts=texts or {}) for pack in packs]
     return sorted(remark.diagnostic(each) for subject in subjects for each in LINTS for remark in each.check(subject))

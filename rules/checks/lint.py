@@ -1,6 +1,6 @@
 """What a lint is, and what it looks at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
@@ -102,8 +102,8 @@ class Subject:
     _files: dict[str, MapNode] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pack: Pack, *, whole: bool) -> "Subject":
-        """Prepare a pack that has loaded without mistakes."""
+    def of(cls, pack: Pack, *, whole: bool, texts: Mapping[str, MapNode]) -> "Subject":
+        """Prepare a pack that has loaded without mistakes. ``texts``: rule texts that stand in no file, by path."""
         problems = Problems()
         shared = Scope.of(pack.document.vocabulary, None, problems, period=pack.document.period)
         population = (pack.document.population,) if pack.document.population else ()
@@ -115,7 +115,7 @@ class Subject:
             scope = measure_scope(measure, shared, problems)
             parts.append(Part(scope, measure.vocabulary, tuple(_conditions_of(measure)), measure=measure))
         program = _together(pack)
-        return cls(pack, whole, program, Reasoning(program), tuple(parts))
+        return cls(pack, whole, program, Reasoning(program), tuple(parts), dict(texts))
 
     @property
     def rules(self) -> tuple[doc.Rule, ...]:

@@ -40,12 +40,12 @@ class Fields:
     def of(cls, node: Node, shape: Shape, problems: Problems, extra: Iterable[str] = ()) -> "Fields":
         """Check ``node``'s keys against ``shape``. A node that is no mapping is reported and read as an empty one."""
         if not isinstance(node, MapNode):
-            problems.add(node.span, "ALM101", f"a {shape.title} is written as 'key: value' lines")
+            problems.add(node.span, "ALM101", f"{shape.one} is written as 'key: value' lines")
             return cls(MapNode((), node.span), problems)
         allowed = shape.names.union(extra) if extra else shape.names
         for key, _ in node.entries:
             if key.text not in allowed:
-                problems.add(key.span, "ALM102", f"a {shape.title} has no key '{key.text}'", did_you_mean(key.text, allowed))
+                problems.add(key.span, "ALM102", f"{shape.one} has no key '{key.text}'", did_you_mean(key.text, allowed))
         for wanted in shape.required:
             if node.get(wanted.name) is None:
                 problems.add(node.span, "ALM103", f"this {shape.title} lacks '{wanted.name}'", wanted.help)

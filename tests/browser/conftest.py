@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import pytest
 from support.worklist import AS_OF, application
@@ -14,10 +15,15 @@ from werkzeug.serving import make_server
 
 from fhir_adapters import read_directory
 from fhir_adapters.synthetic import write_ndjson
+from plugin.playground.views import EXTENSION
+from plugin.settings import PlaygroundSettings
 from plugin.sweep.published import Published
 from plugin.sweep.run import run_sweep
 from rules.engines import engine
 from rules.pack import BUILT_IN, load_packs
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PEOPLE = 400
@@ -38,6 +44,16 @@ def chromium() -> str:
     if not found:
         pytest.skip("no Chromium on the path: install one, or name it in ALMONER_CHROMIUM")
     return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator["Browser"]:
+    """The browser itself."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make dev")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +79,8 @@ def unswept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @contextmanager
 def served(state: Path) -> Iterator[str]:
     """The address of the application over a state folder, answering on this machine while the block runs."""
-    server = make_server("127.0.0.1", 0, application(state), threaded=True)
+    app = application(state, playground=PlaygroundSettings(enabled=True, people=PEOPLE))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -72,3 +89,5 @@ def served(state: Path) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+        for bench in app.extensions[EXTENSION].values():
+            bench.close()

@@ -1,6 +1,5 @@
 """Every page in a real browser, light and dark, wide and narrow: no accessibility failure, nothing cut off, nothing from elsewhere."""
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
@@ -9,7 +8,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed: 
 
 from axe_playwright_python.sync_playwright import Axe
 from browser.conftest import Site
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +22,7 @@ PAGES = {
     "nobody": "/people/{sweep}/99999",
     "rules": "/rules",
     "a rule": "/rules/diabetes-food-insecurity",
+    "the playground": "/playground",
     "a renewed list": "/found/earlier",
     "search": "/found/{sweep}?rows=0.1.2&of=3",
 }
@@ -30,14 +30,6 @@ PAGES = {
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = (1100, 390)
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from typing import Final, Protocol
 from rules import days
 from rules.engines import Engine
 from rules.episodes import memberships
-from rules.example_runs import outcomes_shown
 from rules.facts import TABLES, Coding, DateRange, Event, Person, PersonRecord, Value
 from rules.findings import ANSWERS
+from rules.measure_runs import outcomes_shown
 from rules.pack import Pack, load_packs
 from rules.units import LOINC, canonical
 

@@ -9,7 +9,7 @@ from flask import Flask
 
 from plugin.app import create_app
 from plugin.runtime import Runtime
-from plugin.settings import Settings
+from plugin.settings import PlaygroundSettings, Settings
 from plugin.sweep.published import Published, WorklistPerson
 from rules.engines import engine
 from rules.pack import BUILT_IN, Pack, load_packs
@@ -18,9 +18,11 @@ AS_OF = date(2026, 6, 30)
 SWEEP = "2026-06-30-first"
 
 
-def application(state: Path, packs: tuple[Pack, ...] | None = None, today: date = AS_OF) -> Flask:
+def application(
+    state: Path, packs: tuple[Pack, ...] | None = None, today: date = AS_OF, playground: PlaygroundSettings | None = None
+) -> Flask:
     """The whole application over a state folder, with the built-in packs unless told otherwise."""
-    settings = Settings(state=state, as_of=today)
+    settings = Settings(state=state, as_of=today, playground=playground or PlaygroundSettings())
     return create_app(Runtime(settings, load_packs(BUILT_IN) if packs is None else packs, engine("reference"), Published(state)))
 
 
