@@ -214,9 +214,7 @@ _SERIES_KEYS: Final = (
     Key("where", "Tests of the event's own number: `value >= 140 mm[Hg]`."),
     *(Key(role, f"Only events with a {role} in this value set.") for role in ROLES),
     Key("usable only", "`yes`: leave out events without a usable value instead of letting them make the fact unknown."),
-    Key(
-        "unit", "UCUM unit of a number; values in other units are converted or unknown. Without it `latest` and `earliest` are but a day."
-    ),
+    Key("unit", "UCUM unit of a number; values in other units are converted or unknown. Without it `latest` and `earliest` are but a day."),
     *(Key(r, "Another event of the same person: `{events: procedures, code: …, within: 14 days}`.") for r in DISTANCES),
     Key("not during", "Does not begin in the period of such an event: `{events: encounters, class: …}`."),
     Key("containing", "Such an event begins in its period: `{events: procedures, code: …}`."),
