@@ -235,7 +235,7 @@ MEASURES: Final = (
     Construct(
         "supplemental sex, race, ethnicity",
         "`almoner measure --by sex,race`",
-        "unit/rules/test_measure_counts.py::test_people_are_divided_by_what_they_are_and_by_the_measure",
+        "unit/rules/test_measure_counts.py::test_what_people_are_divided_by",
     ),
     Construct("supplemental payer", "", note="a stratifier over coverages; no fact for the payer's kind"),
 )

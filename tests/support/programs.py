@@ -31,7 +31,7 @@ from rules.logic import OPERATORS, All, Any, AtLeast, Compare, Condition, Holds,
 from rules.units import conversions
 
 MAX_DEPTH: Final = 4
-EVENT_FACTS: Final = 20
+EVENT_FACTS: Final = 24
 COMPUTED_FACTS: Final = 4
 DERIVED_FACTS: Final = 4
 TABLE_NAMES: Final = tuple(TABLES)[:4]
@@ -41,7 +41,7 @@ _WINDOWS: Final = (("day", (1, 30, 365)), ("week", (1, 6, 52)), ("month", (1, 3,
 _TIMINGS: Final[tuple[Timing, ...]] = ("starts", "starts", "starts", *get_args(Timing))
 _KINDS: Final = (
     *("exists", "exists", "all", "count", "number", "number", "number", "number", "word", "word", "since", "summary", "summary"),
-    *("trend", "days covered", "day"),
+    *("trend", "trend", "days covered", "day"),
 )
 _TYPE: Final[dict[str, FactType]] = {"exists": "yes/no", "all": "yes/no", "word": "word", "day": "date"}
 AGES: Final = 3
@@ -74,7 +74,7 @@ def random_program(draws: Draws, rules: int) -> Program:
 def _event_fact(draws: Draws, name: str, earlier: dict[str, Fact]) -> EventFact:
     kind = draws.choice(_KINDS)
     aggregate = {
-        "number": draws.choice(("latest", "latest", "latest", "earliest", "highest", "lowest")),
+        "number": draws.choice(("latest", "latest", "latest", "earliest", "highest", "highest", "lowest", "lowest")),
         "word": draws.choice(("latest", "latest", "earliest")),
         "day": draws.choice(("latest", "earliest")),
         "since": "time since latest",

@@ -90,7 +90,7 @@ def test_a_rate_is_withheld_with_the_numbers_that_it_comes_from(tmp_path: Path) 
     assert (row.cells["not met"], row.rate) == ("<11", None)
 
 
-def test_people_are_divided_by_what_they_are_and_by_the_measure(tmp_path: Path) -> None:
+def test_what_people_are_divided_by(tmp_path: Path) -> None:
     measure = pack(tmp_path).measures[0]
     (member,) = members(measure, people((1, 1990, True, "female")))
     assert stratum_of(member, AS_OF, ["sex", "age group"]) == "female, up to 64"
