@@ -4,11 +4,11 @@ ARGS ?=
 PY := .venv/bin/python
 PIP_INSTALL := -m pip install --quiet --no-input --disable-pip-version-check
 LOCKED := $(PIP_INSTALL) --require-hashes --build-constraint requirements/build.lock -r
-TYPED := plugin rules fhir_adapters $(wildcard tests/support)
+TYPED := plugin rules fhir_adapters $(wildcard tests/support tests/robustness)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: demo test check install dev peer lock vendor clean bench long docs
+.PHONY: demo test check install dev peer robustness lock vendor clean bench long mutation fuzz hostile docs
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
@@ -25,6 +25,7 @@ check: dev
 install: .venv/.installed
 dev: .venv/.dev
 peer: .venv-peer/.installed
+robustness: .venv-robustness/.installed
 
 .venv/.installed: pyproject.toml requirements/build.lock requirements/runtime.lock
 	@sh requirements/venv.sh .venv "$(PYTHON)"
@@ -42,6 +43,12 @@ peer: .venv-peer/.installed
 	@.venv-peer/bin/python $(LOCKED) requirements/peer.lock
 	@touch $@
 
+# What makes mutants and fuzzes: an hour's work now and then, so its libraries stay out of the way.
+.venv-robustness/.installed: requirements/build.lock requirements/robustness.lock
+	@sh requirements/venv.sh .venv-robustness "$(PYTHON)"
+	@.venv-robustness/bin/python $(LOCKED) requirements/robustness.lock
+	@touch $@
+
 # Resolves the newest versions that pyproject.toml allows; dev.lock repeats runtime.lock's versions.
 lock: dev
 	$(PY) $(PIP_INSTALL) uv==0.13.9
@@ -49,21 +56,34 @@ lock: dev
 	$(RESOLVE) pyproject.toml --group dev -c requirements/runtime.lock -o requirements/dev.lock
 	$(RESOLVE) --group build -o requirements/build.lock
 	$(RESOLVE) --group peer -o requirements/peer.lock
+	$(RESOLVE) --group robustness -o requirements/robustness.lock
 
 # The editor of the playground, from the versions that package-lock.json pins by hash. Needs Node; its result is checked in.
 vendor:
 	cd requirements/editor && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 clean:
-	rm -rf .venv .venv-peer requirements/editor/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peer .venv-robustness .fuzz requirements/editor/node_modules build dist .mypy_cache .ruff_cache .pytest_cache \
+		.hypothesis .import_linter_cache
 
 # What it costs, side by side in one run; read the ratios.
 bench: dev
 	$(PY) -m benchmarks.first_light $(ARGS)
+	$(PY) -m benchmarks.rules_core $(ARGS)
 
 # Long forms: a million generated comparisons, with a seed of their own.
 long: dev peer
 	ALMONER_GENTEST_COMPARISONS=1000000 ALMONER_GENTEST_SEED=$$(date +%s) $(PY) -m pytest tests/generative -n auto $(ARGS)
+
+# Holds the rules core against change and against hostile input; each prints what it counted. ARGS='--sample 80' for part of the mutants.
+mutation: dev robustness
+	.venv-robustness/bin/python -P tests/robustness/mutation.py $(ARGS)
+
+fuzz: robustness
+	.venv-robustness/bin/python -P tests/robustness/fuzz.py $(ARGS)
+
+hostile: dev
+	$(PY) -P tests/robustness/hostile.py 2>/dev/null
 
 # The pages that are made from the code.
 docs: dev

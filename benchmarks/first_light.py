@@ -1,4 +1,4 @@
-"""What the first path costs: reading FHIR, the three engines, loading rules, starting the command. ``make bench`` prints it.
+"""What the first path costs: reading FHIR, the three engines, starting the command. ``make bench`` prints it.
 
 Everything is measured side by side in one run, as CPU seconds of the whole process tree, median of the rounds; read the ratios.
 """
@@ -67,23 +67,6 @@ def engines(records: list[PersonRecord], count: int) -> Iterator[str]:
         yield f"  {name:<10} {seconds:7.2f} s ± {spread:.2f}   {len(records) / seconds:9,.0f} people/s"
 
 
-def loading(rules: int, count: int) -> Iterator[str]:
-    """Checking many rule files."""
-    source = BUILT_IN / "whole-person"
-    text = (source / "rules" / "phq9-no-follow-up.yaml").read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for part in ("pack.yaml", "valuesets/conditions.yaml", "valuesets/screening.yaml"):
-            (folder / part).parent.mkdir(exist_ok=True)
-            (folder / part).write_bytes((source / part).read_bytes())
-        (folder / "rules").mkdir()
-        for i in range(rules):
-            (folder / "rules" / f"rule-{i}.yaml").write_text(text.replace("rule: phq9-no-follow-up", f"rule: rule-{i}"), encoding="utf-8")
-        seconds, spread = rounds(lambda: load_packs(folder), count)
-    examples = text.count("    - name: ")
-    yield f"load and check {rules:,} rules with {examples} examples each: {seconds:.2f} s ± {spread:.2f}"
-
-
 def starting(count: int) -> Iterator[str]:
     """``almoner --help`` beside importing click."""
 
@@ -103,7 +86,7 @@ def main() -> None:
     options = parser.parse_args()
     libraries = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "durable-rules", "orjson", "pyyaml"))
     show(f"{platform.machine()}, Python {platform.python_version()}, {libraries}; CPU seconds, median of {options.rounds}")
-    for line in (*starting(options.rounds + 2), *loading(2_000, options.rounds)):
+    for line in starting(options.rounds + 2):
         show(line)
     for people in options.people:
         with tempfile.TemporaryDirectory() as name:

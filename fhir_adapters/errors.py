@@ -7,8 +7,11 @@
     ├── WrongPatient           data of another person came with this person's
     └── EhrUnavailable         the server refused, failed or answered something unusable
         ├── IncompleteSearch   a search ended without showing everything it said it had found
+        ├── ExpansionRefused   a terminology server did not spell out a value set, or not one that can be used
         └── UnsafeRedirect     the server pointed to another host
 """
+
+from typing import Any
 
 
 class AdapterError(Exception):
@@ -24,15 +27,22 @@ class WrongPatient(AdapterError):
 
 
 class EhrUnavailable(AdapterError):
-    """The server refused, failed, or did not answer in time. ``status`` is its HTTP status, if it gave one."""
+    """The server refused, failed, or did not answer in time. ``status`` is its HTTP status, if it gave one.
 
-    def __init__(self, message: str, status: int | None = None) -> None:
-        self.status = status
+    ``outcome`` is the OperationOutcome that came along. It may speak of patients: the message never repeats it.
+    """
+
+    def __init__(self, message: str, status: int | None = None, outcome: dict[str, Any] | None = None) -> None:
+        self.status, self.outcome = status, outcome
         super().__init__(message)
 
 
 class IncompleteSearch(EhrUnavailable):
     """A search cannot be trusted to have shown everything; an empty answer from it would not mean *none*."""
+
+
+class ExpansionRefused(EhrUnavailable):
+    """A value set was not spelled out, or incompletely, or in another version; the message says why, and what to do."""
 
 
 class UnsafeRedirect(EhrUnavailable):

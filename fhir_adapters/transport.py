@@ -1,4 +1,4 @@
-"""GET from one FHIR server, politely and within bounds.
+"""Asking one FHIR server, politely and within bounds.
 
 Time, size, attempts and hosts are bounded; no error text holds a query, an id or a body.
 """
@@ -29,6 +29,7 @@ _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 3
 _CHUNK: Final = 1 << 16
+_LONGEST_OUTCOME: Final = 1 << 20
 _FIRST_WAIT: Final = 0.5
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _JITTER: Final = random.SystemRandom()
@@ -116,11 +117,20 @@ class FhirServer:
 
         Raises `EhrUnavailable` (with the status) once attempts or time are used up, or at once if trying again is no use.
         """
-        url = self.resolve(link)
+        return self._call(self.resolve(link), {"Prefer": "handling=strict"} if strict else {})
+
+    def post(self, link: str, body: Json) -> Json:
+        """The JSON object that the server answers to ``body``. Only for operations that change nothing: it is tried again like a GET.
+
+        No redirect is followed. Raises `EhrUnavailable` as `get` does.
+        """
+        return self._call(self.resolve(link), {"Content-Type": "application/fhir+json"}, orjson.dumps(body))
+
+    def _call(self, url: str, headers: dict[str, str], body: bytes | None = None) -> Json:
         until = time.monotonic() + self._limits.call
         for attempt in range(1, self._limits.attempts + 1):
             try:
-                return self._attempt(url, {"Prefer": "handling=strict"} if strict else {}, until)
+                return self._attempt(url, headers, body, until)
             except _Transient as problem:
                 wait = self._wait(problem, attempt)
                 if attempt == self._limits.attempts or time.monotonic() + wait >= until:
@@ -133,21 +143,26 @@ class FhirServer:
             return min(max(problem.wait, 0.0), self._limits.longest_wait)
         return _JITTER.uniform(0, min(self._limits.longest_wait, _FIRST_WAIT * 2**attempt))
 
-    def _attempt(self, url: str, headers: dict[str, str], until: float) -> Json:
+    def _attempt(self, url: str, headers: dict[str, str], body: bytes | None, until: float) -> Json:
         allowed = min(self._limits.attempt, max(until - time.monotonic(), 0.001))
         try:
             with deadline(allowed):
-                return self._exchange(url, headers, allowed)
+                return self._exchange(url, headers, body, allowed)
         except (requests.RequestException, HTTPError, TimeoutError) as error:
             # The texts of these exceptions hold whole URLs, and those hold patients' ids.
             raise _Transient(f"no complete answer ({type(error).__name__})") from None
 
-    def _exchange(self, url: str, headers: dict[str, str], allowed: float) -> Json:
+    def _exchange(self, url: str, headers: dict[str, str], body: bytes | None, allowed: float) -> Json:
+        method = "GET" if body is None else "POST"
         for _ in range(_MOST_REDIRECTS + 1):
             timeout = (min(self._limits.connect, allowed), allowed)
-            with self._session.get(url, headers=headers, timeout=timeout, stream=True, allow_redirects=False) as response:
+            with self._session.request(
+                method, url, data=body, headers=headers, timeout=timeout, stream=True, allow_redirects=False
+            ) as response:
                 if response.status_code not in _REDIRECTS:
                     return self._understood(response)
+                if body is not None:
+                    raise UnsafeRedirect("the server redirects what was posted; it was not followed")
                 url = self.resolve(response.headers.get("Location", ""), url)
         raise UnsafeRedirect("too many redirects")
 
@@ -156,7 +171,7 @@ class FhirServer:
         if status in _TRANSIENT:
             raise _Transient(f"HTTP {status}", retry_after(response.headers.get("Retry-After")), status)
         if status != 200:
-            raise EhrUnavailable(f"HTTP {status}", status)
+            raise EhrUnavailable(f"HTTP {status}", status, _outcome(response))
         try:
             body: Any = orjson.loads(_bounded_body(response, self._limits.body))
         except orjson.JSONDecodeError:
@@ -204,6 +219,15 @@ def _bounded_body(response: requests.Response, limit: int) -> bytes:
     if unpack and not unpack.eof:
         raise _Transient("the answer was cut")
     return bytes(body)
+
+
+def _outcome(response: requests.Response) -> Json | None:
+    """The OperationOutcome that came with an error, if one did."""
+    try:
+        body: Any = orjson.loads(_bounded_body(response, _LONGEST_OUTCOME))
+    except (orjson.JSONDecodeError, EhrUnavailable, _Transient):
+        return None
+    return body if isinstance(body, dict) and body.get("resourceType") == "OperationOutcome" else None
 
 
 def _version() -> str:

@@ -3,7 +3,7 @@
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from rules.facts import DateRange
@@ -88,12 +88,13 @@ def partial(text: str) -> DateRange | None:
     return DateRange(low, low.replace(month=last, day=calendar.monthrange(low.year, last)[1]))
 
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_DAY: Final = 24 * 60 * 60 * 1_000_000
 
 
 def midnight(day: date) -> int:
     """The start of ``day`` in UTC, in microseconds since 1970."""
-    return (datetime.combine(day, time(), UTC) - _EPOCH) // timedelta(microseconds=1)
+    return (day.toordinal() - _EPOCH) * _DAY
 
 
 def shown(days: DateRange | None) -> str:

@@ -1,5 +1,6 @@
 """What an author wrote, with the place of everything: the document before it has a meaning."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -7,6 +8,7 @@ from rules.days import Duration
 from rules.errors import Span
 from rules.facts import Coding
 from rules.grammar import SHOWN_STATUSES
+from rules.pins import Definition
 from rules.source import TextNode
 
 
@@ -41,6 +43,8 @@ class ValueSet:
     """Name of the file that holds the codes, beside the YAML file."""
     version: str | None = None
     """The version that the file must have."""
+    definition: Definition | None = None
+    """What a terminology server was asked for; its answer is a file of the pack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +274,8 @@ class Rule:
     card: Card
     referral: Referral | None
     examples: tuple[Example, ...] = ()
+    places: Mapping[tuple[str, ...], Span] = field(default_factory=dict, repr=False, compare=False)
+    """Where the keys of the file and those one level below them stand."""
 
     @property
     def is_shown(self) -> bool:
@@ -330,11 +336,13 @@ class Measure:
     groups: tuple[MeasureGroup, ...]
     stratifiers: tuple[Stratifier, ...]
     examples: tuple[MeasureExample, ...] = ()
+    places: Mapping[tuple[str, ...], Span] = field(default_factory=dict, repr=False, compare=False)
+    """Where keys stand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A pack as written: its header, its shared vocabulary, its rules and its measures."""
+    """A pack as written: its header, its shared vocabulary, its rules and measures and what it imports."""
 
     id: str
     version: str
@@ -348,3 +356,24 @@ class Pack:
     rules: tuple[Rule, ...] = field(default=())
     measures: tuple[Measure, ...] = ()
     period: Period | None = None
+    imports: tuple["Import", ...] = ()
+
+    def libraries(self) -> tuple["Pack", ...]:
+        """Every pack that this one imports, itself or through another, each once, what is imported first."""
+        found: dict[str, Pack] = {}
+        for each in self.imports:
+            if each.pack is not None:
+                found |= {library.id: library for library in (*each.pack.libraries(), each.pack)}
+        return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """A pack whose names the rules of this one may use."""
+
+    folder: TextNode
+    """Seen from the folder of this pack."""
+    versions: TextNode
+    """The versions that fit: ``>=1.2, <2``."""
+    pack: Pack | None = None
+    """The header and the names of that pack, without its rules; ``None`` until they are read."""

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from rules.engines.base import Engine, Evaluation
-from rules.engines.matching import matches
-from rules.engines.reference import is_complete, reduce_facts, select, span_of
+from rules.engines.reference import is_complete, matching, reduce_facts, span_of, within
 from rules.facts import HOUSEHOLD, Event, Person, PersonRecord, Value
 from rules.ir import EventFact
 from rules.measures import EPISODE, NOT_ELIGIBLE, UNKNOWN, Measure, outcome, stratum
@@ -74,11 +73,10 @@ def counted_of(measure: Measure, record: PersonRecord, as_of: date) -> Iterator[
 def _episodes(measure: Measure, each: EventFact, record: PersonRecord, as_of: date) -> tuple[Sequence[Event], Sequence[Event]]:
     """The events that certainly are episodes, and those that may be."""
     results = reduce_facts(measure.program, record, as_of) if each.window.anchors else {}
-    span = span_of(each, as_of, results)
-    if span is not None:
-        return select(each, record, as_of, span)
-    events = record.having(each.series.codes)  # nothing to count from: any of them may be one
-    return (), [event for event in events if matches(each.series, event, record, as_of) is not False]
+    span, events = span_of(each, as_of, results), matching(each, record, as_of)
+    if span is None:  # nothing to count from: any of them may be one
+        return (), [event for event, _ in events]
+    return within(each.window, span, events)
 
 
 def _about(record: PersonRecord, episode: Event | None, number: int) -> PersonRecord:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from typing import Final
 
 from rules import days
 from rules import document as doc
@@ -14,6 +16,9 @@ from rules.scope import Scope
 from rules.source import TextNode
 from rules.units import canonical
 from rules.valuesets import SYSTEMS
+
+_days: Final = lru_cache(maxsize=4096)(days.partial)
+"""The same few dates stand in thousands of examples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,9 @@ def _measure_case(measure: doc.Measure, written: doc.MeasureExample, scope: Scop
     case, known = written.example, [stratifier.name.text for stratifier in measure.stratifiers]
     for name, _ in written.strata:
         if name.text not in known:
-            problems.add(name.span, "ALM264", f"nothing is stratified by '{name}'", did_you_mean(name.text, known))
+            problems.add(name.span, "ALM284", f"nothing is stratified by '{name}'", did_you_mean(name.text, known))
     if measure.each is None and len(written.expect) != 1:
-        problems.add(case.span, "ALM265", "one person has one outcome here: the measure has no 'each'")
+        problems.add(case.span, "ALM285", "one person has one outcome here: the measure has no 'each'")
     record, as_of, facts = _person(case, scope, problems)
     expect = tuple(dict(outcomes) for outcomes in written.expect)
     strata = {name.text: label for name, label in written.strata}
@@ -117,7 +122,7 @@ class _Builder:
     def range(self, text: TextNode | None) -> DateRange | None:
         if text is None or text.text == "unknown":
             return None
-        found = days.partial(text.text)
+        found = _days(text.text)
         if found is None and text is not BLANK:
             self.problems.add(text.span, "ALM104", f"expected a date such as 2026-03-14, 2026-03 or 2026, got '{text}'")
         return found

@@ -21,6 +21,8 @@ _TEXTS: Final = frozenset({"name", "analyte", "reference"})
 _NAMES_A_FACT: Final = frozenset({"fact", "anchor"})
 _UNORDERED: Final = frozenset({"tables", "statuses", "values", "tags", "relations", "lower", "upper", "conversions"})
 """Fields whose items all hold together, in whatever order."""
+_EXACT: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+_SORTABLE: Final = json.JSONEncoder(sort_keys=True)
 
 Form = dict[str, "Form"] | list["Form"] | str | float | bool | None
 
@@ -44,8 +46,7 @@ def measure_fingerprint(measure: Measure) -> str:
 
 def digest(form: object) -> str:
     """``sha256:…`` of something made of plain dictionaries, lists, texts and numbers."""
-    text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return f"sha256:{sha256(text.encode()).hexdigest()}"
+    return f"sha256:{sha256(_EXACT.encode(form).encode()).hexdigest()}"
 
 
 class Meanings:
@@ -56,11 +57,14 @@ class Meanings:
         self._known: dict[str, str] = {}
         self._groups: dict[str, tuple[str, tuple[str, ...]]] = {}
         """Digest of a connective → its kind and the digests of its parts."""
+        self._sets: dict[frozenset[Any], list[Form]] = {}
+        """Sets of codes already put in order: many facts read the same ones."""
         for derived in program.derived:  # in dependency order, so that no chain of them is too long for the stack
             self.of_name(derived.name)
 
     def of_name(self, name: str) -> str:
         """The digest of a fact, derived fact or rule by its name inside the program."""
+        name = self._program.twins.get(name, name)
         if name not in self._known:
             derived = self._program.conditions.get(name)
             self._known[name] = self.of_fact(self._program.by_name[name]) if derived is None else self.of_condition(derived)
@@ -104,7 +108,9 @@ class Meanings:
             case logic.Holds() | logic.Compare() | logic.Is() | logic.Known() | logic.Not() | logic.All() | logic.Any() | logic.AtLeast():
                 return self.of_condition(value)
             case frozenset():
-                return _sorted(self._form(item) for item in value)
+                if value not in self._sets:
+                    self._sets[value] = _sorted(self._form(item) for item in value)
+                return self._sets[value]
             case tuple():
                 return [self._form(item) for item in value]
             case date():
@@ -135,4 +141,4 @@ def _is_default(each: "Field[object]", item: object) -> bool:
 
 
 def _sorted(forms: Iterable[Form]) -> list[Form]:
-    return sorted(forms, key=lambda form: json.dumps(form, sort_keys=True))
+    return sorted(forms, key=_SORTABLE.encode)

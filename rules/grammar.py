@@ -129,9 +129,17 @@ PACK: Final = Shape(
         Key("licence", "SPDX identifier."),
         Key("developer", "Who wrote the rules (HTI-1 source attribute)."),
         Key("funding", "Who paid for the technical implementation (HTI-1 source attribute)."),
+        Key("imports", "Other packs whose value sets, questions and facts the rules may use: a list of `{pack: …, version: …}`."),
         Key("population", "A condition that every rule and measure of the pack also needs, such as `not: deceased`."),
         Key("period", "The measurement period: `last year`, `this year`, or `2025-01-01 to 2025-12-31`."),
         *_VOCABULARY,
+    ),
+)
+IMPORT: Final = Shape(
+    "import",
+    (
+        Key("pack", "The folder of the other pack, seen from the folder of this one: `../library`.", required=True),
+        Key("version", 'The versions that fit: `">=1.2, <2"`.', required=True),
     ),
 )
 
@@ -268,6 +276,21 @@ EXPANSION: Final = Shape(
             required=True,
         ),
         Key("version", "The version that the file must have."),
+    ),
+)
+PUBLISHED: Final = Shape(
+    "published value set",
+    (
+        Key("url", "The canonical URL of the value set. `almoner pack expand` fetches its codes from a terminology server.", required=True),
+        Key("version", "The version of the value set that the server must expand."),
+    ),
+)
+HIERARCHY: Final = Shape(
+    "hierarchy",
+    (
+        Key("is a", "Codes: each of them and everything below it. `almoner pack expand` asks a terminology server what that is."),
+        Key("descendants of", "Codes: everything below them, without the codes themselves."),
+        Key("version", "The version of the code system that the server must use."),
     ),
 )
 QUESTION: Final = Shape(

@@ -245,9 +245,9 @@ class Derived:
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """A pack as engines see it.
+    """A pack as engines see it. Equal to itself only, so that what is worked out for a program can be kept under it.
 
     ``facts`` stand in evaluation order (an anchor before the facts that count ``since`` it), ``derived`` in dependency order;
     ``rules`` names the derived values that are rules.
@@ -260,28 +260,26 @@ class Program:
     conditions: Mapping[str, Condition] = field(init=False, repr=False, compare=False)
     twins: Mapping[str, str] = field(init=False, repr=False, compare=False)
     """Facts that mean the same as an earlier one, which rules written apart often do: evaluated once."""
+    readings: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    """Event facts, with one number for all that read the same events and differ in window or aggregate only."""
+    _places: Mapping[str, int] = field(init=False, repr=False, compare=False)
     _parts: dict[tuple[str, ...], "Program"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {f.name: f for f in self.facts})
+        object.__setattr__(self, "_places", {f.name: place for place, f in enumerate(self.facts)})
         object.__setattr__(self, "twins", dict(_twins(self.facts)))
+        object.__setattr__(self, "readings", dict(_readings(self.facts)))
         object.__setattr__(self, "conditions", {d.name: d.condition for d in self.derived})
 
     def only(self, rules: tuple[str, ...], facts: tuple[str, ...] = ()) -> "Program":
         """The part of the program that these rules, and these facts, rest on."""
-        names = (*rules, *facts)
-        if names not in self._parts:
-            behind = {name for each in names for name in self.facts_behind(each)}
-            derived = {name for each in names for name in self._derived_behind(each)}
-            part = Program(tuple(f for f in self.facts if f.name in behind), tuple(d for d in self.derived if d.name in derived), rules)
-            self._parts[names] = part
-        return self._parts[names]
-
-    def _derived_behind(self, name: str) -> Iterator[str]:
-        if name in self.conditions:
-            yield name
-            for leaf in leaves(self.conditions[name]):
-                yield from self._derived_behind(leaf.fact)
+        asked = (*rules, *facts)
+        if asked not in self._parts:
+            names = {name for each in asked for name in self._behind(each)}
+            part = Program(tuple(f for f in self.facts if f.name in names), tuple(d for d in self.derived if d.name in names), rules)
+            self._parts[asked] = part
+        return self._parts[asked]
 
     def series(self) -> Iterator[Series]:
         """Every series that some fact reads, those inside relations too."""
@@ -291,16 +289,20 @@ class Program:
 
     def facts_behind(self, name: str) -> tuple[str, ...]:
         """The base facts that a rule or derived fact rests on, in the program's order."""
+        found = self._behind(name)
+        return tuple(sorted(found & self._places.keys(), key=self._places.__getitem__))
+
+    def _behind(self, name: str) -> set[str]:
+        """The facts and derived values that ``name`` rests on, itself too. Each is visited once: they may meet again and again."""
         found: set[str] = set()
         waiting = [name]
         while waiting:
             current = waiting.pop()
-            if current in self.conditions:
-                waiting += [leaf.fact for leaf in leaves(self.conditions[current])]
-                continue
-            found.add(current)
-            waiting += rests_on(self.by_name[current])
-        return tuple(f.name for f in self.facts if f.name in found)
+            if current not in found:
+                found.add(current)
+                derived = self.conditions.get(current)
+                waiting += rests_on(self.by_name[current]) if derived is None else [leaf.fact for leaf in leaves(derived)]
+        return found
 
 
 def _twins(facts: tuple[Fact, ...]) -> Iterator[tuple[str, str]]:
@@ -309,6 +311,13 @@ def _twins(facts: tuple[Fact, ...]) -> Iterator[tuple[str, str]]:
         first = seen.setdefault(replace(fact, name=""), fact.name)
         if first != fact.name:
             yield fact.name, first
+
+
+def _readings(facts: tuple[Fact, ...]) -> Iterator[tuple[str, int]]:
+    numbers: dict[tuple[Series, bool, bool], int] = {}
+    for fact in facts:
+        if isinstance(fact, EventFact):
+            yield fact.name, numbers.setdefault((fact.series, fact.household, fact.aggregate == "all"), len(numbers))
 
 
 def derive(program: Program, facts: Mapping[str, Value]) -> dict[str, bool | None]:

@@ -13,7 +13,8 @@ from typing import Any, Final
 from rules import document as doc
 from rules.errors import Diagnostic, RuleError, Span
 from rules.fingerprint import Meanings, digest, measure_fingerprint
-from rules.pack import PACK_FILE, Pack
+from rules.pack import Pack
+from rules.source import PACK_FILE
 
 LOCK_FILE: Final = "lock.json"
 _FORMAT: Final = 1

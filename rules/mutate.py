@@ -86,7 +86,7 @@ class _Trial:
         self.program = _part(pack.program, (self.id, *(name for case in self.cases for name in case.facts)), self.id)
         self.pack = replace(pack, program=self.program)
         self.problems = Problems()
-        shared = Scope.of(pack.document.vocabulary, None, self.problems)
+        shared = Scope.of_pack(pack.document, self.problems)
         self.scope = Scope.of(rule.vocabulary, shared, self.problems, prefix=f"{self.id}/")
         self.places = {self.scope.resolve(name): fact.name.span for name, fact in self.scope.facts_in_view().items()}
 

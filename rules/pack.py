@@ -2,38 +2,38 @@
 
 ::
 
-    packs/<pack>/pack.yaml            the header, and what all rules share
+    packs/<pack>/pack.yaml            the header, what all rules share, and which packs are imported
                  valuesets/*.yaml     value sets, questions and facts by name
+                 valuesets/expansions/  what a terminology server was asked for (`rules.pins`)
                  rules/<rule id>.yaml one rule each, with its examples
                  measures/<id>.yaml   one quality measure each, with its examples
 """
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from rules import document as doc
 from rules.errors import Diagnostic, RuleError, Span
 from rules.examples import ExampleCase, MeasureCase, examples_of, measure_examples_of
+from rules.imports import Reader, read
 from rules.ir import Program
 from rules.lowering import lower, lower_measures
 from rules.lowering.measures import measure_scope
 from rules.measures import Measure
-from rules.parse import parse_measure, parse_pack, parse_rule, parse_vocabulary
+from rules.parse import parse_measure, parse_rule
 from rules.parse.fields import Problems
 from rules.scope import Scope
-from rules.source import MapNode, read, read_file
+from rules.source import PACK_FILE, MapNode
+from rules.source import read as read_text
 
-PACK_FILE: Final = "pack.yaml"
 BUILT_IN: Final = Path(__file__).parent / "packs"
 """The packs that come with the product."""
 DRAFT: Final = "draft"
 """The path in the places of a rule that stands in no file."""
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,11 @@ def load_packs(path: Path) -> tuple[Pack, ...]:
     """
     packs: list[Pack] = []
     mistakes: list[Diagnostic] = []
-    with _collector_at_rest():
+    reader = Reader()
+    with collector_at_rest():
         for folder, files in _find(path):
             try:
-                packs.append(_load(folder, files))
+                packs.append(_compile(_read_pack(folder, files, reader), folder))
             except RuleError as error:
                 mistakes += error.diagnostics
     mistakes += _repeated_ids(packs)
@@ -105,25 +106,48 @@ def load_draft(folder: Path, text: str) -> Pack:
         RuleError: with every mistake found.
     """
     problems = Problems()
-    with _collector_at_rest():
-        rule = _parsed(lambda: read(text, DRAFT), parse_rule, problems)
+    with collector_at_rest():
+        rule = _draft(text, problems)
         for valueset in rule.vocabulary.valuesets if rule else ():
-            if valueset.file is not None:
-                problems.add(
-                    valueset.file.span, "ALM260", "a draft cannot read files", "write the codes out, or use a set of the pack by name"
-                )
-        return _with_shared(folder, [rule], problems)
+            if valueset.file is not None or valueset.definition is not None:
+                hint = "write the codes out, or use a set of the pack by name"
+                problems.add((valueset.file or valueset.name).span, "ALM260", "a draft cannot read files", hint)
+        return _compile(_with_shared(folder, [rule], Reader(), problems), folder)
+
+
+def _draft(text: str, problems: Problems) -> doc.Rule | None:
+    try:
+        return parse_rule(read_text(text, DRAFT), problems)
+    except RuleError as error:
+        problems.found += error.diagnostics
+    return None
+
+
+def read_packs(path: Path) -> tuple[tuple[Path, doc.Pack], ...]:
+    """The packs at ``path`` as written, each with its folder. Names and expansions are not looked up.
+
+    Raises:
+        RuleError, FileNotFoundError: as `load_packs`.
+    """
+    reader = Reader()
+    return tuple((folder, _read_pack(folder, files, reader)) for folder, files in _find(path))
 
 
 @contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Nodes and documents are trees that stay: looking through them for cycles, again and again, took a third of the time."""
+def collector_at_rest() -> Iterator[None]:
+    """Nodes and documents are trees that stay: looking through them for cycles, again and again, took a third of the time.
+
+    What was made meanwhile counts as old afterwards, without being looked through for that; nothing is frozen for good.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_on:
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
@@ -149,15 +173,15 @@ def _files(folder: Path) -> list[Path]:
     return [file for kind in ("rules", "measures") for file in sorted((folder / kind).glob("*.yaml"))]
 
 
-def _load(folder: Path, files: list[Path]) -> Pack:
+def _read_pack(folder: Path, files: list[Path], reader: Reader) -> doc.Pack:
     problems = Problems()
-    read = [(f, _read(f, _parse, problems)) for f in files]
-    for file, found in read:
-        if found is not None and found.id.text not in ("", file.stem):
-            kind = "rule" if isinstance(found, doc.Rule) else "measure"
-            message = f"the {kind} is called '{found.id}' but its file '{file.name}'"
-            problems.add(found.id.span, "ALM240", message, "give both the same name")
-    return _with_shared(folder, [found for _, found in read], problems)
+    found = [(f, read(f, _parse, problems)) for f in files]
+    for file, each in found:
+        if each is not None and each.id.text not in ("", file.stem):
+            kind = "rule" if isinstance(each, doc.Rule) else "measure"
+            message = f"the {kind} is called '{each.id}' but its file '{file.name}'"
+            problems.add(each.id.span, "ALM240", message, "give both the same name")
+    return _with_shared(folder, [each for _, each in found], reader, problems)
 
 
 def _parse(node: MapNode, problems: Problems) -> doc.Rule | doc.Measure:
@@ -166,33 +190,13 @@ def _parse(node: MapNode, problems: Problems) -> doc.Rule | doc.Measure:
     return parse_measure(node, problems) if among_measures or node.get("measure") else parse_rule(node, problems)
 
 
-def _with_shared(folder: Path, read: Sequence[doc.Rule | doc.Measure | None], problems: Problems) -> Pack:
+def _with_shared(folder: Path, found: Sequence[doc.Rule | doc.Measure | None], reader: Reader, problems: Problems) -> doc.Pack:
     """Rules and measures together with what the pack in ``folder`` shares; ``None`` stands for one that could not be read."""
-    header = folder / PACK_FILE
-    pack = _read(header, parse_pack, problems) if header.is_file() else _standalone()
-    shared = [_read(f, parse_vocabulary, problems) for f in sorted((folder / "valuesets").glob("*.yaml"))] if header.is_file() else []
+    pack = reader.shared(folder, problems) if (folder / PACK_FILE).is_file() else _standalone()
     if problems.found or pack is None:
         raise RuleError(problems.found)
-    vocabulary = sum((v for v in shared if v), pack.vocabulary)
-    rules = tuple(each for each in read if isinstance(each, doc.Rule))
-    measures = tuple(each for each in read if isinstance(each, doc.Measure))
-    return _compile(replace(pack, vocabulary=vocabulary, rules=rules, measures=measures), folder)
-
-
-def _read(file: Path, parse: Callable[[MapNode, Problems], _T], problems: Problems) -> _T | None:
-    try:
-        return _parsed(lambda: read_file(file), parse, problems)
-    except OSError as error:
-        problems.add(Span(str(file)), "ALM000", f"the file cannot be read: {error.strerror}")
-    return None
-
-
-def _parsed(node: Callable[[], MapNode], parse: Callable[[MapNode, Problems], _T], problems: Problems) -> _T | None:
-    try:
-        return parse(node(), problems)
-    except RuleError as error:
-        problems.found += error.diagnostics
-    return None
+    rules = tuple(each for each in found if isinstance(each, doc.Rule))
+    return replace(pack, rules=rules, measures=tuple(each for each in found if isinstance(each, doc.Measure)))
 
 
 def _standalone() -> doc.Pack:
@@ -200,10 +204,13 @@ def _standalone() -> doc.Pack:
 
 
 def _compile(pack: doc.Pack, folder: Path) -> Pack:
-    program = lower(pack)
+    """A pack without rules and measures is there for others: its names are checked, and nothing is computed."""
+    program = lower(pack, reads_files=bool(pack.rules or pack.measures))
+    if not (pack.rules or pack.measures):
+        return Pack(pack, Program((), (), ()), (), folder)
     measures = lower_measures(pack)
     problems = Problems()
-    shared = Scope.of(pack.vocabulary, None, problems, period=pack.period)
+    shared = Scope.of_pack(pack, problems)
     scopes = {r.id.text: Scope.of(r.vocabulary, shared, problems, prefix=f"{r.id}/") for r in pack.rules}
     cases = [case for r in pack.rules for case in examples_of(r, scopes[r.id.text], problems)]
     measure_cases = [case for m in pack.measures for case in measure_examples_of(m, measure_scope(m, shared, problems), problems)]

@@ -67,6 +67,8 @@ def _head(pack: doc.Pack, rule: doc.Rule) -> str:
         ("priority", f"{rule.priority} of 100"),
         ("status", rule.status),
     ]
+    if pack.imports:
+        rows.append(("imports", ", ".join(f"`{library.id}` {library.version}" for library in pack.libraries())))
     if rule.restricted:
         rows.append(("sensitivity", "restricted: findings stay off shared lists"))
     return table(("", ""), rows)

@@ -78,6 +78,7 @@ _SERIES: Final[dict[str, Schema]] = {
     "usable only": _YES,
     **{relation: _ref("related") for relation in grammar.RELATIONS},
 }
+_ROOTS: Final[dict[str, Schema]] = {"is a": _ref("codes"), "descendants of": _ref("codes")}
 _STATUSES: Final = sorted(frozenset().union(*(table.known for table in TABLES.values())))
 _TABLES: Final = _ref("tables")
 _POINT: Final = _several(_ref("fact name"))
@@ -111,7 +112,14 @@ def _definitions(names: "_Names") -> dict[str, Schema]:
             "additionalProperties": False,
             "minProperties": 1,
         },
-        "value set": {"anyOf": [_ref("codes"), _object(grammar.EXPANSION, {})]},
+        "value set": {
+            "anyOf": [
+                _ref("codes"),
+                _object(grammar.EXPANSION, {}),
+                _object(grammar.PUBLISHED, {"url": {"type": "string", "pattern": r"^(https?://|urn:)[^\s|#]+$"}}),
+                *(_object(grammar.HIERARCHY, _ROOTS, required=[operator]) for operator in _ROOTS),
+            ]
+        },
         "code": {"anyOf": [*_suggested(names.codes, _WORDS).get("anyOf", [_WORDS]), _ref("codes")]},
         "question name": _suggested(names.questions, _WORDS),
         "fact name": _suggested(names.facts, _WORDS),
@@ -152,8 +160,10 @@ def _group(kind: str) -> Schema:
 
 def _pack() -> Schema:
     version: Schema = {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"}
+    imported = _several(_object(grammar.IMPORT, {"version": {"type": "string", "pattern": r"^[<>=]"}}))
     period: Schema = {"type": "string", "pattern": f"^({_PERIOD})$"}
-    return _object(grammar.PACK, {"pack": _ID, "version": version, "population": _ref("condition"), "period": period, **_SHARED})
+    own = {"pack": _ID, "version": version, "imports": imported, "population": _ref("condition"), "period": period}
+    return _object(grammar.PACK, {**own, **_SHARED})
 
 
 def _valuesets() -> Schema:
@@ -252,8 +262,9 @@ class _Names:
     """The names that a pack defines, or none."""
 
     def __init__(self, pack: Pack | None) -> None:
-        found = [pack.document.vocabulary, *(rule.vocabulary for rule in pack.document.rules)] if pack else []
-        found += [measure.vocabulary for measure in pack.document.measures] if pack else []
+        packs = (*pack.document.libraries(), pack.document) if pack else ()
+        found = [each.vocabulary for each in packs] + [rule.vocabulary for each in packs for rule in each.rules]
+        found += [measure.vocabulary for each in packs for measure in each.measures]
         facts = [fact for vocabulary in found for fact in vocabulary.facts]
         self.questions = [question.name.text for vocabulary in found for question in vocabulary.questions]
         self.codes = [valueset.name.text for vocabulary in found for valueset in vocabulary.valuesets] + self.questions

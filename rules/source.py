@@ -7,19 +7,27 @@ several documents, tabs, byte order marks, control and invisible characters, and
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 import yaml
 
 from rules.errors import Diagnostic, RuleError, Span
 
+PACK_FILE: Final = "pack.yaml"
+"""The file that makes a folder a pack."""
 MAX_BYTES: Final = 1 << 20
+_USUAL_BYTES: Final = 1 << 16
+"""Room for a file as people write them: making room for the largest, file by file, took longer than reading."""
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 100_000
 _REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Event = Any
+"""An event of PyYAML; most kinds have an anchor and a tag, only a scalar has a value."""
+_tuple: Final = tuple.__new__
+"""Makes a named tuple from its parts without the detour through Python; a pack has a million of them."""
 
 
 class TextNode(NamedTuple):
@@ -42,16 +50,24 @@ class ListNode(NamedTuple):
 class MapNode(NamedTuple):
     """A YAML mapping in the order written; keys are unique."""
 
-    entries: tuple[tuple[TextNode, "Node"], ...]
+    by_key: Mapping[str, tuple[TextNode, "Node"]]
+    """The text of each key → the key with its place, and the value."""
     span: Span
+
+    @property
+    def entries(self) -> tuple[tuple[TextNode, "Node"], ...]:
+        """Each key with its value."""
+        return tuple(self.by_key.values())
 
     def get(self, key: str) -> "Node | None":
         """The value under ``key``, or ``None``."""
-        return next((value for k, value in self.entries if k.text == key), None)
+        entry = self.by_key.get(key)
+        return None if entry is None else entry[1]
 
     def key(self, key: str) -> TextNode | None:
         """The key itself, for its place."""
-        return next((k for k, _ in self.entries if k.text == key), None)
+        entry = self.by_key.get(key)
+        return None if entry is None else entry[0]
 
 
 Node = TextNode | ListNode | MapNode
@@ -71,7 +87,9 @@ def read_file(path: Path, shown_as: str | None = None) -> MapNode:
     """
     name = shown_as or str(path)
     with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
+        data = file.read(_USUAL_BYTES)
+        if len(data) == _USUAL_BYTES:
+            data += file.read(MAX_BYTES + 1 - _USUAL_BYTES)
     return read(data, name)
 
 
@@ -131,7 +149,7 @@ class _Builder:
     def __init__(self, path: str) -> None:
         self.path = path
         self.count = 0
-        self.events: Iterator[yaml.Event] = iter(())
+        self.events: Iterator[_Event] = iter(())
 
     def build(self, text: str) -> MapNode:
         loader = _LOADER(text)
@@ -140,7 +158,7 @@ class _Builder:
         finally:
             loader.dispose()
 
-    def _document(self, events: Iterator[yaml.Event]) -> MapNode:
+    def _document(self, events: Iterator[_Event]) -> MapNode:
         self.events = events
         node: Node | None = None
         for event in self.events:
@@ -154,46 +172,56 @@ class _Builder:
             raise _Refused(node.span, "ALM009", "expected 'key: value' lines at the top of the file")
         return node
 
-    def span(self, event: yaml.Event) -> Span:
+    def span(self, event: _Event) -> Span:
         mark = event.start_mark
-        return Span(self.path, mark.line + 1, mark.column + 1) if mark else Span(self.path)
+        return _tuple(Span, (self.path, mark.line + 1, mark.column + 1))
 
-    def node(self, event: yaml.Event, depth: int) -> Node:
+    def node(self, event: _Event, depth: int) -> Node:
+        """The node that ``event`` starts. Most of the time of reading is spent here: it looks at each thing once."""
         span = self.span(event)
         self.count += 1
+        if self.count > MAX_NODES or depth > MAX_DEPTH or event.anchor or event.tag:
+            self.refuse(event, depth, span)
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            if not event.value.isprintable():
+                _check_value(event.value, span)
+            return _tuple(TextNode, (event.value, span))
+        if kind is yaml.SequenceStartEvent:
+            return ListNode(tuple(self.items(depth)), span)
+        return MapNode(self.entries(depth), span)
+
+    def refuse(self, event: _Event, depth: int, span: Span) -> NoReturn:
         if self.count > MAX_NODES:
             raise _Refused(span, "ALM001", f"more than {MAX_NODES} values in one file")
         if depth > MAX_DEPTH:
             raise _Refused(span, "ALM010", f"nested more than {MAX_DEPTH} levels deep")
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        if event.anchor:
             raise _Refused(span, "ALM011", "anchors and aliases (& and *) are not allowed", "define it once by name and refer to the name")
-        if tag := getattr(event, "tag", None):
-            raise _Refused(span, "ALM012", f"the tag {tag!r} is not allowed", "write the plain value")
-        if isinstance(event, yaml.ScalarEvent):
-            _check_value(event.value, span)
-            return TextNode(event.value, span)
-        if isinstance(event, yaml.SequenceStartEvent):
-            return ListNode(tuple(self.items(depth)), span)
-        return MapNode(tuple(self.entries(depth)), span)
+        raise _Refused(span, "ALM012", f"the tag {event.tag!r} is not allowed", "write the plain value")
 
     def items(self, depth: int) -> Iterator[Node]:
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+        for event in self.events:
+            if type(event) is yaml.SequenceEndEvent:
+                return
             yield self.node(event, depth + 1)
 
-    def entries(self, depth: int) -> Iterator[tuple[TextNode, Node]]:
-        seen: dict[str, Span] = {}
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
-            key = self.key(self.node(event, depth + 1))
-            if key.text in seen:
-                raise _Refused(key.span, "ALM013", f"'{key.text}' is written twice (first on line {seen[key.text].line})")
-            seen[key.text] = key.span
-            yield key, self.node(next(self.events), depth + 1)
+    def entries(self, depth: int) -> dict[str, tuple[TextNode, Node]]:
+        found: dict[str, tuple[TextNode, Node]] = {}
+        for event in self.events:
+            if type(event) is yaml.MappingEndEvent:
+                break
+            key = self.node(event, depth + 1)
+            if type(key) is not TextNode or not key.text.isascii() or not key.text.isprintable() or key.text in found or key.text == "<<":
+                self.refuse_key(key, found)
+            found[key.text] = key, self.node(next(self.events), depth + 1)
+        return found
 
-    def key(self, node: Node) -> TextNode:
+    def refuse_key(self, node: Node, earlier: Mapping[str, tuple[TextNode, Node]]) -> NoReturn:
         if not isinstance(node, TextNode):
             raise _Refused(node.span, "ALM014", "a key must be plain text")
         if node.text == "<<":
             raise _Refused(node.span, "ALM015", "merge keys (<<) are not allowed", "write the values out")
         if not node.text.isascii() or not node.text.isprintable():
             raise _Refused(node.span, "ALM016", "a key may only hold plain ASCII letters, digits and signs")
-        return node
+        raise _Refused(node.span, "ALM013", f"'{node.text}' is written twice (first on line {earlier[node.text][0].span.line})")

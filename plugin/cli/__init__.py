@@ -14,7 +14,7 @@ COMMANDS: Final = {
     "evaluate": "Evaluate rules over a folder or a FHIR server into a file of findings.",
     "sweep": "Evaluate everybody and publish the worklist.",
     "check": "Check rules: every mistake with its line and column.",
-    "pack": "Record what every rule means, so that no meaning changes unnoticed.",
+    "pack": "Record what every rule means; fetch the codes of value sets from a terminology server.",
     "schema": "Print the JSON Schemas of rule files, for editors.",
     "test": "Run the examples of rules on every engine.",
     "measure": "Compute quality measures: rates with who counts, who is excluded, and what is not known.",

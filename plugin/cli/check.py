@@ -1,17 +1,20 @@
 """``almoner check``: every mistake with its place, then the lints."""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import click
 
+from plugin.cli import options
 from rules.checks import LINTS, lint
 from rules.checks.fixes import FIXABLE, fixed
 from rules.checks.pages import explanation, page
 from rules.checks.rendering import FORMATS
 from rules.errors import Diagnostic, ExitCode, RuleError
 from rules.fingerprint import fingerprint
-from rules.pack import PACK_FILE, Pack, load_packs
+from rules.pack import Pack, collector_at_rest, load_packs
+from rules.source import PACK_FILE
 
 
 def _explain(context: click.Context, option: click.Parameter, code: str | None) -> None:
@@ -33,15 +36,16 @@ def _explain(context: click.Context, option: click.Parameter, code: str | None) 
     "--explain", metavar="CODE", callback=_explain, is_eager=True, expose_value=False, help="Explain one lint, or all of them, and stop."
 )
 @click.option("--fix", is_flag=True, help="Mend what is safe to mend: misspelt words of the language, unused names, repeated codes.")
+@options.as_of
 @click.pass_context
-def command(context: click.Context, path: Path, form: str, strict: bool, fix: bool) -> None:
+def command(context: click.Context, path: Path, form: str, strict: bool, fix: bool, as_of: date) -> None:
     """Check a rule file, a pack, or a folder of packs.
 
     Every message starts with path:line:column. The lints run once everything loads. Exits with 1 if there are mistakes.
     """
-    packs, found = _found(path)
+    packs, found = _found(path, as_of)
     if fix:
-        packs, found = _mend(path, packs, found)
+        packs, found = _mend(path, as_of, packs, found)
     if found or form in ("json", "sarif"):
         click.echo(FORMATS[form](found, LINTS))
     warnings = sum(each.severity == "warning" for each in found)
@@ -51,21 +55,23 @@ def command(context: click.Context, path: Path, form: str, strict: bool, fix: bo
         context.exit(ExitCode.ANSWER_IS_NO)
 
 
-def _found(path: Path) -> tuple[tuple[Pack, ...], Sequence[Diagnostic]]:
+def _found(path: Path, as_of: date) -> tuple[tuple[Pack, ...], Sequence[Diagnostic]]:
     """The packs, if they load, and everything that is wrong with them."""
+    packs: tuple[Pack, ...] = ()
     try:
-        packs = load_packs(path)
+        with collector_at_rest():
+            packs = load_packs(path)
+            return packs, lint(packs, whole=path.is_dir() or path.name == PACK_FILE, today=as_of)
     except RuleError as error:
-        return (), error.diagnostics
-    return packs, lint(packs, whole=path.is_dir() or path.name == PACK_FILE)
+        return packs, error.diagnostics
 
 
-def _mend(path: Path, packs: tuple[Pack, ...], found: Sequence[Diagnostic]) -> tuple[tuple[Pack, ...], Sequence[Diagnostic]]:
+def _mend(path: Path, as_of: date, packs: tuple[Pack, ...], found: Sequence[Diagnostic]) -> tuple[tuple[Pack, ...], Sequence[Diagnostic]]:
     """Apply fixes, file by file, until there is nothing left to fix. A fix after which a rule would mean something else is taken back."""
     while fixes := [f for file in sorted({each.span.path for each in found}) if (f := _fix(Path(file), found))]:
         for file, before, after, _ in fixes:
             _write(file, before, after)
-        mended_packs, left = _found(path)
+        mended_packs, left = _found(path, as_of)
         if packs and _meanings(mended_packs) != _meanings(packs):
             for file, before, after, _ in fixes:
                 _write(file, after, before)

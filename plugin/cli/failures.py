@@ -7,9 +7,11 @@ import click
 from fhir_adapters.errors import AdapterError, SourceUnreadable
 from plugin.errors import ServeError
 from rules.errors import EngineError, EnginesDisagree, ExitCode, RuleError
+from rules.expansions import ExpansionError
 
 _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (RuleError, ExitCode.INPUT_UNREADABLE),
+    (ExpansionError, ExitCode.INPUT_UNREADABLE),
     (SourceUnreadable, ExitCode.INPUT_UNREADABLE),
     (FileNotFoundError, ExitCode.INPUT_UNREADABLE),
     (PermissionError, ExitCode.INPUT_UNREADABLE),

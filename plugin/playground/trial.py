@@ -17,7 +17,6 @@ from rules.engines import engine
 from rules.errors import Diagnostic, EngineError, RuleError
 from rules.example_runs import CaseRun, run_cases, shown
 from rules.pack import DRAFT, Pack, load_draft
-from rules.source import read
 
 MOST_WORDS: Final = 400
 """Characters of a message: a mistake can quote a line of any length."""
@@ -83,7 +82,7 @@ def run(folder: Path, text: str, people: int, as_of: date) -> Trial:
 def _tried(folder: Path, text: str, engines: Sequence[str]) -> Trial:
     try:
         pack = load_draft(folder, text)
-        warnings = lint([pack], whole=False, texts={DRAFT: read(text, DRAFT)})
+        warnings = lint([pack], whole=False)
     except RuleError as error:
         return Trial(loads=False, messages=tuple(_message(each, folder) for each in error.diagnostics))
     runs, without = _on_engines(pack, engines)

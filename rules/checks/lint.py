@@ -1,20 +1,20 @@
 """What a lint is, and what it looks at."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import ClassVar, Literal, Protocol
 
 from rules import document as doc
 from rules import ir, logic
 from rules.checks.reasoning import Reasoning
 from rules.errors import Diagnostic, Span
+from rules.lowering import lower
 from rules.lowering.conditions import lower_condition
 from rules.lowering.measures import measure_scope
 from rules.pack import Pack
 from rules.parse.fields import Problems
 from rules.scope import Scope
-from rules.source import MapNode, read_file
 
 Severity = Literal["error", "warning"]
 
@@ -58,6 +58,7 @@ class Part:
     """The pack's population, a rule's ``when`` and ``unless``, or a measure's populations and strata."""
     rule: doc.Rule | None = None
     measure: doc.Measure | None = None
+    _lowered: dict[int, logic.Condition] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def is_shared(self) -> bool:
@@ -82,7 +83,9 @@ class Part:
 
     def lowered(self, written: doc.ConditionText) -> logic.Condition:
         """What a condition written here means."""
-        return lower_condition(written, self.scope)
+        if id(written) not in self._lowered:
+            self._lowered[id(written)] = lower_condition(written, self.scope)
+        return self._lowered[id(written)]
 
     def program_name(self, name: str) -> str:
         """The name inside the program of a fact defined here."""
@@ -91,21 +94,31 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A pack, prepared for lints. ``whole``: all rules of the pack were loaded, so that what none of them uses is unused."""
+    """A pack, prepared for lints.
+
+    ``whole``: all rules of the pack were loaded, so that what none of them uses is unused. ``today`` is the day on which things are
+    over or not; without it nobody can tell.
+    """
 
     pack: Pack
     whole: bool
     program: ir.Program
     """That of the rules and those of the measures together."""
+    today: date | None
     reasoning: Reasoning
     parts: tuple[Part, ...]
-    _files: dict[str, MapNode] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pack: Pack, *, whole: bool, texts: Mapping[str, MapNode]) -> "Subject":
-        """Prepare a pack that has loaded without mistakes. ``texts``: rule texts that stand in no file, by path."""
+    def of(cls, pack: Pack, *, whole: bool, today: date | None) -> "Subject":
+        """Prepare a pack that has loaded without mistakes.
+
+        Raises:
+            RuleError: a pack without rules, whose program nobody needed so far, names value sets that cannot be read.
+        """
+        if not pack.document.rules:
+            pack = replace(pack, program=lower(pack.document))
         problems = Problems()
-        shared = Scope.of(pack.document.vocabulary, None, problems, period=pack.document.period)
+        shared = Scope.of_pack(pack.document, problems)
         population = (pack.document.population,) if pack.document.population else ()
         parts = [Part(shared, pack.document.vocabulary, population)]
         for rule in pack.document.rules:
@@ -115,7 +128,15 @@ class Subject:
             scope = measure_scope(measure, shared, problems)
             parts.append(Part(scope, measure.vocabulary, tuple(_conditions_of(measure)), measure=measure))
         program = _together(pack)
-        return cls(pack, whole, program, Reasoning(program), tuple(parts), dict(texts))
+        return cls(pack, whole, program, today, Reasoning(program), tuple(parts))
+
+    def sets_in_files(self) -> Iterator[doc.ValueSet]:
+        """The value sets of this pack whose codes are in files: those that something names; all of them if others are to name them."""
+        named = set(codes_named(self.parts))
+        for part in self.parts:
+            for valueset in part.vocabulary.valuesets:
+                if (valueset.file or valueset.definition) and (valueset.name.text in named or not self.documents):
+                    yield valueset
 
     @property
     def rules(self) -> tuple[doc.Rule, ...]:
@@ -129,19 +150,9 @@ class Subject:
 
     def place(self, rule: doc.Rule | doc.Measure, *keys: str) -> Span:
         """Where the file of a rule or measure says what stands under ``keys``; the nearest key that it has."""
-        path = rule.id.span.path
-        if path not in self._files:
-            self._files[path] = read_file(Path(path))
-        node, found = self._files[path], rule.id.span
-        for name in keys:
-            key, value = node.key(name), node.get(name)
-            if key is None:
-                break
-            found = key.span
-            if not isinstance(value, MapNode):
-                break
-            node = value
-        return found
+        while keys and keys not in rule.places:
+            keys = keys[:-1]
+        return rule.places.get(keys, rule.id.span)
 
 
 def _conditions_of(measure: doc.Measure) -> Iterator[doc.ConditionText]:
@@ -162,3 +173,25 @@ def _together(pack: Pack) -> ir.Program:
     asked += [stratifier.fact for measure in pack.measures for stratifier in measure.stratifiers if stratifier.fact]
     asked += [anchor for measure in pack.measures if measure.each for anchor in measure.each.window.anchors]
     return ir.Program(tuple(facts.values()), tuple(derived.values()), tuple(asked))
+
+
+def codes_named(parts: Iterable[Part]) -> Iterator[str]:
+    """The value sets and questions that facts and examples name."""
+    for part in parts:
+        for fact in part.vocabulary.facts:
+            if isinstance(fact, doc.EventFact):
+                yield from _named_by_series(fact.series)
+        if part.measure and part.measure.each:
+            yield from _named_by_series(part.measure.each.series)
+        for example in part.examples:
+            for person in (example.person, *(example.household or ())):
+                for event in person.events:
+                    yield from (text.text for text in (event.what, *(tag for _, tag in event.tags)))
+
+
+def _named_by_series(series: doc.Series) -> Iterator[str]:
+    for code in (series.code, *(code for _, code in series.tags), series.question):
+        if code is not None and not isinstance(code, doc.ValueSet):
+            yield code.text
+    for relation in series.relations:
+        yield from _named_by_series(relation.series)

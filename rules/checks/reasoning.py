@@ -35,28 +35,42 @@ class Reasoning:
         self._program = program
         self._meanings = Meanings(program)
         self._domains = _domains(program, self._meanings)
+        self._places = {derived.name: place for place, derived in enumerate(program.derived)}
+        self._answers: dict[logic.Condition, Answers] = {}
+        self._facts: dict[str, frozenset[str]] = {}
 
     def answers(self, condition: logic.Condition) -> Answers:
         """The answers that the condition can give."""
-        return frozenset(answer for answer in (True, False, None) if self._possible([(condition, frozenset({answer}))]))
+        if condition not in self._answers:
+            search = self._search([(condition, EVERY)])
+            possible = (answer for answer in (True, False, None) if self._possible([(condition, frozenset({answer}))]))
+            self._answers[condition] = search.at_once() or frozenset(possible)
+        return self._answers[condition]
 
     def implies(self, narrow: str, wide: str) -> bool:
         """Whether it is certain that whenever the rule ``narrow`` says yes, ``wide`` says yes too."""
-        if not self._facts(wide) <= self._facts(narrow):
+        if not self.facts(wide) <= self.facts(narrow):
             return False
         conditions = self._program.conditions
         return not self._possible([(conditions[narrow], frozenset({True})), (conditions[wide], EVERY - {True})])
 
-    def _facts(self, rule: str) -> set[str]:
+    def facts(self, rule: str) -> frozenset[str]:
         """The facts whose values a rule's condition reads, by their meaning."""
-        conditions = self._program.conditions
-        return {self._meanings.of_name(name) for name in _names(conditions, [rule]) - conditions.keys()}
+        if rule not in self._facts:
+            conditions = self._program.conditions
+            self._facts[rule] = frozenset(self._meanings.of_name(name) for name in _names(conditions, [rule]) - conditions.keys())
+        return self._facts[rule]
 
     def _possible(self, wanted: Sequence[tuple[logic.Condition, Answers]]) -> bool:
         try:
-            return _Search(self._program, self._meanings, self._domains, wanted).found({})
+            return self._search(wanted).found({})
         except _TooMany:
             return True
+
+    def _search(self, wanted: Sequence[tuple[logic.Condition, Answers]]) -> "_Search":
+        used = _names(self._program.conditions, [leaf.fact for condition, _ in wanted for leaf in logic.leaves(condition)])
+        places = sorted(self._places[name] for name in used & self._places.keys())
+        return _Search([self._program.derived[place] for place in places], self._meanings, self._domains, wanted)
 
 
 def _names(conditions: Mapping[str, logic.Condition], waiting: list[str]) -> set[str]:
@@ -73,30 +87,47 @@ def _names(conditions: Mapping[str, logic.Condition], waiting: list[str]) -> set
 class _Search:
     def __init__(
         self,
-        program: ir.Program,
+        derived: Sequence[ir.Derived],
         meanings: Meanings,
         domains: Mapping[str, tuple[Value, ...]],
         wanted: Sequence[tuple[logic.Condition, Answers]],
     ) -> None:
+        """``derived`` are the derived facts that the wanted conditions use, in dependency order."""
         self._meanings, self._domains, self._wanted = meanings, domains, wanted
-        used = _names(program.conditions, [leaf.fact for condition, _ in wanted for leaf in logic.leaves(condition)])
-        self._derived = [each for each in program.derived if each.name in used]
+        self._derived = derived
         self._steps = 0
+
+    def at_once(self) -> Answers | None:
+        """What the one condition can answer if no fact and no derived fact is mentioned twice; else ``None``.
+
+        Parts without a fact in common answer independently of each other, so that nothing need be tried out.
+        """
+        ((condition, _),) = self._wanted
+        mentioned = [leaf.fact for each in (*(d.condition for d in self._derived), condition) for leaf in logic.leaves(each)]
+        inner = {derived.name for derived in self._derived}
+        if len({name if name in inner else self._meanings.of_name(name) for name in mentioned}) < len(mentioned):
+            return None
+        return self._look({})[1][0]
+
+    def _look(self, chosen: Mapping[str, Value]) -> tuple[list[str], list[Answers]]:
+        """The facts that are still open, and what each condition can answer, while some facts are ``chosen``."""
+        look = _Look(self._meanings, self._domains, chosen)
+        for derived in self._derived:
+            look.derived[derived.name] = look.at(derived.condition)
+        return look.open, [look.at(condition) for condition, _ in self._wanted]
 
     def found(self, chosen: dict[str, Value]) -> bool:
         """Whether the facts not yet ``chosen`` can have values so that every condition gives an answer that is wanted of it."""
         self._steps += 1
         if self._steps > _MOST_STEPS:
             raise _TooMany
-        look = _Look(self._meanings, self._domains, chosen)
-        for derived in self._derived:
-            look.derived[derived.name] = look.at(derived.condition)
-        outcomes = [(look.at(condition), wanted) for condition, wanted in self._wanted]
+        facts, answers = self._look(chosen)
+        outcomes = [(outcome, wanted) for outcome, (_, wanted) in zip(answers, self._wanted, strict=True)]
         if any(outcome.isdisjoint(wanted) for outcome, wanted in outcomes):
             return False
         if all(outcome <= wanted for outcome, wanted in outcomes):
             return True
-        fact = look.open[0]
+        fact = facts[0]
         return any(self.found({**chosen, fact: value}) for value in self._domains[fact])
 
 

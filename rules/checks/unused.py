@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from rules import document as doc
 from rules import ir, logic
-from rules.checks.lint import Part, Remark, Severity, Subject
+from rules.checks.lint import Remark, Severity, Subject, codes_named
 
 
 class Unused:
@@ -13,7 +12,7 @@ class Unused:
 
     What it does:
         Looks for facts behind no rule or measure, and for value sets and questions that no fact and no example names. Names shared by a
-        pack are only judged when the whole pack is checked.
+        pack are only judged when the whole pack is checked, and never in a pack without rules: there they wait for packs that import it.
 
     Why is this bad:
         It misleads whoever reads the pack, and often shows that a line was forgotten. Unused facts are computed for everybody, too.
@@ -38,9 +37,9 @@ class Unused:
         """Each fact, value set and question without a use."""
         facts = _facts_of_rules(subject.program)
         for part in subject.parts:
-            if part.is_shared and not subject.whole:
+            if part.rule is None and not (subject.whole and subject.rules):
                 continue
-            named = set(_codes_named(subject.parts if part.is_shared else (part,)))
+            named = set(codes_named(subject.parts if part.rule is None else (part,)))
             for fact in part.vocabulary.facts:
                 if part.program_name(fact.name.text) not in facts:
                     yield Remark(fact.name.span, f"nothing uses the fact '{fact.name}'", "use it, or leave it out")
@@ -64,25 +63,3 @@ def _facts_of_rules(program: ir.Program) -> set[str]:
         else:
             waiting += ir.rests_on(program.by_name[name])
     return found
-
-
-def _codes_named(parts: tuple[Part, ...]) -> Iterator[str]:
-    """The value sets and questions that facts and examples name."""
-    for part in parts:
-        for fact in part.vocabulary.facts:
-            if isinstance(fact, doc.EventFact):
-                yield from _named_by_series(fact.series)
-        if part.measure and part.measure.each:
-            yield from _named_by_series(part.measure.each.series)
-        for example in part.examples:
-            for person in (example.person, *(example.household or ())):
-                for event in person.events:
-                    yield from (text.text for text in (event.what, *(tag for _, tag in event.tags)))
-
-
-def _named_by_series(series: doc.Series) -> Iterator[str]:
-    for code in (series.code, *(code for _, code in series.tags), series.question):
-        if code is not None and not isinstance(code, doc.ValueSet):
-            yield code.text
-    for relation in series.relations:
-        yield from _named_by_series(relation.series)

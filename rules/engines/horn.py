@@ -12,7 +12,7 @@ from decimal import Decimal
 from math import isnan
 from typing import Final
 
-from rules.errors import EngineLimit
+from rules.errors import EngineError, EngineLimit
 from rules.facts import Value
 from rules.ir import Program
 from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Leaf, Not, leaves, quorum
@@ -21,7 +21,8 @@ MAX_BODY: Final = 12
 MAX_ROOT_CONDITIONS: Final = 400
 MAX_CONDITIONS_OF_A_FACT: Final = 60
 MAX_RULES_ON_A_CONDITION: Final = 200
-"""Held well below durable_rules 2.0.28's own limits (16, 511, 64 and 255), past which it crashes, hangs or forgets."""
+MAX_CLAUSES: Final = 2_000
+"""Held well below durable_rules 2.0.28's own limits (16, 511, 64, 255 and 4,096), past which it crashes, hangs or forgets."""
 MAX_NUMBER: Final = 2**53
 
 _CONTRARY: Final = {">": "<=", "<=": ">", "<": ">=", ">=": "<", "=": "!=", "!=": "="}
@@ -43,15 +44,15 @@ class Clause:
 class HornProgram:
     """A program compiled for durable_rules: its rule set as JSON, and the short names used inside."""
 
-    def __init__(self, program: Program) -> None:
-        """Compile.
+    def __init__(self, program: Program, given: tuple[str, ...] = ()) -> None:
+        """Compile. ``given`` names derived values that an earlier rule set settles: here they are facts.
 
         Raises:
             EngineLimit: the program is more than durable_rules can hold safely.
         """
         self._program = program
         derived = {d.name: f"d{i}" for i, d in enumerate(program.derived)}
-        self._facts = {f.name: f"f{i}" for i, f in enumerate(program.facts)}
+        self._facts = {name: f"f{i}" for i, name in enumerate([*(f.name for f in program.facts), *given])}
         self._names = self._facts | derived
         self._words = {
             f"{self._names[leaf.fact]}.{leaf.word}": leaf for d in program.derived for leaf in leaves(d.condition) if isinstance(leaf, Is)
@@ -79,7 +80,7 @@ class HornProgram:
         for key, leaf in self._words.items():
             value = facts[leaf.fact]
             bodies.append(_message(self._word_names[key], None if value is None else value == leaf.word))
-        return bodies + [_message(self._facts[n], True) for n, v in facts.items() if isinstance(v, str)]
+        return bodies + [_message(short, True) for name, short in self._facts.items() if isinstance(facts[name], str)]
 
     def answers(self, fired: Iterable[Head]) -> dict[str, bool | None]:
         """The derived values, from the heads that fired."""
@@ -150,6 +151,8 @@ class HornProgram:
                     raise EngineLimit(f"durable: 'is known' and 'is unknown' of the derived fact '{fact}' are not monotone")
                 return {"$and": [{"f": name}, {"$ex": {"v" if rail else "u": 1}}]}
             case Compare(_, op, number):
+                if not abs(number) < MAX_NUMBER:
+                    raise EngineLimit(f"durable: {number} is compared with, but only numbers below 2**53 are held exactly")
                 wanted = op if rail else _CONTRARY[op]
                 return {"$and": [{"f": name}, {"v": number} if wanted == "=" else {_OPERATOR[wanted]: {"v": number}}]}
 
@@ -165,6 +168,7 @@ class HornProgram:
                     fact = _fact_of(pattern)
                     conditions_of[fact] = conditions_of.get(fact, 0) + 1
                 rules_on[key] = rules_on.get(key, 0) + 1
+        _hold("clauses", len(self._clauses), MAX_CLAUSES)
         _hold("different conditions", len(rules_on), MAX_ROOT_CONDITIONS)
         _hold("conditions on one fact", max(conditions_of.values(), default=0), MAX_CONDITIONS_OF_A_FACT)
         _hold("clauses on one condition", max(rules_on.values(), default=0), MAX_RULES_ON_A_CONDITION)
@@ -176,7 +180,7 @@ def _joined(body: list[Pattern], rest: list[Pattern] | None) -> list[Pattern] | 
 
 def _hold(what: str, found: int, limit: int) -> None:
     if found > limit:
-        raise EngineLimit(f"durable: {found} {what}, at most {limit} are safe; use --engine reference or columnar, or split the pack")
+        raise EngineLimit(f"durable: {found} {what}, at most {limit} are safe; use --engine reference or columnar")
 
 
 def _fact_of(pattern: Pattern) -> object:
@@ -209,14 +213,14 @@ def _json(value: object) -> str:
 def encode(value: Value) -> str:
     """A JSON scalar that durable_rules' parser reads rightly: never an exponent, never infinity or NaN.
 
-    A number beyond 2**53 is told as 2**53: no constant of the language is that large, so every comparison comes out the same.
+    A number beyond 2**53 is told as 2**53: no number that it is compared with is that large, so every comparison comes out the same.
 
     Raises:
-        ValueError: it is not a number.
+        EngineError: it is not a number.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, int | float) or isnan(value):
-        raise ValueError("not a number that durable_rules can hold")
+        raise EngineError("durable: a fact is not a number")
     text = format(Decimal(repr(float(max(-MAX_NUMBER, min(MAX_NUMBER, value))))), "f")
     return text if "." in text else text + ".0"

@@ -62,14 +62,17 @@ def _status_counts(series: Series, event: Event) -> bool | None:
 
 def _begun(event: Event, as_of: date) -> bool | None:
     """Events after ``as_of`` do not exist."""
-    return None if event.start is None else at_most(event.start, DateRange(as_of, as_of))
+    if event.start is None:
+        return None
+    return False if event.start.low > as_of else True if event.start.high <= as_of else None
 
 
 def _content(series: Series, event: Event, passing: bool) -> bool | None:
     """Answer, value and tags. An event left out for having no usable value does not exist."""
     if series.usable and not is_usable(series, event):
         return False
-    return both((passes(series, event) if passing else True, *_tags(series, event)))
+    tests = _tags(series, event) if series.tags else ()
+    return both((passes(series, event), *tests)) if passing and (series.values or series.answers is not None) else both(tests)
 
 
 def _answer(series: Series, event: Event) -> bool | None:
@@ -111,8 +114,10 @@ def convert(series: Series, event: Event) -> float | None:
 
 def rank(series: Series, event: Event) -> int:
     """Which word an answer means: 0 for the first, 2, 4 … for the next, `UNUSABLE` for none of them."""
-    ranks = [2 * i for i, (_, answers) in enumerate(series.words) if not answers.isdisjoint(event.answers)]
-    return min(ranks, default=UNUSABLE)
+    for i, (_, answers) in enumerate(series.words):
+        if not answers.isdisjoint(event.answers):
+            return 2 * i
+    return UNUSABLE
 
 
 def word_of_rank(series: Series, place: int) -> str | None:
@@ -157,7 +162,11 @@ def _contrary(test: bool | None) -> bool | None:
 
 
 def _inside(day: DateRange | None, span: Span) -> bool | None:
-    return None if day is None else both((at_least(day, span.low), at_most(day, span.high)))
+    if day is None:
+        return None
+    if day.high < span.low.low or day.low > span.high.high:
+        return False
+    return True if day.low >= span.low.high and day.high <= span.high.low else None
 
 
 def related(relation: Relation, event: Event, record: PersonRecord, as_of: date) -> bool | None:

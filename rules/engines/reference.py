@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from math import inf
+from operator import attrgetter
 
 from rules import days
 from rules.arithmetic import finite
 from rules.engines.base import Evaluation
-from rules.engines.matching import Span, both, convert, in_window, matches, passes, rank, word_of_rank
+from rules.engines.matching import Span, convert, in_window, matches, passes, rank, word_of_rank
 from rules.facts import HOUSEHOLD, NEVER, DateRange, Event, Person, PersonRecord, Value
-from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, Window, computed_value, derive
+from rules.ir import Bound, ComputedFact, EventFact, PatientFact, Program, Window, computed_value, derive
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,10 @@ class FactResult:
     """The day of the chosen event, from which windows of other facts may count."""
 
 
+Matching = list[tuple[Event, bool | None]]
+"""Events, each with whether it matches certainly (True) or only possibly (None)."""
 UNKNOWN = FactResult(None)
+ORDER = attrgetter("order")
 
 
 class ReferenceEngine:
@@ -49,23 +53,34 @@ class ReferenceEngine:
 def reduce_facts(program: Program, record: PersonRecord, as_of: date) -> dict[str, FactResult]:
     """Every base fact of ``program`` for one person on ``as_of``, with its events."""
     results: dict[str, FactResult] = {}
+    read: dict[int, Matching] = {}
+    spans = _fixed_spans(program, as_of)
     for fact in program.facts:
         twin = program.twins.get(fact.name)
-        results[fact.name] = results[twin] if twin else _reduce(fact, record, as_of, results)
+        if twin:
+            results[fact.name] = results[twin]
+        elif isinstance(fact, EventFact):
+            number = program.readings[fact.name]
+            if number not in read:
+                read[number] = matching(fact, record, as_of)
+            span = spans.get(fact.name) or span_of(fact, as_of, results)
+            results[fact.name] = _reduce_events(fact, read[number], is_complete(fact, record), as_of, span)
+        else:
+            results[fact.name] = _reduce(fact, record, as_of, results)
     return results
 
 
-def _reduce(fact: Fact, record: PersonRecord, as_of: date, results: Mapping[str, FactResult]) -> FactResult:
-    match fact:
-        case PatientFact():
-            return _of_patient(fact, record.person, as_of, results)
-        case ComputedFact():
-            return FactResult(computed_value(fact, {name: results[name].value for name in fact.uses()}))
-    span = span_of(fact, as_of, results)
+def _reduce(fact: PatientFact | ComputedFact, record: PersonRecord, as_of: date, results: Mapping[str, FactResult]) -> FactResult:
+    if isinstance(fact, ComputedFact):
+        return FactResult(computed_value(fact, {name: results[name].value for name in fact.uses()}))
+    return _of_patient(fact, record.person, as_of, results)
+
+
+def _reduce_events(fact: EventFact, events: Matching, complete: bool, as_of: date, span: Span | None) -> FactResult:
     if span is None:  # nothing to count from
         return UNKNOWN
-    certain, possible = select(fact, record, as_of, span)
-    return _aggregate(fact, certain, possible, is_complete(fact, record), as_of, span)
+    certain, possible = within(fact.window, span, events)
+    return _aggregate(fact, certain, possible, complete, as_of, span)
 
 
 # ---------------------------------------------------------------- which events
@@ -73,16 +88,14 @@ def _reduce(fact: Fact, record: PersonRecord, as_of: date, results: Mapping[str,
 
 def span_of(fact: EventFact, as_of: date, results: Mapping[str, FactResult]) -> Span | None:
     """The window of ``fact`` on this person's calendar; ``None`` if a day that it is counted from is not known."""
-    if not fact.window.anchors:
-        return _fixed_span(fact.window, as_of)
     days_of = {name: results[name].day for name in fact.window.anchors}
     return None if None in days_of.values() else _span(fact.window, as_of, days_of)
 
 
-@lru_cache(maxsize=4096)
-def _fixed_span(window: Window, as_of: date) -> Span:
-    """The same for everybody, so it is computed once."""
-    return _span(window, as_of, {})
+@lru_cache(maxsize=512)
+def _fixed_spans(program: Program, as_of: date) -> Mapping[str, Span]:
+    """The windows that are the same for everybody, computed once."""
+    return {f.name: _span(f.window, as_of, {}) for f in program.facts if isinstance(f, EventFact) and not f.window.anchors}
 
 
 def _span(window: Window, as_of: date, days_of: Mapping[str, DateRange | None]) -> Span:
@@ -102,26 +115,33 @@ def _place(bound: Bound, as_of: date, days_of: Mapping[str, DateRange | None]) -
     return DateRange(bound.shifted(found.low), bound.shifted(found.high))
 
 
-def select(fact: EventFact, record: PersonRecord, as_of: date, span: Span) -> tuple[list[Event], list[Event]]:
-    """The events that match ``fact`` certainly, and those that match it only possibly."""
-    certain: list[Event] = []
-    possible: list[Event] = []
+def matching(fact: EventFact, record: PersonRecord, as_of: date) -> Matching:
+    """The events that match ``fact`` whatever its window: certainly (True), or only possibly (None)."""
+    found: Matching = []
     for member in record.household_records() if fact.household else (record,):
         for event in member.having(fact.series.codes):
             test = matches(fact.series, event, member, as_of, passing=fact.aggregate != "all")
             if test is not False:
-                test = both((test, in_window(fact.window, span, event)))
-            if test is not False:
-                (certain if test else possible).append(event)
+                found.append((event, test))
+    return found
+
+
+def within(window: Window, span: Span, events: Matching) -> tuple[list[Event], list[Event]]:
+    """Of the matching events those that certainly lie in the window, and those that only possibly match or lie in it."""
+    certain: list[Event] = []
+    possible: list[Event] = []
+    for event, test in events:
+        inside = in_window(window, span, event)
+        if inside is not False:
+            (certain if test and inside else possible).append(event)
     return certain, possible
 
 
 def is_complete(fact: EventFact, record: PersonRecord) -> bool:
     """Whether everything that ``fact`` asks about was read."""
-    if fact.household and HOUSEHOLD in record.not_loaded:
-        return False
-    members = record.household_records() if fact.household else (record,)
-    return all(member.not_loaded.isdisjoint(fact.series.tables) for member in members)
+    if not fact.household:
+        return record.not_loaded.isdisjoint(fact.series.tables)
+    return HOUSEHOLD not in record.not_loaded and all(m.not_loaded.isdisjoint(fact.series.tables) for m in record.household_records())
 
 
 # ---------------------------------------------------------------- from events to a value
@@ -149,7 +169,7 @@ def _aggregate(fact: EventFact, certain: list[Event], possible: list[Event], com
 
 def _exists(certain: list[Event], possible: list[Event], complete: bool) -> FactResult:
     if certain:
-        return FactResult(True, (max(certain, key=lambda e: e.order),))
+        return FactResult(True, (max(certain, key=ORDER),))
     return FactResult(False if complete and not possible else None)
 
 
@@ -198,7 +218,7 @@ def _latest(fact: EventFact, certain: list[Event], possible: list[Event], as_of:
         return UNKNOWN
     if fact.type == "word":
         return _word(fact, certain, max(_instant(e) for e in certain))
-    event = max(certain, key=lambda e: (_low(e), _tie(fact, e), e.order) if fact.ties else e.order)
+    event = max(certain, key=(lambda e: (_low(e), _tie(fact, e), e.order)) if fact.ties else ORDER)
     if any(_may_be_later(other, event) for other in certain):
         return UNKNOWN
     value = _time_since(fact.scale, event.start, as_of) if fact.scale else convert(fact.series, event)
@@ -224,7 +244,7 @@ def _earliest(fact: EventFact, certain: list[Event], possible: list[Event]) -> F
         return UNKNOWN
     if fact.type == "word":
         return _word(fact, certain, min(_instant(e) for e in certain))
-    event = max(certain, key=lambda e: (-_low(e).toordinal(), _tie(fact, e), e.order)) if fact.ties else min(certain, key=lambda e: e.order)
+    event = max(certain, key=lambda e: (-_low(e).toordinal(), _tie(fact, e), e.order)) if fact.ties else min(certain, key=ORDER)
     if any(_may_be_later(event, other) for other in certain):
         return UNKNOWN
     return FactResult(convert(fact.series, event), (event,), event.start)
@@ -232,10 +252,12 @@ def _earliest(fact: EventFact, certain: list[Event], possible: list[Event]) -> F
 
 def _word(fact: EventFact, certain: list[Event], moment: int) -> FactResult:
     """Among the answers given at one moment the winning word; an unusable answer yields only to the first word."""
-    together = [e for e in certain if _instant(e) == moment]
+    together: list[Event] = []
+    apart: list[Event] = []
+    for each in certain:
+        (together if _instant(each) == moment else apart).append(each)
     best = min(rank(fact.series, e) for e in together)
-    event = max((e for e in together if rank(fact.series, e) == best), key=lambda e: e.order)
-    apart = [e for e in certain if _instant(e) != moment]
+    event = max((e for e in together if rank(fact.series, e) == best), key=ORDER)
     if any(_may_be_later(e, event) if fact.aggregate == "latest" else _may_be_later(event, e) for e in apart):
         return UNKNOWN
     return FactResult(word_of_rank(fact.series, best), (event,), event.start)
@@ -243,14 +265,14 @@ def _word(fact: EventFact, certain: list[Event], moment: int) -> FactResult:
 
 def _summary(fact: EventFact, certain: list[Event], as_of: date) -> FactResult:
     """Highest, lowest, sum, mean, trend. One value that cannot be used makes the summary unknown."""
-    ordered = sorted(certain, key=lambda e: e.order)
+    ordered = sorted(certain, key=ORDER)
     values = [convert(fact.series, event) for event in ordered]
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return FactResult(None, tuple(ordered))
     if fact.aggregate in ("highest", "lowest"):
         best = max(known) if fact.aggregate == "highest" else min(known)
-        event = max((e for e, v in zip(ordered, known, strict=True) if v == best), key=lambda e: e.order)
+        event = max((e for e, v in zip(ordered, known, strict=True) if v == best), key=ORDER)
         return FactResult(best, (event,), event.start)
     if fact.aggregate == "trend":
         return FactResult(_slope(fact, ordered, known, as_of), tuple(ordered))

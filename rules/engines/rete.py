@@ -7,24 +7,26 @@ durable_rules is given and `rules.engines.rete_child` for how it is kept safe.
 import importlib.util
 import json
 import os
-import select
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import date
 from threading import Lock
-from typing import IO, Final
+from typing import Final
 
 from rules.engines.base import Evaluation
-from rules.engines.frames import read_frame, write_frame
+from rules.engines.channel import Channel
 from rules.engines.horn import HornProgram
 from rules.engines.reference import reduce_facts
+from rules.engines.stages import stages
 from rules.errors import EngineError, EngineUnavailable
 from rules.facts import PersonRecord, Value
 from rules.ir import Program
 
 ANSWER_SECONDS: Final = 5.0
-"""How long the child may take for one person (it needs under a millisecond) before it is taken for dead."""
+"""How long the child may take for one rule set and one person (it needs under a millisecond) before it is taken for dead."""
+START_SECONDS: Final = 30.0
+"""How long it may take to start and to build a rule set: on a busy machine, seconds."""
 
 
 class DurableEngine:
@@ -49,7 +51,7 @@ class DurableEngine:
         """See `rules.engines.base.Engine.evaluate`.
 
         Raises:
-            EngineLimit: the program is more than durable_rules can hold safely.
+            EngineLimit: the program compares with numbers that durable_rules cannot hold.
             EngineError: the child process died twice on one person.
         """
         child = self._child(program)
@@ -68,7 +70,7 @@ class DurableEngine:
         key = id(program)
         with self._lock:
             if key not in self._children:
-                self._children[key] = _Child(HornProgram(program))
+                self._children[key] = _Child(stages(program), [d.name for d in program.derived])
                 self._programs[key] = program  # keeps the id from being used again
             return self._children[key]
 
@@ -83,85 +85,87 @@ def why_unavailable() -> str:
 
 
 class _Child:
-    """One child process for one program; restarted when it dies, once for each person."""
+    """One child process for one program; restarted when it dies, once for each person and stage."""
 
-    def __init__(self, program: HornProgram) -> None:
-        self._program = program
+    def __init__(self, stages: tuple[HornProgram, ...], names: list[str]) -> None:
+        self._stages = stages
+        self._names = names
         self._lock = Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Channel | None = None
+        self._owner = 0
+        self._asked = 0
         self.restarts = 0
 
     def answers(self, facts: dict[str, Value]) -> dict[str, bool | None]:
-        request = json.dumps(self._program.messages(facts)).encode()
-        with self._lock:
-            reply = self._ask(request)
-            if reply is None:
-                self.restarts += 1
-                reply = self._ask(request)
-        if reply is None:
-            raise EngineError("durable_rules died twice on the same person; the reference engine can answer")
-        return self._program.answers(self._program.heads[i] for i in json.loads(reply))
+        """Stage by stage: what one has settled is a fact of the next."""
+        known = dict(facts)
+        settled: dict[str, bool | None] = {}
+        for number, stage in enumerate(self._stages):
+            messages = stage.messages(known)
+            with self._lock:
+                fired = self._ask(number, messages)
+                if fired is None:
+                    self.restarts += 1
+                    fired = self._ask(number, messages)
+            if fired is None:
+                raise EngineError("durable_rules died twice on the same person; the reference engine can answer")
+            found = stage.answers(stage.heads[i] for i in fired)
+            settled |= found
+            known |= found
+        return {name: settled[name] for name in self._names}
 
     def stop(self) -> None:
         with self._lock:
             self._end()
 
-    def _ask(self, request: bytes) -> bytes | None:
-        process = self._process or self._start()
-        reply = _exchange(process, request) if process else None
-        if reply is None:
+    def _ask(self, number: int, messages: list[str]) -> list[int] | None:
+        """The clauses of a stage that fired; ``None``, and no child any more, if it died, fell silent or answered nonsense."""
+        self._forget_if_forked()
+        self._asked += 1
+        request = json.dumps([self._asked, number, messages]).encode()
+        channel = self._channel or self._start()
+        reply = channel.exchange(request, ANSWER_SECONDS) if channel else None
+        fired = _fired(reply, self._asked, len(self._stages[number].heads))
+        if fired is None:
             self._end()
-        return reply
+        return fired
 
-    def _start(self) -> subprocess.Popen[bytes] | None:
+    def _start(self) -> Channel | None:
+        self._owner = os.getpid()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "rules.engines.rete_child"], bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        hello = json.dumps([self._program.ruleset(), json.dumps(self._program.heads)]).encode()
-        return self._process if _exchange(self._process, hello) == b'"ready"' else None
+        self._channel = Channel(self._process)
+        for stage in self._stages:
+            hello = json.dumps({"rules": stage.ruleset(), "heads": stage.heads}).encode()
+            if self._channel.exchange(hello, START_SECONDS) != b'"ready"':
+                return None
+        return self._channel
+
+    def _forget_if_forked(self) -> None:
+        """A child process answers the process that started it; one that was forked from that starts its own."""
+        if self._process is None or self._channel is None or self._owner == os.getpid():
+            return
+        self._channel.close()
+        self._process.returncode = 0  # not ours to wait for
+        self._process = self._channel = None
 
     def _end(self) -> None:
-        if self._process is None:
-            return
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                _close_quietly(stream)
-        self._process.kill()
-        self._process.wait()
-        self._process = None
+        if self._channel is not None:
+            self._channel.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._process = self._channel = None
 
 
-def _close_quietly(stream: IO[bytes]) -> None:
+def _fired(reply: bytes | None, asked: int, heads: int) -> list[int] | None:
+    """The numbers of clauses in the answer to the question ``asked``; ``None`` if it is nothing of the kind."""
     try:
-        stream.close()
-    except BrokenPipeError:
-        return  # the child was gone already: nothing was lost, its answer had not been used
-
-
-def _exchange(process: "subprocess.Popen[bytes]", request: bytes) -> bytes | None:
-    """Send a frame and wait for its answer; ``None`` if the child died or did not answer in time."""
-    if process.stdin is None or process.stdout is None:
+        echo, fired = json.loads(reply) if reply is not None else (None, None)
+    except (ValueError, TypeError, RecursionError):
         return None
-    try:
-        write_frame(process.stdin, request)
-    except BrokenPipeError:
+    if echo != asked or not isinstance(fired, list) or not all(type(i) is int and 0 <= i < heads for i in fired):
         return None
-    return read_frame(_Patient(process.stdout))
-
-
-class _Patient:
-    """Reads from the child, but gives up when it is silent for `ANSWER_SECONDS`, be it in the middle of a frame."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-
-    def read(self, size: int, /) -> bytes:
-        """``size`` bytes, or fewer if the child ended or fell silent."""
-        found = b""
-        while len(found) < size:
-            ready, _, _ = select.select([self._stream], [], [], ANSWER_SECONDS)
-            piece = os.read(self._stream.fileno(), size - len(found)) if ready else b""
-            if not piece:
-                break
-            found += piece
-        return found
+    return fired

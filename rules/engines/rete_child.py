@@ -1,11 +1,12 @@
 """The child process that holds durable_rules: the only module that imports it. Runs as ``python -m rules.engines.rete_child``.
 
 It reads frames from standard input and answers each on standard output; a frame is a 4-byte little-endian length and JSON. The
-first frame is the rule set (a list of two texts: rules as JSON, heads as JSON); each further frame is one person's message bodies
-and is answered by the indices of the rules that fired.
+first frames are rule sets (``{"rules": …, "heads": …}``, the rules as a text), each answered by ``"ready"``. Each further frame is
+the number of the question, the number of a rule set and one person's message bodies; it is answered by the number of the question
+and the indices of the rules that fired.
 
 durable_rules 2.0.28 is a C extension with defects that depend on how it is used (wild pointers on ``delete_state``, threads, more
-than one live context). So: one rule set, one context (``sid`` 0) at a time, a warm-up firing before the first ``delete_state``,
+than one live context). So: one context (``sid`` 0) at a time, a warm-up firing before the first ``delete_state``,
 facts asserted one by one, no timers, no background threads. If it still dies, only this process is lost.
 """
 
@@ -25,9 +26,9 @@ GO = '{"sid":"0","id":"go","f":"$go","v":1}'
 class RuleSet:
     """One durable_rules rule set over one person at a time."""
 
-    def __init__(self, rules: str, heads: list[tuple[str, bool]]) -> None:
+    def __init__(self, name: str, rules: str, heads: list[tuple[str, bool]]) -> None:
         self.heads = heads
-        self.handle = durable.create_ruleset("p", rules)
+        self.handle = durable.create_ruleset(name, rules)
         self.run([])  # the warm-up
 
     def run(self, bodies: list[str]) -> list[int]:
@@ -65,14 +66,15 @@ def _message(started: Any) -> str | None:
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer frames until the parent closes its end."""
-    rules: RuleSet | None = None
+    sets: list[RuleSet] = []
     while (frame := read_frame(requests)) is not None:
         request = json.loads(frame)
-        if rules is None:
-            rules = RuleSet(request[0], [(name, rail) for name, rail in json.loads(request[1])])
+        if isinstance(request, dict):
+            sets.append(RuleSet(f"p{len(sets)}", request["rules"], [(name, rail) for name, rail in request["heads"]]))
             write_frame(answers, b'"ready"')
         else:
-            write_frame(answers, json.dumps(rules.run(request)).encode())
+            asked, number, bodies = request
+            write_frame(answers, json.dumps([asked, sets[number].run(bodies)]).encode())
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Measures: every population becomes a derived value of an ordinary program, so that every engine can compute measures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rules import document as doc
@@ -28,9 +28,10 @@ def lower_measures(pack: doc.Pack) -> tuple[Measure, ...]:
         return ()
     problems = Problems()
     parts = Parts(problems)
-    shared = Scope.of(pack.vocabulary, None, problems, period=pack.period)
+    shared = Scope.of_pack(pack, problems)
     parts.vocabulary(pack.vocabulary, shared)
     lowered = [_Lowering(parts, pack, measure, shared).measure() for measure in pack.measures]
+    parts.imported(pack, _asked(pack, lowered))
     whole = parts.together(tuple(name for each in lowered for name in each.program.rules))
     if not problems.found:
         for measure, written in zip(lowered, pack.measures, strict=True):
@@ -40,10 +41,18 @@ def lower_measures(pack: doc.Pack) -> tuple[Measure, ...]:
     return tuple(_with_program(each, whole) for each in lowered)
 
 
+def _asked(pack: doc.Pack, lowered: Sequence[Measure]) -> Iterator[str]:
+    """The facts that a measure names outside of its conditions."""
+    for measure in lowered:
+        yield from (stratifier.fact for stratifier in measure.stratifiers if stratifier.fact)
+        yield from measure.each.window.anchors if measure.each else ()
+    yield from (name.text for measure in pack.measures for each in measure.examples for name, _ in each.example.facts)
+
+
 def measure_scope(measure: doc.Measure, shared: Scope, problems: Problems) -> Scope:
     """The names in view in a measure. One that counts episodes knows ``episode``, as a day and as a code of that event."""
     if measure.period and shared.period:
-        problems.add(measure.id.span, "ALM261", "pack.yaml says the period already", "leave it out, there or here")
+        problems.add(measure.id.span, "ALM281", "pack.yaml says the period already", "leave it out, there or here")
     own = measure.vocabulary
     if measure.each:
         name = TextNode(_EPISODE, measure.each.name.span)
@@ -56,7 +65,7 @@ def _refuse_circle(measure: Measure, written: doc.Measure, whole: ir.Program, pr
     for anchor in measure.each.window.anchors if measure.each and written.each else ():
         if f"{measure.id}/{_EPISODE}" in whole.facts_behind(anchor):
             place = written.each.name.span if written.each else written.id.span
-            problems.add(place, "ALM263", f"'each' is counted from '{anchor.rpartition('/')[2]}', which is counted from the episode itself")
+            problems.add(place, "ALM283", f"'each' is counted from '{anchor.rpartition('/')[2]}', which is counted from the episode itself")
 
 
 def _with_program(measure: Measure, whole: ir.Program) -> Measure:
@@ -137,5 +146,5 @@ class _Lowering:
         fact = self.scope.fact(name)
         if fact is not None and type_of(fact) not in ("word", "yes/no"):
             hint = "write the strata out: {18 to 39: age between 18 and 39, 40 and over: age >= 40}"
-            self.scope.problems.add(name.span, "ALM262", f"'{name}' has too many values to divide people by", hint)
+            self.scope.problems.add(name.span, "ALM282", f"'{name}' has too many values to divide people by", hint)
         return self.scope.resolve(name.text)

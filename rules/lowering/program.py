@@ -1,6 +1,6 @@
 """A pack's program: every fact and rule lowered, and put in order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rules import document as doc
 from rules import ir, logic
@@ -11,14 +11,14 @@ from rules.parse.fields import Problems
 from rules.scope import Scope
 
 
-def lower(pack: doc.Pack) -> ir.Program:
-    """The program of a whole pack.
+def lower(pack: doc.Pack, *, reads_files: bool = True) -> ir.Program:
+    """The program of a whole pack. Without ``reads_files`` value sets in files have no codes: enough to look for mistakes in names.
 
     Raises:
         RuleError: with every mistake found in names, types and units.
     """
     problems = Problems()
-    program = _Rules(problems).program(pack)
+    program = _Rules(problems).program(pack, reads_files=reads_files)
     if problems.found:
         raise RuleError(problems.found)
     return program
@@ -37,12 +37,38 @@ class Parts:
     def vocabulary(self, vocabulary: doc.Vocabulary, scope: Scope) -> None:
         """Add every fact of a vocabulary."""
         for fact in vocabulary.facts:
-            name = scope.full_name(fact.name.text)
-            self.places[name] = fact.name.span
-            if isinstance(fact, doc.DerivedFact):
-                self.derived[name] = ir.Derived(name, lower_condition(fact.when, scope))
-            else:
-                self.facts[name] = lower_fact(name, fact, scope)
+            self._fact(fact, scope)
+
+    def _fact(self, fact: doc.Fact, scope: Scope) -> None:
+        name = scope.full_name(fact.name.text)
+        self.places[name] = fact.name.span
+        if isinstance(fact, doc.DerivedFact):
+            self.derived[name] = ir.Derived(name, lower_condition(fact.when, scope))
+        else:
+            self.facts[name] = lower_fact(name, fact, scope)
+
+    def imported(self, pack: doc.Pack, asked: Iterable[str]) -> None:
+        """The imported facts that something here rests on or that are ``asked`` for, and no others: their sets need not even be read."""
+        libraries = {fact.name.text: (fact, library) for library in pack.libraries() for fact in library.vocabulary.facts}
+        scopes: dict[str, Scope] = {}
+        waiting = [*self._named(), *asked]
+        while waiting:
+            name = waiting.pop()
+            if name in self.places or name not in libraries:
+                continue
+            fact, library = libraries[name]
+            if library.id not in scopes:  # of its own: a library never sees the names of those who use it, but their period
+                scopes[library.id] = Scope.of_pack(library, self.problems, period=pack.period)
+            self._fact(fact, scopes[library.id])
+            waiting += self._rests_on(name)
+
+    def _named(self) -> list[str]:
+        return [used for name in (*self.facts, *self.derived) for used in self._rests_on(name)]
+
+    def _rests_on(self, name: str) -> list[str]:
+        if name in self.derived:
+            return [leaf.fact for leaf in logic.leaves(self.derived[name].condition)]
+        return list(ir.rests_on(self.facts[name]))
 
     def together(self, rules: tuple[str, ...]) -> ir.Program:
         """The program; ``rules`` names the derived values that are asked for."""
@@ -51,8 +77,8 @@ class Parts:
 
 
 class _Rules(Parts):
-    def program(self, pack: doc.Pack) -> ir.Program:
-        shared = Scope.of(pack.vocabulary, None, self.problems, period=pack.period)
+    def program(self, pack: doc.Pack, *, reads_files: bool) -> ir.Program:
+        shared = Scope.of_pack(pack, self.problems, reads_files=reads_files)
         self.vocabulary(pack.vocabulary, shared)
         rules: list[str] = []
         for rule in pack.rules:
@@ -60,6 +86,8 @@ class _Rules(Parts):
             self.vocabulary(rule.vocabulary, scope)
             self.rule(rule, pack.population, scope, shared)
             rules.append(rule.id.text)
+        self.refuse_names_of_imports(pack)
+        self.imported(pack, (name.text for rule in pack.rules for example in rule.examples for name, _ in example.facts))
         return self.together(tuple(rules))
 
     def rule(self, rule: doc.Rule, population: doc.ConditionText | None, scope: Scope, shared: Scope) -> None:
@@ -70,6 +98,12 @@ class _Rules(Parts):
             self.problems.add(rule.id.span, "ALM230", f"'{rule.id}' is defined twice (first at {self.places[rule.id.text]})")
         self.derived[rule.id.text] = ir.Derived(rule.id.text, parts[0] if len(parts) == 1 else logic.All(tuple(parts)))
         self.places[rule.id.text] = rule.id.span
+
+    def refuse_names_of_imports(self, pack: doc.Pack) -> None:
+        places = {fact.name.text: fact.name.span for library in pack.libraries() for fact in library.vocabulary.facts}
+        for rule in pack.rules:
+            if earlier := places.get(rule.id.text):
+                self.problems.add(rule.id.span, "ALM230", f"'{rule.id}' is defined twice (first at {earlier})")
 
 
 class Ordering:
@@ -91,16 +125,21 @@ class Ordering:
     def _sorted(self, uses: dict[str, list[str]]) -> Iterable[str]:
         done: dict[str, None] = {}
         for name in uses:
-            self._visit(name, uses, done, ())
+            self._visit(name, uses, done)
         return done
 
-    def _visit(self, name: str, uses: dict[str, list[str]], done: dict[str, None], path: tuple[str, ...]) -> None:
-        if name in path:
-            circle = " -> ".join([*path[path.index(name) :], name])
-            self._problems.add(self._places[name], "ALM220", f"facts depend on each other in a circle: {circle}")
-            return
-        if name in done or name not in uses:
-            return
-        for used in uses[name]:
-            self._visit(used, uses, done, (*path, name))
-        done[name] = None
+    def _visit(self, first: str, uses: dict[str, list[str]], done: dict[str, None]) -> None:
+        """What ``first`` rests on, then itself. Without recursion: a chain may be longer than the stack is deep."""
+        path: dict[str, Iterator[str]] = {first: iter(uses[first])}
+        while path:
+            name = next(reversed(path))
+            used = next((n for n in path[name] if n in uses and n not in done), None)
+            if used is None:
+                done[name] = None
+                del path[name]
+            elif used in path:
+                names = list(path)
+                circle = " -> ".join([*names[names.index(used) :], used])
+                self._problems.add(self._places[used], "ALM220", f"facts depend on each other in a circle: {circle}")
+            else:
+                path[used] = iter(uses[used])

@@ -66,19 +66,19 @@ _DETAILS: Final = Shape("event", EVENT_DETAILS)
 
 
 def _event(node: Node, index: int, problems: Problems) -> doc.ExampleEvent | None:
-    kinds = [k for k, _ in node.entries if k.text in _SINGULAR] if isinstance(node, MapNode) else []
+    kinds = [k for k in node.by_key if k in _SINGULAR] if isinstance(node, MapNode) else []
     if len(kinds) != 1 or not isinstance(node, MapNode):
         problems.add(
             node.span, "ALM140", f"an event starts with one of: {', '.join(_SINGULAR)}", "- {condition: diabetes, date: 2026-01-05}"
         )
         return None
-    details = MapNode(tuple((k, v) for k, v in node.entries if k is not kinds[0]), node.span)
-    fields = Fields.of(details, _DETAILS, problems)
+    (kind,) = kinds
+    fields = Fields.of(MapNode({k: v for k, v in node.by_key.items() if k != kind}, node.span), _DETAILS, problems)
     value = fields.optional("value")
     return doc.ExampleEvent(
-        table=_SINGULAR[kinds[0].text],
+        table=_SINGULAR[kind],
         index=index,
-        what=as_text(node.get(kinds[0].text) or node, f"'{kinds[0]}'", problems),
+        what=as_text(node.by_key[kind][1], f"'{kind}'", problems),
         answer=fields.optional("answer"),
         date=fields.optional("date"),
         status=fields.optional("status"),

@@ -254,7 +254,7 @@ def period(text: TextNode, problems: Problems) -> doc.Period | None:
     lower: list[doc.Limit] = []
     upper: list[doc.Limit] = []
     if text.text == _MEASUREMENT_PERIOD:
-        problems.add(text.span, "ALM150", "this says nothing: the measurement period is what stands here", "last year, or two days")
+        problems.add(text.span, "ALM160", "this says nothing: the measurement period is what stands here", "last year, or two days")
     else:
         _during(text, lower, upper, problems)
     return doc.Period(text.text, lower[0], upper[0]) if lower else None

@@ -41,19 +41,20 @@ class Fields:
         """Check ``node``'s keys against ``shape``. A node that is no mapping is reported and read as an empty one."""
         if not isinstance(node, MapNode):
             problems.add(node.span, "ALM101", f"{shape.one} is written as 'key: value' lines")
-            return cls(MapNode((), node.span), problems)
+            return cls(MapNode({}, node.span), problems)
         allowed = shape.names.union(extra) if extra else shape.names
-        for key, _ in node.entries:
-            if key.text not in allowed:
-                problems.add(key.span, "ALM102", f"{shape.one} has no key '{key.text}'", did_you_mean(key.text, allowed))
+        if not node.by_key.keys() <= allowed:
+            for key, _ in node.entries:
+                if key.text not in allowed:
+                    problems.add(key.span, "ALM102", f"{shape.one} has no key '{key.text}'", did_you_mean(key.text, allowed))
         for wanted in shape.required:
-            if node.get(wanted.name) is None:
+            if wanted.name not in node.by_key:
                 problems.add(node.span, "ALM103", f"this {shape.title} lacks '{wanted.name}'", wanted.help)
         return cls(node, problems)
 
     def has(self, key: str) -> bool:
         """Whether the key was written."""
-        return self.node.get(key) is not None
+        return key in self.node.by_key
 
     def text(self, key: str) -> TextNode:
         """A text that is not empty; a blank one if it is missing or wrong (then it is reported)."""
@@ -62,7 +63,8 @@ class Fields:
 
     def optional(self, key: str) -> TextNode | None:
         """A text, or ``None`` if the key was not written."""
-        return self.text(key) if self.has(key) else None
+        value = self.node.get(key)
+        return None if value is None else as_text(value, f"'{key}'", self.problems)
 
     def choice(self, key: str, options: Iterable[str], default: str = "") -> str:
         """One of ``options``."""

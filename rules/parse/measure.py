@@ -8,7 +8,7 @@ from rules.parse.conditions import condition
 from rules.parse.examples import cases, example
 from rules.parse.facts import check_name, episodes, period
 from rules.parse.fields import BLANK, Fields, Problems, as_list, as_text, choice
-from rules.parse.rule import citations, identifier
+from rules.parse.rule import citations, identifier, places
 from rules.parse.vocabulary import vocabulary
 from rules.source import ListNode, MapNode, Node, TextNode
 
@@ -38,6 +38,7 @@ def parse_measure(node: MapNode, problems: Problems) -> doc.Measure:
         groups=groups,
         stratifiers=tuple(_stratifier(name, value, problems) for name, value in fields.entries("stratify by")),
         examples=tuple(_examples(examples, groups, problems)) if examples else (),
+        places=dict(places(fields.node)),
     )
 
 
@@ -84,9 +85,9 @@ def _expected(node: Node, groups: tuple[doc.MeasureGroup, ...], problems: Proble
     names = [group.name.text for group in groups]
     if isinstance(node, TextNode):
         if len(names) > 1:
-            problems.add(node.span, "ALM151", f"this measure has {len(names)} groups: say what is expected in each", f"{names[0]}: {node}")
+            problems.add(node.span, "ALM161", f"this measure has {len(names)} groups: say what is expected in each", f"{names[0]}: {node}")
         return tuple((name, choice(node, "'expect'", OUTCOMES, problems)) for name in names[:1])
     written = node.entries if isinstance(node, MapNode) else ()
     if isinstance(node, ListNode) or sorted(key.text for key, _ in written) != sorted(names):
-        problems.add(node.span, "ALM152", f"say what is expected in each group: {', '.join(names)}")
+        problems.add(node.span, "ALM162", f"say what is expected in each group: {', '.join(names)}")
     return tuple((key.text, choice(as_text(value, f"'{key}'", problems), f"'{key}'", OUTCOMES, problems)) for key, value in written)

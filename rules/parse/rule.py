@@ -1,10 +1,13 @@
 """Packs and rules."""
 
 import re
+from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Final
 
 from rules import document as doc
 from rules import grammar
+from rules.errors import Span
 from rules.facts import Coding
 from rules.parse.codes import codes
 from rules.parse.conditions import condition
@@ -16,6 +19,8 @@ from rules.source import MapNode, Node, TextNode
 
 _ID: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+", re.ASCII)
+_LIMIT: Final = r"(>=|<=|>|<|=) *\d+(\.\d+){0,2}"
+_VERSIONS: Final = re.compile(rf"{_LIMIT}( *, *{_LIMIT})*", re.ASCII)
 
 
 def parse_pack(node: MapNode, problems: Problems) -> doc.Pack:
@@ -36,8 +41,19 @@ def parse_pack(node: MapNode, problems: Problems) -> doc.Pack:
         licence=(fields.optional("licence") or BLANK).text,
         population=condition(population, problems) if population else None,
         vocabulary=vocabulary(fields, problems),
+        imports=tuple(_import(item, problems) for item in fields.list("imports")),
         period=period(fields.text("period"), problems) if fields.has("period") else None,
     )
+
+
+def _import(node: Node, problems: Problems) -> doc.Import:
+    fields = Fields.of(node, grammar.IMPORT, problems)
+    folder, versions = fields.text("pack"), fields.text("version")
+    if PurePath(folder.text).is_absolute():
+        problems.add(folder.span, "ALM151", f"'{folder}' means a folder of one machine", "write it as seen from this pack: ../library")
+    if versions is not BLANK and not _VERSIONS.fullmatch(versions.text):
+        problems.add(versions.span, "ALM150", f"expected the versions that fit, such as \">=1.2, <2\", got '{versions}'")
+    return doc.Import(folder, versions)
 
 
 def parse_rule(node: MapNode, problems: Problems) -> doc.Rule:
@@ -66,7 +82,16 @@ def parse_rule(node: MapNode, problems: Problems) -> doc.Rule:
         card=card,
         referral=referral,
         examples=parse_examples(examples, problems) if examples else (),
+        places=dict(places(fields.node)),
     )
+
+
+def places(node: MapNode) -> Iterator[tuple[tuple[str, ...], Span]]:
+    """Where the keys of a file stand, and those inside them."""
+    for key, value in node.entries:
+        yield (key.text,), key.span
+        if isinstance(value, MapNode):
+            yield from (((key.text, inner.text), inner.span) for inner, _ in value.entries)
 
 
 def identifier(value: TextNode, problems: Problems) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.engines import NAMES, open_engines
-from support.spec import Case, Spec, check, check_measure
+from support.spec import NOTHING, Case, Fetched, Spec, check, check_measure, write_pack
 
 from rules.engines import Engine
 
@@ -23,8 +23,8 @@ def engine(request: pytest.FixtureRequest, all_engines: dict[str, Engine]) -> En
 
 @pytest.fixture
 def spec(engine: Engine, tmp_path: Path) -> Spec:
-    def run(snippet: str, *cases: Case, pack: str = "") -> None:
-        check(engine, tmp_path / "pack", snippet, cases, pack)
+    def run(snippet: str, *cases: Case, pack: str = "", library: str = "", fetched: Fetched = NOTHING) -> None:
+        check(engine, write_pack(tmp_path / "pack", snippet, pack, library, fetched), cases)
 
     return run
 

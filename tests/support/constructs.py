@@ -199,6 +199,11 @@ MEASURES: Final = (
         "spec/facts/test_6_which_events.py::test_not_done_for_a_reason",
     ),
     Construct("definitions shared by rules", "`facts:` in pack.yaml or valuesets/", "spec/facts/test_4_derived.py::test_derived"),
+    Construct(
+        "definitions shared by packs",
+        '`imports: [{pack: ../library, version: ">=1.2, <2"}]` in pack.yaml',
+        "spec/rules/test_4_imports.py::test_imports",
+    ),
     Construct("exclusions, definite ones only", "unless: [has diabetes]", "spec/rules/test_1_unless.py::test_unless"),
     Construct("initial population of all rules", "`population:` in pack.yaml", "spec/rules/test_2_population.py::test_population"),
     Construct(
@@ -311,7 +316,18 @@ GRAMMAR: Final = (
         '`valuesets: {frailty: {file: frailty.json, version: "2"}}`',
         "unit/rules/test_expansions.py::test_an_expansion_gives_its_active_codes",
     ),
-    Construct("descendants of a code, found by a terminology server", "", note="expansions are files"),
+    Construct(
+        "published value sets, by canonical URL and version",
+        '`valuesets: {frailty: {url: "http://example.org/ValueSet/frailty", version: "2"}}`',
+        "spec/meaning/test_3_value_sets.py::test_published_value_sets",
+        "fetched once by `almoner pack expand`",
+    ),
+    Construct(
+        "descendants of a code, found by a terminology server",
+        '`valuesets: {diabetes: {descendants of: {snomed: ["73211009"]}}}`',
+        "spec/meaning/test_3_value_sets.py::test_descendants_of",
+        "with `is a` instead, the code itself too",
+    ),
 )
 """The grammar that was planned."""
 

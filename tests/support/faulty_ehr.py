@@ -26,6 +26,8 @@ class Faulty:
     base_url: str
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    posted: list[bytes] = field(default_factory=list)
+    """The bodies of POSTs; the last one belongs to the request that is being answered."""
 
     def answer(self, path: str, headers: dict[str, str]) -> Answer:
         """Note the request, and answer as told for its resource type."""
@@ -67,6 +69,10 @@ def serving(certificate: Path | None = None) -> Iterator[Faulty]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def do_POST(self) -> None:
+            server.posted.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.do_GET()
 
         def do_GET(self) -> None:
             status, headers, content = server.answer(self.path, dict(self.headers.items()))

@@ -13,7 +13,7 @@ from textwrap import dedent
 from types import ModuleType
 from typing import Final
 
-from support.spec import AS_OF, VOCABULARY, Case
+from support.spec import AS_OF, NOTHING, VOCABULARY, Case, Fetched
 
 from rules import days, grammar
 from rules.facts import TABLES, Event
@@ -35,11 +35,14 @@ CHAPTERS: Final = {
 """Folder of ``tests/spec`` → title, in the order of the page."""
 SHAPES: Final = (
     grammar.PACK,
+    grammar.IMPORT,
     grammar.VOCABULARY,
     grammar.RULE,
     grammar.EVIDENCE,
     grammar.CITATION,
     grammar.EXPANSION,
+    grammar.PUBLISHED,
+    grammar.HIERARCHY,
     grammar.QUESTION,
     grammar.PATIENT_FACT,
     grammar.DERIVED_FACT,
@@ -78,10 +81,14 @@ Every snippet may use these names:
 class Recorder:
     """Takes the place of the runner: keeps what a specification says instead of checking it."""
 
-    blocks: list[tuple[str, tuple[Case, ...], str]] = field(default_factory=list)
+    blocks: list[tuple[str, tuple[Case, ...]]] = field(default_factory=list)
 
-    def __call__(self, snippet: str, *cases: Case, pack: str = "") -> None:
-        self.blocks.append((snippet, cases, pack))
+    def __call__(self, snippet: str, *cases: Case, pack: str = "", library: str = "", fetched: Fetched = NOTHING) -> None:
+        files = {"../library/pack.yaml (version 1.2.0)": library, "pack.yaml": pack}
+        shared = "".join(f"# {name}\n{dedent(text).strip()}\n" for name, text in files.items() if text)
+        told = "".join(f"# fetched: {name} has {' '.join(code.code for code in codes)}\n" for name, codes in fetched.items())
+        rule = f"{told}# the {'measure' if 'groups:' in snippet else 'rule'}\n" if shared else told
+        self.blocks.append((f"{shared}{rule}{dedent(snippet).strip()}", cases))
 
 
 def page(specifications: Path) -> str:
@@ -119,9 +126,8 @@ def _paragraph(test: Callable[[Recorder], None]) -> Iterator[str]:
     yield "".join([text, *(f"\n\n**Not so yet:** {reason}." for reason in reasons), "\n"])
     recorder = Recorder()
     test(recorder)
-    for snippet, cases, pack in recorder.blocks:
-        shared = f"# pack.yaml\n{dedent(pack).strip()}\n# the {'measure' if 'groups:' in snippet else 'rule'}\n" if pack else ""
-        yield f"```yaml\n{shared}{dedent(snippet).strip()}\n```\n"
+    for snippet, cases in recorder.blocks:
+        yield f"```yaml\n{snippet}\n```\n"
         yield _table(
             "| | on record | answer |\n|---|---|---|", (f"| {_cell(c.name)} | {_cell(_record(c))} | {_cell(_answer(c))} |" for c in cases)
         )

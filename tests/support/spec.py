@@ -3,6 +3,7 @@
 ``tests/spec`` runs them; `support.language_reference` prints them as the reference page.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -17,6 +18,7 @@ from rules.facts import TABLES, Coding, DateRange, Event, Person, PersonRecord, 
 from rules.findings import ANSWERS
 from rules.measure_runs import outcomes_shown
 from rules.pack import Pack, load_packs
+from rules.pins import EXPANSIONS, PINS_FILE, Definition, Pin, digest_of, expansion_file, pins_text
 from rules.units import LOINC, canonical
 
 AS_OF: Final = "2026-06-30"
@@ -70,6 +72,7 @@ improvement: higher is better
 examples: {as_of: 2026-01-01, cases: []}
 """
 _HEADER: Final = "pack: specification\nversion: 1.0.0\ntitle: Specifications\nowner: Almoner maintainers\n"
+_LIBRARY: Final = "pack: library\nversion: 1.2.0\ntitle: Shared names\nowner: Almoner maintainers\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +91,15 @@ class Case:
     """Expected values of facts, by their names inside the program."""
 
 
-class Spec(Protocol):
-    """What a specification calls: a snippet of a rule, the cases, and perhaps what the pack around it says."""
+Fetched = Mapping[Definition, Sequence[Coding]]
+"""What a terminology server said: the expansions that the pack holds."""
+NOTHING: Final[Fetched] = {}
 
-    def __call__(self, snippet: str, *cases: Case, pack: str = "") -> None:
+
+class Spec(Protocol):
+    """What a specification calls: a snippet of a rule, the cases, and perhaps what the pack around it and ``../library`` say."""
+
+    def __call__(self, snippet: str, *cases: Case, pack: str = "", library: str = "", fetched: Fetched = NOTHING) -> None:
         """Check the cases, or print them."""
 
 
@@ -139,18 +147,24 @@ def diagnosed(on: str | None = "2026-01-05", status: str | None = "", code: Codi
 # ---------------------------------------------------------------- checking
 
 
-def write_pack(folder: Path, snippet: str, pack: str = "") -> Path:
+def write_pack(folder: Path, snippet: str, pack: str = "", library: str = "", fetched: Fetched = NOTHING) -> Path:
     """A pack on disk whose one rule is the snippet."""
+    folder.mkdir(exist_ok=True)
+    if library:
+        (folder.parent / "library").mkdir(exist_ok=True)
+        (folder.parent / "library" / "pack.yaml").write_text(_LIBRARY + dedent(library), encoding="utf-8")
+    if fetched:
+        write_expansions(folder, fetched)
     return _write(folder, "rules", _BOILERPLATE + dedent(snippet), pack)
 
 
 def write_measure(folder: Path, snippet: str, pack: str = "") -> Path:
     """A pack on disk whose one measure is the snippet."""
+    folder.mkdir(exist_ok=True)
     return _write(folder, "measures", _MEASURE + dedent(snippet), pack)
 
 
 def _write(folder: Path, kind: str, text: str, pack: str) -> Path:
-    folder.mkdir(exist_ok=True)
     for part in ("valuesets", kind):
         (folder / part).mkdir(exist_ok=True)
     (folder / "pack.yaml").write_text(_HEADER + dedent(pack), encoding="utf-8")
@@ -159,9 +173,21 @@ def _write(folder: Path, kind: str, text: str, pack: str) -> Path:
     return folder
 
 
-def check(engine: Engine, folder: Path, snippet: str, cases: Sequence[Case], pack: str = "") -> None:
+def write_expansions(folder: Path, fetched: Fetched) -> None:
+    """The expansions as ``almoner pack expand`` would leave them."""
+    pins = {}
+    for definition, codes in fetched.items():
+        file = expansion_file(folder, definition)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        contains = [code._asdict() for code in codes]
+        file.write_text(json.dumps({"resourceType": "ValueSet", "expansion": {"contains": contains}}), encoding="utf-8")
+        pins[definition.slug] = Pin(str(definition), definition.version or "", len(codes), digest_of(codes), "2026-01-01")
+    (folder / EXPANSIONS / PINS_FILE).write_text(pins_text(pins), encoding="utf-8")
+
+
+def check(engine: Engine, folder: Path, cases: Sequence[Case]) -> None:
     """Whether the engine gives every expected answer and fact; all that is wrong is told at once."""
-    (loaded,) = load_packs(write_pack(folder, snippet, pack))
+    (loaded,) = load_packs(folder)
     wrong = [text for day in sorted({c.as_of for c in cases}) for text in _wrong(engine, loaded, day, [c for c in cases if c.as_of == day])]
     assert not wrong, "\n".join(wrong)
 

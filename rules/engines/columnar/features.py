@@ -99,15 +99,16 @@ class Features:
         """The number of a fact that a window counts from."""
         return self.births[name] if name in self.births else self.by_fact[name].number
 
-    def is_anchor(self, feature: Feature) -> bool:
-        """Whether something counts from this fact (or from a twin of it)."""
-        return any(self.by_fact.get(name) is feature for name in self.anchors)
-
     @property
     def anchors(self) -> set[str]:
         """The facts that windows and ages count from."""
         of_windows = {name for f in self.facts if f.fact for name in f.fact.window.anchors}
         return of_windows | {on.anchor for _, on in self.ages.values() if on.anchor}
+
+    @property
+    def dated(self) -> list[int]:
+        """The numbers of the event facts among the anchors."""
+        return sorted({self.by_fact[name].number for name in self.anchors if name in self.by_fact})
 
     def _add(self, series: Series, fact: EventFact | None = None) -> Feature:
         inner = [self._add(relation.series) for relation in series.relations]

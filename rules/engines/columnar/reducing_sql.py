@@ -48,7 +48,7 @@ class Reducing:
 
     def _long(self) -> str:
         """Values, and for each fact that windows count from a row that says whether there is a day to count from."""
-        anchors = ", ".join(str(f.number) for f in self.features.facts if self.features.is_anchor(f)) or "NULL"
+        anchors = ", ".join(map(str, self.features.dated)) or "NULL"
         births = [
             f"SELECT pid, {-1 - number} AS fid, 1e0 AS v FROM person WHERE birth_low IS NOT NULL"
             for number in self.features.births.values()

@@ -52,6 +52,8 @@ def test_a_year_is_twelve_months(years: int) -> None:
         ("0001-01-05", Duration(1, "month"), "0001-01-01"),
         ("0001-01-05", Duration(99999, "day"), "0001-01-01"),
         ("2026-01-01", Duration(99999, "year"), "0001-01-01"),
+        ("0002-03-05", Duration(1, "year"), "0001-03-05"),
+        ("0001-02-05", Duration(1, "month"), "0001-01-05"),
     ],
 )
 def test_before(day: str, length: Duration, expected: str) -> None:
@@ -156,6 +158,26 @@ def test_a_range_is_shown_as_what_it_is(low: date, length: int) -> None:
     shown = days.shown(span)
     assert days.partial(shown) == span or shown == f"{span.low} to {span.high}"
     assert days.shown(DateRange(date.min, span.high)) == f"by {span.high}"
+
+
+@pytest.mark.parametrize(("low", "high"), [("2024-01-01", "2025-12-31"), ("2024-02-01", "2024-03-31"), ("2024-01-01", "2025-01-31")])
+def test_several_months_or_years_are_shown_as_a_range(low: str, high: str) -> None:
+    assert days.shown(DateRange(date.fromisoformat(low), date.fromisoformat(high))) == f"{low} to {high}"
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 days"), (1, "1 day"), (2, "2 days"), (300, "300 days")])
+def test_a_length_of_time_in_words(count: int, text: str) -> None:
+    assert str(Duration(count, "day")) == text
+
+
+def test_the_oldest_people() -> None:
+    assert days.age(date(1, 1, 1), date(2026, 6, 30)) == 2025
+    assert days.age(date(1000, 7, 1), date(2026, 6, 30)) == 1025
+
+
+def test_the_last_day_of_the_calendar_can_be_reached() -> None:
+    assert days.after(date(9998, 12, 31), Duration(1, "year")) == date(9999, 12, 31)
+    assert days.after(date(9999, 11, 5), Duration(1, "month")) == date(9999, 12, 5)
 
 
 def test_the_year_one_is_the_beginning_of_time() -> None:

@@ -10,7 +10,6 @@ from rules.engines import engine
 from rules.errors import RuleError
 from rules.example_runs import run_case, run_cases
 from rules.pack import BUILT_IN, DRAFT, load_draft, load_packs
-from rules.source import read
 
 PACK = BUILT_IN / "whole-person"
 RULES = sorted((PACK / "rules").glob("*.yaml"))
@@ -61,7 +60,7 @@ def test_a_draft_uses_the_files_of_its_pack(tmp_path: Path) -> None:
 
 def test_lints_look_at_a_draft_without_a_file() -> None:
     text = TEXT[: TEXT.index("  cases:")] + "  cases:\n    - {name: nobody, expect: no}\n"
-    found = lint([load_draft(PACK, text)], whole=False, texts={DRAFT: read(text, DRAFT)})
+    found = lint([load_draft(PACK, text)], whole=False)
     assert [(each.code, each.span.path) for each in found] == [("ALM305", DRAFT)]
 
 

@@ -5,8 +5,11 @@ import os
 import shutil
 import signal
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from threading import Thread
+from typing import IO
 
 import pytest
 from support.populations import World, random_world
@@ -19,7 +22,7 @@ from rules.engines.verify import VerifyEngine
 from rules.errors import EngineError, EngineLimit, EngineUnavailable
 from rules.facts import PersonRecord
 from rules.ir import Derived, PatientFact, Program
-from rules.logic import Holds, Known
+from rules.logic import Compare
 
 SECRET = "ZZ" + "CANARY-NAME"
 
@@ -68,6 +71,73 @@ def test_a_child_that_hangs_is_replaced(world: World, engine: DurableEngine, mon
     assert [first, next(people)] == list(ReferenceEngine().evaluate(world.program, world.people[:2], world.as_of))
     assert child_of(engine).restarts == 1
     assert pid_of(engine) != stopped
+
+
+def test_a_child_that_takes_no_question_does_not_hold_us(world: World, engine: DurableEngine) -> None:
+    """A pipe holds 64 KiB; a longer question must be taken out at the other end."""
+    next(engine.evaluate(world.program, world.people, world.as_of))
+    os.kill(pid_of(engine), signal.SIGSTOP)
+    channel = child_of(engine)._channel
+    assert channel is not None
+    assert channel.exchange(b"x" * 1_000_000, 0.2) is None
+
+
+NONSENSE = {
+    "no JSON": b"\x05\x00\x00\x00[1, 2",
+    "not even a frame": b"\x05",
+    "a frame that is too long": b"\xff\xff\xff\xff" + b"x" * 100,
+    "another question's answer": b"\x07\x00\x00\x00[0, []]",
+    "a clause that does not exist": b"\x0a\x00\x00\x00[1, [9999]]",
+    "no list": b"\x06\x00\x00\x00[1, 2]",
+    "no pair": b"\x01\x00\x00\x007",
+    "deep brackets": b"\xa0\x86\x01\x00" + b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE.keys())
+def test_a_child_that_answers_nonsense_is_replaced(world: World, engine: DurableEngine, nonsense: bytes) -> None:
+    people = iter(engine.evaluate(world.program, world.people[:2], world.as_of))
+    first = next(people)
+    child = child_of(engine)
+    assert child._channel is not None
+    child._asked = 0
+    with fed(nonsense) as stream:
+        real, child._channel._output = child._channel._output, stream
+        answers = [first, next(people)]
+        real.close()
+    assert answers == list(ReferenceEngine().evaluate(world.program, world.people[:2], world.as_of))
+    assert child.restarts == 1
+
+
+@contextmanager
+def fed(data: bytes) -> Iterator[IO[bytes]]:
+    """The reading end of a pipe that holds these bytes and no more."""
+    ours, theirs = os.pipe()
+    writer = Thread(target=lambda: os.write(theirs, data) and os.close(theirs))
+    writer.start()
+    with os.fdopen(ours, "rb", buffering=0) as stream:
+        yield stream
+    writer.join()
+
+
+@pytest.mark.parametrize("end", ["_input", "_output"])
+def test_a_closed_pipe_is_replaced(world: World, engine: DurableEngine, end: str) -> None:
+    people = iter(engine.evaluate(world.program, world.people[:2], world.as_of))
+    first = next(people)
+    getattr(child_of(engine)._channel, end).close()
+    assert [first, next(people)] == list(ReferenceEngine().evaluate(world.program, world.people[:2], world.as_of))
+
+
+def test_a_forked_process_asks_a_child_of_its_own(world: World, engine: DurableEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes that read from one child would get each other's answers."""
+    people = iter(engine.evaluate(world.program, world.people[:2], world.as_of))
+    first, process = next(people), child_of(engine)._process
+    assert process is not None
+    monkeypatch.setattr(durable.os, "getpid", lambda: 1)
+    assert [first, next(people)] == list(ReferenceEngine().evaluate(world.program, world.people[:2], world.as_of))
+    assert pid_of(engine) != process.pid
+    assert child_of(engine).restarts == 0
+    assert os.waitpid(process.pid, 0) == (process.pid, 0)  # its pipe closed, it ended by itself
 
 
 def test_a_child_that_cannot_start_is_told(world: World, engine: DurableEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,8 +226,7 @@ def test_a_second_engine_that_fails_is_counted_and_the_first_answer_stands(
 
 
 def test_a_program_that_durable_cannot_hold_is_still_answered(world: World, engine: DurableEngine) -> None:
-    facts = (PatientFact("y", "deceased", "yes/no"),)
-    program = Program(facts, (Derived("d", Holds("y")), Derived("r", Known("d"))), ("r",))
+    program = Program((PatientFact("n", "age", "number"),), (Derived("r", Compare("n", ">", 1e300)),), ("r",))
     verify = VerifyEngine(ReferenceEngine(), engine)
     assert len(list(verify.evaluate(program, world.people, world.as_of))) == len(world.people)
     assert verify.outcomes == {"failed": len(world.people)}

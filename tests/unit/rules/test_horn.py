@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.engines.horn import MAX_BODY, MAX_NUMBER, HornProgram, encode
-from rules.errors import EngineLimit
+from rules.errors import EngineError, EngineLimit
 from rules.ir import Derived, Fact, PatientFact, Program
 from rules.logic import All, Any, Compare, Condition, Holds, Is, Known, Not
 
@@ -52,7 +52,7 @@ def test_encoding_loses_nothing(value: float) -> None:
 
 @pytest.mark.parametrize("value", [math.nan, "9", None])
 def test_what_is_no_number(value: float | str | None) -> None:
-    with pytest.raises(ValueError, match="not a number"):
+    with pytest.raises(EngineError, match="not a number"):
         encode(value)
 
 
@@ -114,6 +114,22 @@ def test_too_many_rules_on_one_condition() -> None:
     big = Program((PatientFact("y", "deceased", "yes/no"),), rules, tuple(r.name for r in rules))
     with pytest.raises(EngineLimit, match=r"durable: 201 clauses on one condition, at most 200 are safe"):
         HornProgram(big)
+
+
+def test_too_many_clauses() -> None:
+    """Every pair of 100 facts: few conditions, but four clauses for each pair."""
+    facts = tuple(PatientFact(f"y{i}", "deceased", "yes/no") for i in range(100))
+    pairs = [All((Holds(a.name), Holds(b.name))) for a in facts for b in facts if a.name < b.name]
+    rules = tuple(Derived(f"r{i}", pair) for i, pair in enumerate(pairs))
+    with pytest.raises(EngineLimit, match=r"durable: 19800 clauses, at most 2000 are safe"):
+        HornProgram(Program(facts, rules, ()))
+
+
+@pytest.mark.parametrize("limit", [2.0**53, -1e300, math.inf, math.nan])
+def test_a_limit_that_cannot_be_held(limit: float) -> None:
+    """Numbers of people beyond 2**53 are told as 2**53, which is right only as long as no limit lies there."""
+    with pytest.raises(EngineLimit, match=r"only numbers below 2\*\*53 are held exactly"):
+        HornProgram(program(Compare("n", ">", limit)))
 
 
 def test_known_of_a_derived_fact() -> None:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 MISTAKES = Path(__file__).parent / "mistakes"
 RULE = (MISTAKES / "rule.yaml").read_text(encoding="utf-8")
 HEADER = "pack: p\nversion: 1.0.0\ntitle: A pack\nowner: us\n"
-READING = ("parse", "lowering", "source.py", "scope.py", "examples.py", "pack.py")
+READING = ("parse", "lowering", "source.py", "scope.py", "examples.py", "imports.py", "pack.py")
 """What reads rule files. Whatever else says something about rules has codes of its own."""
 ONE_MEANING = {
     "ALM001": "too large",
@@ -56,8 +56,9 @@ def test_every_message_has_an_example() -> None:
     text = "\n".join(f.read_text(encoding="utf-8") for f in MISTAKES.rglob("*.txt"))
     shown = {line.split(" ")[2] for line in text.split("\n") if line.startswith("= ")}
     sources = [f for part in ("parse", "lowering") for f in (ROOT / "rules" / part).glob("*.py")]
-    sources += [ROOT / "rules" / name for name in ("scope.py", "examples.py")]
+    sources += [ROOT / "rules" / name for name in ("scope.py", "examples.py", "imports.py")]
     said = {code for f in sources for code in re.findall(r'"(ALM\d{3})"', f.read_text(encoding="utf-8"))}
+    said -= {"ALM000"}  # a file that cannot be read, which the mistakes have no way to show
     assert said
     assert sorted(said - shown) == []
 
@@ -103,8 +104,8 @@ def test_mistake_in_a_pack(lines: list[str], tmp_path: Path) -> None:
         else:
             files[name] = files.get(name, "") + f"{text}\n"
     for file, text in files.items():
-        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text(text, encoding="utf-8")
     with pytest.raises(RuleError) as caught:
         load_packs(tmp_path)
-    assert str(caught.value).replace(f"{tmp_path}/", "").split("\n") == expected
+    assert str(caught.value).replace(f"{tmp_path}/", "").replace(str(tmp_path), "PACK").split("\n") == expected

@@ -1,0 +1,56 @@
+"""The pipe between the durable engine and its child process, seen from the parent: it never waits for ever and never raises."""
+
+import os
+import select
+import subprocess
+from contextlib import suppress
+from time import monotonic
+
+from rules.engines.frames import MAX_FRAME, frame, size_of
+
+
+class Channel:
+    """Sends frames to a child process and waits for its answers."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        """``process`` must have pipes for its standard input and output."""
+        assert process.stdin  # noqa: S101 - started with pipes
+        assert process.stdout  # noqa: S101
+        self._input, self._output = process.stdin, process.stdout
+        os.set_blocking(self._input.fileno(), False)
+
+    def exchange(self, request: bytes, seconds: float) -> bytes | None:
+        """Send a frame and wait for its answer; ``None`` if that failed or took longer than so many seconds."""
+        until = monotonic() + seconds
+        try:
+            self._write(frame(request), until)
+            header = self._read(4, until)
+            size = size_of(header)
+            return self._read(size, until) if size <= MAX_FRAME else None
+        except (OSError, EOFError, ValueError):  # ValueError: select of a stream that was closed
+            return None
+
+    def close(self) -> None:
+        """Let go of both ends."""
+        for stream in (self._input, self._output):
+            with suppress(OSError):
+                stream.close()
+
+    def _write(self, data: bytes, until: float) -> None:
+        """All of it, as fast as the child takes it: a pipe holds little, and a child that hangs takes nothing."""
+        rest = memoryview(data)
+        while rest:
+            _, ready, _ = select.select([], [self._input], [], max(0.0, until - monotonic()))
+            if not ready:
+                raise EOFError
+            rest = rest[os.write(self._input.fileno(), rest) :]
+
+    def _read(self, size: int, until: float) -> bytes:
+        found = bytearray()
+        while len(found) < size:
+            ready, _, _ = select.select([self._output], [], [], max(0.0, until - monotonic()))
+            piece = os.read(self._output.fileno(), min(size - len(found), 1 << 20)) if ready else b""
+            if not piece:
+                raise EOFError
+            found += piece
+        return bytes(found)

@@ -1,0 +1,46 @@
+"""What the reference engine works out once and uses again must not show: a fact has one value, in company and alone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from support.populations import random_world
+
+from rules.engines.reference import reduce_facts
+from rules.ir import ComputedFact, EventFact, Fact, Program, Window
+
+
+def ever(fact: EventFact) -> EventFact:
+    """Whether the events of a fact happened at all: the same events in another window."""
+    return replace(fact, name=f"{fact.name} ever", aggregate="exists", type="yes/no", window=Window(), scale=None, days=False)
+
+
+def behind(program: Program, fact: EventFact) -> Iterator[Fact]:
+    """The facts from which the windows of ``fact`` count, then the fact."""
+    for anchor in fact.window.anchors:
+        earlier = program.by_name[anchor]
+        yield from behind(program, earlier) if isinstance(earlier, EventFact) else (earlier,)
+    yield fact
+
+
+@pytest.mark.parametrize("seed", ["alone-1", "alone-2", "alone-3"])
+def test_facts_that_read_the_same_events_do_not_disturb_each_other(seed: str) -> None:
+    world = random_world(seed, 1, 40)
+    facts = [f for f in world.program.facts if isinstance(f, EventFact)]
+    before = [ever(fact) for fact in facts]
+    company = Program((*before, *(f for f in world.program.facts if not isinstance(f, ComputedFact))), (), ())
+    assert len(set(company.readings.values())) <= len(company.readings) / 2
+    for fact in (*before, *facts):
+        alone = Program(tuple(dict.fromkeys(behind(company, fact))), (), ())
+        for record in world.people:
+            together = reduce_facts(company, record, world.as_of)[fact.name]
+            assert reduce_facts(alone, record, world.as_of)[fact.name] == together
+
+
+def test_windows_are_kept_for_one_program_and_day_only() -> None:
+    """The days of evaluation follow each other; each has windows of its own."""
+    world = random_world("days", 3, 30)
+    days = sorted({world.as_of, world.as_of.replace(day=1), world.as_of.replace(year=world.as_of.year + 1, day=1)})
+    first = [[reduce_facts(world.program, record, day) for record in world.people] for day in days]
+    copy = Program(world.program.facts, world.program.derived, world.program.rules)
+    assert [[reduce_facts(copy, record, day) for record in world.people] for day in reversed(days)] == first[::-1]
