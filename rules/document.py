@@ -85,7 +85,9 @@ class ComputedFact:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One end of a window as written: a fact's name, a fixed day, a calendar year, or the day of evaluation; moved by an offset."""
+    """One end of a window as written: a fact's name, a fixed day, a calendar year, the measurement period, or the day of evaluation;
+    moved by an offset.
+    """
 
     fact: TextNode | None = None
     day: date | None = None
@@ -93,6 +95,19 @@ class Limit:
     last: bool = False
     offset: Duration | None = None
     backwards: bool = False
+    days: int = 0
+    """Further days: ``before: 66 years after birth`` ends a day before that."""
+    period: TextNode | None = None
+    """The words that mean the measurement period; its first day, or if ``last`` its last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A measurement period: two days, or a calendar year counted from that of the day of evaluation."""
+
+    written: str
+    first: Limit
+    last: Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +163,15 @@ class EventFact:
     ties: TextNode | None = None
 
 
-Fact = PatientFact | DerivedFact | ComputedFact | EventFact
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """The fact ``episode`` of a measure that counts episodes: the day of the one that is being looked at. Nobody writes it."""
+
+    name: TextNode
+    tables: tuple[TextNode, ...]
+
+
+Fact = PatientFact | DerivedFact | ComputedFact | EventFact | Episode
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,9 +296,66 @@ class Rule:
         return self.is_in_use and self.effective.first <= as_of.isoformat() <= (self.effective.last or "9999")
 
 
+# ---------------------------------------------------------------- measures
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureGroup:
+    """One rate of a measure: who counts, who is left out, who has what is wanted, and who may do without it."""
+
+    name: TextNode
+    met: ConditionText
+    eligible: ConditionText | None = None
+    excluded: ConditionText | None = None
+    excepted: ConditionText | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stratifier:
+    """A division of those who are counted: by the value of a fact, or by conditions of which the first that holds counts."""
+
+    name: TextNode
+    fact: TextNode | None
+    strata: tuple[tuple[TextNode, ConditionText], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureExample:
+    """An example with, for everybody or every episode that is counted, the outcome expected in each group."""
+
+    example: Example
+    expect: tuple[tuple[tuple[str, str], ...], ...]
+    strata: tuple[tuple[TextNode, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One quality measure as written."""
+
+    id: TextNode
+    title: str
+    why: str
+    steward: str
+    citations: tuple[Citation, ...]
+    released: str
+    revised: str
+    limitations: str
+    improvement: str
+    period: Period | None
+    each: EventFact | None
+    """The episodes; ``None``: people are counted."""
+    vocabulary: Vocabulary
+    population: ConditionText | None
+    groups: tuple[MeasureGroup, ...]
+    stratifiers: tuple[Stratifier, ...]
+    examples: tuple[MeasureExample, ...] = ()
+    places: Mapping[tuple[str, ...], Span] = field(default_factory=dict, repr=False, compare=False)
+    """Where keys stand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A pack as written: its header, its shared vocabulary, its rules and what it imports."""
+    """A pack as written: its header, its shared vocabulary, its rules and measures and what it imports."""
 
     id: str
     version: str
@@ -287,6 +367,8 @@ class Pack:
     population: ConditionText | None
     vocabulary: Vocabulary
     rules: tuple[Rule, ...] = field(default=())
+    measures: tuple[Measure, ...] = ()
+    period: Period | None = None
     imports: tuple["Import", ...] = ()
 
     def libraries(self) -> tuple["Pack", ...]:

@@ -71,12 +71,13 @@ def _run(pack: Pack, case: ExampleCase, engine: Engine, evaluation: Evaluation) 
         unexpected={
             short(name): (expected, found)
             for name, expected in case.facts.items()
-            if not _same(found := evaluation.facts.get(name, evaluation.answers.get(name)), expected)
+            if not same(found := evaluation.facts.get(name, evaluation.answers.get(name)), expected)
         },
     )
 
 
-def _same(found: Value, expected: Value) -> bool:
+def same(found: Value, expected: Value) -> bool:
+    """Whether a fact has the value that an example expects."""
     if isinstance(found, float) and isinstance(expected, float):
         return isclose(found, expected, rel_tol=1e-9)
     return found == expected

@@ -8,7 +8,7 @@ from typing import Final
 
 from rules import days
 from rules import document as doc
-from rules.errors import Span
+from rules.errors import Span, did_you_mean
 from rules.facts import HOUSEHOLD, TABLES, Coding, DateRange, Event, Person, PersonRecord, Value
 from rules.grammar import SEXES
 from rules.parse.fields import BLANK, Problems
@@ -35,12 +35,51 @@ class ExampleCase:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class MeasureCase:
+    """A small person, the day, and what the author expects of a measure: for each that is counted, group → outcome."""
+
+    measure: str
+    name: str
+    record: PersonRecord
+    as_of: date
+    expect: tuple[Mapping[str, str], ...]
+    strata: Mapping[str, str]
+    facts: Mapping[str, Value]
+    """By the fact's name inside the program."""
+    span: Span
+
+
+def measure_examples_of(measure: doc.Measure, scope: Scope, problems: Problems) -> tuple[MeasureCase, ...]:
+    """The examples of one measure. Names that do not exist are reported."""
+    return tuple(_measure_case(measure, example, scope, problems) for example in measure.examples)
+
+
+def _measure_case(measure: doc.Measure, written: doc.MeasureExample, scope: Scope, problems: Problems) -> MeasureCase:
+    case, known = written.example, [stratifier.name.text for stratifier in measure.stratifiers]
+    for name, _ in written.strata:
+        if name.text not in known:
+            problems.add(name.span, "ALM284", f"nothing is stratified by '{name}'", did_you_mean(name.text, known))
+    if measure.each is None and len(written.expect) != 1:
+        problems.add(case.span, "ALM285", "one person has one outcome here: the measure has no 'each'")
+    record, as_of, facts = _person(case, scope, problems)
+    expect = tuple(dict(outcomes) for outcomes in written.expect)
+    strata = {name.text: label for name, label in written.strata}
+    return MeasureCase(measure.id.text, case.name, record, as_of, expect, strata, facts, case.span)
+
+
 def examples_of(rule: doc.Rule, scope: Scope, problems: Problems) -> tuple[ExampleCase, ...]:
     """The examples of one rule. Names that do not exist are reported."""
     return tuple(_case(rule, example, scope, problems) for example in rule.examples)
 
 
 def _case(rule: doc.Rule, example: doc.Example, scope: Scope, problems: Problems) -> ExampleCase:
+    record, as_of, facts = _person(example, scope, problems)
+    return ExampleCase(rule.id.text, example.name, record, as_of, example.expect, facts, example.span)
+
+
+def _person(example: doc.Example, scope: Scope, problems: Problems) -> tuple[PersonRecord, date, Mapping[str, Value]]:
+    """The record, the day, and the expected values of facts."""
     as_of = date.fromisoformat(example.as_of.text)
     builder = _Builder(scope, problems, as_of)
     others = example.household or ()
@@ -50,7 +89,7 @@ def _case(rule: doc.Rule, example: doc.Example, scope: Scope, problems: Problems
         example.not_loaded | (frozenset({HOUSEHOLD}) if example.household is None else frozenset()),
         tuple(PersonRecord(builder.person(f"member-{i}", o), builder.events(o, f"m{i}-"), frozenset()) for i, o in enumerate(others, 1)),
     )
-    return ExampleCase(rule.id.text, example.name, record, as_of, example.expect, builder.expected(example), example.span)
+    return record, as_of, builder.expected(example)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from rules import ir, logic
+from rules.measures import Measure
 
 _TEXTS: Final = frozenset({"name", "analyte", "reference"})
 """Fields that say something to people and nothing to an engine."""
@@ -29,6 +30,18 @@ Form = dict[str, "Form"] | list["Form"] | str | float | bool | None
 def fingerprint(program: ir.Program, rule: str) -> str:
     """``sha256:…`` of the meaning of a rule or derived fact; the same in every process and on every machine."""
     return Meanings(program).of_name(rule)
+
+
+def measure_fingerprint(measure: Measure) -> str:
+    """``sha256:…`` of the meaning of a measure: its populations, its strata by their labels, and which events are its episodes."""
+    meanings = Meanings(measure.program)
+
+    def of(name: str | None) -> str | None:
+        return meanings.of_name(name) if name else None
+
+    groups = [[g.name, of(g.eligible), of(g.excluded), of(g.met), of(g.excepted)] for g in measure.groups]
+    strata = [[s.name, of(s.fact), [[label, of(name)] for label, name in s.strata]] for s in measure.stratifiers]
+    return digest({"groups": groups, "strata": strata, "each": meanings.of_fact(measure.each) if measure.each else None})
 
 
 def digest(form: object) -> str:
@@ -54,8 +67,12 @@ class Meanings:
         name = self._program.twins.get(name, name)
         if name not in self._known:
             derived = self._program.conditions.get(name)
-            self._known[name] = digest(self._fields(self._program.by_name[name])) if derived is None else self.of_condition(derived)
+            self._known[name] = self.of_fact(self._program.by_name[name]) if derived is None else self.of_condition(derived)
         return self._known[name]
+
+    def of_fact(self, fact: ir.Fact) -> str:
+        """The digest of a fact that need not be part of the program."""
+        return digest(self._fields(fact))
 
     def of_condition(self, condition: logic.Condition) -> str:
         """The digest of a condition. A derived fact stands for its own condition."""

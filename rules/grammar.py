@@ -130,7 +130,8 @@ PACK: Final = Shape(
         Key("developer", "Who wrote the rules (HTI-1 source attribute)."),
         Key("funding", "Who paid for the technical implementation (HTI-1 source attribute)."),
         Key("imports", "Other packs whose value sets, questions and facts the rules may use: a list of `{pack: …, version: …}`."),
-        Key("population", "A condition that every rule of the pack also needs, such as `not: deceased`."),
+        Key("population", "A condition that every rule and measure of the pack also needs, such as `not: deceased`."),
+        Key("period", "The measurement period: `last year`, `this year`, or `2025-01-01 to 2025-12-31`."),
         *_VOCABULARY,
     ),
 )
@@ -179,7 +180,10 @@ PATIENT_FACT: Final = Shape(
     "patient fact",
     (
         Key("patient", f"One of {', '.join(ATTRIBUTES)}.", required=True),
-        Key("on", "For `age`: on another day: a dated fact, a date, `3 months ago`, `start of last year`, `end of this year`."),
+        Key(
+            "on",
+            "For `age`: on another day: a dated fact, a date, `3 months ago`, `start of last year`, `start of measurement period`.",
+        ),
     ),
 )
 DERIVED_FACT: Final = Shape("derived fact", (Key("when", "A condition over other facts.", required=True),))
@@ -220,31 +224,35 @@ _SERIES_KEYS: Final = (
     Key("where", "Tests of the event's own number: `value >= 140 mm[Hg]`."),
     *(Key(role, f"Only events with a {role} in this value set.") for role in ROLES),
     Key("usable only", "`yes`: leave out events without a usable value instead of letting them make the fact unknown."),
-    Key("unit", "UCUM unit of a number; values in other units are converted or unknown."),
+    Key("unit", "UCUM unit of a number; values in other units are converted or unknown. Without it `latest` and `earliest` are but a day."),
     *(Key(r, "Another event of the same person: `{events: procedures, code: …, within: 14 days}`.") for r in DISTANCES),
     Key("not during", "Does not begin in the period of such an event: `{events: encounters, class: …}`."),
     Key("containing", "Such an event begins in its period: `{events: procedures, code: …}`."),
     Key("not containing", "No such event begins in its period."),
+)
+_WINDOW_KEYS: Final = (
+    Key("within", "`12 months` (up to `as_of`), or `14 days after X`, `30 days before X`, `7 days of X`, X being a dated fact."),
+    Key("since", "On or after: a dated fact, a date, `3 months ago`, `15 years after X`, or `start of measurement period`."),
+    Key("after", "The day after or later: a dated fact, a date, or `end of measurement period`."),
+    Key("until", "On or before: a dated fact, a date, `3 months ago`, `30 days before X`, or `end of measurement period`."),
+    Key("before", "The day before or earlier: a dated fact, a date, or `start of measurement period`."),
+    Key(
+        "during",
+        "`this year`, `last year`, `2025-01-01 to 2025-12-31`, `measurement period`, or another event in whose period it begins: "
+        "`{events: encounters}`.",
+    ),
+    Key(
+        "timing",
+        f"What of the event lies in the window: {', '.join(TIMINGS)}. Usually starts. "
+        "overlaps: it goes on at some time; before, after: it also does before the window opens, or after it closes.",
+    ),
 )
 EVENT_FACT: Final = Shape(
     "event fact",
     (
         *(Key(a, "Which events: one table, or a list of tables.") for a in AGGREGATES),
         *_SERIES_KEYS,
-        Key("within", "`12 months` (up to `as_of`), or `14 days after X`, `30 days before X`, `7 days of X`, X being a dated fact."),
-        Key("since", "On or after: a dated fact, a date, or `3 months ago`."),
-        Key("after", "The day after or later: a dated fact, a date, or `3 months ago`."),
-        Key("until", "On or before: a dated fact, a date, or `3 months ago`."),
-        Key("before", "The day before or earlier: a dated fact, a date, or `3 months ago`."),
-        Key(
-            "during",
-            "`this year`, `last year`, `2025-01-01 to 2025-12-31`, or another event in whose period it begins: `{events: encounters}`.",
-        ),
-        Key(
-            "timing",
-            f"What of the event lies in the window: {', '.join(TIMINGS)}. Usually starts. "
-            "overlaps: it goes on at some time; before, after: it also does before the window opens, or after it closes.",
-        ),
+        *_WINDOW_KEYS,
         Key("of", "`household`: also the events of the others at the same address."),
         Key("in", "For `time since latest` and `trend`: days, weeks, months or years."),
         Key("different days", "`yes`: count days, not events."),
@@ -338,4 +346,54 @@ EVENT_DETAILS: Final = (
     Key("answer", "A word of the question, or a code; `none`, unless that is a word of the question, is an empty answer."),
     Key("end", "When it ended; `unknown` if nobody knows when; left out: still going on."),
     *(Key(role, f"Its {role}: a value set, or a code such as `loinc 1234-5`.") for role in ROLES),
+)
+
+# ---------------------------------------------------------------- measures
+
+OUTCOMES: Final = ("not eligible", "excluded", "met", "excepted", "not met", "unknown")
+"""What a measure says of a person or an episode; everybody is counted once."""
+POPULATIONS: Final = ("eligible", "excluded", "met", "excepted")
+IMPROVEMENTS: Final = ("higher is better", "lower is better")
+
+MEASURE: Final = Shape(
+    "measure",
+    (
+        Key("measure", "The measure's id; the same as the file's name.", required=True),
+        Key("title", "What is counted, in one line.", required=True),
+        Key("why", "Why it is worth counting, in one or two sentences.", required=True),
+        Key("steward", "Who answers for the measure that this one restates, or for this one.", required=True),
+        Key("citations", "What the measure rests on: the text that it restates, with its version.", required=True),
+        Key("released", "Day of first release.", required=True),
+        Key("revised", "Day of last revision."),
+        Key("limitations", "What the measure cannot see or should not be used for.", required=True),
+        Key("improvement", f"{' or '.join(IMPROVEMENTS)}.", required=True),
+        Key("period", "The measurement period, if pack.yaml does not say it: `last year`, or `2025-01-01 to 2025-12-31`."),
+        *_VOCABULARY,
+        Key("each", "Count episodes: each of these events is looked at by itself; left out, people are counted."),
+        Key("population", "Who is looked at at all (the initial population). That of the pack is needed too."),
+        Key("groups", "The rates, each by its name.", required=True),
+        Key("stratify by", "Divisions of those who are counted: a fact, or `stratum: condition` lines, the first that holds counts."),
+        Key("examples", "Small people with the expected outcome; they run on every engine.", required=True),
+    ),
+)
+EPISODES: Final = Shape(
+    "series of episodes", (Key("events", "Which events: one table, or a list of tables.", required=True), *_SERIES_KEYS, *_WINDOW_KEYS)
+)
+GROUP: Final = Shape(
+    "group",
+    (
+        Key("eligible", "Who of the population counts (the denominator). Left out: all of it."),
+        Key("excluded", "Who of them is left out before anything else is asked (the denominator exclusion)."),
+        Key("met", "Who has what is wanted (the numerator).", required=True),
+        Key("excepted", "Who of those who lack it may do without (the denominator exception)."),
+    ),
+)
+MEASURE_CASE: Final = Shape(
+    "example of a measure",
+    (
+        *(key for key in CASE.keys if key.name not in ("expect", "facts")),
+        Key("expect", f"One of {', '.join(OUTCOMES)}; by group, if there are several; a list, one item for each episode.", required=True),
+        Key("strata", "Expected stratum by stratifier."),
+        Key("facts", "Expected values of facts (of a measure of episodes: in every episode)."),
+    ),
 )

@@ -131,7 +131,7 @@ def group(person: Person, as_of: date, by: Sequence[str]) -> str:
     return ", ".join(values[each] or "unknown" for each in by) or EVERYBODY
 
 
-def _in_order(name: str) -> list[str | int]:
+def in_order(name: str) -> list[str | int]:
     """Words by the alphabet, numbers by size: 5-17 before 18-39."""
     return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", name)]
 
@@ -141,4 +141,4 @@ def counted(impact: RuleImpact, groups: Mapping[str, str]) -> Counts:
     cells = Counter(Cell(groups[move.patient], move.change) for move in impact.moves)
     changed, people = Counter(groups[move.patient] for move in impact.moves), Counter(groups.values())
     cells.update({Cell(name, UNCHANGED): people[name] - changed[name] for name in people})
-    return counts_of(sorted(people, key=_in_order) or [EVERYBODY], CHANGES, cells, total=EVERYBODY, together=PEOPLE)
+    return counts_of(sorted(people, key=in_order) or [EVERYBODY], CHANGES, cells, total=EVERYBODY, together=PEOPLE)

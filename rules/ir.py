@@ -47,6 +47,8 @@ class Bound:
     offset: Duration | None = None
     backwards: bool = False
     """Whether ``offset`` goes into the past."""
+    days: int = 0
+    """Further days, after the offset."""
 
     def fixed(self, as_of: date) -> date:
         """The day that a bound without an anchor means."""
@@ -57,9 +59,9 @@ class Bound:
 
     def shifted(self, day: date) -> date:
         """``day`` moved by the offset."""
-        if self.offset is None:
-            return day
-        return before(day, self.offset) if self.backwards else after(day, self.offset)
+        if self.offset is not None:
+            day = before(day, self.offset) if self.backwards else after(day, self.offset)
+        return after(day, Duration(self.days, "day")) if self.days > 0 else before(day, Duration(-self.days, "day"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,13 +272,14 @@ class Program:
         object.__setattr__(self, "readings", dict(_readings(self.facts)))
         object.__setattr__(self, "conditions", {d.name: d.condition for d in self.derived})
 
-    def only(self, rules: tuple[str, ...]) -> "Program":
-        """The part of the program that these rules rest on."""
-        if rules not in self._parts:
-            names = {name for rule in rules for name in self._behind(rule)}
+    def only(self, rules: tuple[str, ...], facts: tuple[str, ...] = ()) -> "Program":
+        """The part of the program that these rules, and these facts, rest on."""
+        asked = (*rules, *facts)
+        if asked not in self._parts:
+            names = {name for each in asked for name in self._behind(each)}
             part = Program(tuple(f for f in self.facts if f.name in names), tuple(d for d in self.derived if d.name in names), rules)
-            self._parts[rules] = part
-        return self._parts[rules]
+            self._parts[asked] = part
+        return self._parts[asked]
 
     def series(self) -> Iterator[Series]:
         """Every series that some fact reads, those inside relations too."""

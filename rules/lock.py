@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rules import document as doc
 from rules.errors import Diagnostic, RuleError, Span
-from rules.fingerprint import Meanings, digest
+from rules.fingerprint import Meanings, digest, measure_fingerprint
 from rules.pack import Pack
 from rules.source import PACK_FILE
 
@@ -24,7 +24,7 @@ Version = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class LockedRule:
-    """A rule as it was: the pack's version in which it last changed, its meaning, and a digest of what it says to people."""
+    """A rule or measure as it was: the pack's version in which it last changed, its meaning, and a digest of what it says to people."""
 
     version: str
     fingerprint: str
@@ -103,10 +103,10 @@ def _locked(pack: Pack, earlier: LockedPack | None) -> LockedPack:
 
 def _current(pack: Pack) -> dict[str, LockedRule]:
     meanings = Meanings(pack.program)
-    return {
-        rule.id.text: LockedRule(pack.document.version, meanings.of_name(rule.id.text), digest(_texts(rule)))
-        for rule in pack.document.rules
-    }
+    version = pack.document.version
+    rules = {rule.id.text: LockedRule(version, meanings.of_name(rule.id.text), digest(_texts(rule))) for rule in pack.document.rules}
+    written = zip(pack.measures, pack.document.measures, strict=True)
+    return rules | {m.id: LockedRule(version, measure_fingerprint(m), digest(_measure_texts(document))) for m, document in written}
 
 
 def _texts(rule: doc.Rule) -> list[object]:
@@ -117,6 +117,14 @@ def _texts(rule: doc.Rule) -> list[object]:
         [asdict(citation) for citation in rule.citations],
         [rule.card.summary.text, rule.card.indicator],
         asdict(rule.referral) if rule.referral else None,
+    ]
+
+
+def _measure_texts(measure: doc.Measure) -> list[object]:
+    """What a measure says beside its meaning."""
+    return [
+        *(measure.title, measure.why, measure.steward, measure.released, measure.revised, measure.limitations, measure.improvement),
+        [asdict(citation) for citation in measure.citations],
     ]
 
 
@@ -142,7 +150,9 @@ def _changes(pack: Pack, earlier: LockedPack | None) -> Iterator[Change]:
     if earlier is None:
         yield Change(Diagnostic(header, "ALM402", f"the pack '{pack.document.id}' is not in the lock", hint=_WRITE), allowed=True)
         return
-    now, places = _current(pack), {rule.id.text: rule.id.span for rule in pack.document.rules}
+    now = _current(pack)
+    ids = [rule.id for rule in pack.document.rules] + [measure.id for measure in pack.document.measures]
+    places = {name.text: name.span for name in ids}
     differences = list(_differences(now, earlier))
     for name, what, needed in differences:
         yield _judged(places.get(name, header), f"'{name}' {what}", version, needed)

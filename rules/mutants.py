@@ -6,7 +6,6 @@ value set) is not changed: that is for the tests of the language and for whoever
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from typing import Final
 
 from rules.days import Duration
@@ -32,19 +31,6 @@ class Mutant:
         if isinstance(self.node, Derived):
             return replace(program, derived=tuple(self.node if d.name == self.node.name else d for d in program.derived))
         return replace(program, facts=tuple(self.node if f.name == self.node.name else f for f in program.facts))
-
-
-@dataclass(frozen=True, slots=True)
-class NudgedBound(Bound):
-    """A bound some days off, which no length of months can say. Only the reference engine knows it."""
-
-    days: int = 0
-
-    def shifted(self, day: date) -> date:
-        """See `Bound.shifted`."""
-        moved = Bound.shifted(self, day)
-        room = moved - date.min if self.days < 0 else date.max - moved
-        return moved + timedelta(days=self.days) if room.days else moved
 
 
 def mutants(program: Program, rule: str, unless: int) -> Iterator[Mutant]:
@@ -145,7 +131,7 @@ def _windows(window: Window) -> Iterator[tuple[str, Window]]:
         for i, bound in enumerate(bounds):
             for by in (-1, 1):
                 end = "begins" if side == "lower" else "ends"
-                nudged = NudgedBound(bound.anchor, bound.day, bound.year, bound.last, bound.offset, bound.backwards, by)
+                nudged = replace(bound, days=bound.days + by)
                 changed = (*bounds[:i], nudged, *bounds[i + 1 :])
                 lower, upper = (changed, window.upper) if side == "lower" else (window.lower, changed)
                 yield f"the window {end} a day {'earlier' if by < 0 else 'later'}", replace(window, lower=lower, upper=upper)

@@ -6,10 +6,11 @@
                  valuesets/*.yaml     value sets, questions and facts by name
                  valuesets/expansions/  what a terminology server was asked for (`rules.pins`)
                  rules/<rule id>.yaml one rule each, with its examples
+                 measures/<id>.yaml   one quality measure each, with its examples
 """
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,14 +18,16 @@ from typing import Final
 
 from rules import document as doc
 from rules.errors import Diagnostic, RuleError, Span
-from rules.examples import ExampleCase, examples_of
+from rules.examples import ExampleCase, MeasureCase, examples_of, measure_examples_of
 from rules.imports import Reader, read
 from rules.ir import Program
-from rules.lowering import lower
-from rules.parse import parse_rule
+from rules.lowering import lower, lower_measures
+from rules.lowering.measures import measure_scope
+from rules.measures import Measure
+from rules.parse import parse_measure, parse_rule
 from rules.parse.fields import Problems
 from rules.scope import Scope
-from rules.source import PACK_FILE
+from rules.source import PACK_FILE, MapNode
 from rules.source import read as read_text
 
 BUILT_IN: Final = Path(__file__).parent / "packs"
@@ -41,6 +44,8 @@ class Pack:
     program: Program
     cases: tuple[ExampleCase, ...]
     path: Path
+    measures: tuple[Measure, ...] = ()
+    measure_cases: tuple[MeasureCase, ...] = ()
 
     def rule(self, rule_id: str) -> doc.Rule:
         """A rule as written.
@@ -53,9 +58,25 @@ class Pack:
                 return rule
         raise KeyError(rule_id)
 
+    def measure(self, measure_id: str) -> doc.Measure:
+        """A measure as written.
+
+        Raises:
+            KeyError: the pack has no such measure.
+        """
+        for measure in self.document.measures:
+            if measure.id.text == measure_id:
+                return measure
+        raise KeyError(measure_id)
+
+    def measures_in(self, period: doc.Period) -> tuple[Measure, ...]:
+        """The measures, of another period than the one written."""
+        measures = tuple(replace(measure, period=None) for measure in self.document.measures)
+        return lower_measures(replace(self.document, period=period, measures=measures))
+
 
 def load_packs(path: Path) -> tuple[Pack, ...]:
-    """Every pack at ``path``: a folder of packs, one pack, or one rule file (with the shared names of the pack around it).
+    """Every pack at ``path``: a folder of packs, one pack, or one file of a rule or measure (with the shared names of the pack around it).
 
     Raises:
         RuleError: with every mistake found in any file.
@@ -131,10 +152,10 @@ def collector_at_rest() -> Iterator[None]:
 
 
 def _find(path: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Each pack folder with the rule files to load from it."""
+    """Each pack folder with the files of rules and measures to load from it."""
     if path.is_file():
         if path.name == PACK_FILE:
-            yield path.parent, _rule_files(path.parent)
+            yield path.parent, _files(path.parent)
         else:
             folder = next((p for p in path.absolute().parents if (p / PACK_FILE).is_file()), path.parent)
             yield folder, [path]
@@ -145,28 +166,37 @@ def _find(path: Path) -> Iterator[tuple[Path, list[Path]]]:
     if not headers:
         raise FileNotFoundError(f"{path}: no {PACK_FILE} in this folder or below")
     for header in headers:
-        yield header.parent, _rule_files(header.parent)
+        yield header.parent, _files(header.parent)
 
 
-def _rule_files(folder: Path) -> list[Path]:
-    return sorted((folder / "rules").glob("*.yaml"))
+def _files(folder: Path) -> list[Path]:
+    return [file for kind in ("rules", "measures") for file in sorted((folder / kind).glob("*.yaml"))]
 
 
-def _read_pack(folder: Path, rule_files: list[Path], reader: Reader) -> doc.Pack:
+def _read_pack(folder: Path, files: list[Path], reader: Reader) -> doc.Pack:
     problems = Problems()
-    rules = [(f, read(f, parse_rule, problems)) for f in rule_files]
-    for file, rule in rules:
-        if rule is not None and rule.id.text not in ("", file.stem):
-            problems.add(rule.id.span, "ALM240", f"the rule is called '{rule.id}' but its file '{file.name}'", "give both the same name")
-    return _with_shared(folder, [rule for _, rule in rules], reader, problems)
+    found = [(f, read(f, _parse, problems)) for f in files]
+    for file, each in found:
+        if each is not None and each.id.text not in ("", file.stem):
+            kind = "rule" if isinstance(each, doc.Rule) else "measure"
+            message = f"the {kind} is called '{each.id}' but its file '{file.name}'"
+            problems.add(each.id.span, "ALM240", message, "give both the same name")
+    return _with_shared(folder, [each for _, each in found], reader, problems)
 
 
-def _with_shared(folder: Path, rules: list[doc.Rule | None], reader: Reader, problems: Problems) -> doc.Pack:
-    """Rules together with what the pack in ``folder`` shares; ``None`` stands for a rule that could not be read."""
+def _parse(node: MapNode, problems: Problems) -> doc.Rule | doc.Measure:
+    """A rule, or a measure if it stands among the measures or says that it is one."""
+    among_measures = Path(node.span.path).parent.name == "measures"
+    return parse_measure(node, problems) if among_measures or node.get("measure") else parse_rule(node, problems)
+
+
+def _with_shared(folder: Path, found: Sequence[doc.Rule | doc.Measure | None], reader: Reader, problems: Problems) -> doc.Pack:
+    """Rules and measures together with what the pack in ``folder`` shares; ``None`` stands for one that could not be read."""
     pack = reader.shared(folder, problems) if (folder / PACK_FILE).is_file() else _standalone()
     if problems.found or pack is None:
         raise RuleError(problems.found)
-    return replace(pack, rules=tuple(rule for rule in rules if rule))
+    rules = tuple(each for each in found if isinstance(each, doc.Rule))
+    return replace(pack, rules=rules, measures=tuple(each for each in found if isinstance(each, doc.Measure)))
 
 
 def _standalone() -> doc.Pack:
@@ -174,23 +204,25 @@ def _standalone() -> doc.Pack:
 
 
 def _compile(pack: doc.Pack, folder: Path) -> Pack:
-    """A pack without rules is there for others: its names are checked, and nothing is computed."""
-    program = lower(pack, reads_files=bool(pack.rules))
-    if not pack.rules:
+    """A pack without rules and measures is there for others: its names are checked, and nothing is computed."""
+    program = lower(pack, reads_files=bool(pack.rules or pack.measures))
+    if not (pack.rules or pack.measures):
         return Pack(pack, Program((), (), ()), (), folder)
+    measures = lower_measures(pack)
     problems = Problems()
     shared = Scope.of_pack(pack, problems)
     scopes = {r.id.text: Scope.of(r.vocabulary, shared, problems, prefix=f"{r.id}/") for r in pack.rules}
     cases = [case for r in pack.rules for case in examples_of(r, scopes[r.id.text], problems)]
+    measure_cases = [case for m in pack.measures for case in measure_examples_of(m, measure_scope(m, shared, problems), problems)]
     if problems.found:
         raise RuleError(problems.found)
-    return Pack(pack, program, tuple(cases), folder)
+    return Pack(pack, program, tuple(cases), folder, measures, tuple(measure_cases))
 
 
 def _repeated_ids(packs: list[Pack]) -> Iterator[Diagnostic]:
     seen: dict[str, Span] = {}
     for pack in packs:
-        for rule in pack.document.rules:
-            if earlier := seen.get(rule.id.text):
-                yield Diagnostic(rule.id.span, "ALM230", f"'{rule.id}' is defined twice (first at {earlier})")
-            seen[rule.id.text] = rule.id.span
+        for name in [rule.id for rule in pack.document.rules] + [measure.id for measure in pack.document.measures]:
+            if earlier := seen.get(name.text):
+                yield Diagnostic(name.span, "ALM230", f"'{name}' is defined twice (first at {earlier})")
+            seen[name.text] = name.span

@@ -7,6 +7,7 @@ from typing import Final
 from rules.explain import short
 from rules.facts import TABLES, Coding
 from rules.ir import Bound, EventFact, Fact, PatientFact, Series
+from rules.measures import EPISODE
 from rules.valuesets import SYSTEMS
 
 MAX_CODES: Final = 8
@@ -66,7 +67,8 @@ def _window(fact: EventFact) -> Iterator[str]:
 
 def _place(bound: Bound) -> str:
     origin = _year(bound) if bound.year is not None else short(bound.anchor) if bound.anchor else str(bound.day) if bound.day else "today"
-    return f"{bound.offset} {'before' if bound.backwards else 'after'} {origin}" if bound.offset else origin
+    moved = f"{bound.offset} {'before' if bound.backwards else 'after'} {origin}" if bound.offset else origin
+    return f"the day {'before' if bound.days < 0 else 'after'} {moved}" if bound.days else moved
 
 
 def _year(bound: Bound) -> str:
@@ -74,4 +76,6 @@ def _year(bound: Bound) -> str:
 
 
 def _code(coding: Coding) -> str:
+    if coding == EPISODE:
+        return "the episode"
     return f"{_SHORT_SYSTEMS.get(coding.system, coding.system)} {coding.code}"

@@ -1,4 +1,4 @@
-"""JSON Schemas (draft 2020-12) of the three kinds of file, made from `rules.grammar`, for completion and hover in editors.
+"""JSON Schemas (draft 2020-12) of the kinds of file, made from `rules.grammar`, for completion and hover in editors.
 
 They describe the shape of a file. What names, units and conditions mean is checked by `almoner check` alone.
 """
@@ -82,18 +82,17 @@ _ROOTS: Final[dict[str, Schema]] = {"is a": _ref("codes"), "descendants of": _re
 _STATUSES: Final = sorted(frozenset().union(*(table.known for table in TABLES.values())))
 _TABLES: Final = _ref("tables")
 _POINT: Final = _several(_ref("fact name"))
+_PERIOD: Final = r"this year|last year|\d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d"
+_WINDOW: Final[dict[str, Schema]] = {
+    "within": _several({"type": "string", "pattern": r"^[1-9]\d{0,4} (day|week|month|year)s?( (after|before|of) .+)?$"}),
+    **{key: _POINT for key in ("since", "after", "until", "before")},
+    "during": {"anyOf": [_several({"type": "string", "pattern": f"^({_PERIOD}|measurement period)$"}), _ref("related")]},
+    "timing": _enum(grammar.TIMINGS),
+}
 _EVENT: Final[dict[str, Schema]] = {
     **{aggregate: _TABLES for aggregate in grammar.AGGREGATES},
     **_SERIES,
-    "within": _several({"type": "string", "pattern": r"^[1-9]\d{0,4} (day|week|month|year)s?( (after|before|of) .+)?$"}),
-    **{key: _POINT for key in ("since", "after", "until", "before")},
-    "during": {
-        "anyOf": [
-            _several({"type": "string", "pattern": r"^(this year|last year|\d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d)$"}),
-            _ref("related"),
-        ]
-    },
-    "timing": _enum(grammar.TIMINGS),
+    **_WINDOW,
     "of": _enum(["household"]),
     "in": _enum(["days", "weeks", "months", "years", "day", "week", "month", "year"]),
     "different days": _YES,
@@ -156,13 +155,15 @@ def _group(kind: str) -> Schema:
     return {"type": "object", "properties": {kind: _ref("condition")}, "required": [kind], "additionalProperties": False}
 
 
-# ---------------------------------------------------------------- the three kinds of file
+# ---------------------------------------------------------------- the kinds of file
 
 
 def _pack() -> Schema:
     version: Schema = {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"}
     imported = _several(_object(grammar.IMPORT, {"version": {"type": "string", "pattern": r"^[<>=]"}}))
-    return _object(grammar.PACK, {"pack": _ID, "version": version, "imports": imported, "population": _ref("condition"), **_SHARED})
+    period: Schema = {"type": "string", "pattern": f"^({_PERIOD})$"}
+    own = {"pack": _ID, "version": version, "imports": imported, "population": _ref("condition"), "period": period}
+    return _object(grammar.PACK, {**own, **_SHARED})
 
 
 def _valuesets() -> Schema:
@@ -170,7 +171,6 @@ def _valuesets() -> Schema:
 
 
 def _rule() -> Schema:
-    citation = _object(grammar.CITATION, {"url": _HTTPS})
     card = _object(grammar.CARD, {"summary": {"type": "string", "maxLength": 139}, "indicator": _enum(grammar.INDICATORS)})
     refer = _object(
         grammar.REFER,
@@ -181,7 +181,7 @@ def _rule() -> Schema:
         "status": _enum(grammar.STATUSES),
         "level": _enum(grammar.LEVELS),
         "priority": {"type": "integer", "minimum": 0, "maximum": 100},
-        "evidence": _object(grammar.EVIDENCE, {"grade": _enum(grammar.GRADES), "citations": {"type": "array", "items": citation}}),
+        "evidence": _object(grammar.EVIDENCE, {"grade": _enum(grammar.GRADES), "citations": _citations()}),
         "released": _DAY,
         "revised": _DAY,
         "effective": _object(grammar.EFFECTIVE, {"from": _DAY, "until": _DAY}),
@@ -189,38 +189,63 @@ def _rule() -> Schema:
         "when": _ref("condition"),
         "unless": _several(_ref("condition")),
         "then": _object(grammar.THEN, {"card": card, "refer": refer}),
-        "examples": _examples(),
+        "examples": _examples(grammar.CASE, {"enum": ["yes", "no", "unknown", True, False]}),
     }
     return _object(grammar.RULE, {**own, **_SHARED})
 
 
-def _examples() -> Schema:
+def _citations() -> Schema:
+    return {"type": "array", "items": _object(grammar.CITATION, {"url": _HTTPS})}
+
+
+def _measure() -> Schema:
+    conditions = {population: _ref("condition") for population in grammar.POPULATIONS}
+    groups = _named(_object(grammar.GROUP, conditions))
+    outcome: Schema = {"anyOf": [_enum(grammar.OUTCOMES), _named(_enum(grammar.OUTCOMES))]}
+    own: dict[str, Schema] = {
+        "measure": _ID,
+        "citations": _citations(),
+        "released": _DAY,
+        "revised": _DAY,
+        "improvement": _enum(grammar.IMPROVEMENTS),
+        "period": {"type": "string", "pattern": f"^({_PERIOD})$"},
+        "each": _object(grammar.EPISODES, {**_SERIES, **_WINDOW, "events": _TABLES}),
+        "population": _ref("condition"),
+        "groups": {**groups, "minProperties": 1},
+        "stratify by": _named({"anyOf": [_ref("fact name"), _named(_ref("condition"))]}),
+        "examples": _examples(grammar.MEASURE_CASE, {"anyOf": [outcome, {"type": "array", "items": outcome}]}),
+    }
+    return _object(grammar.MEASURE, {**own, **_SHARED})
+
+
+def _examples(shape: grammar.Shape, expect: Schema) -> Schema:
     sexes_and_more: dict[str, Schema] = {"sex": _enum(grammar.SEXES), "deceased": {"enum": ["yes", "no", "unknown", True, False]}}
     patient = _object(grammar.PATIENT, sexes_and_more)
     person: dict[str, Schema] = {"patient": patient, "events": _several(_ref("event"))}
     household: Schema = {"anyOf": [_enum(["unknown"]), {"type": "array", "items": _object(grammar.MEMBER, person)}]}
     case = _object(
-        grammar.CASE,
+        shape,
         {
             **person,
             "as_of": _DAY,
             "household": household,
             "not loaded": _several(_enum([*TABLES, HOUSEHOLD])),
-            "expect": {"enum": ["yes", "no", "unknown", True, False]},
+            "expect": expect,
             "facts": _named(_TEXT),
+            "strata": _named(_TEXT),
         },
     )
     return _object(grammar.EXAMPLES, {"as_of": _DAY, "cases": {"type": "array", "items": case}})
 
 
-KINDS: Final[dict[str, Callable[[], Schema]]] = {"pack": _pack, "rule": _rule, "valuesets": _valuesets}
+KINDS: Final[dict[str, Callable[[], Schema]]] = {"pack": _pack, "rule": _rule, "measure": _measure, "valuesets": _valuesets}
 """The kinds of file, each with what makes its schema."""
 
 
 def schema(kind: str, pack: Pack | None = None) -> Schema:
     """The schema of one of `KINDS`; with the names of a pack to complete with, if one is given."""
-    title = {"pack": "pack.yaml", "rule": "A rule file", "valuesets": "A value set file"}[kind]
-    definitions = _definitions(_Names(pack)) | ({"event": _event()} if kind == "rule" else {})
+    title = {"pack": "pack.yaml", "rule": "A rule file", "measure": "A measure file", "valuesets": "A value set file"}[kind]
+    definitions = _definitions(_Names(pack)) | ({"event": _event()} if kind in ("rule", "measure") else {})
     return {"$schema": DIALECT, "title": f"Almoner: {title}", **KINDS[kind](), "$defs": definitions}
 
 
@@ -240,6 +265,7 @@ class _Names:
     def __init__(self, pack: Pack | None) -> None:
         packs = (*pack.document.libraries(), pack.document) if pack else ()
         found = [each.vocabulary for each in packs] + [rule.vocabulary for each in packs for rule in each.rules]
+        found += [measure.vocabulary for each in packs for measure in each.measures]
         facts = [fact for vocabulary in found for fact in vocabulary.facts]
         self.questions = [question.name.text for vocabulary in found for question in vocabulary.questions]
         self.codes = [valueset.name.text for vocabulary in found for valueset in vocabulary.valuesets] + self.questions

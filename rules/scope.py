@@ -27,21 +27,33 @@ class Scope:
     problems: Problems
     reads_files: bool = True
     """Whether sets in files are read; else they have no codes."""
+    period: doc.Period | None = None
+    """The measurement period that is said here."""
     _view: dict[str, doc.Fact] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
-    def of_pack(cls, pack: doc.Pack, problems: Problems, *, reads_files: bool = True) -> "Scope":
-        """What all rules of a pack may name: its own vocabulary, and outside of that everything it imports."""
+    def of_pack(cls, pack: doc.Pack, problems: Problems, *, reads_files: bool = True, period: doc.Period | None = None) -> "Scope":
+        """What all rules of a pack may name: its own vocabulary, and outside of that everything it imports.
+
+        ``period`` is that of the pack which imports this one.
+        """
         libraries = pack.libraries()
         imported = cls.of(sum((each.vocabulary for each in libraries), doc.Vocabulary()), None, problems) if libraries else None
-        return cls.of(pack.vocabulary, imported, problems, reads_files=reads_files)
+        return cls.of(pack.vocabulary, imported, problems, reads_files=reads_files, period=period or pack.period)
 
     @classmethod
     def of(
-        cls, vocabulary: doc.Vocabulary, outer: "Scope | None", problems: Problems, prefix: str = "", *, reads_files: bool = True
+        cls,
+        vocabulary: doc.Vocabulary,
+        outer: "Scope | None",
+        problems: Problems,
+        prefix: str = "",
+        *,
+        reads_files: bool = True,
+        period: doc.Period | None = None,
     ) -> "Scope":
         """The scope of a vocabulary. A name written twice, here or further out, is reported."""
-        scope = cls({}, {}, {}, prefix, outer, problems, reads_files)
+        scope = cls({}, {}, {}, prefix, outer, problems, reads_files, period)
         for kind, named in (("valuesets", vocabulary.valuesets), ("questions", vocabulary.questions), ("facts", vocabulary.facts)):
             for item in named:
                 scope._add(kind, item)
@@ -129,6 +141,13 @@ class Scope:
                 return level.full_name(name)
         return name
 
+    def measurement_period(self, place: TextNode) -> doc.Period | None:
+        """The measurement period in view; its absence is reported at ``place``."""
+        found = next((level.period for level in self._levels() if level.period), None)
+        if found is None:
+            self.problems.add(place.span, "ALM280", f"there is no measurement period for '{place}'", "say 'period: last year' in pack.yaml")
+        return found
+
     def _levels(self) -> Iterator["Scope"]:
         level: Scope | None = self
         while level is not None:
@@ -162,7 +181,7 @@ def pack_folder(valueset: doc.ValueSet) -> Path:
 
 
 def type_of(fact: doc.Fact) -> ir.FactType:
-    """Whether a fact is yes/no, a number, a word or a date."""
+    """Whether a fact is yes/no, a number, a word or (of events without unit or question) nothing but a day."""
     match fact:
         case doc.DerivedFact():
             return "yes/no"
@@ -170,6 +189,10 @@ def type_of(fact: doc.Fact) -> ir.FactType:
             return "number"
         case doc.PatientFact():
             return ATTRIBUTES.get(fact.attribute.text, "word")
+        case doc.Episode():
+            return "date"
     if fact.aggregate.text in ("exists", "all"):
         return "yes/no"
-    return "word" if fact.series.question and fact.aggregate.text in ("latest", "earliest") else "number"
+    if fact.aggregate.text in ("latest", "earliest") and (fact.series.question or not fact.series.unit):
+        return "word" if fact.series.question else "date"
+    return "number"

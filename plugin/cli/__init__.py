@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "pack": "Record what every rule means; fetch the codes of value sets from a terminology server.",
     "schema": "Print the JSON Schemas of rule files, for editors.",
     "test": "Run the examples of rules on every engine.",
+    "measure": "Compute quality measures: rates with who counts, who is excluded, and what is not known.",
     "explain": "Say why a rule answers as it does for one person.",
     "plan": "Compare two versions of rules: who would be newly flagged, who no longer.",
     "mutate": "Change rules one thing at a time: do the examples notice?",

@@ -115,8 +115,10 @@ def _summary(packs: Sequence[Pack], mistakes: int, warnings: int) -> str:
     if not packs:
         return counts
     rules = sum(len(pack.document.rules) for pack in packs)
-    examples = sum(len(pack.cases) for pack in packs)
-    return f"{_several(rules, 'rule')} with {examples} examples: {counts or 'no mistakes found'}"
+    measures = sum(len(pack.measures) for pack in packs)
+    examples = sum(len(pack.cases) + len(pack.measure_cases) for pack in packs)
+    what = " and ".join(_several(n, kind) for n, kind in ((rules, "rule"), (measures, "measure")) if n or kind == "rule")
+    return f"{what} with {examples} examples: {counts or 'no mistakes found'}"
 
 
 def _several(count: int, what: str) -> str:

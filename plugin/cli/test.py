@@ -6,7 +6,7 @@ import click
 
 from rules.engines import ENGINES, Engine, engine
 from rules.errors import EngineUnavailable, ExitCode
-from rules.example_runs import run_case
+from rules.measure_runs import run_examples
 from rules.pack import load_packs
 
 
@@ -14,19 +14,19 @@ from rules.pack import load_packs
 @click.argument("path", type=click.Path(path_type=Path))
 @click.pass_context
 def command(context: click.Context, path: Path) -> None:
-    """Run the examples in a rule file, a pack, or a folder of packs.
+    """Run the examples in a file of a rule or measure, a pack, or a folder of packs.
 
     Each example runs on every engine that works here; an engine that answers otherwise is a failure too. Every message starts with
     path:line:column. Exits with 1 if an example fails.
     """
     packs = load_packs(path)
     engines = _engines()
-    failures = [f for pack in packs for case in pack.cases for f in run_case(pack, case, engines)]
+    failures = [failure for pack in packs for failure in run_examples(pack, engines)]
     for each in engines:
         each.close()
     for failure in failures:
         click.echo(failure)
-    examples = sum(len(pack.cases) for pack in packs)
+    examples = sum(len(pack.cases) + len(pack.measure_cases) for pack in packs)
     names = ", ".join(each.name for each in engines)
     click.echo(f"{examples} examples on {names}: {'all as expected' if not failures else f'{len(failures)} not as expected'}", err=True)
     if failures:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
+from rules import document as doc
 from rules.checks.lint import Remark, Severity, Subject
 
 
@@ -33,7 +34,7 @@ class NoCitation:
 
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Each rule without a citation."""
-        for rule in subject.rules:
+        for rule in subject.documents:
             if not rule.citations:
-                place = subject.place(rule, "evidence", "citations")
+                place = subject.place(rule, *(("evidence",) if isinstance(rule, doc.Rule) else ()), "citations")
                 yield Remark(place, f"'{rule.id}' cites nothing", "name what it rests on, if only the local agreement")

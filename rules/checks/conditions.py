@@ -31,7 +31,7 @@ def _without(answer: bool, written: doc.ConditionText, part: Part, subject: Subj
     condition = part.lowered(written)
     if isinstance(written, doc.Leaf):
         lacks = answer not in subject.reasoning.answers(condition)
-        derived = isinstance(condition, logic.Holds) and condition.fact in subject.pack.program.conditions
+        derived = isinstance(condition, logic.Holds) and condition.fact in subject.program.conditions
         return lacks, [(written.text.span, f"'{written.text}'")] if lacks and not derived else []
     inner = [_without(answer, each, part, subject) for each in written.parts]
     found = [place for _, places in inner for place in places]

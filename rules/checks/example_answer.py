@@ -35,7 +35,7 @@ class ExampleAnswer:
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Each answer of an example that its question does not know."""
         for part in subject.parts:
-            for example in part.rule.examples if part.rule else ():
+            for example in part.examples:
                 for person in (example.person, *(example.household or ())):
                     for event in person.events:
                         yield from _strange(event, part)

@@ -37,7 +37,7 @@ class Implied:
 
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Each rule that another one covers. Of two that mean the same, the later one."""
-        conditions, answers = subject.pack.program.conditions, subject.reasoning.answers
+        conditions, answers = subject.program.conditions, subject.reasoning.answers
         for one, other in _comparable([rule for rule in subject.rules if rule.status != "retired"], subject.reasoning):
             if one.level != other.level:
                 continue

@@ -39,7 +39,7 @@ class KnownEvent:
             for line in (line for condition in part.conditions() for line in lines(condition)):
                 condition = part.lowered(line)
                 leaf = condition.part if isinstance(condition, logic.Not) else condition
-                if isinstance(leaf, logic.Known) and _rests_on_events(leaf.fact, subject.pack.program):
+                if isinstance(leaf, logic.Known) and _rests_on_events(leaf.fact, subject.program):
                     message = (
                         f"'{line.text}' also holds where nobody can tell" if leaf is not condition else f"'{line.text}' is never unknown"
                     )

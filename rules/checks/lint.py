@@ -6,11 +6,12 @@ from datetime import date
 from typing import ClassVar, Literal, Protocol
 
 from rules import document as doc
-from rules import logic
+from rules import ir, logic
 from rules.checks.reasoning import Reasoning
 from rules.errors import Diagnostic, Span
 from rules.lowering import lower
 from rules.lowering.conditions import lower_condition
+from rules.lowering.measures import measure_scope
 from rules.pack import Pack
 from rules.parse.fields import Problems
 from rules.scope import Scope
@@ -49,14 +50,27 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a pack with names of its own: what all rules share, or one rule."""
+    """A piece of a pack with names of its own: what all rules share, one rule, or one measure."""
 
     scope: Scope
     vocabulary: doc.Vocabulary
     own: tuple[doc.ConditionText, ...] = ()
-    """The pack's population, or a rule's ``when`` and ``unless``."""
+    """The pack's population, a rule's ``when`` and ``unless``, or a measure's populations and strata."""
     rule: doc.Rule | None = None
+    measure: doc.Measure | None = None
     _lowered: dict[int, logic.Condition] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether this is what all rules and measures share."""
+        return self.rule is None and self.measure is None
+
+    @property
+    def examples(self) -> tuple[doc.Example, ...]:
+        """The examples written here."""
+        if self.measure:
+            return tuple(each.example for each in self.measure.examples)
+        return self.rule.examples if self.rule else ()
 
     def conditions(self) -> Iterator[doc.ConditionText]:
         """Every condition written here."""
@@ -88,6 +102,8 @@ class Subject:
 
     pack: Pack
     whole: bool
+    program: ir.Program
+    """That of the rules and those of the measures together."""
     today: date | None
     reasoning: Reasoning
     parts: tuple[Part, ...]
@@ -108,14 +124,18 @@ class Subject:
         for rule in pack.document.rules:
             scope = Scope.of(rule.vocabulary, shared, problems, prefix=f"{rule.id}/")
             parts.append(Part(scope, rule.vocabulary, (rule.when, *rule.unless), rule))
-        return cls(pack, whole, today, Reasoning(pack.program), tuple(parts))
+        for measure in pack.document.measures:
+            scope = measure_scope(measure, shared, problems)
+            parts.append(Part(scope, measure.vocabulary, tuple(_conditions_of(measure)), measure=measure))
+        program = _together(pack)
+        return cls(pack, whole, program, today, Reasoning(program), tuple(parts))
 
     def sets_in_files(self) -> Iterator[doc.ValueSet]:
         """The value sets of this pack whose codes are in files: those that something names; all of them if others are to name them."""
         named = set(codes_named(self.parts))
         for part in self.parts:
             for valueset in part.vocabulary.valuesets:
-                if (valueset.file or valueset.definition) and (valueset.name.text in named or not self.rules):
+                if (valueset.file or valueset.definition) and (valueset.name.text in named or not self.documents):
                     yield valueset
 
     @property
@@ -123,11 +143,36 @@ class Subject:
         """The pack's rules."""
         return self.pack.document.rules
 
-    def place(self, rule: doc.Rule, *keys: str) -> Span:
-        """Where a rule file says what stands under ``keys``; the nearest key that it has."""
+    @property
+    def documents(self) -> tuple[doc.Rule | doc.Measure, ...]:
+        """The pack's rules and measures."""
+        return (*self.pack.document.rules, *self.pack.document.measures)
+
+    def place(self, rule: doc.Rule | doc.Measure, *keys: str) -> Span:
+        """Where the file of a rule or measure says what stands under ``keys``; the nearest key that it has."""
         while keys and keys not in rule.places:
             keys = keys[:-1]
         return rule.places.get(keys, rule.id.span)
+
+
+def _conditions_of(measure: doc.Measure) -> Iterator[doc.ConditionText]:
+    for group in measure.groups:
+        yield from (each for each in (group.eligible, group.excluded, group.met, group.excepted) if each)
+    if measure.population:
+        yield measure.population
+    for stratifier in measure.stratifiers:
+        yield from (condition for _, condition in stratifier.strata)
+
+
+def _together(pack: Pack) -> ir.Program:
+    """What rules and measures share stands in several programs, but means the same in each. Whatever is asked for is among ``rules``."""
+    programs = (pack.program, *(measure.program for measure in pack.measures))
+    facts = {fact.name: fact for program in programs for fact in program.facts}
+    derived = {each.name: each for program in programs for each in program.derived}
+    asked = [name for program in programs for name in program.rules]
+    asked += [stratifier.fact for measure in pack.measures for stratifier in measure.stratifiers if stratifier.fact]
+    asked += [anchor for measure in pack.measures if measure.each for anchor in measure.each.window.anchors]
+    return ir.Program(tuple(facts.values()), tuple(derived.values()), tuple(asked))
 
 
 def codes_named(parts: Iterable[Part]) -> Iterator[str]:
@@ -136,7 +181,9 @@ def codes_named(parts: Iterable[Part]) -> Iterator[str]:
         for fact in part.vocabulary.facts:
             if isinstance(fact, doc.EventFact):
                 yield from _named_by_series(fact.series)
-        for example in part.rule.examples if part.rule else ():
+        if part.measure and part.measure.each:
+            yield from _named_by_series(part.measure.each.series)
+        for example in part.examples:
             for person in (example.person, *(example.household or ())):
                 for event in person.events:
                     yield from (text.text for text in (event.what, *(tag for _, tag in event.tags)))

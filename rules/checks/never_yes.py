@@ -38,10 +38,10 @@ class NeverYes:
         tainted = set()
         for part in subject.parts:
             for place, line in without(True, part, subject):
-                tainted.add(part.rule.id.text if part.rule else "")
+                tainted.add(part.rule.id.text if part.rule else "" if part.is_shared else place.path)
                 yield Remark(place, f"{line} can never be yes", "no value meets all of it")
         for rule in subject.rules:
-            condition = subject.pack.program.conditions[rule.id.text]
+            condition = subject.program.conditions[rule.id.text]
             if not tainted & {"", rule.id.text} and True not in subject.reasoning.answers(condition):
                 yield Remark(
                     rule.id.span, f"'{rule.id}' can never say yes", "its parts, the pack's population and 'unless' exclude each other"

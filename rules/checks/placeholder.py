@@ -37,7 +37,7 @@ class Placeholder:
 
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Each placeholder that shows no number or word of its rule."""
-        program = subject.pack.program
+        program = subject.program
         for rule in subject.rules:
             behind = {name.removeprefix(f"{rule.id}/"): program.by_name[name].type for name in program.facts_behind(rule.id.text)}
             showable = [name for name, kind in behind.items() if kind in ("number", "word")]

@@ -30,6 +30,6 @@ class RevisedEarly:
 
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Each rule whose dates run backwards."""
-        for rule in subject.rules:
+        for rule in subject.documents:
             if rule.revised and rule.revised < rule.released:
                 yield Remark(subject.place(rule, "revised"), f"'{rule.id}' was revised before it was released on {rule.released}")

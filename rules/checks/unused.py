@@ -11,8 +11,8 @@ class Unused:
     """A name that nothing uses.
 
     What it does:
-        Looks for facts behind no rule, and for value sets and questions that no fact and no example names. Names shared by a pack are only
-        judged when the whole pack is checked, and never in a pack without rules: there they wait for packs that import it.
+        Looks for facts behind no rule or measure, and for value sets and questions that no fact and no example names. Names shared by a
+        pack are only judged when the whole pack is checked, and never in a pack without rules: there they wait for packs that import it.
 
     Why is this bad:
         It misleads whoever reads the pack, and often shows that a line was forgotten. Unused facts are computed for everybody, too.
@@ -35,14 +35,14 @@ class Unused:
 
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Each fact, value set and question without a use."""
-        facts = _facts_of_rules(subject.pack.program)
+        facts = _facts_of_rules(subject.program)
         for part in subject.parts:
             if part.rule is None and not (subject.whole and subject.rules):
                 continue
             named = set(codes_named(subject.parts if part.rule is None else (part,)))
             for fact in part.vocabulary.facts:
                 if part.program_name(fact.name.text) not in facts:
-                    yield Remark(fact.name.span, f"no rule uses the fact '{fact.name}'", "use it, or leave it out")
+                    yield Remark(fact.name.span, f"nothing uses the fact '{fact.name}'", "use it, or leave it out")
             for kind, sets in (("value set", part.vocabulary.valuesets), ("question", part.vocabulary.questions)):
                 for item in sets:
                     if item.name.text not in named:

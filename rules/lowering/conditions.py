@@ -15,6 +15,7 @@ from rules.units import canonical
 _NUMBER: Final = r"(-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?)"
 _COMPARE: Final = re.compile(rf"(>=|<=|!=|=|>|<) *{_NUMBER}(?: +(\S.*))?")
 _BETWEEN: Final = re.compile(rf"between {_NUMBER} and {_NUMBER}(?: +(\S.*))?")
+_KNOWN: Final = ("is known", "is unknown")
 _AFTER_NAME: Final = re.compile(r" (?:is|between|>=|<=|!=|=|>|<)(?: |$)")
 
 
@@ -49,14 +50,19 @@ class _Lowering:
             return logic.All(())
         fact, full, rest = scope.facts_in_view()[name], scope.resolve(name), line.text[len(name) :].strip()
         kind = type_of(fact)
-        if rest in ("is known", "is unknown"):
+        if kind == "date" and (rest not in _KNOWN or not isinstance(fact, doc.PatientFact)):
+            return self.date(name, line, fact)
+        if rest in _KNOWN:
             return logic.Known(full) if rest == "is known" else logic.Not(logic.Known(full))
-        if kind == "date":
-            self.problems.add(line.span, "ALM217", f"'{name}' is a date: count a window from it, such as 'within: 30 days after {name}'")
-            return logic.All(())
         if kind == "yes/no":
             return self.yes_no(full, name, rest, line)
         return self.word(full, name, rest, line, fact, scope) if kind == "word" else self.comparison(full, name, rest, line, fact)
+
+    def date(self, name: str, line: TextNode, fact: doc.Fact) -> logic.Condition:
+        hint = "name its 'unit' or 'question' if its value is meant" if isinstance(fact, doc.EventFact) else ""
+        message = f"'{name}' is a date: count a window from it, such as 'within: 30 days after {name}'"
+        self.problems.add(line.span, "ALM217", message, hint)
+        return logic.All(())
 
     def yes_no(self, full: str, name: str, rest: str, line: TextNode) -> logic.Condition:
         if rest:

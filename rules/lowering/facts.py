@@ -9,21 +9,31 @@ from rules.facts import TABLES, Coding
 from rules.grammar import ATTRIBUTES, DATED_AGGREGATES, SCALED_AGGREGATES, VALUE_AGGREGATES
 from rules.lowering.arithmetic import expression, value_test
 from rules.lowering.conditions import lower_condition
+from rules.measures import EPISODE
 from rules.parse.fields import BLANK
 from rules.scope import Scope, type_of
 from rules.source import TextNode
 from rules.units import canonical, conversions
 
 
-def lower_fact(name: str, fact: doc.PatientFact | doc.EventFact | doc.ComputedFact, scope: Scope) -> ir.Fact:
+def lower_fact(name: str, fact: doc.PatientFact | doc.EventFact | doc.ComputedFact | doc.Episode, scope: Scope) -> ir.Fact:
     """One fact as engines see it, called ``name`` inside the program. Mistakes go to the scope's problems."""
     lowering = _Lowering(scope)
     match fact:
+        case doc.Episode():
+            return _episode(name, fact)
         case doc.PatientFact():
             return lowering.patient_fact(name, fact)
         case doc.ComputedFact():
             return lowering.computed_fact(name, fact)
     return lowering.event_fact(name, fact)
+
+
+def _episode(name: str, fact: doc.Episode) -> ir.EventFact:
+    """To an engine the episode is an event like any other: the one that bears the mark. Whatever its status, it was chosen."""
+    tables = tuple(t.text for t in fact.tables if t.text in TABLES)
+    series = ir.Series(tables, frozenset({EPISODE}), tuple((table, TABLES[table].known) for table in tables))
+    return ir.EventFact(name, "latest", "number", series)
 
 
 class _Lowering:
@@ -86,7 +96,7 @@ class _Lowering:
         """What one aggregate needs and another cannot have."""
         aggregate, span, series = fact.aggregate.text, fact.aggregate.span, fact.series
         says_word = series.question is not None and aggregate in ("latest", "earliest")
-        if aggregate in VALUE_AGGREGATES and not says_word and not series.unit:
+        if aggregate in VALUE_AGGREGATES and type_of(fact) not in ("word", "date") and not series.unit:
             self.problems.add(
                 span, "ALM203", f"'{fact.name}' has neither 'unit' nor 'question'", 'a number needs its unit, such as unit: "%"'
             )
@@ -176,13 +186,19 @@ class _Lowering:
         return ir.Window(lower, upper, cast(ir.Timing, window.timing))
 
     def bound(self, limit: doc.Limit) -> ir.Bound:
+        if limit.period:
+            period = self.scope.measurement_period(limit.period)
+            end = (period.last if limit.last else period.first) if period else doc.Limit()
+            return ir.Bound(None, end.day, end.year, end.last, limit.offset, limit.backwards, limit.days)
         anchor = self.anchor(limit.fact) if limit.fact else None
-        return ir.Bound(anchor, limit.day, limit.year, limit.last, limit.offset, limit.backwards)
+        return ir.Bound(anchor, limit.day, limit.year, limit.last, limit.offset, limit.backwards, limit.days)
 
     def anchor(self, name: TextNode) -> str:
         fact = self.scope.fact(name)
-        dated = (isinstance(fact, doc.EventFact) and fact.aggregate.text in DATED_AGGREGATES) or (
-            isinstance(fact, doc.PatientFact) and fact.attribute.text == "birth"
+        dated = (
+            isinstance(fact, doc.Episode)
+            or (isinstance(fact, doc.EventFact) and fact.aggregate.text in DATED_AGGREGATES)
+            or (isinstance(fact, doc.PatientFact) and fact.attribute.text == "birth")
         )
         if fact is not None and not dated:
             hint = f"a fact has a day if it is {', '.join(DATED_AGGREGATES)} of something, or the patient's birth"

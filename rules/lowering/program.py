@@ -18,19 +18,65 @@ def lower(pack: doc.Pack, *, reads_files: bool = True) -> ir.Program:
         RuleError: with every mistake found in names, types and units.
     """
     problems = Problems()
-    program = _Lowering(problems).program(pack, reads_files=reads_files)
+    program = _Rules(problems).program(pack, reads_files=reads_files)
     if problems.found:
         raise RuleError(problems.found)
     return program
 
 
-class _Lowering:
+class Parts:
+    """What a program is made of, collected from vocabularies."""
+
     def __init__(self, problems: Problems) -> None:
+        """Nothing yet; mistakes go to ``problems``."""
         self.problems = problems
         self.facts: dict[str, ir.Fact] = {}
         self.derived: dict[str, ir.Derived] = {}
         self.places: dict[str, Span] = {}
 
+    def vocabulary(self, vocabulary: doc.Vocabulary, scope: Scope) -> None:
+        """Add every fact of a vocabulary."""
+        for fact in vocabulary.facts:
+            self._fact(fact, scope)
+
+    def _fact(self, fact: doc.Fact, scope: Scope) -> None:
+        name = scope.full_name(fact.name.text)
+        self.places[name] = fact.name.span
+        if isinstance(fact, doc.DerivedFact):
+            self.derived[name] = ir.Derived(name, lower_condition(fact.when, scope))
+        else:
+            self.facts[name] = lower_fact(name, fact, scope)
+
+    def imported(self, pack: doc.Pack, asked: Iterable[str]) -> None:
+        """The imported facts that something here rests on or that are ``asked`` for, and no others: their sets need not even be read."""
+        libraries = {fact.name.text: (fact, library) for library in pack.libraries() for fact in library.vocabulary.facts}
+        scopes: dict[str, Scope] = {}
+        waiting = [*self._named(), *asked]
+        while waiting:
+            name = waiting.pop()
+            if name in self.places or name not in libraries:
+                continue
+            fact, library = libraries[name]
+            if library.id not in scopes:  # of its own: a library never sees the names of those who use it, but their period
+                scopes[library.id] = Scope.of_pack(library, self.problems, period=pack.period)
+            self._fact(fact, scopes[library.id])
+            waiting += self._rests_on(name)
+
+    def _named(self) -> list[str]:
+        return [used for name in (*self.facts, *self.derived) for used in self._rests_on(name)]
+
+    def _rests_on(self, name: str) -> list[str]:
+        if name in self.derived:
+            return [leaf.fact for leaf in logic.leaves(self.derived[name].condition)]
+        return list(ir.rests_on(self.facts[name]))
+
+    def together(self, rules: tuple[str, ...]) -> ir.Program:
+        """The program; ``rules`` names the derived values that are asked for."""
+        order = Ordering(self.facts, self.derived, self.places, self.problems)
+        return ir.Program(order.facts(), order.derived(), rules)
+
+
+class _Rules(Parts):
     def program(self, pack: doc.Pack, *, reads_files: bool) -> ir.Program:
         shared = Scope.of_pack(pack, self.problems, reads_files=reads_files)
         self.vocabulary(pack.vocabulary, shared)
@@ -40,9 +86,9 @@ class _Lowering:
             self.vocabulary(rule.vocabulary, scope)
             self.rule(rule, pack.population, scope, shared)
             rules.append(rule.id.text)
-        self.imported(pack)
-        order = Ordering(self.facts, self.derived, self.places, self.problems)
-        return ir.Program(order.facts(), order.derived(), tuple(rules))
+        self.refuse_names_of_imports(pack)
+        self.imported(pack, (name.text for rule in pack.rules for example in rule.examples for name, _ in example.facts))
+        return self.together(tuple(rules))
 
     def rule(self, rule: doc.Rule, population: doc.ConditionText | None, scope: Scope, shared: Scope) -> None:
         parts = [lower_condition(population, shared)] if population else []
@@ -53,46 +99,11 @@ class _Lowering:
         self.derived[rule.id.text] = ir.Derived(rule.id.text, parts[0] if len(parts) == 1 else logic.All(tuple(parts)))
         self.places[rule.id.text] = rule.id.span
 
-    def vocabulary(self, vocabulary: doc.Vocabulary, scope: Scope) -> None:
-        for fact in vocabulary.facts:
-            self.fact(fact, scope)
-
-    def fact(self, fact: doc.Fact, scope: Scope) -> None:
-        name = scope.full_name(fact.name.text)
-        self.places[name] = fact.name.span
-        if isinstance(fact, doc.DerivedFact):
-            self.derived[name] = ir.Derived(name, lower_condition(fact.when, scope))
-        else:
-            self.facts[name] = lower_fact(name, fact, scope)
-
-    # ---------------------------------------------------------------- imports
-
-    def imported(self, pack: doc.Pack) -> None:
-        """The imported facts that something here rests on, and no others: their value sets need not even be read."""
-        libraries = {fact.name.text: (fact, library) for library in pack.libraries() for fact in library.vocabulary.facts}
+    def refuse_names_of_imports(self, pack: doc.Pack) -> None:
+        places = {fact.name.text: fact.name.span for library in pack.libraries() for fact in library.vocabulary.facts}
         for rule in pack.rules:
-            if rule.id.text in libraries:
-                earlier = libraries[rule.id.text][0].name.span
+            if earlier := places.get(rule.id.text):
                 self.problems.add(rule.id.span, "ALM230", f"'{rule.id}' is defined twice (first at {earlier})")
-        scopes: dict[str, Scope] = {}
-        waiting = [*self.named(), *(name.text for rule in pack.rules for example in rule.examples for name, _ in example.facts)]
-        while waiting:
-            name = waiting.pop()
-            if name in self.places or name not in libraries:
-                continue
-            fact, library = libraries[name]
-            if library.id not in scopes:  # of its own: a library never sees the names of those who use it
-                scopes[library.id] = Scope.of_pack(library, self.problems)
-            self.fact(fact, scopes[library.id])
-            waiting += self.rests_on(name)
-
-    def named(self) -> list[str]:
-        return [used for name in (*self.facts, *self.derived) for used in self.rests_on(name)]
-
-    def rests_on(self, name: str) -> list[str]:
-        if name in self.derived:
-            return [leaf.fact for leaf in logic.leaves(self.derived[name].condition)]
-        return list(ir.rests_on(self.facts[name]))
 
 
 class Ordering:

@@ -1,5 +1,6 @@
 """The examples of a rule: small people with the answer that the author expects."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from rules import document as doc
@@ -14,14 +15,21 @@ _ANSWERS: Final = ("yes", "no", "unknown")
 
 def parse_examples(node: Node, problems: Problems) -> tuple[doc.Example, ...]:
     """``examples: {as_of: …, cases: […]}``."""
+    return tuple(example(case, as_of, case.choice("expect", _ANSWERS)) for case, as_of in cases(node, CASE, problems))
+
+
+def cases(node: Node, shape: Shape, problems: Problems) -> Iterator[tuple[Fields, TextNode]]:
+    """Each case with the day of all of them."""
     fields = Fields.of(node, EXAMPLES, problems)
     as_of = fields.text("as_of")
     fields.day("as_of")
-    return tuple(_case(item, as_of, problems) for item in fields.list("cases"))
+    for item in fields.list("cases"):
+        yield Fields.of(item, shape, problems), as_of
 
 
-def _case(node: Node, as_of: TextNode, problems: Problems) -> doc.Example:
-    fields = Fields.of(node, CASE, problems)
+def example(fields: Fields, as_of: TextNode, expect: str) -> doc.Example:
+    """The person of a case and the day; ``expect`` is the answer that the author expects."""
+    problems = fields.problems
     fields.day("as_of")
     not_loaded = {choice(t, "'not loaded'", (*TABLES, HOUSEHOLD), problems) for t in fields.texts("not loaded")}
     return doc.Example(
@@ -30,7 +38,7 @@ def _case(node: Node, as_of: TextNode, problems: Problems) -> doc.Example:
         person=_person(fields, problems),
         household=_household(fields, problems),
         not_loaded=frozenset(not_loaded),
-        expect=fields.choice("expect", _ANSWERS),
+        expect=expect,
         facts=tuple((name, as_text(v, f"the expected value of '{name}'", problems)) for name, v in fields.entries("facts")),
         span=fields.node.span,
     )

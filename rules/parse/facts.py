@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -15,6 +16,7 @@ from rules.grammar import (
     COMPUTED_FACT,
     DERIVED_FACT,
     DISTANCES,
+    EPISODES,
     EVENT_FACT,
     PATIENT_FACT,
     RELATED,
@@ -37,14 +39,14 @@ _AGO: Final = re.compile(rf"{_LENGTH} ago")
 _PERIOD: Final = re.compile(r"([0-9]{4}-[0-9][0-9]-[0-9][0-9]) to ([0-9]{4}-[0-9][0-9]-[0-9][0-9])")
 _YEARS: Final = {"this year": 0, "last year": -1}
 _EDGE: Final = re.compile(r"(start|end) of (this year|last year)")
+_MEASUREMENT_PERIOD: Final = "measurement period"
+_ENDS_OF_PERIOD: Final = {f"start of {_MEASUREMENT_PERIOD}": False, f"end of {_MEASUREMENT_PERIOD}": True}
 _ONE_DAY: Final = Duration(1, "day")
 
 
 def fact(name: TextNode, node: Node, problems: Problems) -> doc.Fact | None:
     """One entry of ``facts``."""
-    if not _NAME.fullmatch(name.text) or _RESERVED.search(name.text):
-        hint = "use letters, digits and spaces, without the words is, not, between, and"
-        problems.add(name.span, "ALM115", f"'{name}' cannot name a fact", hint)
+    check_name(name, problems)
     if isinstance(node, MapNode):
         if node.get("patient"):
             fields = Fields.of(node, PATIENT_FACT, problems)
@@ -55,6 +57,13 @@ def fact(name: TextNode, node: Node, problems: Problems) -> doc.Fact | None:
         if node.get("value") or node.get("table"):
             return _computed(name, node, problems)
     return _event_fact(name, node, problems)
+
+
+def check_name(name: TextNode, problems: Problems) -> None:
+    """Report what cannot stand in a condition as the name of something."""
+    if not _NAME.fullmatch(name.text) or _RESERVED.search(name.text):
+        hint = "use letters, digits and spaces, without the words is, not, between, and"
+        problems.add(name.span, "ALM115", f"'{name}' cannot be a name", hint)
 
 
 # ---------------------------------------------------------------- computed facts
@@ -122,7 +131,13 @@ def _event_fact(name: TextNode, node: Node, problems: Problems) -> doc.EventFact
     )
 
 
-def _series(name: TextNode, key: str, fields: Fields, problems: Problems) -> doc.Series:
+def episodes(name: TextNode, node: Node, problems: Problems) -> doc.EventFact:
+    """``each: {events: encounters, …}`` of a measure: the events of which every one is counted by itself."""
+    fields = Fields.of(node, EPISODES, problems)
+    return doc.EventFact(name, TextNode("exists", name.span), _series(name, "events", fields, problems), _window(fields, problems))
+
+
+def _series(name: TextNode, key: str, fields: Fields, problems: Problems, *, related: bool = False) -> doc.Series:
     tables = fields.texts(key)
     for i, table in enumerate(tables):
         if table is BLANK:
@@ -143,13 +158,13 @@ def _series(name: TextNode, key: str, fields: Fields, problems: Problems) -> doc
         tags=tuple((role, code) for role, code in tags if code is not None),
         usable=fields.choice("usable only", ("yes",)) == "yes",
         unit=fields.optional("unit"),
-        relations=tuple(_relation(name, kind, fields, problems) for kind in RELATIONS if _is_relation(kind, key, fields)),
+        relations=tuple(_relation(name, kind, fields, problems) for kind in RELATIONS if _is_relation(kind, related, fields)),
     )
 
 
-def _is_relation(kind: str, key: str, fields: Fields) -> bool:
+def _is_relation(kind: str, related: bool, fields: Fields) -> bool:
     """Of a fact, ``during`` may also name a window in words; of a related event it may not."""
-    return fields.has(kind) and (kind != "during" or key == "events" or isinstance(fields.node.get(kind), MapNode))
+    return fields.has(kind) and (kind != "during" or related or isinstance(fields.node.get(kind), MapNode))
 
 
 def _relation(name: TextNode, kind: str, outer: Fields, problems: Problems) -> doc.Relation:
@@ -161,7 +176,7 @@ def _relation(name: TextNode, kind: str, outer: Fields, problems: Problems) -> d
         problems.add(text.span, "ALM143", f"'{kind}' asks for a period, not for a distance", "leave out 'within' and 'at least'")
     if most and least and after(date(2000, 1, 1), least) > after(date(2000, 1, 1), most):
         problems.add(fields.text("at least").span, "ALM141", f"no event is at least {least} and at most {most} away")
-    return doc.Relation(outer.node.key(kind) or BLANK, _series(name, "events", fields, problems), most, least)
+    return doc.Relation(outer.node.key(kind) or BLANK, _series(name, "events", fields, problems, related=True), most, least)
 
 
 def _code(name: TextNode, key: str, fields: Fields, problems: Problems) -> doc.CodeText | None:
@@ -190,9 +205,9 @@ def _window(fields: Fields, problems: Problems) -> doc.Window:
     for text in fields.texts("within"):
         _within(text, lower, upper, problems)
     lower += [_limit(text, problems) for text in fields.texts("since")]
-    lower += [_limit(text, problems, _ONE_DAY) for text in fields.texts("after")]
+    lower += [_limit(text, problems, 1) for text in fields.texts("after")]
     upper += [_limit(text, problems) for text in fields.texts("until")]
-    upper += [_limit(text, problems, _ONE_DAY, backwards=True) for text in fields.texts("before")]
+    upper += [_limit(text, problems, -1) for text in fields.texts("before")]
     for text in () if isinstance(fields.node.get("during"), MapNode) else fields.texts("during"):
         _during(text, lower, upper, problems)
     return doc.Window(tuple(lower), tuple(upper), fields.choice("timing", TIMINGS, "overlaps" if fields.has("days covered") else "starts"))
@@ -207,21 +222,42 @@ def _within(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], prob
         lower.append(doc.Limit(offset=length, backwards=True))
         return
     start = TextNode(around[3], text.span)
-    lower.append(doc.Limit(start, offset=None if around[2] == "after" else length, backwards=True))
-    upper.append(doc.Limit(start, offset=None if around[2] == "before" else length))
+    origin = _origin(start, problems)
+    lower.append(replace(origin, offset=None if around[2] == "after" else length, backwards=True))
+    upper.append(replace(origin, offset=None if around[2] == "before" else length))
 
 
-def _limit(text: TextNode, problems: Problems, offset: Duration | None = None, *, backwards: bool = False) -> doc.Limit:
-    """A dated fact, a date, ``start of last year``, or ``3 months ago``; an ``offset`` of a day makes it strict."""
+def _limit(text: TextNode, problems: Problems, days: int = 0) -> doc.Limit:
+    """A dated fact, a date, ``start of last year``, ``15 years after birth`` or ``3 months ago``; ``days`` make it strict."""
     if ago := _AGO.fullmatch(text.text):
-        if offset is not None:
+        if days:
             problems.add(text.span, "ALM124", "'ago' stands with since and until, which include that day")
         return doc.Limit(offset=as_duration(TextNode(ago[1], text.span), problems), backwards=True)
+    if (around := _AROUND.fullmatch(text.text)) and around[2] != "of":
+        length, start = as_duration(TextNode(around[1], text.span), problems), TextNode(around[3], text.span)
+        return replace(_origin(start, problems), offset=length, backwards=around[2] == "before", days=days)
+    return replace(_origin(text, problems), offset=_ONE_DAY if days else None, backwards=days < 0)
+
+
+def _origin(text: TextNode, problems: Problems) -> doc.Limit:
+    """A day to count from: a dated fact, a date, an end of a year or of the measurement period."""
     if edge := _EDGE.fullmatch(text.text):
-        return doc.Limit(year=_YEARS[edge[2]], last=edge[1] == "end", offset=offset, backwards=backwards)
+        return doc.Limit(year=_YEARS[edge[2]], last=edge[1] == "end")
     if _DAY.fullmatch(text.text):
-        return doc.Limit(day=_day(text.text, text, problems), offset=offset, backwards=backwards)
-    return doc.Limit(text, offset=offset, backwards=backwards)
+        return doc.Limit(day=_day(text.text, text, problems))
+    last = _ENDS_OF_PERIOD.get(text.text)
+    return doc.Limit(text) if last is None else doc.Limit(period=text, last=last)
+
+
+def period(text: TextNode, problems: Problems) -> doc.Period | None:
+    """The measurement period itself."""
+    lower: list[doc.Limit] = []
+    upper: list[doc.Limit] = []
+    if text.text == _MEASUREMENT_PERIOD:
+        problems.add(text.span, "ALM160", "this says nothing: the measurement period is what stands here", "last year, or two days")
+    else:
+        _during(text, lower, upper, problems)
+    return doc.Period(text.text, lower[0], upper[0]) if lower else None
 
 
 def _during(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], problems: Problems) -> None:
@@ -235,8 +271,11 @@ def _during(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], prob
             problems.add(text.span, "ALM125", f"the period {text} ends before it begins")
         lower.append(doc.Limit(day=first))
         upper.append(doc.Limit(day=last))
+    elif text.text == _MEASUREMENT_PERIOD:
+        lower.append(doc.Limit(period=text))
+        upper.append(doc.Limit(period=text, last=True))
     elif text is not BLANK:
-        problems.add(text.span, "ALM126", f"'during' cannot be '{text}'", "this year, last year, or 2025-01-01 to 2025-12-31")
+        problems.add(text.span, "ALM126", f"a period cannot be '{text}'", "this year, last year, or 2025-01-01 to 2025-12-31")
 
 
 def _day(written: str, place: TextNode, problems: Problems) -> date | None:

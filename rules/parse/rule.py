@@ -12,6 +12,7 @@ from rules.facts import Coding
 from rules.parse.codes import codes
 from rules.parse.conditions import condition
 from rules.parse.examples import parse_examples
+from rules.parse.facts import period
 from rules.parse.fields import BLANK, Fields, Problems, as_number, choice
 from rules.parse.vocabulary import vocabulary
 from rules.source import MapNode, Node, TextNode
@@ -25,7 +26,7 @@ _VERSIONS: Final = re.compile(rf"{_LIMIT}( *, *{_LIMIT})*", re.ASCII)
 def parse_pack(node: MapNode, problems: Problems) -> doc.Pack:
     """``pack.yaml``: the header and what all rules of the pack share."""
     fields = Fields.of(node, grammar.PACK, problems)
-    _identifier(fields.text("pack"), problems)
+    identifier(fields.text("pack"), problems)
     version = fields.text("version")
     if version is not BLANK and not _VERSION.fullmatch(version.text):
         problems.add(version.span, "ALM130", f"expected a version such as 1.2.0, got '{version}'")
@@ -41,6 +42,7 @@ def parse_pack(node: MapNode, problems: Problems) -> doc.Pack:
         population=condition(population, problems) if population else None,
         vocabulary=vocabulary(fields, problems),
         imports=tuple(_import(item, problems) for item in fields.list("imports")),
+        period=period(fields.text("period"), problems) if fields.has("period") else None,
     )
 
 
@@ -57,8 +59,8 @@ def _import(node: Node, problems: Problems) -> doc.Import:
 def parse_rule(node: MapNode, problems: Problems) -> doc.Rule:
     """A rule file."""
     fields = Fields.of(node, grammar.RULE, problems)
-    _identifier(fields.text("rule"), problems)
-    grade, citations = _evidence(fields.node.get("evidence"), problems)
+    identifier(fields.text("rule"), problems)
+    grade, cited = _evidence(fields.node.get("evidence"), problems)
     card, referral = _then(fields.node.get("then"), problems)
     when, examples = fields.node.get("when"), fields.node.get("examples")
     return doc.Rule(
@@ -69,7 +71,7 @@ def parse_rule(node: MapNode, problems: Problems) -> doc.Rule:
         priority=_priority(fields.text("priority"), problems),
         why=fields.text("why").text,
         grade=grade,
-        citations=citations,
+        citations=cited,
         released=fields.day("released"),
         revised=fields.day("revised"),
         effective=_effective(fields.node.get("effective"), problems),
@@ -81,18 +83,20 @@ def parse_rule(node: MapNode, problems: Problems) -> doc.Rule:
         card=card,
         referral=referral,
         examples=parse_examples(examples, problems) if examples else (),
-        places=dict(_places(fields.node)),
+        places=dict(places(fields.node)),
     )
 
 
-def _places(node: MapNode) -> Iterator[tuple[tuple[str, ...], Span]]:
+def places(node: MapNode) -> Iterator[tuple[tuple[str, ...], Span]]:
+    """Where the keys of a file stand, and those inside them."""
     for key, value in node.entries:
         yield (key.text,), key.span
         if isinstance(value, MapNode):
             yield from (((key.text, inner.text), inner.span) for inner, _ in value.entries)
 
 
-def _identifier(value: TextNode, problems: Problems) -> None:
+def identifier(value: TextNode, problems: Problems) -> None:
+    """Report what is no id."""
     if value is not BLANK and not _ID.fullmatch(value.text):
         problems.add(value.span, "ALM131", f"'{value}' is not an id: use lower-case words joined by hyphens")
 
@@ -110,14 +114,19 @@ def _evidence(node: Node | None, problems: Problems) -> tuple[str, tuple[doc.Cit
     if node is None:
         return "", ()
     fields = Fields.of(node, grammar.EVIDENCE, problems)
-    citations = []
+    return fields.choice("grade", grammar.GRADES), citations(fields, problems)
+
+
+def citations(fields: Fields, problems: Problems) -> tuple[doc.Citation, ...]:
+    """The ``citations`` of a rule's evidence, or of a measure."""
+    found = []
     for item in fields.list("citations"):
         citation = Fields.of(item, grammar.CITATION, problems)
         url = citation.text("url")
         if url is not BLANK and not re.match(r"https://\S+$", url.text):
             problems.add(url.span, "ALM133", f"expected an https address, got '{url}'")
-        citations.append(doc.Citation(citation.text("title").text, url.text))
-    return fields.choice("grade", grammar.GRADES), tuple(citations)
+        found.append(doc.Citation(citation.text("title").text, url.text))
+    return tuple(found)
 
 
 def _effective(node: Node | None, problems: Problems) -> doc.Effective:

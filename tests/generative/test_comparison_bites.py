@@ -84,13 +84,13 @@ MISTAKES = [
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_planted_mistake_is_found_and_shown_small(mistake: Callable[[Event, date], Event]) -> None:
     engines = {"reference": ReferenceEngine(), "mistaken": Mistaken(mistake)}
-    for number in range(20):
+    for number in range(40):
         world = random_world(f"planted {number}", rules=10, people=100)
         _, found = differences(engines, world.program, world.people, world.as_of)
         if found:
             break
     else:
-        pytest.fail("not found in 20,000 comparisons")
+        pytest.fail("not found in 40,000 comparisons")
     text = report(world.seed, engines, world.program, world.as_of, found[0])
     assert text.startswith(f"seed planted {number}, as_of {world.as_of}: reference and mistaken differ about ")
     assert 1 <= text.count("Event(") <= 4

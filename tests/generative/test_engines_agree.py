@@ -144,6 +144,14 @@ def expressions(expression: Expression) -> Iterator[Expression]:
         yield from expressions(expression.right)
 
 
+def test_days_without_a_value_and_days_beside_them_appear(worlds: list[World]) -> None:
+    found = event_facts(worlds)
+    assert {f.aggregate for f in found if f.type == "date"} == {"latest", "earliest"}
+    days = {f.name for f in found if f.type == "date"}
+    assert any(set(f.window.anchors) & days for f in found)
+    assert {b.days for f in found for b in (*f.window.lower, *f.window.upper)} == {-1, 0, 1}
+
+
 def test_windows_reach_two_facts_back(worlds: list[World]) -> None:
     chains = [f for f in event_facts(worlds) if f.window.anchors]
     by_world = [{f.name: f for f in event_facts([w])} for w in worlds]

@@ -53,7 +53,8 @@ def _chart(record: PersonRecord, as_of: date) -> Chart:
 
 def test_every_paragraph_of_the_language_means_the_same(tmp_path: Path) -> None:
     """All specifications as one pack, and the people of all their cases: each rule is asked about everybody."""
-    said = [block for block in blocks(SPECIFICATIONS) if not block[2] and "round: 9" not in block[0]]  # CQL has 8 places
+    # A measure is not exported, and CQL has 8 places.
+    said = [block for block in blocks(SPECIFICATIONS) if not block[2] and "groups:" not in block[0] and "round: 9" not in block[0]]
     (pack,) = load_packs(write_rules(tmp_path / "pack", {f"spec-{n}": snippet for n, (snippet, _, _) in enumerate(said)}))
     cases = [case for _, cases, _ in said for case in cases if all(abs(e.value or 0) < LARGEST for e in case.events)]
     people = [_chart(record_of(n, case), date.fromisoformat(case.as_of)) for n, case in enumerate(cases)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.engines import NAMES, open_engines
-from support.spec import NOTHING, Case, Fetched, Spec, check, write_pack
+from support.spec import NOTHING, Case, Fetched, Spec, check, check_measure, write_pack
 
 from rules.engines import Engine
 
@@ -25,5 +25,13 @@ def engine(request: pytest.FixtureRequest, all_engines: dict[str, Engine]) -> En
 def spec(engine: Engine, tmp_path: Path) -> Spec:
     def run(snippet: str, *cases: Case, pack: str = "", library: str = "", fetched: Fetched = NOTHING) -> None:
         check(engine, write_pack(tmp_path / "pack", snippet, pack, library, fetched), cases)
+
+    return run
+
+
+@pytest.fixture
+def measure(engine: Engine, tmp_path: Path) -> Spec:
+    def run(snippet: str, *cases: Case, pack: str = "") -> None:
+        check_measure(engine, tmp_path / "pack", snippet, cases, pack)
 
     return run

@@ -212,8 +212,37 @@ MEASURES: Final = (
         "spec/records/test_1_status.py::test_defaults",
         note="also `status: waitlist`, and `careplans` for those who record it there",
     ),
-    Construct("several groups with scores of their own (numerator, denominator, exceptions)", "one rule for each"),
-    Construct("stratifiers, and supplemental race, ethnicity and payer", "", note="rules cannot read them; reports may group by them"),
+    Construct(
+        "denominator, exclusions, numerator, exceptions of a rate",
+        "`groups: {tested: {eligible: …, excluded: …, met: …, excepted: …}}` in a measure",
+        "spec/measures/test_1_populations.py::test_outcomes",
+    ),
+    Construct(
+        "several groups with scores of their own",
+        "`groups: {taken: {met: …}, controlled: {eligible: …, met: …}}` in a measure",
+        "spec/measures/test_1_populations.py::test_groups",
+    ),
+    Construct(
+        "the measurement period, told once",
+        "`period: last year` in pack.yaml or in a measure; facts say `during: measurement period`, `since: start of measurement period`",
+        "spec/measures/test_2_periods.py::test_period",
+    ),
+    Construct(
+        "episode-based: each visit, each stay",
+        "`each: {events: encounters, during: measurement period}` in a measure; facts count from `episode`",
+        "spec/measures/test_3_episodes.py::test_each",
+    ),
+    Construct(
+        "stratifiers",
+        "`stratify by: {age group: {up to 64: age < 65, 65 and over: age >= 65}, sex: sex}` in a measure",
+        "spec/measures/test_4_strata.py::test_strata",
+    ),
+    Construct(
+        "supplemental sex, race, ethnicity",
+        "`almoner measure --by sex,race`",
+        "unit/rules/test_measure_counts.py::test_what_people_are_divided_by",
+    ),
+    Construct("supplemental payer", "", note="a stratifier over coverages; no fact for the payer's kind"),
 )
 """The constructs that national measure logic uses."""
 

@@ -30,6 +30,7 @@ CHAPTERS: Final = {
     "meaning": "Answers and units",
     "records": "What records are like",
     "rules": "Rules",
+    "measures": "Measures",
 }
 """Folder of ``tests/spec`` → title, in the order of the page."""
 SHAPES: Final = (
@@ -53,8 +54,12 @@ SHAPES: Final = (
     grammar.THEN,
     grammar.CARD,
     grammar.REFER,
+    grammar.MEASURE,
+    grammar.EPISODES,
+    grammar.GROUP,
     grammar.EXAMPLES,
     grammar.CASE,
+    grammar.MEASURE_CASE,
     grammar.MEMBER,
     Shape("event of an example, after its table and what it is", grammar.EVENT_DETAILS),
 )
@@ -136,7 +141,7 @@ def _paragraph(test: Callable[[Recorder], None]) -> Iterator[str]:
     recorder = Recorder()
     test(recorder)
     for snippet, cases, around in recorder.blocks:
-        rule = "# the rule\n" if around.startswith(("../", "# ../", "# pack.yaml")) else ""
+        rule = f"# the {'measure' if 'groups:' in snippet else 'rule'}\n" if around.startswith(("../", "# ../", "# pack.yaml")) else ""
         yield f"```yaml\n{around}{rule}{snippet}\n```\n"
         yield _table(
             "| | on record | answer |\n|---|---|---|", (f"| {_cell(c.name)} | {_cell(_record(c))} | {_cell(_answer(c))} |" for c in cases)

@@ -31,7 +31,7 @@ from rules.logic import OPERATORS, All, Any, AtLeast, Compare, Condition, Holds,
 from rules.units import conversions
 
 MAX_DEPTH: Final = 4
-EVENT_FACTS: Final = 20
+EVENT_FACTS: Final = 24
 COMPUTED_FACTS: Final = 4
 DERIVED_FACTS: Final = 4
 TABLE_NAMES: Final = tuple(TABLES)[:4]
@@ -41,9 +41,9 @@ _WINDOWS: Final = (("day", (1, 30, 365)), ("week", (1, 6, 52)), ("month", (1, 3,
 _TIMINGS: Final[tuple[Timing, ...]] = ("starts", "starts", "starts", *get_args(Timing))
 _KINDS: Final = (
     *("exists", "exists", "all", "count", "number", "number", "number", "number", "word", "word", "since", "summary", "summary"),
-    *("trend", "days covered"),
+    *("trend", "trend", "days covered", "day"),
 )
-_TYPE: Final[dict[str, FactType]] = {"exists": "yes/no", "all": "yes/no", "word": "word"}
+_TYPE: Final[dict[str, FactType]] = {"exists": "yes/no", "all": "yes/no", "word": "word", "day": "date"}
 AGES: Final = 3
 """Ages on other days than that of evaluation."""
 
@@ -74,8 +74,9 @@ def random_program(draws: Draws, rules: int) -> Program:
 def _event_fact(draws: Draws, name: str, earlier: dict[str, Fact]) -> EventFact:
     kind = draws.choice(_KINDS)
     aggregate = {
-        "number": draws.choice(("latest", "latest", "latest", "earliest", "highest", "lowest")),
+        "number": draws.choice(("latest", "latest", "latest", "earliest", "highest", "highest", "lowest", "lowest")),
         "word": draws.choice(("latest", "latest", "earliest")),
+        "day": draws.choice(("latest", "earliest")),
         "since": "time since latest",
         "summary": draws.choice(("sum", "mean")),
     }.get(kind, kind)
@@ -110,9 +111,9 @@ def _series(draws: Draws, kind: str, depth: int) -> Series:
     """A series; ``depth`` is how deep relations may nest."""
     tables = draws.some(TABLE_NAMES, 2)
     codes = draws.maybe(frozenset(draws.some(HBA1C if draws.chance(0.3) else CODES, 3)), 0.85)
-    measured = kind in ("number", "summary", "all") or draws.chance(0.25)
+    measured = kind in ("number", "summary", "all") or (kind != "day" and draws.chance(0.25))
     unit = draws.choice(("%", "%", "mmol/mol", "{score}", "kg")) if measured else None
-    words = _words(draws) if kind == "word" or (kind not in ("number", "summary") and draws.chance(0.15)) else ()
+    words = _words(draws) if kind == "word" or (kind not in ("number", "summary", "day") and draws.chance(0.15)) else ()
     return Series(
         tables=tables,
         codes=codes,
@@ -169,7 +170,8 @@ def _window(draws: Draws, earlier: dict[str, Fact]) -> Window:
         (lower if draws.chance(0.5) else upper).append(Bound(day=draws.choice((date(2023, 3, 1), date(2024, 2, 29)))))
     if anchor := _anchor(draws, earlier):
         offset, backwards = draws.maybe(_length(draws), 0.5), draws.chance(0.4)
-        (lower if draws.chance(0.6) else upper).append(Bound(anchor, offset=offset, backwards=backwards))
+        days_more = draws.choice((0, 0, 1, -1)) if offset else 0
+        (lower if draws.chance(0.6) else upper).append(Bound(anchor, offset=offset, backwards=backwards, days=days_more))
         if draws.chance(0.3):
             upper.append(Bound(anchor, offset=_length(draws)))
     return Window(tuple(lower), tuple(upper), draws.choice(_TIMINGS))

@@ -13,8 +13,10 @@ from typing import Final, Protocol
 
 from rules import days
 from rules.engines import Engine
+from rules.episodes import memberships
 from rules.facts import TABLES, Coding, DateRange, Event, Person, PersonRecord, Value
 from rules.findings import ANSWERS
+from rules.measure_runs import outcomes_shown
 from rules.pack import Pack, load_packs
 from rules.pins import EXPANSIONS, PINS_FILE, Definition, Pin, digest_of, expansion_file, pins_text
 from rules.units import LOINC, canonical
@@ -55,6 +57,17 @@ evidence: {grade: expert opinion, citations: [{title: The reference, url: "https
 released: 2026-01-01
 limitations: None.
 then: {card: {summary: Look, indicator: info}}
+examples: {as_of: 2026-01-01, cases: []}
+"""
+_MEASURE: Final = """\
+measure: spec
+title: A specification
+why: It shows what the language means.
+steward: Almoner maintainers
+citations: [{title: The reference, url: "https://example.org/"}]
+released: 2026-01-01
+limitations: None.
+improvement: higher is better
 examples: {as_of: 2026-01-01, cases: []}
 """
 _HEADER: Final = "pack: specification\nversion: 1.0.0\ntitle: Specifications\nowner: Almoner maintainers\n"
@@ -146,13 +159,22 @@ def write_pack(folder: Path, snippet: str, pack: str = "", library: str = "", fe
 
 def write_rules(folder: Path, snippets: Mapping[str, str], pack: str = "") -> Path:
     """A pack on disk with a rule for each snippet, by its id."""
+    return _write(folder, "rules", {name: f"rule: {name}\n{_BOILERPLATE}{dedent(snippet)}" for name, snippet in snippets.items()}, pack)
+
+
+def write_measure(folder: Path, snippet: str, pack: str = "") -> Path:
+    """A pack on disk whose one measure is the snippet."""
+    return _write(folder, "measures", {"spec": _MEASURE + dedent(snippet)}, pack)
+
+
+def _write(folder: Path, kind: str, texts: Mapping[str, str], pack: str) -> Path:
     folder.mkdir(exist_ok=True)
-    for part in ("valuesets", "rules"):
+    for part in ("valuesets", kind):
         (folder / part).mkdir(exist_ok=True)
     (folder / "pack.yaml").write_text(_HEADER + dedent(pack), encoding="utf-8")
     (folder / "valuesets" / "common.yaml").write_text(VOCABULARY, encoding="utf-8")
-    for name, snippet in snippets.items():
-        (folder / "rules" / f"{name}.yaml").write_text(f"rule: {name}\n{_BOILERPLATE}{dedent(snippet)}", encoding="utf-8")
+    for name, text in texts.items():
+        (folder / kind / f"{name}.yaml").write_text(text, encoding="utf-8")
     return folder
 
 
@@ -185,6 +207,24 @@ def _wrong(engine: Engine, pack: Pack, day: str, cases: Sequence[Case]) -> list[
         values = {**got.facts, **got.answers}
         found += [f"{expected.name}: {n} is {values[n]!r}, not {v!r}" for n, v in expected.facts.items() if values[n] != v]
     return found
+
+
+def check_measure(engine: Engine, folder: Path, snippet: str, cases: Sequence[Case], pack: str = "") -> None:
+    """As `check`, for a measure. The answer is the outcome; by group, if there are several; one for each episode, in brackets.
+
+    ``facts`` are the expected strata.
+    """
+    (loaded,) = load_packs(write_measure(folder, snippet, pack))
+    (measure,) = loaded.measures
+    wrong = []
+    for number, expected in enumerate(cases):
+        found = list(memberships(measure, [record_of(number, expected)], date.fromisoformat(expected.as_of), engine))
+        answer = outcomes_shown(member.outcomes for member in found)
+        if answer != expected.answer:
+            wrong.append(f"{expected.name}: expected {expected.answer}, {engine.name} says {answer}")
+        strata = [dict(member.strata) for member in found if expected.facts]
+        wrong += [f"{expected.name}: strata {each}" for each in strata if each != dict(expected.facts)]
+    assert not wrong, "\n".join(wrong)
 
 
 def record_of(number: int, case: Case) -> PersonRecord:

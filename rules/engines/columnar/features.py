@@ -222,7 +222,7 @@ def _bounds(feature: Feature, features: Features) -> list[tuple[object, ...]]:
 def shift(bound: Bound) -> tuple[int, int]:
     """How far a bound lies from its day, as days and months."""
     days, months = _length(bound.offset)
-    return (-days, -months) if bound.backwards else (days, months)
+    return (bound.days - days, -months) if bound.backwards else (bound.days + days, months)
 
 
 def _length(length: Duration | None) -> tuple[int, int]:

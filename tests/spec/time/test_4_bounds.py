@@ -234,3 +234,51 @@ def test_latest_before(spec: Spec) -> None:
         ),
         case("only before", UNKNOWN, measured(9, on="2026-02-01"), event("procedures", HUNGER, "2026-03-01")),
     )
+
+
+def test_so_long_after_another_day(spec: Spec) -> None:
+    """`since`, `after`, `until` and `before` may also stand with a length: `since: 15 years after birth`, `before: 66 years after birth`.
+    The day itself counts with `since` and `until`, as always, and does not with `after` and `before`.
+    """
+    spec(
+        """
+        facts:
+          birth: {patient: birth}
+          seen: {exists: procedures, since: 15 years after birth, before: 66 years after birth}
+        when: seen
+        """,
+        case("the 15th birthday", YES, done("1995-06-15"), patient={"birth": "1980-06-15"}),
+        case("the day before it", NO, done("1995-06-14"), patient={"birth": "1980-06-15"}),
+        case("the day before the 66th birthday", YES, done("2026-06-14"), patient={"birth": "1960-06-15"}),
+        case("the 66th birthday", NO, done("2026-06-15"), patient={"birth": "1960-06-15"}),
+        case("born in some month of 1980", UNKNOWN, done("1995-06-15"), patient={"birth": "1980"}),
+        case("nobody knows the birthday", UNKNOWN, done("1995-06-15")),
+    )
+    spec(
+        anchored("after: 1 month after hba1c, until: 2 months after hba1c"),
+        case("a month after 31 January", NO, a1c("2026-01-31"), done("2026-02-28")),
+        case("the day after that", YES, a1c("2026-01-31"), done("2026-03-01")),
+        case("two months after", YES, a1c("2026-01-31"), done("2026-03-31")),
+        case("a day more", NO, a1c("2026-01-31"), done("2026-04-01")),
+    )
+
+
+def test_only_a_day(spec: Spec) -> None:
+    """`latest` and `earliest` need neither a unit nor a question if nothing is asked of them but their day."""
+    spec(
+        """
+        facts:
+          first visit: {earliest: encounters}
+          seen: {exists: procedures, within: 1 week after first visit}
+        when: seen
+        """,
+        case("a week after the first", YES, event("encounters", None, "2026-05-01"), done("2026-05-08")),
+        case(
+            "a week after the second",
+            NO,
+            event("encounters", None, "2026-05-01"),
+            event("encounters", None, "2026-05-15"),
+            done("2026-05-22"),
+        ),
+        case("no visit to count from", UNKNOWN, done("2026-05-08")),
+    )

@@ -10,7 +10,7 @@ from rules.days import Duration
 from rules.engines.reference import ReferenceEngine
 from rules.example_runs import run_case
 from rules.ir import Bound
-from rules.mutants import NudgedBound, mutants
+from rules.mutants import mutants
 from rules.mutate import Score, mutate
 from rules.pack import BUILT_IN, Pack, load_packs
 
@@ -162,11 +162,11 @@ def test_every_kind_of_mutant(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bound", "day"),
     [
-        (NudgedBound(offset=Duration(12, "month"), backwards=True, days=1), "2025-07-01"),
-        (NudgedBound(day=date(2026, 1, 1), days=-1), "2025-12-31"),
-        (NudgedBound(year=0, days=-1), "2025-12-31"),
-        (NudgedBound(year=0, last=True, days=1), "2027-01-01"),
-        (NudgedBound(day=date.max, days=1), "9999-12-31"),
+        (Bound(offset=Duration(12, "month"), backwards=True, days=1), "2025-07-01"),
+        (Bound(day=date(2026, 1, 1), days=-1), "2025-12-31"),
+        (Bound(year=0, days=-1), "2025-12-31"),
+        (Bound(year=0, last=True, days=1), "2027-01-01"),
+        (Bound(day=date.max, days=1), "9999-12-31"),
     ],
 )
 def test_a_nudged_bound_lies_a_day_beside(bound: Bound, day: str) -> None:
