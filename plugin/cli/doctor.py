@@ -2,25 +2,60 @@
 
 import platform
 import sys
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
 
 import rules
+from rules.engines import ENGINES, engine
 from rules.engines.rete import why_unavailable
 from rules.errors import ExitCode
 
+_OTHERS = [name for name in ENGINES if name != "reference"]
+
 
 @click.command(name="doctor")
+@click.option(
+    "--engine",
+    "engine_name",
+    type=click.Choice(_OTHERS),
+    help="Hold this engine against the reference, cell by cell.",
+)
+@click.option("--comparisons", type=click.IntRange(min=1), default=5_000, show_default=True, help="How many answers, for --engine.")
+@click.option("--seed", default="doctor", show_default=True, help="Another seed makes other rules and people, for --engine.")
 @click.pass_context
-def command(context: click.Context) -> None:
-    """Say what works on this machine and what does not. Exits with 1 if something that Almoner needs is missing."""
+def command(context: click.Context, engine_name: str | None, comparisons: int, seed: str) -> None:
+    """Say what works on this machine and what does not. Exits with 1 if something that Almoner needs is missing.
+
+    With --engine, rules of every construct are made up, and people whose records lack whatever records lack: what the engine says
+    about them must be what the language means. Exits with 1 if one cell differs.
+    """
+    if engine_name is not None:
+        if _differing(engine_name, comparisons, seed):
+            context.exit(ExitCode.ANSWER_IS_NO)
+        return
     rows = [_python(), _rules(), _durable(), *(_library(name) for name in ("duckdb", "flask", "fhir.resources", "requests", "pyyaml"))]
     for fine, what, note in rows:
         click.echo(f"{'ok  ' if fine else 'MISS' if fine is False else 'note'}  {what:<16} {note}")
     if any(fine is False for fine, _, _ in rows):
         context.exit(ExitCode.ANSWER_IS_NO)
+
+
+def _differing(name: str, comparisons: int, seed: str) -> int:
+    """Compare, say how it goes, and return the number of cells that differ."""
+    from rules.conformance.run import conformance
+
+    chosen = engine(name)
+    compared = cells = differing = 0
+    with closing(chosen):
+        for world in conformance(chosen, comparisons, seed):
+            compared, cells, differing = compared + world.comparisons, cells + world.cells, differing + world.differing
+            if world.report:
+                click.echo(world.report)
+    click.echo(f"{name}: {compared:,} answers, {cells:,} cells compared with reference: {differing:,} differ")
+    return differing
 
 
 def _python() -> tuple[bool | None, str, str]:

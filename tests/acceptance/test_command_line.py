@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.command_line import almoner
 
 from rules.pack import BUILT_IN
@@ -101,6 +102,13 @@ def test_sweep_publishes_a_worklist_and_a_second_one_replaces_it(tmp_path: Path)
     assert sweeps[0] != sweeps[1]
     assert (state / "sweeps" / sweeps[0] / "worklist.ndjson").is_file()
     assert (manifest["as_of"], manifest["people"]) == ("2026-07-31", 60)
+
+
+@pytest.mark.parametrize("name", ["durable", "columnar"])
+def test_doctor_holds_an_engine_against_the_reference(name: str) -> None:
+    ran = almoner("doctor", "--engine", name, "--comparisons", "1000")
+    assert ran.code == 0
+    assert re.fullmatch(rf"{name}: 1,000 answers, [\d,]+ cells compared with reference: 0 differ", ran.out.strip())
 
 
 def test_doctor_says_what_works() -> None:

@@ -6,8 +6,8 @@ from functools import cache
 
 import pytest
 from support.engines import open_engines
-from support.populations import World, random_world
 
+from rules.conformance.populations import World, random_world
 from rules.engines import Engine
 
 SEED = os.environ.get("ALMONER_GENTEST_SEED", "1895")

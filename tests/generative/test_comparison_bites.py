@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from support.engines import differences, report
-from support.populations import random_world
 
+from rules.conformance.comparison import differences, report
+from rules.conformance.populations import random_world
 from rules.engines import Evaluation
 from rules.engines.reference import ReferenceEngine
 from rules.facts import Event, PersonRecord

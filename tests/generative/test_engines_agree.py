@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from support.draws import WORDS
-from support.engines import differences, report
-from support.populations import World
 
 from rules.arithmetic import ARITHMETIC, Arithmetic, Constant, Expression, Reading
+from rules.conformance.comparison import differences, report
+from rules.conformance.draws import WORDS
+from rules.conformance.populations import World
 from rules.days import UNITS
 from rules.engines import Engine
 from rules.engines.reference import ReferenceEngine, matching, reduce_facts, span_of, within

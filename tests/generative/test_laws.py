@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from support.draws import Draws
-from support.engines import same
-from support.populations import World
 
+from rules.conformance.comparison import same
+from rules.conformance.draws import Draws
+from rules.conformance.populations import World
 from rules.engines import Engine
 from rules.engines.columnar import ColumnarEngine
 from rules.engines.reference import ReferenceEngine

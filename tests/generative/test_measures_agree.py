@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 from support.measures import random_measure
-from support.populations import World
 
+from rules.conformance.populations import World
 from rules.engines import Engine
 from rules.episodes import Membership, memberships
 from rules.facts import PersonRecord

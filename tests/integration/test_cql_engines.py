@@ -12,10 +12,10 @@ from support.fhir_resources import resources_of
 from support.fifty_rules import write_fifty_rules
 from support.language_reference import blocks
 from support.other_tables import OTHER_TABLES_RULE, other_tables, resource_for
-from support.populations import random_world
 from support.spec import record_of, write_pack, write_rules
 
 from fhir_adapters.synthetic import population
+from rules.conformance.populations import random_world
 from rules.facts import HOUSEHOLD, PersonRecord
 from rules.pack import BUILT_IN, load_packs
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from support.engines import differences
-from support.populations import random_world
 
+from rules.conformance.comparison import differences
+from rules.conformance.populations import random_world
 from rules.engines import Engine, engine
 from rules.engines.reference import ReferenceEngine
 from rules.example_runs import run_case

@@ -4,10 +4,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from support.engines import differences, open_engines
+from support.engines import open_engines
 from support.spec import write_pack
 
 from fhir_adapters import records_from_resources
+from rules.conformance.comparison import differences
 from rules.facts import PersonRecord
 from rules.pack import load_packs
 

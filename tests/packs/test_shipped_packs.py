@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from support.engines import NAMES, open_engines, same
+from support.engines import NAMES, open_engines
 
+from rules.conformance.comparison import same
 from rules.engines import Engine
 from rules.engines.reference import ReferenceEngine
 from rules.examples import ExampleCase

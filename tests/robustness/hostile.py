@@ -20,10 +20,9 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from support.draws import Draws  # noqa: E402 - found by the line above when this runs as a script
-from support.engines import same  # noqa: E402
-from support.programs import random_program  # noqa: E402
-
+from rules.conformance.comparison import same  # noqa: E402
+from rules.conformance.draws import Draws  # noqa: E402 - found by the line above when this runs as a script
+from rules.conformance.programs import random_program  # noqa: E402
 from rules.engines import rete  # noqa: E402
 from rules.engines.stages import stages  # noqa: E402
 from rules.errors import EngineLimit  # noqa: E402

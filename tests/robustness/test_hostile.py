@@ -2,8 +2,8 @@
 
 import pytest
 from robustness.hostile import FAULTS, KINDS, ask
-from support.draws import Draws
 
+from rules.conformance.draws import Draws
 from rules.engines.rete import why_unavailable
 
 pytestmark = pytest.mark.skipif(bool(why_unavailable()), reason=why_unavailable() or "available")

@@ -10,12 +10,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from support.engines import same
-
 from fhir_adapters import records_from_resources
 from fhir_adapters.mapping import map_resource
 from fhir_adapters.mapping.resource import Version, subject_of
 from fhir_adapters.quarantine import Quarantine
+from rules.conformance.comparison import same
 from rules.cql import library_text
 from rules.engines.reference import ReferenceEngine
 from rules.facts import Value

@@ -2,9 +2,8 @@
 
 from collections import Counter
 
-from support.draws import Draws
-from support.populations import World
-
+from rules.conformance.draws import Draws
+from rules.conformance.populations import World
 from rules.engines.reference import ReferenceEngine
 from rules.episodes import counted_of
 from rules.ir import EventFact

@@ -1,11 +1,11 @@
 """What the lints call impossible never happens: compared with the logic itself, over generated programs and random facts."""
 
 import pytest
-from support.draws import Draws
-from support.programs import numbers_of, random_program
 
 from rules import ir, logic
 from rules.checks.reasoning import Reasoning
+from rules.conformance.draws import Draws
+from rules.conformance.programs import numbers_of, random_program
 from rules.facts import Value
 from rules.grammar import SEXES
 

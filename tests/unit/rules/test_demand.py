@@ -6,9 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from support.populations import random_world
 from support.spec import write_pack
 
+from rules.conformance.populations import random_world
 from rules.demand import demand, weeks_after
 from rules.engines.columnar import ColumnarEngine
 from rules.engines.reference import ReferenceEngine

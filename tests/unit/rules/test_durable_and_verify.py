@@ -12,8 +12,8 @@ from threading import Thread
 from typing import IO
 
 import pytest
-from support.populations import World, random_world
 
+from rules.conformance.populations import World, random_world
 from rules.engines import Engine, Evaluation
 from rules.engines import rete as durable
 from rules.engines.reference import ReferenceEngine

@@ -3,8 +3,8 @@
 from datetime import date
 
 import pytest
-from support.populations import World, random_world
 
+from rules.conformance.populations import World, random_world
 from rules.engines.reference import reduce_facts
 from rules.explain import evidence, explain, words
 from rules.facts import Coding, DateRange, Event, Person, PersonRecord, Value

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.draws import Draws
-from support.programs import random_program
 
 from rules import ir, logic
+from rules.conformance.draws import Draws
+from rules.conformance.programs import random_program
 from rules.facts import Coding
 from rules.fingerprint import fingerprint
 from rules.pack import BUILT_IN, load_packs

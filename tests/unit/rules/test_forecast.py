@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from support.populations import random_world
 
+from rules.conformance.populations import random_world
 from rules.days import Duration
 from rules.engines.reference import ReferenceEngine
 from rules.facts import Coding, DateRange, Event, Person, PersonRecord

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from support.populations import random_world
 
+from rules.conformance.populations import random_world
 from rules.engines.reference import reduce_facts
 from rules.ir import ComputedFact, EventFact, Fact, Program, Window
 

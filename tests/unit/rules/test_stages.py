@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from itertools import combinations
 
 import pytest
-from support.draws import Draws
-from support.engines import same
-from support.programs import numbers_of
 
+from rules.conformance.comparison import same
+from rules.conformance.draws import Draws
+from rules.conformance.programs import numbers_of
 from rules.engines.horn import HornProgram
 from rules.engines.rete import _Child
 from rules.engines.stages import stages

@@ -4,10 +4,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Final, Literal, get_args
 
-from support.draws import ANSWERS, CODES, HBA1C, LANGUAGES, NUMBERS, POSTCODES, WORDS, Draws
-
 from rules import days
 from rules.arithmetic import Arithmetic, Constant, Expression, Reading
+from rules.conformance.draws import ANSWERS, CODES, HBA1C, LANGUAGES, NUMBERS, POSTCODES, WORDS, Draws
 from rules.facts import ROLES, TABLES, Coding
 from rules.grammar import ATTRIBUTES, DATED_AGGREGATES, SEXES
 from rules.ir import (
@@ -258,7 +257,7 @@ def _leaf(draws: Draws, fact: Fact) -> Leaf | All:
 def _words_of(fact: Fact) -> tuple[str, ...]:
     if isinstance(fact, EventFact):
         return tuple(word for word, _ in fact.series.words)
-    assert isinstance(fact, PatientFact)
+    assert isinstance(fact, PatientFact)  # noqa: S101 - a computed fact has no words
     return {"sex": SEXES, "language": LANGUAGES}.get(fact.attribute, POSTCODES)
 
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
-from support.draws import ANSWERS, CODES, DAYS, LANGUAGES, NUMBERS, POSTCODES, STRANGE_ANSWER, UNITS, Draws
-from support.programs import TABLE_NAMES, numbers_of, random_program
-
 from rules import days
+from rules.conformance.draws import ANSWERS, CODES, DAYS, LANGUAGES, NUMBERS, POSTCODES, STRANGE_ANSWER, UNITS, Draws
+from rules.conformance.programs import TABLE_NAMES, numbers_of, random_program
 from rules.facts import HOUSEHOLD, ROLES, TABLES, DateRange, Event, Person, PersonRecord, with_households
 from rules.grammar import SEXES
 from rules.ir import EventFact, PatientFact, Program
