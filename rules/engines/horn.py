@@ -29,6 +29,8 @@ _CONTRARY: Final = {">": "<=", "<=": ">", "<": ">=", ">=": "<", "=": "!=", "!=":
 _OPERATOR: Final = {">": "$gt", "<=": "$lte", "<": "$lt", ">=": "$gte", "!=": "$neq"}
 
 Pattern = dict[str, object]
+ALWAYS: Final[Pattern] = {"f": "$go"}
+"""Matches the message that ends a person, so a clause without conditions fires too: durable_rules forgets one with no pattern."""
 Head = tuple[str, bool]
 """A short name and the rail that holds: ``("d3", True)``. Auxiliary heads have rail true."""
 
@@ -71,7 +73,7 @@ class HornProgram:
     def ruleset(self) -> str:
         """The rule set as durable_rules' C module takes it; rule ``r<i>`` concludes ``heads[i]``, rule ``go`` ends a person."""
         rules: dict[str, object] = {f"r{i}": {"all": [{f"c{j}": p} for j, p in enumerate(c.body)]} for i, c in enumerate(self._clauses)}
-        rules["go"] = {"all": [{"m": {"f": "$go"}}], "pri": 1}
+        rules["go"] = {"all": [{"m": ALWAYS}], "pri": 1}
         return _json(rules)
 
     def messages(self, facts: Mapping[str, Value]) -> list[str]:
@@ -91,7 +93,7 @@ class HornProgram:
 
     def _add(self, head: Head, body: list[Pattern]) -> None:
         """One clause: patterns about one fact are merged (one message cannot match two), a long body is split."""
-        patterns = _merged(body)
+        patterns = _merged(body) or [ALWAYS]
         while len(patterns) > MAX_BODY:
             link = self._new_auxiliary()
             self._clauses.append(Clause(link, tuple(patterns[:MAX_BODY])))

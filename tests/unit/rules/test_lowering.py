@@ -154,6 +154,27 @@ def test_tests_of_a_value() -> None:
     assert [(t.op, t.number) for t in made.series.values] == [("!=", 7.0), (">=", 6.5), ("<", 9.0)]
 
 
+@pytest.mark.parametrize(("unit", "other"), [("%", "kg"), ("kg", "%")])
+def test_a_value_in_another_unit_is_refused(unit: str, other: str) -> None:
+    made = f"  made: {{exists: observations, unit: '{unit}', where: value > 7 {other}}}\n"
+    assert code(RULE.replace(FACT, FACT + made)) == "ALM216"
+
+
+@pytest.mark.parametrize(
+    ("fact", "expected"),
+    [
+        ("{value: born + 1}", "ALM245"),
+        ("{value: sex + 1}", "ALM245"),
+        ("{value: has diabetes + 1}", "ALM245"),
+        ("{exists: procedures, since: sex}", "ALM207"),
+        ("{exists: procedures, since: age}", "ALM207"),
+        ("{exists: procedures, since: has diabetes}", "ALM207"),
+    ],
+)
+def test_a_fact_of_another_kind_is_refused(fact: str, expected: str) -> None:
+    assert code(RULE.replace(FACT, f"{FACT}  born: {{patient: birth}}\n  made: {fact}\n")) == expected
+
+
 def test_a_value_can_be_asked_not_to_be_one_number_only() -> None:
     text = RULE.replace(FACT, f"{FACT}  made: {{exists: observations, unit: '%', where: [value != 7, value != 8]}}\n")
     assert code(text) == "ALM247"

@@ -94,6 +94,23 @@ def test_the_first_word_given_on_some_day_of_a_month(exact: str, expected: Value
     assert reduce_facts(Program((fact,), (), ()), record, date(2026, 12, 31))["f"].value == expected
 
 
+def test_the_evidence_of_a_word_is_the_event_that_says_it() -> None:
+    """Of answers given at one moment the first word wins, and with it the event that gave it, whatever its id."""
+    fact = EventFact("f", "latest", "word", HUNGER)
+    events = (answered(AT_RISK, source="Observation/1"), answered(NO_RISK, source="Observation/2"))
+    found = reduce_facts(Program((fact,), (), ()), PersonRecord(Person("p"), events, frozenset()), AS_OF)["f"]
+    assert (found.value, [e.source for e in found.events]) == ("at risk", ["Observation/1"])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [("2026-06-29", "2026-06-30", True), ("2026-06-30", "2026-07-01", None), ("2026-07-01", "2026-07-01", False)],
+)
+def test_who_died_about_today(low: str, high: str, expected: bool | None) -> None:
+    died = DateRange(date.fromisoformat(low), date.fromisoformat(high))
+    assert value(PatientFact("gone", "deceased", "yes/no"), person=Person("p", deceased=True, died=died)) is expected
+
+
 @pytest.mark.parametrize(
     ("birth", "expected"), [(day("1970-02-01"), "1970-02-01"), (DateRange(date(1970, 1, 1), date(1970, 12, 31)), None), (None, None)]
 )

@@ -93,6 +93,26 @@ def _value(draws: Draws, fact: Fact, share: float) -> Value:
     return draws.random() < share
 
 
+CONSTANT = {
+    "always": All(()),
+    "never": Any(()),
+    "not never": Not(Any(())),
+    "never, within a group": All((Holds("y0"), Any(()))),
+    "always, within a group": Any((Holds("y0"), Not(Any(())))),
+    "always, among others": All((Holds("y0"), All(()), Holds("y1"))),
+}
+
+
+@pytest.mark.parametrize("condition", CONSTANT.values(), ids=CONSTANT.keys())
+def test_groups_without_parts_hold_or_fail_whatever_is_known(condition: Condition) -> None:
+    small = Program(YES_NO[:2], (Derived("r", condition), Derived("s", Holds("r"))), ("r", "s"))
+    child = _Child(stages(small), ["r", "s"])
+    people: list[dict[str, Value]] = [{"y0": a, "y1": b} for a in (True, False, None) for b in (True, False, None)]
+    found = [child.answers(facts) for facts in people]
+    child.stop()
+    assert found == [derive(small, facts) for facts in people]
+
+
 def test_a_program_that_fits_is_one_stage() -> None:
     assert len(stages(rule(All(holds(20))))) == 1
 
