@@ -77,7 +77,9 @@ def _value(event: Event, number: int) -> Json:
 def _condition(event: Event, number: int) -> Json:
     cancelled = event.status in ("refuted", "entered-in-error")
     status = None if event.status is None else [{"system": _VERIFICATION if cancelled else _CLINICAL, "code": event.status}]
+    verified = [tag for tag in _tags(event, "verification") if tag.system == _VERIFICATION]
     return {
+        "verificationStatus": _concept(tuple(verified)),
         "resourceType": "Condition",
         "code": _concept(event.codes),
         "category": _concepts(_tags(event, "category")),
@@ -169,9 +171,12 @@ _WRITERS: Final[dict[str, Callable[[Event, int], Json]]] = {
     "communications": lambda event, _: _simple("Communication", event, "topic", sent=_begun(event)),
     "consents": lambda event, _: _simple("Consent", event, "category", several=True, dateTime=_begun(event)),
     "careplans": lambda event, _: _simple("CarePlan", event, "category", several=True, period=_period(event)),
+    "programmes": lambda event, _: _simple("EpisodeOfCare", event, "type", several=True, period=_period(event)),
     "reports": lambda event, _: _simple("DiagnosticReport", event, "code", **_when(event, "effective")),
 }
-_SUBJECTS: Final = {"Task": "for", "Coverage": "beneficiary"} | dict.fromkeys(("Immunization", "AllergyIntolerance", "Consent"), "patient")
+_SUBJECTS: Final = {"Task": "for", "Coverage": "beneficiary"} | dict.fromkeys(
+    ("Immunization", "AllergyIntolerance", "Consent", "EpisodeOfCare"), "patient"
+)
 
 
 def _about(kind: str, patient: str) -> Json:

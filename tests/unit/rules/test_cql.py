@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.spec import write_pack
 
-from rules import ir
+from rules import ir, logic
 from rules.cql import library_text
 from rules.cql.text import identifier, literal, moved, number
 from rules.days import Duration
@@ -35,7 +35,7 @@ def test_everything_that_cannot_be_said_is_named_at_once(tmp_path: Path) -> None
 
 
 def test_a_name_that_the_library_needs_is_a_gap() -> None:
-    program = ir.Program((ir.PatientFact("As Of", "age", "number"),), (ir.Derived("r", ir.Known("As Of")),), ("r",))
+    program = ir.Program((ir.PatientFact("As Of", "age", "number"),), (ir.Derived("r", logic.Known("As Of")),), ("r",))
     with pytest.raises(ExportGap, match="the name 'As Of'"):
         library_text(program, "L", "1.0.0", {})
 
