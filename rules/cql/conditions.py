@@ -38,7 +38,7 @@ def _joined(parts: tuple[Condition, ...], word: str, empty: str) -> str:
 
 
 def _at_least(parts: list[str], enough: int) -> str:
-    listed = "{ " + ", ".join(f"({part})" for part in parts) + " }"
+    listed = "({ " + ", ".join(f"({part})" for part in parts) + " })"
     certain = f"Count({listed} _P where _P return all _P)"
     possible = f"Count({listed} _P where _P is null or _P return all 1)"
     return f"(case when {certain} >= {enough} then true when {possible} < {enough} then false else null end)"
