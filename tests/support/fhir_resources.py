@@ -130,6 +130,13 @@ def _request(kind: str, event: Event, code: str = "code") -> Json:
     }
 
 
+def _prescription(event: Event) -> Json:
+    """A MedicationRequest, with the day until which it is valid."""
+    end = _date(event.end)
+    valid = {"dispenseRequest": {"validityPeriod": {"end": end}}} if end else {}
+    return _request("MedicationRequest", event, "medicationCodeableConcept") | valid
+
+
 def _goal(event: Event, number: int) -> Json:
     begun = _begun(event)
     return {
@@ -164,7 +171,7 @@ _WRITERS: Final[dict[str, Callable[[Event, int], Json]]] = {
     "allergies": _allergy,
     "referrals": lambda event, _: _request("ServiceRequest", event),
     "tasks": lambda event, _: _request("Task", event),
-    "medications": lambda event, _: _request("MedicationRequest", event, "medicationCodeableConcept"),
+    "medications": lambda event, _: _prescription(event),
     "immunizations": lambda event, _: _simple("Immunization", event, "vaccineCode", occurrenceDateTime=_begun(event)),
     "coverages": lambda event, _: _simple("Coverage", event, "type", period=_period(event)),
     "appointments": lambda event, _: _simple("Appointment", event, "appointmentType", start=_begun(event), end=_date(event.end)),
