@@ -4,10 +4,10 @@ from typing import Final
 
 from rules.arithmetic import Arithmetic, Constant, Expression, Reading
 from rules.cql.text import decimal_places, identifier, literal, number
-from rules.ir import ComputedFact, PatientFact
+from rules.ir import ComputedFact
 from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Not
 
-_FUNCTIONS: Final = {"min": "Lesser", "max": "Greater", "^": "Raised"}
+_FUNCTIONS: Final = {"min": "Lesser", "max": "Greater", "^": "Raised", "log": "Logarithm"}
 
 
 def condition_text(condition: Condition) -> str:
@@ -38,7 +38,7 @@ def _joined(parts: tuple[Condition, ...], word: str, empty: str) -> str:
 
 
 def _at_least(parts: list[str], enough: int) -> str:
-    listed = "{ " + ", ".join(f"({part})" for part in parts) + " }"
+    listed = "({ " + ", ".join(f"({part})" for part in parts) + " })"
     certain = f"Count({listed} _P where _P return all _P)"
     possible = f"Count({listed} _P where _P is null or _P return all 1)"
     return f"(case when {certain} >= {enough} then true when {possible} < {enough} then false else null end)"
@@ -67,20 +67,3 @@ def computed_text(fact: ComputedFact) -> str:
             lines.append(f"  when ({condition}) is null then null")
         lines.append(f"  when {condition} then {rounded}")
     return "\n".join([*lines, "  else null", "end"])
-
-
-_PATIENT: Final = {
-    "age": """\
-if WholeYears(start of "person: birth", "As Of") = WholeYears(end of "person: birth", "As Of")
-then ToDecimal(WholeYears(start of "person: birth", "As Of")) else null""",
-    "birth": 'if start of "person: birth" = end of "person: birth" then ToString(start of "person: birth") else null',
-    "sex": "if Patient.gender.value in {'male', 'female', 'other'} then Patient.gender.value else null",
-    "deceased": '"person: deceased"',
-    "language": '"person: language"',
-    "postcode": '"person: postcode"',
-}
-
-
-def patient_text(fact: PatientFact) -> str:
-    """A fact about the person."""
-    return _PATIENT[fact.attribute]

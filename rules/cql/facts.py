@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from rules.cql.matching import Matching, in_window, loaded_text
+from rules.cql.places import day_range, days_of, outermost, whole
 from rules.cql.terms import Terms
-from rules.cql.text import day, identifier, length, literal, moved
-from rules.days import Duration
+from rules.cql.text import CannotSay, identifier, literal
 from rules.grammar import DATED_AGGREGATES
-from rules.ir import Bound, EventFact
+from rules.ir import EventFact
 
 _NULL: Final = {"yes/no": "null as System.Boolean", "number": "null as System.Decimal", "word": "null as System.String"}
+_NO_TREND: Final = "trend: a CQL decimal has 8 places, and a slope for a day may need more"
 _ONE_CHART: Final = "// Of a household: CQL reads one chart, so that what others have is unknown."
-_ALWAYS_IN_RANGE: Final = Duration(1000, "year")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class _EventFact:
         return Define(f"{self.fact.name}: {name}", body)
 
     def defines(self) -> Iterator[Define]:
-        if self.fact.household and self.fact.aggregate != "exists":
+        if self.fact.household and self.fact.aggregate not in ("exists", "all"):
             yield from self.unread()
             return
         yield from self.window()
@@ -69,16 +69,17 @@ class _EventFact:
         window = self.fact.window
         if not (window.lower or window.upper):
             return
-        lows, highs = ([_place(b) for b in bounds] for bounds in (window.lower, window.upper))
-        low, high = _outermost("Max", lows or [day_range("@0001-01-01")]), _outermost("Min", ['"as of: day"', *highs])
+        lows, highs = ([days_of(b) for b in bounds] for bounds in (window.lower, window.upper))
+        low, high = outermost("Max", lows or [day_range("@0001-01-01")]), outermost("Min", ['"as of: day"', *highs])
         bounds = f"Tuple {{\n  low: {low},\n  high: {high}\n}}"
         known = " or ".join(f"{identifier(f'{anchor}: day')} is null" for anchor in window.anchors)
         yield self.define("window", f"if {known} then null else {bounds}" if known else bounds)
 
-    def in_window(self) -> str:
+    def span(self) -> tuple[str, str]:
+        """The first and the last days that the window may have."""
         if not (self.fact.window.lower or self.fact.window.upper):
-            return in_window(self.fact.window, "_E0", day_range("@0001-01-01"), '"as of: day"')
-        return in_window(self.fact.window, "_E0", f"{self.part('window')}.low", f"{self.part('window')}.high")
+            return day_range("@0001-01-01"), '"as of: day"'
+        return f"{self.part('window')}.low", f"{self.part('window')}.high"
 
     # ---------------------------------------------------------------- which events
 
@@ -87,8 +88,8 @@ class _EventFact:
         yield self.define(
             "matching",
             f"{self.matching.candidates(self.series, '_E0')} _E0\n"
-            f"  let test: {self.matching.matches(self.series, 0)}\n"
-            f"    and {self.in_window()}\n"
+            f"  let test: {self.matching.matches(self.series, 0, passing=self.fact.aggregate != 'all')}\n"
+            f"    and {in_window(self.fact.window, '_E0', *self.span())}\n"
             "  where test is null or test\n"
             "  return all Tuple { event: _E0, certain: test is not null }",
         )
@@ -101,8 +102,14 @@ class _EventFact:
         match self.fact.aggregate:
             case "exists":
                 yield self.final(self.exists(), complete=False)
+            case "all":
+                yield from self.all()
             case "count":
                 yield self.final(self.count(), f"exists {self.part('possible')}")
+            case "days covered":
+                yield from self.days_covered()
+            case "trend":
+                raise CannotSay(_NO_TREND)
             case "latest" | "earliest" | "time since latest":
                 yield from self.chosen_word() if self.fact.type == "word" else self.chosen_event()
             case _:
@@ -124,6 +131,40 @@ class _EventFact:
             f"  when ({self.complete}) and not exists {self.part('possible')} then false\n  else null\nend)"
         )
 
+    def all(self) -> Iterator[Define]:
+        """Whether every event passes. One that certainly fails settles it; of nothing, nothing is said."""
+        passes = self.matching.passes(self.series, "_M.event")
+        yield self.define("passed", f"{self.part('matching')} _M return all Tuple {{ certain: _M.certain, passes: {passes} }}")
+        tests, certain = self.part("passed"), self.part("certain")
+        yield self.final(
+            f"(case\n  when exists ({tests} _T where _T.certain and not _T.passes return all _T) then false\n"
+            f"  when ({self.complete}) and exists {certain} and AllTrue({tests} _T return all (_T.passes is true)) then true\n"
+            "  else null\nend)",
+            complete=False,
+        )
+
+    def days_covered(self) -> Iterator[Define]:
+        """The days of the window on which an event was going on. One date that is partial makes it unknown."""
+        low, high = self.span()
+        certain, periods = self.part("certain"), self.part("periods")
+        yield self.define(
+            "periods",
+            f"collapse ({certain} _C\n"
+            f"  let first: Max({{ start of _C.begun, start of {low} }}),\n"
+            f"    last: Min({{ Coalesce(end of _C.ended, end of {high}), end of {high} }})\n"
+            "  where first <= last\n"
+            "  return all Interval[first, last]) per day",
+        )
+        partial = (f"start of {days} != end of {days}" for days in (low, high))
+        yield self.final(
+            f"if not exists {certain} then 0.0\n"
+            f"else if {' or '.join(partial)}\n"
+            f"  or exists ({certain} _C where start of _C.begun != end of _C.begun or start of _C.ended != end of _C.ended return all _C)\n"
+            "then null\n"
+            f"else ToDecimal(Coalesce(Sum({periods} _P return all (difference in days between start of _P and end of _P) + 1), 0))",
+            f"exists {self.part('possible')}",
+        )
+
     def count(self) -> str:
         certain = self.part("certain")
         if not self.fact.days:
@@ -135,11 +176,29 @@ class _EventFact:
 
     def chosen_event(self) -> Iterator[Define]:
         """The event that comes first or last, and its value."""
-        latest = self.fact.aggregate != "earliest"
-        yield self.define("outermost", f"{'Last' if latest else 'First'}({self.part('certain')} _C return all _C sort by order)")
+        if self.fact.ties:
+            yield from self.tied_event(self.fact.ties)
+        else:
+            end = "First" if self.fact.aggregate == "earliest" else "Last"
+            yield self.define("outermost", f"{end}({self.part('certain')} _C return all _C sort by order)")
         yield self.define("chosen", self.if_settled(self.part("outermost"), f"_O.order != {self.part('outermost')}.order"))
         yield self.define("day", f"{self.part('chosen')}.begun")
         yield Define(self.fact.name, self.since() if self.fact.scale else self.matching.convert(self.series, self.part("chosen")))
+
+    def tied_event(self, ties: str) -> Iterator[Define]:
+        """The highest or lowest value of the first or last day. One that cannot be used comes before all, so that the fact is unknown."""
+        days = f"({self.part('certain')} _C return all start of _C.begun)"
+        yield self.define(
+            "tied",
+            f"{self.part('certain')} _C\n"
+            f"  where start of _C.begun = {'Min' if self.fact.aggregate == 'earliest' else 'Max'}{days}\n"
+            f"  return all Tuple {{ event: _C, number: {self.matching.convert(self.series, '_C')} }}",
+        )
+        tied, best = self.part("tied"), "Max" if ties == "highest" else "Min"
+        yield self.define("unusable", f"{tied} _T where _T.number is null return all _T")
+        yield self.define("best", f"{tied} _T where _T.number = {best}({tied} _U return all _U.number) return all _T")
+        first = f"(if exists {self.part('unusable')} then {self.part('unusable')} else {self.part('best')})"
+        yield self.define("outermost", f"Last({first} _T return all _T.event sort by order)")
 
     def chosen_word(self) -> Iterator[Define]:
         """Among the answers given at one moment the winning word; an unusable answer yields only to the first word."""
@@ -182,7 +241,7 @@ class _EventFact:
 
     def since(self) -> str:
         """Completed units, if every day that the date may mean gives the same number."""
-        longest, shortest = (_whole(self.fact.scale or "day", f"{edge} of {self.part('day')}") for edge in ("start", "end"))
+        longest, shortest = (whole(self.fact.scale or "day", f"{edge} of {self.part('day')}") for edge in ("start", "end"))
         return f"if {longest} = {shortest} then ToDecimal({longest}) else null"
 
     def summary(self) -> Iterator[Define]:
@@ -203,50 +262,3 @@ class _EventFact:
         if self.fact.aggregate in DATED_AGGREGATES:
             best = f"({self.part('values')} _V where _V.number = {identifier(self.fact.name)} return all _V.event.begun)"
             yield self.define("day", f"Last{best}")
-
-
-def _place(bound: Bound) -> str:
-    """The days that a bound may mean."""
-    if bound.year is not None:
-        year = 'year from "As Of"' + (f" + {bound.year}" if bound.year > 0 else f" - {-bound.year}" if bound.year else "")
-        return day_range(f"Date({year}, 12, 31)" if bound.last else f"Date({year}, 1, 1)")
-    if bound.anchor:
-        ends = (_shifted(f"{edge} of {identifier(f'{bound.anchor}: day')}", bound) for edge in ("start", "end"))
-        return f"Interval[{', '.join(ends)}]"
-    return day_range(_shifted(day(bound.day) if bound.day else '"As Of"', bound))
-
-
-def _shifted(expression: str, bound: Bound) -> str:
-    if bound.offset is None:
-        return expression
-    near = bound.anchor is None and not _is_long(bound.offset)
-    if near:  # from a day of our time, the calendar does not end within such a length
-        return f"{expression} {'-' if bound.backwards else '+'} {length(bound.offset)}"
-    return moved(expression, bound.offset, backwards=bound.backwards)
-
-
-def _is_long(offset: Duration) -> bool:
-    return offset.count * {"day": 1, "week": 7, "month": 28, "year": 365}[offset.unit] > _ALWAYS_IN_RANGE.count * 365
-
-
-def day_range(text: str) -> str:
-    """One day as a range of days."""
-    return f"Interval[{text}, {text}]"
-
-
-def _outermost(function: str, ranges: list[str]) -> str:
-    if len(ranges) == 1:
-        return ranges[0]
-    ends = (f"{function}({{ {', '.join(f'{edge} of {r}' for r in ranges)} }})" for edge in ("start", "end"))
-    return f"Interval[{', '.join(ends)}]"
-
-
-def _whole(unit: str, since: str) -> str:
-    match unit:
-        case "month":
-            return f'WholeMonths({since}, "As Of")'
-        case "year":
-            return f'(WholeMonths({since}, "As Of") div 12)'
-        case "week":
-            return f'((difference in days between {since} and "As Of") div 7)'
-    return f'(difference in days between {since} and "As Of")'

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rules.cql.conditions import computed_text, condition_text, patient_text
+from rules.cql.conditions import computed_text, condition_text
 from rules.cql.facts import Define, event_defines
+from rules.cql.person import patient_text
 from rules.cql.terms import Names, Terms, joined
 from rules.cql.text import CannotSay, identifier, literal
 from rules.errors import ExportGap, Gap
-from rules.ir import ComputedFact, EventFact, Fact, PatientFact, Program
+from rules.ir import ComputedFact, EventFact, Fact, PatientFact, Program, rests_on
 from rules.units import SPELLINGS
 
 _HERE: Final = Path(__file__).parent
@@ -134,4 +135,5 @@ def _fact_defines(fact: Fact, program: Program, terms: Terms) -> Iterator[Define
 
 
 def _anchors(program: Program) -> frozenset[str]:
-    return frozenset(anchor for f in program.facts if isinstance(f, EventFact) for anchor in f.window.anchors)
+    """The facts whose day others count from."""
+    return frozenset(anchor for f in program.facts if not isinstance(f, ComputedFact) for anchor in rests_on(f))

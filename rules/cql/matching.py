@@ -39,24 +39,30 @@ class Matching:
         test = self._terms.match(f"{alias}.code", series.codes, self._fact)
         return f"({source} {alias} where {alias}.opaque or {test} return all {alias})"
 
-    def matches(self, series: Series, depth: int) -> str:
-        """Whether the event belongs to the series, its day apart. What an opaque event says is not believed."""
+    def matches(self, series: Series, depth: int, *, passing: bool = True) -> str:
+        """Whether the event belongs to the series, its day (and, unless ``passing``, its value) apart."""
         event = f"_E{depth}"
-        tests = list(self._tests(series, event, depth))
-        inner = "\n    and ".join(tests) if tests else "true"
-        return f"(if {event}.opaque then null else ({inner}))"
+        return _believed(event, self._tests(series, event, depth, passing))
 
-    def _tests(self, series: Series, event: str, depth: int) -> Iterator[str]:
+    def passes(self, series: Series, event: str) -> str:
+        """Whether the event's own value and answer are those that the series asks for."""
+        return _believed(event, self._own(series, event))
+
+    def _tests(self, series: Series, event: str, depth: int, passing: bool) -> Iterator[str]:
         yield _status(series, event)
         if series.usable:
             yield f"({self.usable(series, event)})"
-        if series.answers is not None:
-            yield self._answer(series, event)
-        yield from (f"({self.convert(series, event)} {test.op} {number(test.number)})" for test in series.values)
+        if passing:
+            yield from self._own(series, event)
         for tag in series.tags:
             said = f"{event}.{'kind' if tag.role == 'class' else tag.role}"
             yield f"(if {said} is null then null else {self._terms.match(said, tag.codes, self._fact)})"
         yield from (self._related(relation, depth) for relation in series.relations)
+
+    def _own(self, series: Series, event: str) -> Iterator[str]:
+        if series.answers is not None:
+            yield self._answer(series, event)
+        yield from (f"({self.convert(series, event)} {test.op} {number(test.number)})" for test in series.values)
 
     # ---------------------------------------------------------------- values
 
@@ -108,6 +114,9 @@ class Matching:
         return found if relation.present else f"(not {found})"
 
     def _apart(self, relation: Relation, event: str, other: str) -> str:
+        if relation.period:
+            inner, outer = (other, event) if relation.backwards else (event, other)
+            return f"GoesOn({outer}.begun, {outer}.ended, {inner}.begun)"
         near, far = (_moved(relation, event, d) for d in (relation.least, relation.most))
         nearest, farthest = ("AtMost", "AtLeast") if relation.backwards else ("AtLeast", "AtMost")
         tests = [f"{nearest}({other}.begun, {near or f'{event}.begun'})"]
@@ -119,6 +128,12 @@ class Matching:
 def other_begun(event: str) -> str:
     """Events after the day of evaluation do not exist."""
     return f"AtMost({event}.begun, {_TODAY})"
+
+
+def _believed(event: str, tests: Iterator[str]) -> str:
+    """All tests of an event; what an opaque one says is not believed."""
+    joined = "\n    and ".join(tests) or "true"
+    return f"(if {event}.opaque then null else ({joined}))"
 
 
 def _status(series: Series, event: str) -> str:
@@ -151,5 +166,11 @@ def in_window(window: Window, event: str, low: str, high: str) -> str:
             return f"{other_begun(event)} and {ends}"
         case "inside":
             return f"{starts} and {ends}"
-    going_on = f"(if {event}.ended is null then true else AtLeast({event}.ended, {low}))"
-    return f"{other_begun(event)} and AtMost({low}, {high}) and AtMost({event}.begun, {high}) and {going_on}"
+    going_on = f"({event}.ended is null or AtLeast({event}.ended, {low}))"
+    overlaps = f"{other_begun(event)} and AtMost({low}, {high}) and AtMost({event}.begun, {high}) and {going_on}"
+    match window.timing:
+        case "overlaps before":
+            return f"{overlaps} and not AtLeast({event}.begun, {low})"
+        case "overlaps after":
+            return f"{overlaps} and ({event}.ended is null or not AtMost({event}.ended, {high}))"
+    return overlaps

@@ -3,6 +3,7 @@
 Runs where Node.js and three npm packages are there (``make cql``).
 """
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from support.spec import record_of, write_pack, write_rules
 from fhir_adapters.synthetic import population
 from rules.conformance.populations import random_world
 from rules.facts import HOUSEHOLD, PersonRecord
+from rules.ir import EventFact, Fact, Program
 from rules.pack import BUILT_IN, load_packs
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "they run")]
@@ -25,6 +27,8 @@ AS_OF = date(2026, 6, 30)
 SPECIFICATIONS = Path(__file__).parent.parent / "spec"
 LARGEST = 1e20
 """CQL's decimals end here."""
+GAPS = ("groups:", "round: 9", "trend: ")
+"""Measures, which are not exported, and what a CQL decimal has too few places for."""
 SAYABLE = (-1.0, 0.0, 0.00001, 0.3, 1.0, 4.0, 6.5, 6.54304, 9.0, 9.000001, 9.6, 48.0, 75.0, 86.0, 1234.789)
 """Within what a CQL decimal holds, and small: cql-execution takes any whole number beyond 32 bits for an overflow."""
 
@@ -47,14 +51,18 @@ def test_the_shipped_pack_agrees(tmp_path: Path) -> None:
     assert "\n".join(found.differences) == ""
 
 
+def _sayable(fact: Fact) -> Fact:
+    """The fact itself; in place of a trend, which CQL cannot say, the mean of the same events."""
+    return replace(fact, aggregate="mean", scale=None) if isinstance(fact, EventFact) and fact.aggregate == "trend" else fact
+
+
 def _chart(record: PersonRecord, as_of: date) -> Chart:
     return Chart(record.person.id, resources_of(record), as_of, record.not_loaded - {HOUSEHOLD})
 
 
 def test_every_paragraph_of_the_language_means_the_same(tmp_path: Path) -> None:
     """All specifications as one pack, and the people of all their cases: each rule is asked about everybody."""
-    # A measure is not exported, and CQL has 8 places.
-    said = [block for block in blocks(SPECIFICATIONS) if not block[2] and "groups:" not in block[0] and "round: 9" not in block[0]]
+    said = [block for block in blocks(SPECIFICATIONS) if not block[2] and not any(gap in block[0] for gap in GAPS)]
     (pack,) = load_packs(write_rules(tmp_path / "pack", {f"spec-{n}": snippet for n, (snippet, _, _) in enumerate(said)}))
     cases = [case for _, cases, _ in said for case in cases if all(abs(e.value or 0) < LARGEST for e in case.events)]
     people = [_chart(record_of(n, case), date.fromisoformat(case.as_of)) for n, case in enumerate(cases)]
@@ -69,7 +77,8 @@ def test_generated_rules_agree_about_generated_people(seed: str, tmp_path: Path,
         monkeypatch.setattr(f"support.{module}.NUMBERS", SAYABLE)
     world = random_world(seed, rules=12, people=60)
     people = [_chart(record, world.as_of) for record in world.people]
-    found = compare(world.program, people, tmp_path)
+    program = Program(tuple(map(_sayable, world.program.facts)), world.program.derived, world.program.rules)
+    found = compare(program, people, tmp_path)
     assert found.cells
     assert "\n".join(found.differences) == ""
 

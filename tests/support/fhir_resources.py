@@ -77,7 +77,9 @@ def _value(event: Event, number: int) -> Json:
 def _condition(event: Event, number: int) -> Json:
     cancelled = event.status in ("refuted", "entered-in-error")
     status = None if event.status is None else [{"system": _VERIFICATION if cancelled else _CLINICAL, "code": event.status}]
+    verified = [tag for tag in _tags(event, "verification") if tag.system == _VERIFICATION]
     return {
+        "verificationStatus": _concept(tuple(verified)),
         "resourceType": "Condition",
         "code": _concept(event.codes),
         "category": _concepts(_tags(event, "category")),
@@ -128,6 +130,13 @@ def _request(kind: str, event: Event, code: str = "code") -> Json:
     }
 
 
+def _prescription(event: Event) -> Json:
+    """A MedicationRequest, with the day until which it is valid."""
+    end = _date(event.end)
+    valid = {"dispenseRequest": {"validityPeriod": {"end": end}}} if end else {}
+    return _request("MedicationRequest", event, "medicationCodeableConcept") | valid
+
+
 def _goal(event: Event, number: int) -> Json:
     begun = _begun(event)
     return {
@@ -162,16 +171,19 @@ _WRITERS: Final[dict[str, Callable[[Event, int], Json]]] = {
     "allergies": _allergy,
     "referrals": lambda event, _: _request("ServiceRequest", event),
     "tasks": lambda event, _: _request("Task", event),
-    "medications": lambda event, _: _request("MedicationRequest", event, "medicationCodeableConcept"),
+    "medications": lambda event, _: _prescription(event),
     "immunizations": lambda event, _: _simple("Immunization", event, "vaccineCode", occurrenceDateTime=_begun(event)),
     "coverages": lambda event, _: _simple("Coverage", event, "type", period=_period(event)),
     "appointments": lambda event, _: _simple("Appointment", event, "appointmentType", start=_begun(event), end=_date(event.end)),
     "communications": lambda event, _: _simple("Communication", event, "topic", sent=_begun(event)),
     "consents": lambda event, _: _simple("Consent", event, "category", several=True, dateTime=_begun(event)),
     "careplans": lambda event, _: _simple("CarePlan", event, "category", several=True, period=_period(event)),
+    "programmes": lambda event, _: _simple("EpisodeOfCare", event, "type", several=True, period=_period(event)),
     "reports": lambda event, _: _simple("DiagnosticReport", event, "code", **_when(event, "effective")),
 }
-_SUBJECTS: Final = {"Task": "for", "Coverage": "beneficiary"} | dict.fromkeys(("Immunization", "AllergyIntolerance", "Consent"), "patient")
+_SUBJECTS: Final = {"Task": "for", "Coverage": "beneficiary"} | dict.fromkeys(
+    ("Immunization", "AllergyIntolerance", "Consent", "EpisodeOfCare"), "patient"
+)
 
 
 def _about(kind: str, patient: str) -> Json:

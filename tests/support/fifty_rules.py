@@ -62,8 +62,8 @@ questions:
 _RULES: Final = """\
 # the person
 adult: {when: "age between 18 and 64"}
-child-or-old: {when: {any: [age < 16, age >= 75]}}
-woman: {when: sex is female}
+two-of-four: {when: {at least: 2, of: [age >= 75, bmi >= 30, systolic >= 140, phq9 >= 10]}}
+tested-young: {facts: {then: {patient: age, on: hba1c}}, when: then < 50}
 speaks-spanish: {when: language is es}
 elsewhere: {when: {all: [postcode is known, {not: postcode is 02139}]}}
 born-known: {when: birth is known, unless: [sex is male]}
@@ -77,7 +77,7 @@ visit-days: {facts: {n: {count: encounters, code: check-up, different days: yes}
 no-visit: {facts: {n: {count: encounters, within: 24 months}}, when: n = 0}
 visit-or-procedure: {facts: {a: {exists: [encounters, procedures], within: 6 months}}, when: a}
 seen-lately: {facts: {gap: {time since latest: encounters, in: months}}, when: gap < 9}
-screened-weeks: {facts: {gap: {time since latest: observations, code: {loinc: [88122-7]}, in: weeks}}, when: gap between 20 and 80}
+days-ill: {facts: {n: {days covered: conditions, code: asthma or COPD, during: last year}}, when: n >= 300}
 screened-years: {facts: {gap: {time since latest: observations, code: {loinc: [44261-6]}, in: years}}, when: gap >= 1}
 screened-days: {facts: {gap: {time since latest: observations, code: {loinc: [96778-6]}, in: days}}, when: gap > 365}
 # values
@@ -85,7 +85,7 @@ high-hba1c: {when: hba1c > 7.5 %}
 hba1c-ifcc:
   facts: {a: {latest: observations, code: {loinc: [4548-4]}, unit: mmol/mol, within: 3 years}}
   when: a >= 48
-first-hba1c: {facts: {a: {earliest: observations, code: HbA1c, unit: "%"}}, when: a >= 6.5 %}
+first-hba1c: {facts: {a: {earliest: observations, code: HbA1c, unit: "%", ties: lowest}}, when: a >= 6.5 %}
 highest-systolic: {facts: {a: {highest: observations, code: systolic, unit: "mm[Hg]", within: 2 years}}, when: a >= 140}
 lowest-systolic: {facts: {a: {lowest: observations, code: systolic, unit: "mm[Hg]", usable only: yes}}, when: a < 110}
 mean-systolic: {facts: {a: {mean: observations, code: systolic, unit: "mm[Hg]", usable only: yes}}, when: a > 130.5}
@@ -94,7 +94,7 @@ often-high:
   facts: {n: {count: observations, code: systolic, unit: "mm[Hg]", where: [value >= 130, value < 180]}}
   when: n >= 1
 phq9-range: {when: phq9 between 10 and 19}
-bmi-known: {when: {all: [bmi is known, bmi != 25]}}
+always-high: {facts: {a: {all: observations, code: systolic, unit: "mm[Hg]", where: value >= 120}}, when: a}
 # questions
 hungry: {when: food is at risk}
 hungry-first: {facts: {a: {earliest: observations, question: hunger}}, when: a is not at risk}
@@ -112,7 +112,7 @@ not-done:
   facts: {a: {exists: observations, reason: {"http://terminology.hl7.org/CodeSystem/data-absent-reason": [unknown, asked-declined]}}}
   when: a
 # time
-this-year: {facts: {a: {exists: encounters, during: this year}}, when: a}
+during-illness: {facts: {n: {count: encounters, during: {events: conditions, code: asthma or COPD}}}, when: n >= 1}
 fixed-time: {facts: {n: {count: observations, during: 2025-01-31 to 2025-12-31}}, when: n >= 5}
 ended: {facts: {a: {exists: conditions, status: [active, resolved], within: 2 years, timing: ends}}, when: a}
 prevalent: {facts: {a: {exists: conditions, status: [active, recurrence, resolved], during: last year, timing: overlaps}}, when: a}

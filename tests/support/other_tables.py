@@ -32,13 +32,19 @@ def _facts(table: str) -> Iterator[str]:
     yield f"{table} ended: {{exists: {table}, status: [{every}], within: 3 months, timing: ends}}"
     yield f"{table} going on: {{exists: {table}, status: [{every}], within: 1 week, timing: overlaps}}"
     yield f"{table} inside: {{exists: {table}, status: [{every}], within: 3 months, timing: inside}}"
-    for role in ("category", "class", "intent", "reason"):
+    yield f"{table} covered: {{days covered: {table}, status: [{every}], within: 3 months}}"
+    for role in ("category", "class", "intent", "reason", "verification"):
         codes = "diabetes" if role in ("category", "reason") else _ROLES[role]
         yield f"{table} {role}: {{exists: {table}, status: [{every}], {role}: {codes}}}"
     yield f"{table} answer: {{latest: {table}, question: permission, status: [{every}]}}"
 
 
-_ROLES: Final = {"class": "{act-code: [AMB]}", "intent": '{"http://hl7.org/fhir/request-intent": [order]}'}
+_ROLES: Final = {
+    "class": "{act-code: [AMB]}",
+    "intent": '{"http://hl7.org/fhir/request-intent": [order]}',
+    "verification": '{"http://terminology.hl7.org/CodeSystem/condition-ver-status": [confirmed], '
+    '"http://terminology.hl7.org/CodeSystem/allergyintolerance-verification": [confirmed]}',
+}
 OTHER_TABLES_RULE: Final = "\n".join(
     [
         "questions:",
@@ -127,6 +133,19 @@ def _medications() -> Iterator[tuple[str, Json]]:
         status=("declined", "preparation", "unknown"),
         whenHandedOver=("2026-06", None),
         whenPrepared=("2026-05-01",),
+        daysSupply=tuple(
+            {"value": value, **more}
+            for value, more in (
+                (30, {}),
+                (29.5, {"unit": "days"}),
+                (28, {"system": "http://unitsofmeasure.org", "code": "d"}),
+                (4, {"unit": "weeks"}),
+                (30, {"comparator": "<"}),
+                (0, {}),
+                (10_000, {}),
+                (9_999, {}),
+            )
+        ),
         statusReasonCodeableConcept=(_CODE,),
         category=(_CODE,),
     ):
@@ -226,6 +245,16 @@ def _others() -> Iterator[tuple[str, Json]]:
         yield "Goal", found
 
 
+def _programmes() -> Iterator[tuple[str, Json]]:
+    for found in _with(
+        {"status": "active", "type": [_CODE]},
+        status=("finished", "cancelled", "planned", "strange", None),
+        type=([_OTHER, _CODE], [_TEXT], None),
+        period=_PERIODS[1:],
+    ):
+        yield "EpisodeOfCare", found
+
+
 def _forms() -> Iterator[tuple[str, Json]]:
     """Items nested four deep, repeated, named by definition or by the form, with wrong check digits and every kind of answer."""
     deep: Json = {"linkId": "/44054-4", "answer": [{"valueBoolean": True}]}
@@ -282,7 +311,9 @@ def _observations() -> Iterator[tuple[str, Json]]:
             yield "Encounter", visit if period is None else visit | {"period": period}
 
 
-_SUBJECTS: Final = {"Task": "for", "Coverage": "beneficiary"} | dict.fromkeys(("Immunization", "AllergyIntolerance", "Consent"), "patient")
+_SUBJECTS: Final = {"Task": "for", "Coverage": "beneficiary"} | dict.fromkeys(
+    ("Immunization", "AllergyIntolerance", "Consent", "EpisodeOfCare"), "patient"
+)
 
 
 def resource_for(patient: str, kind: str, found: Json, *, updated: bool) -> Json:
@@ -300,5 +331,6 @@ def other_tables() -> Iterator[tuple[str, Json]]:
     yield from _requests()
     yield from _medications()
     yield from _others()
+    yield from _programmes()
     yield from _forms()
     yield from _observations()
