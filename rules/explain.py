@@ -41,8 +41,10 @@ def explain(
     For yes: what makes it true. For no: what stands against it. For unknown: what is missing. ``results`` are the base facts with
     their events, ``values`` all facts and derived values.
     """
-    found: dict[Leaf, None] = dict.fromkeys(_deciding(program, program.conditions[rule], values))
-    return tuple(_reason(program, leaf, record, results, values) for leaf in found if _worth_telling(program, leaf, values))
+    settled: dict[str, tuple[Leaf, ...]] = {}
+    for derived in program.only((rule,)).derived:  # in dependency order, each once: they may be many, and meet again and again
+        settled[derived.name] = tuple(dict.fromkeys(_deciding(derived.condition, values, settled)))
+    return tuple(_reason(program, leaf, record, results, values) for leaf in settled[rule] if _worth_telling(program, leaf, values))
 
 
 def _worth_telling(program: Program, leaf: Leaf, values: Mapping[str, Value]) -> bool:
@@ -50,19 +52,18 @@ def _worth_telling(program: Program, leaf: Leaf, values: Mapping[str, Value]) ->
     return not (isinstance(program.by_name[leaf.fact], PatientFact) and values[leaf.fact] is False)
 
 
-def _deciding(program: Program, condition: Condition, values: Mapping[str, Value]) -> tuple[Leaf, ...]:
+def _deciding(condition: Condition, values: Mapping[str, Value], settled: Mapping[str, tuple[Leaf, ...]]) -> tuple[Leaf, ...]:
+    """The leaves that decide ``condition``; a derived value stands for what has ``settled`` it."""
     answer = truth(condition, values)
     match condition:
         case Not(part):
-            return _deciding(program, part, values)
+            return _deciding(part, values, settled)
         case All(parts) | Any(parts):
-            same = [_deciding(program, p, values) for p in parts if truth(p, values) is answer]
+            same = [_deciding(p, values, settled) for p in parts if truth(p, values) is answer]
             settles = answer is isinstance(condition, Any)
             return min(same, key=len) if settles and same else tuple(leaf for group in same for leaf in group)
-        case _ if condition.fact in program.conditions:
-            return _deciding(program, program.conditions[condition.fact], values)
         case _:
-            return (condition,)
+            return settled.get(condition.fact, (condition,))
 
 
 def _reason(program: Program, leaf: Leaf, record: PersonRecord, results: Mapping[str, FactResult], values: Mapping[str, Value]) -> Reason:
