@@ -42,8 +42,10 @@ def explain(
     For yes: what makes it true. For no: what stands against it. For unknown: what is missing. ``results`` are the base facts with
     their events, ``values`` all facts and derived values.
     """
-    found: dict[Leaf, None] = dict.fromkeys(_deciding(program, program.conditions[rule], values))
-    return tuple(_reason(program, leaf, record, results, values) for leaf in found if _worth_telling(program, leaf, values))
+    settled: dict[str, tuple[Leaf, ...]] = {}
+    for derived in program.only((rule,)).derived:  # in dependency order, each once: they may be many, and meet again and again
+        settled[derived.name] = tuple(dict.fromkeys(_deciding(derived.condition, values, settled)))
+    return tuple(_reason(program, leaf, record, results, values) for leaf in settled[rule] if _worth_telling(program, leaf, values))
 
 
 def _worth_telling(program: Program, leaf: Leaf, values: Mapping[str, Value]) -> bool:
@@ -51,20 +53,19 @@ def _worth_telling(program: Program, leaf: Leaf, values: Mapping[str, Value]) ->
     return not (isinstance(program.by_name[leaf.fact], PatientFact) and values[leaf.fact] is False)
 
 
-def _deciding(program: Program, condition: Condition, values: Mapping[str, Value]) -> tuple[Leaf, ...]:
+def _deciding(condition: Condition, values: Mapping[str, Value], settled: Mapping[str, tuple[Leaf, ...]]) -> tuple[Leaf, ...]:
+    """The leaves that decide ``condition``; a derived value stands for what has ``settled`` it."""
     answer = truth(condition, values)
     match condition:
         case Not(part):
-            return _deciding(program, part, values)
+            return _deciding(part, values, settled)
         case All() | Any() | AtLeast():
-            same = [_deciding(program, p, values) for p in condition.parts if truth(p, values) is answer]
+            same = [_deciding(p, values, settled) for p in condition.parts if truth(p, values) is answer]
             needed = len(same) if answer is None else quorum(condition, answer)
             chosen = sorted(range(len(same)), key=lambda i: len(same[i]))[:needed]
             return tuple(leaf for i in sorted(chosen) for leaf in same[i])
-        case _ if condition.fact in program.conditions:
-            return _deciding(program, program.conditions[condition.fact], values)
         case _:
-            return (condition,)
+            return settled.get(condition.fact, (condition,))
 
 
 def _reason(program: Program, leaf: Leaf, record: PersonRecord, results: Mapping[str, FactResult], values: Mapping[str, Value]) -> Reason:

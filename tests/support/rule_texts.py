@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from rules import document as doc
-from rules.engines.reference import ReferenceEngine
+from rules.engines.reference import ReferenceEngine, reduce_facts
 from rules.engines.stages import stages
 from rules.errors import RuleError
+from rules.explain import explain
 from rules.facts import Person, PersonRecord
 from rules.fingerprint import fingerprint
 from rules.ir import Program
@@ -51,13 +52,16 @@ def exercise(data: bytes) -> bool:
 
 
 def run(program: Program) -> None:
-    """Fingerprint every rule, compile for durable_rules, and evaluate about a person of whom nothing is known."""
+    """Fingerprint every rule, compile for durable_rules, evaluate about a person of whom nothing is known, and explain."""
     for rule in program.rules:
         fingerprint(program, rule)
         program.only((rule,))
     stages(program)
     (found,) = ReferenceEngine().evaluate(program, [NOBODY], AS_OF)
     assert set(found.answers) >= set(program.rules)
+    results, known = reduce_facts(program, NOBODY, AS_OF), {**found.facts, **found.answers}
+    for rule in program.rules:
+        explain(program, rule, NOBODY, results, known)
 
 
 def _quoted(data: bytes) -> str:
