@@ -54,7 +54,7 @@ def test_warnings_fail_only_when_told(packs: Path) -> None:
     edit(packs, "facts:\n", "facts:\n  sex: {patient: sex}\n")
     mild, strict = almoner("check", packs), almoner("check", "--strict", packs)
     assert (mild.code, strict.code) == (0, 1)
-    assert "ALM309 no rule uses the fact 'sex' (use it, or leave it out)" in mild.out
+    assert "ALM309 nothing uses the fact 'sex' (use it, or leave it out)" in mild.out
     assert mild.out == strict.out
     assert "1 warning" in mild.err
 
@@ -128,6 +128,7 @@ def test_an_editor_gets_a_schema_with_the_names_of_the_pack(packs: Path, tmp_pat
     assert json.loads(almoner("schema").out)["properties"].keys() == printed["properties"].keys()
     assert almoner("schema", "--out", tmp_path / "schemas").code == 0
     assert sorted(file.name for file in (tmp_path / "schemas").iterdir()) == [
+        "measure.schema.json",
         "pack.schema.json",
         "rule.schema.json",
         "valuesets.schema.json",

@@ -34,7 +34,7 @@ def test_weeks_end_on_sundays(as_of: str, first: str, ends: str) -> None:
 
 def test_every_week_is_what_evaluating_again_finds() -> None:
     """Generated people and rules; the columnar engine counts, the reference engine is asked about one person at a time."""
-    world = random_world("demand 10", rules=10, people=40)
+    world = random_world("demand 9", rules=10, people=40)
     (pack,) = load_packs(BUILT_IN)
     pack = Pack(pack.document, world.program, (), pack.path)
     found = demand([pack], world.people, world.as_of, 6, ColumnarEngine())

@@ -20,7 +20,7 @@ TEXT = RULES[0].read_text(encoding="utf-8")
 def test_a_draft_means_what_its_file_means(file: Path) -> None:
     (from_file,) = load_packs(file)
     draft = load_draft(PACK, file.read_text(encoding="utf-8"))
-    assert draft.program == from_file.program
+    assert (draft.program.facts, draft.program.derived) == (from_file.program.facts, from_file.program.derived)
     assert [replace(case, span=None) for case in draft.cases] == [replace(case, span=None) for case in from_file.cases]
 
 

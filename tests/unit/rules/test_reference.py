@@ -29,7 +29,8 @@ def test_facts_that_read_the_same_events_do_not_disturb_each_other(seed: str) ->
     facts = [f for f in world.program.facts if isinstance(f, EventFact)]
     before = [ever(fact) for fact in facts]
     company = Program((*before, *(f for f in world.program.facts if not isinstance(f, ComputedFact))), (), ())
-    assert len(set(company.readings.values())) <= len(company.readings) / 2
+    judged = sum(fact.aggregate == "all" for fact in facts)  # reads its events in a way of its own
+    assert len(set(company.readings.values())) <= len(company.readings) / 2 + judged
     for fact in (*before, *facts):
         alone = Program(tuple(dict.fromkeys(behind(company, fact))), (), ())
         for record in world.people:
