@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from rules.engines.base import Engine, Evaluation
-from rules.engines.reference import is_complete, matching, reduce_facts, span_of, within
+from rules.engines.reading import Reading, read
+from rules.engines.reference import reduce_facts, span_of
 from rules.facts import HOUSEHOLD, Event, Person, PersonRecord, Value
 from rules.ir import EventFact
 from rules.measures import EPISODE, NOT_ELIGIBLE, UNKNOWN, Measure, outcome, stratum
@@ -62,21 +63,25 @@ def counted_of(measure: Measure, record: PersonRecord, as_of: date) -> Iterator[
     if measure.each is None:
         yield Counted(record, record.person.id)
         return
-    certain, possible = _episodes(measure, measure.each, record, as_of)
+    reading = read(measure.each, record, as_of)
+    certain, possible = _episodes(measure, measure.each, reading, record, as_of)
     found = [(event, True) for event in certain] + [(event, False) for event in possible]
     for number, (event, sure) in enumerate(sorted(found, key=lambda each: each[0].order)):
         yield Counted(_about(record, event, number), record.person.id, event, sure)
-    if not is_complete(measure.each, record):
+    if not reading.complete:
         yield Counted(_about(record, None, len(found)), record.person.id, None, certain=False)
 
 
-def _episodes(measure: Measure, each: EventFact, record: PersonRecord, as_of: date) -> tuple[Sequence[Event], Sequence[Event]]:
+def _episodes(
+    measure: Measure, each: EventFact, reading: Reading, record: PersonRecord, as_of: date
+) -> tuple[Sequence[Event], Sequence[Event]]:
     """The events that certainly are episodes, and those that may be."""
     results = reduce_facts(measure.program, record, as_of) if each.window.anchors else {}
-    span, events = span_of(each, as_of, results), matching(each, record, as_of)
+    span = span_of(each, as_of, results)
     if span is None:  # nothing to count from: any of them may be one
-        return (), [event for event, _ in events]
-    return within(each.window, span, events)
+        return (), (*reading.certain, *reading.possible)
+    found = reading.within(each.window, span)
+    return found.certain, found.possible
 
 
 def _about(record: PersonRecord, episode: Event | None, number: int) -> PersonRecord:

@@ -204,22 +204,25 @@ class PersonRecord:
     """Names of tables that failed, were withheld or were not asked for (and `HOUSEHOLD`)."""
     household: tuple["PersonRecord", ...] = ()
     """The *other* people at the same address; meaningful only if `HOUSEHOLD` is loaded."""
+    _ordered: list[Event] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The events from the first to the latest. Made, like ``_places``, when first asked for."""
     _places: dict[Coding | None, list[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """Code → places of its events; under ``None`` the opaque ones. Made when first asked for."""
+    """Code → places of its events in ``_ordered``; under ``None`` the opaque ones."""
 
     def having(self, codes: frozenset[Coding] | None) -> Iterable[Event]:
-        """The events that carry one of ``codes`` (all events if ``None``), and the opaque ones, which might."""
-        if codes is None:
-            return self.events
+        """The events that carry one of ``codes`` (all events if ``None``), and the opaque ones, which might: in `Event.order`."""
         places = self._places or self._index()
+        if codes is None:
+            return self._ordered
         known = codes & places.keys() if len(codes) < len(places) else {code for code in places if code in codes}
         found = set(places[None])
         found.update(*(places[code] for code in known))
-        return [self.events[place] for place in sorted(found)]
+        return [self._ordered[place] for place in sorted(found)]
 
     def _index(self) -> dict[Coding | None, list[int]]:
+        self._ordered.extend(sorted(self.events, key=lambda event: event.order))
         self._places[None] = []
-        for place, event in enumerate(self.events):
+        for place, event in enumerate(self._ordered):
             for code in (None,) if event.opaque else event.codes:
                 self._places.setdefault(code, []).append(place)
         return self._places

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from rules.arithmetic import Expression, compute, readings, rounded
 from rules.days import Duration, after, before
 from rules.facts import Coding, Value
-from rules.logic import Condition, Operator, leaves, truth
+from rules.logic import Condition, Judge, Operator, judge, leaves, truth
 from rules.units import Conversion
 
 PER: Final = {"day": "d", "week": "wk", "month": "mo", "year": "a"}
@@ -138,6 +138,15 @@ class Series:
     usable: bool = False
     """Leave out events without a usable value (or answer) instead of letting them make the fact unknown."""
     relations: tuple[Relation, ...] = ()
+    counted: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+    """``statuses``, by table."""
+    plain: bool = field(init=False, repr=False, compare=False)
+    """Whether code, status and time are all that is asked of an event (windows apart)."""
+
+    def __post_init__(self) -> None:
+        asks = self.answers is not None or self.values or self.tags or self.usable or self.relations
+        object.__setattr__(self, "counted", dict(self.statuses))
+        object.__setattr__(self, "plain", not asks)
 
     def nested(self) -> Iterator["Series"]:
         """This series and those of its relations, the innermost first."""
@@ -263,6 +272,7 @@ class Program:
     readings: Mapping[str, int] = field(init=False, repr=False, compare=False)
     """Event facts, with one number for all that read the same events and differ in window or aggregate only."""
     _places: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    _judges: dict[str, Judge] = field(default_factory=dict, init=False, repr=False, compare=False)
     _parts: dict[tuple[str, ...], "Program"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -280,6 +290,12 @@ class Program:
             part = Program(tuple(f for f in self.facts if f.name in names), tuple(d for d in self.derived if d.name in names), rules)
             self._parts[asked] = part
         return self._parts[asked]
+
+    def judges(self) -> Mapping[str, Judge]:
+        """The conditions of ``derived``, ready to be asked of one person's facts after another. Made when first asked for."""
+        if not self._judges:
+            self._judges.update((d.name, judge(d.condition)) for d in self.derived)
+        return self._judges
 
     def series(self) -> Iterator[Series]:
         """Every series that some fact reads, those inside relations too."""
@@ -324,6 +340,6 @@ def derive(program: Program, facts: Mapping[str, Value]) -> dict[str, bool | Non
     """Every derived fact and rule, given the base facts: the rules layer, in one line per value."""
     values: dict[str, Value] = dict(facts)
     answers: dict[str, bool | None] = {}
-    for derived in program.derived:
-        values[derived.name] = answers[derived.name] = truth(derived.condition, values)
+    for name, judged in program.judges().items():
+        values[name] = answers[name] = judged(values)
     return answers

@@ -13,7 +13,7 @@ from rules.facts import Value
 
 Operator = Literal[">", ">=", "<", "<=", "=", "!="]
 
-OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
+OPERATORS: Final[dict[str, Callable[..., bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
     "<": operator.lt,
@@ -88,34 +88,68 @@ Group = All | Any | AtLeast
 Condition = Leaf | Not | Group
 
 
+Judge = Callable[[Mapping[str, Value]], bool | None]
+"""The three-valued answer of a condition, given the values of the facts."""
+
+
 def truth(condition: Condition, values: Mapping[str, Value]) -> bool | None:
     """The three-valued answer of ``condition`` when the facts have these ``values``."""
+    return judge(condition)(values)
+
+
+def judge(condition: Condition) -> Judge:
+    """What ``condition`` means, ready to be asked of one person's facts after another."""
     match condition:
         case Not(part):
-            inner = truth(part, values)
-            return None if inner is None else not inner
+            return _contrary(judge(part))
         case All(parts):
-            answers = [truth(p, values) for p in parts]
-            return False if False in answers else None if None in answers else True
+            return _decided([judge(p) for p in parts], by=False)
         case Any(parts):
-            answers = [truth(p, values) for p in parts]
-            return True if True in answers else None if None in answers else False
+            return _decided([judge(p) for p in parts], by=True)
         case AtLeast(parts, number):
-            answers = [truth(p, values) for p in parts]
-            certain, unknown = answers.count(True), answers.count(None)
-            return True if certain >= number else None if certain + unknown >= number else False
+            return _quorate([judge(p) for p in parts], number)
         case Known(fact):
-            return values[fact] is not None
-    return _leaf_truth(condition, values[condition.fact])
+            return lambda values: values[fact] is not None
+        case Holds(fact):
+            return lambda values: None if (value := values[fact]) is None else value is True
+        case Is(fact, word):
+            return lambda values: None if (value := values[fact]) is None else value == word
+        case Compare(fact, op, number):
+            compare = OPERATORS[op]
+            return lambda values: None if (value := values[fact]) is None else compare(value, number)
 
 
-def _leaf_truth(leaf: Holds | Compare | Is, value: Value) -> bool | None:
-    if value is None:
-        return None
-    if isinstance(leaf, Compare):
-        assert isinstance(value, int | float)  # noqa: S101 - the parser has checked the fact's type
-        return OPERATORS[leaf.op](value, leaf.number)
-    return value == leaf.word if isinstance(leaf, Is) else value is True
+def _contrary(part: Judge) -> Judge:
+    def judged(values: Mapping[str, Value]) -> bool | None:
+        answer = part(values)
+        return None if answer is None else not answer
+
+    return judged
+
+
+def _decided(parts: list[Judge], by: bool) -> Judge:
+    """The first part that answers ``by`` decides; else unknown if any part is unknown; else the contrary."""
+
+    def judged(values: Mapping[str, Value]) -> bool | None:
+        answer: bool | None = not by
+        for part in parts:
+            found = part(values)
+            if found is by:
+                return by
+            if found is None:
+                answer = None
+        return answer
+
+    return judged
+
+
+def _quorate(parts: list[Judge], number: int) -> Judge:
+    def judged(values: Mapping[str, Value]) -> bool | None:
+        answers = [part(values) for part in parts]
+        certain, unknown = answers.count(True), answers.count(None)
+        return True if certain >= number else None if certain + unknown >= number else False
+
+    return judged
 
 
 def quorum(group: Group, answer: bool) -> int:

@@ -4,14 +4,15 @@ A test is *certain* (True), impossible (False), or only *possible* (None): a dat
 converted, the resource could not be understood.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Final
 
 from rules import days
 from rules.arithmetic import finite
 from rules.facts import DateRange, Event, PersonRecord
-from rules.ir import Relation, Series, Window
+from rules.ir import Relation, Series, Timing
 from rules.logic import OPERATORS
 
 UNUSABLE = 1
@@ -24,6 +25,12 @@ class Span:
 
     low: DateRange
     high: DateRange
+    days: tuple[date, date] | None = field(init=False)
+    """Its first and last day, if both are known."""
+
+    def __post_init__(self) -> None:
+        exact = self.low.low == self.low.high and self.high.low == self.high.high
+        object.__setattr__(self, "days", (self.low.low, self.high.high) if exact else None)
 
 
 def both(tests: Iterable[bool | None]) -> bool | None:
@@ -50,14 +57,19 @@ def matches(series: Series, event: Event, record: PersonRecord, as_of: date, *, 
         return None if _begun(event, as_of) is not False else False
     if series.codes is not None and series.codes.isdisjoint(event.codes):
         return False
-    tests = both((_status_counts(series, event), _begun(event, as_of), _content(series, event, passing)))
+    counts, begun = _status_counts(series, event), _begun(event, as_of)
+    if counts is False or begun is False:
+        return False
+    if series.plain:
+        return counts and begun
+    tests = both((counts, begun, _content(series, event, passing)))
     if tests is False or not series.relations:
         return tests
     return both((tests, *(related(r, event, record, as_of) for r in series.relations)))
 
 
 def _status_counts(series: Series, event: Event) -> bool | None:
-    return None if event.status is None else any(event.status in counted for table, counted in series.statuses if table == event.table)
+    return None if event.status is None else event.status in series.counted[event.table]
 
 
 def _begun(event: Event, as_of: date) -> bool | None:
@@ -138,23 +150,41 @@ def at_most(day: DateRange, limit: DateRange) -> bool | None:
     return False if day.low > limit.high else True if day.high <= limit.low else None
 
 
-def in_window(window: Window, span: Span, event: Event) -> bool | None:
-    """Whether the event started (or ended, or was going on) within ``span``. An event without an end is still going on."""
-    match window.timing:
-        case "starts":
-            return _inside(event.start, span)
-        case "ends":
-            return _inside(event.end, span) if event.end else False
-        case "inside":
-            return both((_inside(event.start, span), _inside(event.end, span) if event.end else False))
+def _starts(event: Event, span: Span) -> bool | None:
+    return _inside(event.start, span)
+
+
+def _ends(event: Event, span: Span) -> bool | None:
+    return _inside(event.end, span) if event.end else False
+
+
+def _lies_inside(event: Event, span: Span) -> bool | None:
+    return both((_starts(event, span), _ends(event, span)))
+
+
+def _overlaps(event: Event, span: Span) -> bool | None:
+    """An event without an end is still going on."""
     begun = at_most(event.start, span.high) if event.start else None
-    overlaps = both((at_most(span.low, span.high), begun, at_least(event.end, span.low) if event.end else True))
-    match window.timing:
-        case "overlaps before":
-            return both((overlaps, _contrary(at_least(event.start, span.low)) if event.start else None))
-        case "overlaps after":
-            return both((overlaps, _contrary(at_most(event.end, span.high)) if event.end else True))
-    return overlaps
+    return both((at_most(span.low, span.high), begun, at_least(event.end, span.low) if event.end else True))
+
+
+def _overlaps_before(event: Event, span: Span) -> bool | None:
+    return both((_overlaps(event, span), _contrary(at_least(event.start, span.low)) if event.start else None))
+
+
+def _overlaps_after(event: Event, span: Span) -> bool | None:
+    return both((_overlaps(event, span), _contrary(at_most(event.end, span.high)) if event.end else True))
+
+
+IN_WINDOW: Final[Mapping[Timing, Callable[[Event, Span], bool | None]]] = {
+    "starts": _starts,
+    "ends": _ends,
+    "inside": _lies_inside,
+    "overlaps": _overlaps,
+    "overlaps before": _overlaps_before,
+    "overlaps after": _overlaps_after,
+}
+"""Whether an event started (or ended, or was going on) within a span."""
 
 
 def _contrary(test: bool | None) -> bool | None:

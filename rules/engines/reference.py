@@ -4,23 +4,23 @@ From events to facts, for one person. What an event only *possibly* matches (`ru
 number; it makes the fact unknown, unless certain events settle it anyway.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import takewhile
 from math import inf
-from operator import attrgetter
+from typing import NamedTuple
 
 from rules import days
 from rules.arithmetic import finite
 from rules.engines.base import Evaluation
-from rules.engines.matching import Span, convert, in_window, matches, passes, rank, word_of_rank
-from rules.facts import HOUSEHOLD, NEVER, DateRange, Event, Person, PersonRecord, Value
+from rules.engines.matching import Span, convert, passes, rank, word_of_rank
+from rules.engines.reading import ORDER, Reading, Selection, read
+from rules.facts import NEVER, DateRange, Event, Person, PersonRecord, Value
 from rules.ir import Bound, ComputedFact, EventFact, PatientFact, Program, Window, computed_value, derive
 
 
-@dataclass(frozen=True, slots=True)
-class FactResult:
+class FactResult(NamedTuple):
     """The value of a fact and the events it rests on."""
 
     value: Value
@@ -29,10 +29,7 @@ class FactResult:
     """The day of the chosen event, from which windows of other facts may count."""
 
 
-Matching = list[tuple[Event, bool | None]]
-"""Events, each with whether it matches certainly (True) or only possibly (None)."""
 UNKNOWN = FactResult(None)
-ORDER = attrgetter("order")
 
 
 class ReferenceEngine:
@@ -53,20 +50,20 @@ class ReferenceEngine:
 def reduce_facts(program: Program, record: PersonRecord, as_of: date) -> dict[str, FactResult]:
     """Every base fact of ``program`` for one person on ``as_of``, with its events."""
     results: dict[str, FactResult] = {}
-    read: dict[int, Matching] = {}
+    readings: dict[int, Reading] = {}
     spans = _fixed_spans(program, as_of)
     for fact in program.facts:
-        twin = program.twins.get(fact.name)
-        if twin:
-            results[fact.name] = results[twin]
+        name = fact.name
+        if name in program.twins:
+            results[name] = results[program.twins[name]]
         elif isinstance(fact, EventFact):
-            number = program.readings[fact.name]
-            if number not in read:
-                read[number] = matching(fact, record, as_of)
-            span = spans.get(fact.name) or span_of(fact, as_of, results)
-            results[fact.name] = _reduce_events(fact, read[number], is_complete(fact, record), as_of, span)
+            number = program.readings[name]
+            if number not in readings:
+                readings[number] = read(fact, record, as_of)
+            span = spans.get(name) or span_of(fact, as_of, results)
+            results[name] = _aggregate(fact, readings[number], as_of, span) if span else UNKNOWN  # else nothing to count from
         else:
-            results[fact.name] = _reduce(fact, record, as_of, results)
+            results[name] = _reduce(fact, record, as_of, results)
     return results
 
 
@@ -74,13 +71,6 @@ def _reduce(fact: PatientFact | ComputedFact, record: PersonRecord, as_of: date,
     if isinstance(fact, ComputedFact):
         return FactResult(computed_value(fact, {name: results[name].value for name in fact.uses()}))
     return _of_patient(fact, record.person, as_of, results)
-
-
-def _reduce_events(fact: EventFact, events: Matching, complete: bool, as_of: date, span: Span | None) -> FactResult:
-    if span is None:  # nothing to count from
-        return UNKNOWN
-    certain, possible = within(fact.window, span, events)
-    return _aggregate(fact, certain, possible, complete, as_of, span)
 
 
 # ---------------------------------------------------------------- which events
@@ -115,74 +105,46 @@ def _place(bound: Bound, as_of: date, days_of: Mapping[str, DateRange | None]) -
     return DateRange(bound.shifted(found.low), bound.shifted(found.high))
 
 
-def matching(fact: EventFact, record: PersonRecord, as_of: date) -> Matching:
-    """The events that match ``fact`` whatever its window: certainly (True), or only possibly (None)."""
-    found: Matching = []
-    for member in record.household_records() if fact.household else (record,):
-        for event in member.having(fact.series.codes):
-            test = matches(fact.series, event, member, as_of, passing=fact.aggregate != "all")
-            if test is not False:
-                found.append((event, test))
-    return found
-
-
-def within(window: Window, span: Span, events: Matching) -> tuple[list[Event], list[Event]]:
-    """Of the matching events those that certainly lie in the window, and those that only possibly match or lie in it."""
-    certain: list[Event] = []
-    possible: list[Event] = []
-    for event, test in events:
-        inside = in_window(window, span, event)
-        if inside is not False:
-            (certain if test and inside else possible).append(event)
-    return certain, possible
-
-
-def is_complete(fact: EventFact, record: PersonRecord) -> bool:
-    """Whether everything that ``fact`` asks about was read."""
-    if not fact.household:
-        return record.not_loaded.isdisjoint(fact.series.tables)
-    return HOUSEHOLD not in record.not_loaded and all(m.not_loaded.isdisjoint(fact.series.tables) for m in record.household_records())
-
-
 # ---------------------------------------------------------------- from events to a value
 
 
-def _aggregate(fact: EventFact, certain: list[Event], possible: list[Event], complete: bool, as_of: date, span: Span) -> FactResult:
+def _aggregate(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
+    found = reading.within(fact.window, span)
     match fact.aggregate:
         case "exists":
-            return _exists(certain, possible, complete)
+            return _exists(found, reading.complete)
         case "all":
-            return _all(fact, certain, possible, complete)
-    if not complete:
+            return _all(fact, found, reading.complete)
+    if not reading.complete:
         return UNKNOWN
     match fact.aggregate:
-        case "count":
-            return FactResult(None if possible else _count(fact, certain), tuple(certain))
-        case "days covered":
-            return FactResult(None if possible else _days_covered(certain, span), tuple(certain))
         case "latest" | "time since latest":
-            return _latest(fact, certain, possible, as_of)
+            return _latest(fact, found, as_of)
+        case "count":
+            return FactResult(None if found.possible else _count(fact, found.certain), tuple(found.certain))
+        case "days covered":
+            return FactResult(None if found.possible else _days_covered(found.certain, span), tuple(found.certain))
         case "earliest":
-            return _earliest(fact, certain, possible)
-    return UNKNOWN if possible or not certain else _summary(fact, certain, as_of)
+            return _earliest(fact, found)
+    return UNKNOWN if found.possible or not found.certain else _summary(fact, found.certain, as_of)
 
 
-def _exists(certain: list[Event], possible: list[Event], complete: bool) -> FactResult:
-    if certain:
-        return FactResult(True, (max(certain, key=ORDER),))
-    return FactResult(False if complete and not possible else None)
+def _exists(found: Selection, complete: bool) -> FactResult:
+    if found.certain:
+        return FactResult(True, (found.certain[-1],))
+    return FactResult(False if complete and not found.possible else None)
 
 
-def _all(fact: EventFact, certain: list[Event], possible: list[Event], complete: bool) -> FactResult:
+def _all(fact: EventFact, found: Selection, complete: bool) -> FactResult:
     """Of nothing, nothing is said: without any event it is unknown."""
-    failing = [e for e in certain if passes(fact.series, e) is False]
+    failing = [e for e in found.certain if passes(fact.series, e) is False]
     if failing:
-        return FactResult(False, (max(failing, key=lambda e: e.order),))
-    sure = complete and all(passes(fact.series, e) for e in (*certain, *possible))
-    return FactResult(True, tuple(certain)) if certain and sure else UNKNOWN
+        return FactResult(False, (failing[-1],))
+    sure = complete and all(passes(fact.series, e) for e in (*found.certain, *found.possible))
+    return FactResult(True, tuple(found.certain)) if found.certain and sure else UNKNOWN
 
 
-def _days_covered(certain: list[Event], span: Span) -> float | None:
+def _days_covered(certain: Sequence[Event], span: Span) -> float | None:
     """The days of the window on which at least one event was going on. One date that is partial makes it unknown."""
     if not certain:
         return 0.0
@@ -204,7 +166,7 @@ def _exact(day: DateRange | None) -> date | None:
     return day.low if day and day.low == day.high else None
 
 
-def _count(fact: EventFact, certain: list[Event]) -> float | None:
+def _count(fact: EventFact, certain: Sequence[Event]) -> float | None:
     if not fact.days:
         return float(len(certain))
     starts = [e.start for e in certain if e.start]
@@ -213,13 +175,14 @@ def _count(fact: EventFact, certain: list[Event]) -> float | None:
     return float(len({start.low for start in starts}))
 
 
-def _latest(fact: EventFact, certain: list[Event], possible: list[Event], as_of: date) -> FactResult:
-    if not certain or any(e.start is None or e.start.high >= max(_low(c) for c in certain) for e in possible):
+def _latest(fact: EventFact, found: Selection, as_of: date) -> FactResult:
+    certain = found.certain
+    if not certain or any(e.start is None or e.start.high >= max(map(_low, certain)) for e in found.possible):
         return UNKNOWN
     if fact.type == "word":
-        return _word(fact, certain, max(_instant(e) for e in certain))
-    event = max(certain, key=(lambda e: (_low(e), _tie(fact, e), e.order)) if fact.ties else ORDER)
-    if any(_may_be_later(other, event) for other in certain):
+        return _word(fact, certain, exact=found.exact)
+    event = max(certain, key=lambda e: (_low(e), _tie(fact, e), e.order)) if fact.ties else certain[-1]
+    if not found.exact and any(_may_be_later(other, event) for other in certain):
         return UNKNOWN
     value = _time_since(fact.scale, event.start, as_of) if fact.scale else convert(fact.series, event)
     return FactResult(value, (event,), event.start)
@@ -239,50 +202,55 @@ def _may_be_later(other: Event, chosen: Event) -> bool:
     return partial and other.start.high >= chosen.start.low
 
 
-def _earliest(fact: EventFact, certain: list[Event], possible: list[Event]) -> FactResult:
-    if not certain or any(e.start is None or e.start.low <= min(_low(c) for c in certain) for e in possible):
+def _earliest(fact: EventFact, found: Selection) -> FactResult:
+    certain = found.certain
+    if not certain or any(e.start is None or e.start.low <= min(map(_low, certain)) for e in found.possible):
         return UNKNOWN
     if fact.type == "word":
-        return _word(fact, certain, min(_instant(e) for e in certain))
-    event = max(certain, key=lambda e: (-_low(e).toordinal(), _tie(fact, e), e.order)) if fact.ties else min(certain, key=ORDER)
-    if any(_may_be_later(event, other) for other in certain):
+        return _word(fact, certain, exact=found.exact)
+    event = max(certain, key=lambda e: (-_low(e).toordinal(), _tie(fact, e), e.order)) if fact.ties else certain[0]
+    if not found.exact and any(_may_be_later(event, other) for other in certain):
         return UNKNOWN
     return FactResult(convert(fact.series, event), (event,), event.start)
 
 
-def _word(fact: EventFact, certain: list[Event], moment: int) -> FactResult:
-    """Among the answers given at one moment the winning word; an unusable answer yields only to the first word."""
-    together: list[Event] = []
-    apart: list[Event] = []
-    for each in certain:
-        (together if _instant(each) == moment else apart).append(each)
-    best = min(rank(fact.series, e) for e in together)
-    event = max((e for e in together if rank(fact.series, e) == best), key=ORDER)
-    if any(_may_be_later(e, event) if fact.aggregate == "latest" else _may_be_later(event, e) for e in apart):
+def _word(fact: EventFact, certain: Sequence[Event], *, exact: bool) -> FactResult:
+    """Among the answers given at one moment, the latest or the earliest of all, the winning word.
+
+    An unusable answer yields only to the first word.
+    """
+    latest = fact.aggregate == "latest"
+    ordered = certain[::-1] if latest else certain
+    moment = _instant(ordered[0])
+    together = list(takewhile(lambda e: _instant(e) == moment, ordered))
+    ranks = [rank(fact.series, e) for e in together]
+    best = min(ranks)
+    event = max((e for e, place in zip(together, ranks, strict=True) if place == best), key=ORDER)
+    apart = () if exact else ordered[len(together) :]
+    if any(_may_be_later(e, event) if latest else _may_be_later(event, e) for e in apart):
         return UNKNOWN
     return FactResult(word_of_rank(fact.series, best), (event,), event.start)
 
 
-def _summary(fact: EventFact, certain: list[Event], as_of: date) -> FactResult:
+def _summary(fact: EventFact, events: Sequence[Event], as_of: date) -> FactResult:
     """Highest, lowest, sum, mean, trend. One value that cannot be used makes the summary unknown."""
-    ordered = sorted(certain, key=ORDER)
-    values = [convert(fact.series, event) for event in ordered]
+    values = [convert(fact.series, event) for event in events]
     known = [value for value in values if value is not None]
     if len(known) < len(values):
-        return FactResult(None, tuple(ordered))
+        return FactResult(None, tuple(events))
     if fact.aggregate in ("highest", "lowest"):
         best = max(known) if fact.aggregate == "highest" else min(known)
-        event = max((e for e, v in zip(ordered, known, strict=True) if v == best), key=ORDER)
+        event = [e for e, v in zip(events, known, strict=True) if v == best][-1]
         return FactResult(best, (event,), event.start)
     if fact.aggregate == "trend":
-        return FactResult(_slope(fact, ordered, known, as_of), tuple(ordered))
+        return FactResult(_slope(fact, events, known, as_of), tuple(events))
     total = 0.0
     for value in known:  # in the order of the events, so that every engine rounds alike
         total += value
-    return FactResult(finite(total / len(known) if fact.aggregate == "mean" else total), tuple(ordered))
+    return FactResult(finite(total / len(known) if fact.aggregate == "mean" else total), tuple(events))
 
 
-def _slope(fact: EventFact, events: list[Event], values: list[float], as_of: date) -> float | None:
+def _slope(fact: EventFact, events: Sequence[Event], values: list[float], as_of: date) -> float | None:
     """The slope of the straight line through the values (least squares), for each ``fact.scale``."""
     found = [_exact(e.start) for e in events]
     places = [float((day - as_of).days) for day in found if day]
