@@ -8,6 +8,7 @@
     └── EhrUnavailable         the server refused, failed or answered something unusable
         ├── IncompleteSearch   a search ended without showing everything it said it had found
         ├── ExpansionRefused   a terminology server did not spell out a value set, or not one that can be used
+        ├── OutcomeUnknown     a request that changes something was sent; nobody can say whether it was done
         └── UnsafeRedirect     the server pointed to another host
 """
 
@@ -29,11 +30,20 @@ class WrongPatient(AdapterError):
 class EhrUnavailable(AdapterError):
     """The server refused, failed, or did not answer in time. ``status`` is its HTTP status, if it gave one.
 
-    ``outcome`` is the OperationOutcome that came along. It may speak of patients: the message never repeats it.
+    ``outcome`` is the OperationOutcome that came along. It may speak of patients: the message never repeats it. ``again``: the same
+    request may be accepted later, after ``wait`` seconds if the server said so.
     """
 
-    def __init__(self, message: str, status: int | None = None, outcome: dict[str, Any] | None = None) -> None:
-        self.status, self.outcome = status, outcome
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        outcome: dict[str, Any] | None = None,
+        *,
+        again: bool = False,
+        wait: float | None = None,
+    ) -> None:
+        self.status, self.outcome, self.again, self.wait = status, outcome, again, wait
         super().__init__(message)
 
 
@@ -43,6 +53,10 @@ class IncompleteSearch(EhrUnavailable):
 
 class ExpansionRefused(EhrUnavailable):
     """A value set was not spelled out, or incompletely, or in another version; the message says why, and what to do."""
+
+
+class OutcomeUnknown(EhrUnavailable):
+    """A request was sent that changes something, and no answer came. Look before sending it again."""
 
 
 class UnsafeRedirect(EhrUnavailable):

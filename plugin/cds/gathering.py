@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from fhir_adapters import Dataset, FhirServer, Limits, read_patients, records_from_resources
 from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.quarantine import Json, Quarantine, Reason
+from fhir_adapters.transport import Given
 from plugin.cds.availability import supplied
 from plugin.cds.prefetch import Template
 from plugin.cds.request import HookCall
@@ -38,7 +39,7 @@ class _HastyServer(FhirServer):
     """The EHR's FHIR server, asked while a clinician waits."""
 
     def __init__(self, base_url: str, token: str | None) -> None:
-        super().__init__(base_url, token=None if token is None else lambda: token, limits=LIMITS)
+        super().__init__(base_url, authority=None if token is None else Given(lambda: token), limits=LIMITS)
         self._until = time.monotonic() + SECONDS
 
     def get(self, link: str, *, strict: bool = False) -> Json:

@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from fhir_adapters import FhirServer
+from fhir_adapters.transport import Given
 from plugin.cli import options
 from plugin.expansions import Changed, Failed, fetch
 from rules.errors import ExitCode
@@ -63,7 +64,7 @@ def expand(context: click.Context, path: Path, server: str, update: bool, token_
     afterwards no server is asked. Exits with 4 if the server did not give a whole set, with 1 if the files are not what the lock says.
     """
     token = token_file.read_text(encoding="utf-8").strip() if token_file else None
-    found = fetch(path, FhirServer(server, token=(lambda: token) if token else None), as_of, update=update, tell=_tell)
+    found = fetch(path, FhirServer(server, authority=Given(lambda: token) if token else None), as_of, update=update, tell=_tell)
     for file in found.dropped:
         click.echo(f"{file}: dropped, no value set needs it any more")
     for rule in found.other_meaning:

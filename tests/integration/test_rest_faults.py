@@ -18,7 +18,8 @@ from fhir_adapters import FhirServer, Limits, read_patients
 from fhir_adapters.errors import EhrUnavailable, UnsafeRedirect, WrongPatient
 from fhir_adapters.mapping import MAPPED_TYPES
 from fhir_adapters.quarantine import Reason
-from fhir_adapters.transport import retry_after
+from fhir_adapters.transport import Given
+from fhir_adapters.transport.limits import retry_after
 from rules.facts import HOUSEHOLD, TABLES
 
 
@@ -282,7 +283,7 @@ def test_the_token_goes_to_this_server_even_with_a_netrc(faulty: Faulty, tmp_pat
     netrc.write_text("machine 127.0.0.1 login u password p")
     monkeypatch.setenv("NETRC", str(netrc))
     tokens = (f"t{i}" for i in count())
-    server = FhirServer(faulty.base_url, token=lambda: next(tokens), limits=QUICK)
+    server = FhirServer(faulty.base_url, authority=Given(lambda: next(tokens)), limits=QUICK)
     server.get("Goal")
     server.get("Goal")
     assert [headers["Authorization"] for _, headers in faulty.asked] == ["Bearer t0", "Bearer t1"]
@@ -291,7 +292,7 @@ def test_the_token_goes_to_this_server_even_with_a_netrc(faulty: Faulty, tmp_pat
 @pytest.mark.parametrize("url", ["http://ehr.example/fhir", "file:///etc", "ehr.example", "http://[::1"])
 def test_no_token_without_tls_and_no_strange_addresses(url: str) -> None:
     with pytest.raises(EhrUnavailable):
-        FhirServer(url, token=lambda: "t")
+        FhirServer(url, authority=Given(lambda: "t"))
 
 
 def test_forms_of_retry_after() -> None:

@@ -16,13 +16,14 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-_until: Final[ContextVar[float]] = ContextVar("_until")
+_until: Final[ContextVar[tuple[float, float]]] = ContextVar("_until")
+"""When the time is over, and how long nothing at all may come."""
 
 
 @contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """Whatever is sent or received within ends in time, or raises ``TimeoutError``."""
-    token = _until.set(time.monotonic() + seconds)
+def deadline(seconds: float, silence: float | None = None) -> Iterator[None]:
+    """Whatever is sent or received within ends in time, and no ``silence`` is longer, or it raises ``TimeoutError``."""
+    token = _until.set((time.monotonic() + seconds, seconds if silence is None else silence))
     try:
         yield
     finally:
@@ -30,10 +31,11 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def _left() -> float:
-    left = _until.get() - time.monotonic()
+    until, silence = _until.get()
+    left = until - time.monotonic()
     if left <= 0:
         raise TimeoutError("the time limit of the request is over")
-    return left
+    return min(left, silence)
 
 
 class _TimedReader(io.RawIOBase):
