@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import local
 from typing import Any, Final, TypeVar
-from urllib.parse import urljoin
 
 import orjson
 import requests
@@ -22,7 +21,7 @@ from fhir_adapters.transport.authority import Authority, Bearer
 from fhir_adapters.transport.deadline import DeadlineAdapter, deadline
 from fhir_adapters.transport.limits import Limits
 from fhir_adapters.transport.pace import Breaker, Pace
-from fhir_adapters.transport.urls import LOOPBACK, origin, rebased, resolved
+from fhir_adapters.transport.urls import LOOPBACK, joined, origin, rebased, resolved
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 3
@@ -215,7 +214,7 @@ class FhirServer:
                         size += len(chunk)
                         sink(chunk)
                     return Fetched(response.status_code, response.headers, size)
-                asked = replace(asked, url=urljoin(asked.url, response.headers.get("Location", "")))
+                asked = replace(asked, url=joined(asked.url, response.headers.get("Location", "")))
         raise UnsafeRedirect("too many redirects")
 
     def _send(self, asked: "_Request", allowed: float) -> requests.Response:

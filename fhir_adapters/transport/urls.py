@@ -18,9 +18,17 @@ def origin(url: str) -> tuple[str, str, int | None]:
         return "", "", None
 
 
+def joined(page: str, link: str) -> str:
+    """Where ``link`` on ``page`` leads. Raises `UnsafeRedirect` if that is no address."""
+    try:
+        return urljoin(page, link)
+    except ValueError:
+        raise UnsafeRedirect("a link of the server is no address; it was not followed") from None
+
+
 def resolved(base: str, link: str, page: str = "") -> str:
     """The full URL of ``link`` as found on ``page``. Raises `UnsafeRedirect` if it leads away from the server at ``base``."""
-    url = urljoin(page or base, link)
+    url = joined(page or base, link)
     if origin(url) != origin(base):
         raise UnsafeRedirect("a link of the server leads to another host, port or scheme; it was not followed")
     return url
@@ -31,13 +39,10 @@ def rebased(base: str, link: str, page: str = "") -> str:
 
     Only the host, the port and the scheme may differ: the path must be that of ``base`` or lie below it.
     """
-    url = urljoin(page or base, link)
+    url = joined(page or base, link)
     if origin(url) == origin(base):
         return url
-    try:
-        parts, home = urlsplit(url), urlsplit(base)
-    except ValueError:
-        return resolved(base, link, page)
+    parts, home = urlsplit(url), urlsplit(base)
     root = home.path.rstrip("/")
     if parts.scheme not in ("http", "https") or not (parts.path.rstrip("/") == root or parts.path.startswith(f"{root}/")):
         return resolved(base, link, page)

@@ -1,16 +1,15 @@
 """Reading by REST from a server that does everything wrong: nothing incomplete is ever taken for complete."""
 
 import gzip
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import formatdate
 from itertools import count
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import pytest
+from support.certificates import issue
 from support.faulty_ehr import Answer, Faulty, body, fixed, in_turn, page, serving
 from support.hand_made import about, person
 
@@ -36,14 +35,7 @@ def faulty() -> Iterator[Faulty]:
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A certificate for 127.0.0.1 with its key, signed by itself."""
-    openssl = which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl here to make a certificate")
-    path = tmp_path / "server.pem"
-    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([openssl, "req", *options, "-keyout", path, "-out", tmp_path / "cert.pem"], check=True, capture_output=True)
-    path.write_bytes(path.read_bytes() + (tmp_path / "cert.pem").read_bytes())
-    return path
+    return issue(tmp_path)
 
 
 QUICK = Limits(attempt=60, call=60, attempts=2, longest_wait=0.01, body=1 << 20)

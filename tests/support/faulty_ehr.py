@@ -61,9 +61,18 @@ def page(resources: list[dict[str, Any]], total: int | None = None, **links: str
     } | ({} if total is None else {"total": total})
 
 
+def _over_tls(certificate: Path, clients: Path | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if clients is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(clients)
+    return context
+
+
 @contextmanager
-def serving(certificate: Path | None = None) -> Iterator[Faulty]:
-    """Serve until the end of the block; with a certificate (and its key), over TLS."""
+def serving(certificate: Path | None = None, *, clients: Path | None = None) -> Iterator[Faulty]:
+    """Serve until the end of the block; with a certificate (and its key), over TLS, and then only to ``clients`` if they are named."""
     server: Faulty
 
     class Handler(BaseHTTPRequestHandler):
@@ -71,7 +80,12 @@ def serving(certificate: Path | None = None) -> Iterator[Faulty]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
-            server.posted.append(self.rfile.read(int(self.headers["Content-Length"])))
+            server.posted.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+            self.do_GET()
+
+        do_PUT = do_PATCH = do_POST
+
+        def do_DELETE(self) -> None:
             self.do_GET()
 
         def do_GET(self) -> None:
@@ -98,9 +112,7 @@ def serving(certificate: Path | None = None) -> Iterator[Faulty]:
         http.daemon_threads = True
         http.block_on_close = False
         if certificate is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
-            http.socket = context.wrap_socket(http.socket, server_side=True)
+            http.socket = _over_tls(certificate, clients).wrap_socket(http.socket, server_side=True)
         scheme = "http" if certificate is None else "https"
         server = Faulty(f"{scheme}://127.0.0.1:{http.server_address[1]}/fhir")
         thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
