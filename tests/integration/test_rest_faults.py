@@ -65,9 +65,9 @@ def test_only_the_types_named_are_asked_for(faulty: Faulty) -> None:
 
 
 UNTRUSTED = {
-    "next on another host": (page(goals("g1"), next="http://other.example/fhir/Goal?page=2"), "another host"),
-    "next on another port": (page(goals("g1"), next="http://127.0.0.1:1/fhir/Goal?page=2"), "another host"),
-    "next by another scheme": (page(goals("g1"), next="https://127.0.0.1/fhir/Goal"), "another host"),
+    "next on another host": (page(goals("g1"), next="http://other.example/else?page=2"), "another host"),
+    "next on another port": (page(goals("g1"), next="http://127.0.0.1:1/?page=2"), "another host"),
+    "next by another scheme": (page(goals("g1"), next="https://127.0.0.1/fhirs/Goal"), "another host"),
     "next that is no link": (page(goals("g1"), next="javascript:alert(1)"), "another host"),
     "next that leads to itself": (page(goals("g1"), next="Goal?_count=200"), "circle"),
     "fewer than it says": (page(goals("g1"), total=2), "said 2 and showed 1"),

@@ -15,6 +15,7 @@ from support.hand_made import HAND_MADE, person
 from fhir_adapters import read_directory, read_patients
 from fhir_adapters.mapping import MAPPED_TYPES, Outcome, subject_of
 from fhir_adapters.quarantine import Reason
+from fhir_adapters.search import Plan
 from rules.facts import HOUSEHOLD, Event, PersonRecord
 
 
@@ -66,7 +67,7 @@ def test_a_population_is_the_same_by_rest_and_from_files(ehr: Ehr, tmp_path: Pat
     with suppress(pytest.skip.Exception):
         resources += synthea_people(request.getfixturevalue("shared_data"), 3)
     ehr.put(resources)
-    dataset = read_patients(ehr.base_url, page_size=5)
+    dataset = read_patients(ehr.base_url, plan=Plan(page_size=5))
     assert [as_sent(record) for record in dataset.records] == from_files(resources, tmp_path)
     assert dataset.report.not_loaded == {}
     assert dataset.report.balances()
@@ -76,7 +77,7 @@ def test_a_population_is_the_same_by_rest_and_from_files(ehr: Ehr, tmp_path: Pat
 @pytest.mark.slow
 def test_one_patient_is_read_alone_and_the_household_is_unknown(ehr: Ehr, tmp_path: Path) -> None:
     ehr.put(HAND_MADE)
-    (record,) = read_patients(ehr.base_url, patient_ids=["ann"], page_size=3).records
+    (record,) = read_patients(ehr.base_url, patient_ids=["ann"], plan=Plan(page_size=3)).records
     (expected,) = from_files(person("ann"), tmp_path)
     assert as_sent(record) == replace(expected, household=(), not_loaded=frozenset({HOUSEHOLD}))
 

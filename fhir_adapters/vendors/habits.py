@@ -1,0 +1,110 @@
+"""The form of a vendor profile, and the reader of its file."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+_FOLDER: Final = files("fhir_adapters.vendors")
+_ENDING: Final = ".yaml"
+ResourceType = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]+$")]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=1)
+
+
+class Source(_Data):
+    """Where a habit is known from."""
+
+    fact: str
+    """The habit, in a sentence."""
+    where: str
+    """Address of the page or thread, or the document."""
+    seen: str
+    """Year and month in which it was read: ``2026-11``."""
+
+
+class Split(_Data):
+    """A type that is only found with a further parameter: one search for each value."""
+
+    parameter: str
+    values: tuple[str, ...]
+
+
+class Bulk(_Data):
+    """Bulk Data habits."""
+
+    version: Literal["none", "1.0.1", "2.0", "3.0.0"] = "2.0"
+    levels: tuple[Literal["system", "patient", "group"], ...] = ("system", "patient", "group")
+    since: bool = True
+    """Whether ``_since`` works."""
+    type_repeated: bool = False
+    """Whether each type is a ``_type`` of its own, instead of one list with commas."""
+    by_post: bool = False
+    longest_wait: float = 900.0
+    """Seconds; whatever Retry-After asks for between two polls."""
+
+
+class Writing(_Data):
+    """Write-back habits."""
+
+    own_ids: bool = False
+    """Whether ``PUT [type]/[id]`` creates."""
+    if_none_exist: Literal["no", "identifier", "any"] = "identifier"
+    transactions: bool = False
+    types: tuple[ResourceType, ...] = ()
+    """The types that can be written, if that is known to be less than all."""
+
+
+class Vendor(_Data):
+    """How a vendor's FHIR servers differ from what the specification lets one hope for. What the server itself says comes first."""
+
+    name: str
+    """File name without ending, as in the settings."""
+    title: str
+    page_size: int = 200
+    splits: Mapping[ResourceType, Split] = {}
+    includes: Mapping[ResourceType, tuple[str, ...]] = {}
+    post_search: frozenset[ResourceType] = frozenset()
+    """Types that are searched by POST, which keeps patients' ids out of addresses."""
+    without: frozenset[ResourceType] = frozenset()
+    """Types that it does not have at all."""
+    whole_population: bool = True
+    """Whether a search without a patient is allowed; else patients are read one after another."""
+    last_updated: bool = True
+    """Whether ``meta.lastUpdated`` and ``_lastUpdated`` can be relied on."""
+    batches: bool = False
+    """Whether several searches may be sent as one batch Bundle."""
+    per_minute: float | None = None
+    at_once: int = 4
+    headers: Mapping[str, str] = {}
+    """Sent with every request; ``{client_id}`` is replaced."""
+    scopes: Literal["v1", "v2", "as it says"] = "as it says"
+    longest_assertion: int = 240
+    """Seconds that a client assertion may be valid."""
+    bulk: Bulk = Bulk()
+    writing: Writing = Writing()
+    registration: tuple[str, ...] = ()
+    """What to do at the vendor's side, step by step."""
+    sources: tuple[Source, ...] = ()
+
+
+GENERIC: Final = Vendor(name="generic", title="any FHIR R4 server")
+
+
+def known_vendors() -> list[str]:
+    """Their names, sorted."""
+    return sorted(entry.name.removesuffix(_ENDING) for entry in _FOLDER.iterdir() if entry.name.endswith(_ENDING))
+
+
+@cache
+def vendor(name: str) -> Vendor:
+    """The profile called ``name``. Raises ``KeyError`` if there is none."""
+    if name not in known_vendors():
+        raise KeyError(name)
+    data: Any = yaml.safe_load((_FOLDER / f"{name}{_ENDING}").read_text(encoding="utf-8"))
+    return Vendor.model_validate({"name": name, **data})
