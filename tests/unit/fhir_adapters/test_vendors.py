@@ -7,9 +7,7 @@ from fhir_adapters.mapping import MAPPED_TYPES
 from fhir_adapters.search import Plan, Query
 from fhir_adapters.vendors import GENERIC, Vendor, known_vendors, vendor
 
-EXPECTED = (
-    "athenahealth azure eclinicalworks epic generic google hapi healthlake meditech medplum oracle-health"
-).split()
+EXPECTED = [
     "athenahealth",
     "azure",
     "eclinicalworks",
