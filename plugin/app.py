@@ -45,6 +45,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         RuleError: a pack is wrong.
     """
     from plugin.playground.views import blueprint as playground
+    from plugin.subscriptions import views as subscriptions
     from plugin.worklist.views import blueprint as worklist
 
     runtime = runtime or build_runtime(Settings())
@@ -55,6 +56,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app.extensions[cds.EXTENSION] = PatientViewService(runtime)
     for blueprint in (health.blueprint, cds.blueprint, worklist, *((playground,) if runtime.settings.playground.enabled else ())):
         app.register_blueprint(blueprint)
+    app.register_blueprint(subscriptions.blueprint)
     app.jinja_env.globals["playground"] = runtime.settings.playground.enabled
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _failed)

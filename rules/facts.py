@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 Value = bool | float | str | None
@@ -220,7 +221,7 @@ class PersonRecord:
         return [self._ordered[place] for place in sorted(found)]
 
     def _index(self) -> dict[Coding | None, list[int]]:
-        self._ordered.extend(sorted(self.events, key=lambda event: event.order))
+        self._ordered.extend(sorted(self.events, key=attrgetter("order")))
         self._places[None] = []
         for place, event in enumerate(self._ordered):
             for code in (None,) if event.opaque else event.codes:

@@ -54,11 +54,12 @@ def run_sweep(
         "published": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     sweep_id = f"{as_of.isoformat()}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-    published.publish(sweep_id, _worklist(packs, people, as_of, found), manifest)
+    published.publish(sweep_id, worklist(packs, people, as_of, found), manifest)
     return result
 
 
-def _worklist(packs: Sequence[Pack], people: Sequence[PersonRecord], as_of: date, found: Iterable[Explained]) -> Iterable[WorklistPerson]:
+def worklist(packs: Sequence[Pack], people: Sequence[PersonRecord], as_of: date, found: Iterable[Explained]) -> Iterable[WorklistPerson]:
+    """The lines of the people about whom something is shown; ``found`` is sorted by patient."""
     rules = {rule.id.text: rule for pack in packs for rule in pack.document.rules}
     records = {record.person.id: record for record in people}
     for patient, group in groupby(found, key=lambda e: e.finding.patient):

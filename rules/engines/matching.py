@@ -50,13 +50,14 @@ def passes(series: Series, event: Event) -> bool | None:
 
 
 def matches(series: Series, event: Event, record: PersonRecord, as_of: date, *, passing: bool = True) -> bool | None:
-    """Whether ``event`` of ``record`` belongs to ``series`` as of a day, windows apart (and, unless ``passing``, `passes` apart)."""
+    """Whether ``event`` belongs to ``series`` as of a day, windows apart (and, unless ``passing``, `passes` apart).
+
+    It is one that the ``record`` gave for the codes of the series.
+    """
     if event.table not in series.tables:
         return False
     if event.opaque:
         return None if _begun(event, as_of) is not False else False
-    if series.codes is not None and series.codes.isdisjoint(event.codes):
-        return False
     counts, begun = _status_counts(series, event), _begun(event, as_of)
     if counts is False or begun is False:
         return False

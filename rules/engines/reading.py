@@ -4,10 +4,10 @@ Facts that read the same events and differ in window or aggregate share one `Rea
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from operator import attrgetter
+from operator import attrgetter, le
 from typing import Final, NamedTuple
 
 from rules.engines.matching import IN_WINDOW, Span, matches
@@ -35,24 +35,26 @@ class Reading:
     certain: Sequence[Event]
     possible: Sequence[Event]
     days: Sequence[date] | None
-    """The days on which ``certain`` began, when they rise and nothing is only possible: then a window is a slice."""
+    """The first days on which ``certain`` may have begun, if they are known and rise: then a window is a slice."""
+    partial: Sequence[int]
+    """The places in ``certain`` of those that began on one day or another."""
     complete: bool
     """Whether everything that the fact asks about was read."""
 
     def within(self, window: Window, span: Span) -> Selection:
         """The events in the window that ``span`` is on this person's calendar."""
-        if self.days is not None and span.days and window.timing == "starts":
-            low, high = span.days
-            return Selection(self.certain[bisect_left(self.days, low) : bisect_right(self.days, high)], (), exact=True)
-        certain: list[Event] = []
-        possible: list[Event] = []
         test = IN_WINDOW[window.timing]
-        for event in self.certain:
-            inside = test(event, span)
-            if inside is not False:
-                (certain if inside else possible).append(event)
-        possible += (event for event in self.possible if test(event, span) is not False)
-        return Selection(certain, possible, exact=False)
+        possible = [event for event in self.possible if test(event, span) is not False] if self.possible else ()
+        if self.days is None or span.days is None or window.timing != "starts":
+            tests = [(event, test(event, span)) for event in self.certain]
+            unsure = [event for event, inside in tests if inside is None]
+            return Selection([event for event, inside in tests if inside], (*unsure, *possible), exact=False)
+        first, last = bisect_left(self.days, span.days[0]), bisect_right(self.days, span.days[1])
+        across = [place for place in self.partial if test(self.certain[place], span) is None]
+        if not across:
+            return Selection(self.certain[first:last], possible, exact=not (self.partial or possible))
+        sure = [self.certain[place] for place in range(first, last) if place not in across]
+        return Selection(sure, (*(self.certain[place] for place in across), *possible), exact=False)
 
 
 def read(fact: EventFact, record: PersonRecord, as_of: date) -> Reading:
@@ -66,18 +68,10 @@ def read(fact: EventFact, record: PersonRecord, as_of: date) -> Reading:
                 (certain if test else possible).append(event)
     if fact.household:
         certain.sort(key=ORDER)
-    return Reading(certain, possible, None if possible else _rising_days(certain), _is_complete(fact, record))
-
-
-def _rising_days(events: Iterable[Event]) -> Sequence[date] | None:
-    """The days on which events in order began; ``None`` if one is partial, or two time zones have two days change places."""
-    days: list[date] = []
-    for event in events:
-        start = event.start
-        if start is None or start.low != start.high or (days and days[-1] > start.low):
-            return None
-        days.append(start.low)
-    return days
+    days = [event.start.low for event in certain if event.start]
+    rising = len(days) == len(certain) and all(map(le, days, days[1:]))  # two time zones can have two days change places
+    partial = [place for place, event in enumerate(certain) if event.start and event.start.low != event.start.high]
+    return Reading(certain, possible, days if rising else None, partial, _is_complete(fact, record))
 
 
 def _is_complete(fact: EventFact, record: PersonRecord) -> bool:

@@ -7,7 +7,6 @@ number; it makes the fact unknown, unless certain events settle it anyway.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
-from itertools import takewhile
 from math import inf
 from typing import NamedTuple
 
@@ -15,8 +14,8 @@ from rules import days
 from rules.arithmetic import finite
 from rules.engines.base import Evaluation
 from rules.engines.matching import Span, convert, passes, rank, word_of_rank
-from rules.engines.reading import ORDER, Reading, Selection, read
-from rules.facts import NEVER, DateRange, Event, Person, PersonRecord, Value
+from rules.engines.reading import Reading, Selection, read
+from rules.facts import DateRange, Event, Person, PersonRecord, Value
 from rules.ir import Bound, ComputedFact, EventFact, PatientFact, Program, Window, computed_value, derive
 
 
@@ -177,7 +176,7 @@ def _count(fact: EventFact, certain: Sequence[Event]) -> float | None:
 
 def _latest(fact: EventFact, found: Selection, as_of: date) -> FactResult:
     certain = found.certain
-    if not certain or any(e.start is None or e.start.high >= max(map(_low, certain)) for e in found.possible):
+    if not certain or (found.possible and _may_follow(found)):
         return UNKNOWN
     if fact.type == "word":
         return _word(fact, certain, exact=found.exact)
@@ -186,6 +185,18 @@ def _latest(fact: EventFact, found: Selection, as_of: date) -> FactResult:
         return UNKNOWN
     value = _time_since(fact.scale, event.start, as_of) if fact.scale else convert(fact.series, event)
     return FactResult(value, (event,), event.start)
+
+
+def _may_follow(found: Selection) -> bool:
+    """Whether an event that is only possible may be the latest."""
+    last = max(map(_low, found.certain))
+    return any(e.start is None or e.start.high >= last for e in found.possible)
+
+
+def _may_precede(found: Selection) -> bool:
+    """Whether an event that is only possible may be the earliest."""
+    first = min(map(_low, found.certain))
+    return any(e.start is None or e.start.low <= first for e in found.possible)
 
 
 def _tie(fact: EventFact, event: Event) -> float:
@@ -204,7 +215,7 @@ def _may_be_later(other: Event, chosen: Event) -> bool:
 
 def _earliest(fact: EventFact, found: Selection) -> FactResult:
     certain = found.certain
-    if not certain or any(e.start is None or e.start.low <= min(map(_low, certain)) for e in found.possible):
+    if not certain or (found.possible and _may_precede(found)):
         return UNKNOWN
     if fact.type == "word":
         return _word(fact, certain, exact=found.exact)
@@ -220,15 +231,14 @@ def _word(fact: EventFact, certain: Sequence[Event], *, exact: bool) -> FactResu
     An unusable answer yields only to the first word.
     """
     latest = fact.aggregate == "latest"
-    ordered = certain[::-1] if latest else certain
-    moment = _instant(ordered[0])
-    together = list(takewhile(lambda e: _instant(e) == moment, ordered))
-    ranks = [rank(fact.series, e) for e in together]
-    best = min(ranks)
-    event = max((e for e, place in zip(together, ranks, strict=True) if place == best), key=ORDER)
-    apart = () if exact else ordered[len(together) :]
-    if any(_may_be_later(e, event) if latest else _may_be_later(event, e) for e in apart):
-        return UNKNOWN
+    moment = (certain[-1] if latest else certain[0]).instant
+    together = [e for e in certain if e.instant == moment]
+    best = min(rank(fact.series, e) for e in together)
+    event = [e for e in together if rank(fact.series, e) == best][-1]
+    if not exact:
+        apart = [e for e in certain if e.instant != moment]
+        if any(_may_be_later(e, event) if latest else _may_be_later(event, e) for e in apart):
+            return UNKNOWN
     return FactResult(word_of_rank(fact.series, best), (event,), event.start)
 
 
@@ -265,10 +275,6 @@ def _slope(fact: EventFact, events: Sequence[Event], values: list[float], as_of:
 
 def _low(event: Event) -> date:
     return event.start.low if event.start else date.min
-
-
-def _instant(event: Event) -> int:
-    return NEVER if event.instant is None else event.instant
 
 
 def _time_since(scale: str, start: DateRange | None, as_of: date) -> float | None:

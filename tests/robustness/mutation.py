@@ -33,6 +33,7 @@ CORE: Final = (
     "rules/logic.py",
     "rules/arithmetic.py",
     "rules/lowering/*.py",
+    "rules/engines/reading.py",
     "rules/engines/reference.py",
     "rules/engines/matching.py",
     "rules/units.py",

@@ -1,0 +1,1 @@
+"""The receiver of FHIR Subscriptions, and what is done about what it hears."""

@@ -1,0 +1,26 @@
+"""One person, read and evaluated again, and kept beside the published sweep."""
+
+from datetime import UTC, datetime
+
+from fhir_adapters import FhirServer, read_patients
+from fhir_adapters.search import Plan
+from plugin.runtime import Runtime
+from plugin.sweep.fresh import Fresh
+from plugin.sweep.published import worklist_person
+from plugin.sweep.run import SHOWN, worklist
+from rules.evaluation import evaluate
+from rules.facts import Person
+
+
+def evaluate_again(runtime: Runtime, fresh: Fresh, server: FhirServer, patient: str, plan: Plan) -> None:
+    """Read a patient, ask all rules, keep the line. Raises `EhrUnavailable` if the patient cannot be read.
+
+    Whoever is no longer on the server gets a line without findings.
+    """
+    evaluated = datetime.now(UTC).isoformat(timespec="seconds")
+    records = read_patients(server, patient_ids=[patient], plan=plan).records
+    found = evaluate(runtime.packs, records, runtime.today(), runtime.engine, statuses=SHOWN)
+    lines = {line.id: line for line in worklist(runtime.packs, records, runtime.today(), found)}
+    if patient not in lines:
+        lines[patient] = worklist_person(Person(patient), None, ())
+    fresh.keep(lines[patient], evaluated)
