@@ -8,7 +8,7 @@ import hmac
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -71,10 +71,10 @@ class Inbox:
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._path, self._clock = path, clock
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._open() as connection:
+        path.touch(0o600)
+        with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(_SCHEMA)
-        path.chmod(0o600)
+            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
