@@ -7,7 +7,7 @@ from flask import Flask, Response, current_app, jsonify, make_response, render_t
 from flask.json.provider import JSONProvider
 from werkzeug.exceptions import HTTPException
 
-from plugin import health
+from plugin import health, jwks
 from plugin.cds import views as cds
 from plugin.cds.body import LIMIT
 from plugin.cds.cors import allow_origin
@@ -53,7 +53,13 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
     app.extensions["almoner"] = runtime
     app.extensions[cds.EXTENSION] = PatientViewService(runtime)
-    for blueprint in (health.blueprint, cds.blueprint, worklist, *((playground,) if runtime.settings.playground.enabled else ())):
+    for blueprint in (
+        health.blueprint,
+        jwks.blueprint,
+        cds.blueprint,
+        worklist,
+        *((playground,) if runtime.settings.playground.enabled else ()),
+    ):
         app.register_blueprint(blueprint)
     app.jinja_env.globals["playground"] = runtime.settings.playground.enabled
     app.register_error_handler(HTTPException, _refused)
@@ -64,7 +70,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
 
 def _with_headers(response: Response) -> Response:
     response.headers.update(_HEADERS)
-    if request.endpoint != "static":
+    if request.endpoint not in ("static", jwks.ENDPOINT):
         response.headers["Cache-Control"] = "no-store"
     if _is_for(cds.PATH):
         runtime: Runtime = current_app.extensions["almoner"]

@@ -1,14 +1,20 @@
 """Options that several commands share, and how their values are read."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from yaml import YAMLError
 
 from fhir_adapters import Dataset, read_directory
 from fhir_adapters.search import read_patients
+from plugin.errors import SettingsUnreadable
+from plugin.settings import Settings
 from rules.engines import ENGINES
 from rules.pack import BUILT_IN
 
@@ -70,6 +76,28 @@ def engine(default: str) -> Callable[[_F], _F]:
     return click.option(
         "--engine", "engine_name", type=click.Choice(list(ENGINES)), default=default, show_default=True, help="All give the same answers."
     )
+
+
+def config(function: _F) -> _F:
+    """``--config``."""
+    return click.option(
+        "--config",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Settings file; see config/almoner.yaml. ALMONER_CONFIG names it as well.",
+    )(function)
+
+
+def settings(config: Path | None, **given: Any) -> Settings:
+    """The settings of a file, of the environment, and those ``given`` that are not ``None``. Raises `SettingsUnreadable`."""
+    if config:
+        os.environ["ALMONER_CONFIG"] = str(config)
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as wrong:
+        lines = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in wrong.errors(include_input=False, include_context=False)]
+        raise SettingsUnreadable("the settings are wrong\n" + "\n".join(lines)) from None
+    except (YAMLError, SettingsError) as wrong:
+        raise SettingsUnreadable(f"the settings cannot be read ({type(wrong).__name__}): is the file YAML, and no list?") from None
 
 
 def read_source(source: str, loaded: str) -> Dataset:
