@@ -70,8 +70,8 @@ def create_app(runtime: Runtime | None = None) -> Flask:
 
 def _with_headers(response: Response) -> Response:
     response.headers.update(_HEADERS)
-    if request.endpoint not in ("static", jwks.ENDPOINT):
-        response.headers["Cache-Control"] = "no-store"
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
     if _is_for(cds.PATH):
         runtime: Runtime = current_app.extensions["almoner"]
         allow_origin(response, runtime.settings.cds.allowed_origins, ERROR_ID_HEADER)

@@ -8,7 +8,6 @@ from fhir_adapters.smart import KeyRing
 from plugin.runtime import Runtime
 
 PATH: Final = "/.well-known/jwks.json"
-ENDPOINT: Final = "jwks.keys"
 _FRESH_FOR: Final = 300
 """Seconds for which a server may use its copy."""
 

@@ -190,7 +190,10 @@ def _life(told: Any) -> float:
 
 def _in_words(problem: EhrUnavailable, client_id: str) -> EhrUnavailable:
     """What the token endpoint's refusal means. Of its own words only those are repeated that reveal nothing."""
-    if problem.again or isinstance(problem, AccessRefused) or problem.status is None:
+    if problem.again:
+        failed = f"failed (HTTP {problem.status})" if problem.status else "gave no complete answer"
+        return EhrUnavailable(f"the token endpoint {failed}", problem.status, again=True, wait=problem.wait)
+    if isinstance(problem, AccessRefused) or problem.status is None:
         return problem
     told = problem.outcome or {}
     code, text = told.get("error"), told.get("error_description")

@@ -28,7 +28,7 @@ Row = tuple[bool | None, str, str]
 def report(settings: Settings, name: str, packs: Path) -> tuple[list[Row], ExitCode]:
     """Connect and examine. Raises `fhir_adapters.errors.AdapterError` if there is nothing to examine."""
     loaded = load_packs(packs)
-    opened = open_server(settings, name, loaded, limits=_LIMITS)
+    opened = open_server(settings, name, loaded, writes=True, limits=_LIMITS)
     capability = opened.capability()
     gained = access(opened)
     needed = needs(loaded)
@@ -43,7 +43,7 @@ def report(settings: Settings, name: str, packs: Path) -> tuple[list[Row], ExitC
 def registration_sheet(settings: Settings, name: str, packs: Path) -> str:
     """The sheet for the EHR's operator. It can be made before there is a registration, and before the server can be reached."""
     loaded = load_packs(packs)
-    opened = open_server(settings, name, loaded, limits=_LIMITS)
+    opened = open_server(settings, name, loaded, writes=True, limits=_LIMITS)
     endpoints = _endpoints(opened)
     try:
         omitted = left_out(opened, endpoints) if endpoints else {}

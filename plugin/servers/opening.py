@@ -34,10 +34,13 @@ def connection(settings: Settings, name: str) -> Connection:
     )
 
 
-def open_server(settings: Settings, name: str, packs: Iterable[Pack], *, limits: Limits = LIMITS) -> Opened:
-    """The server called ``name``, for what ``packs`` read and what may be written there. Raises as `connection`."""
+def open_server(settings: Settings, name: str, packs: Iterable[Pack], *, writes: bool = False, limits: Limits = LIMITS) -> Opened:
+    """The server called ``name``, for what ``packs`` read and, if this job ``writes``, for what may be written there.
+
+    Raises as `connection`.
+    """
     found = connection(settings, name)
-    return Opened(found, letters(needs(packs), found.write), limits=limits)
+    return Opened(found, letters(needs(packs), found.write if writes else ()), limits=limits)
 
 
 def snapshot_file(settings: Settings, name: str) -> Path:
