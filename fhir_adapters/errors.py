@@ -5,7 +5,9 @@
     AdapterError               no message carries a name, a value or a query: resource type, place and reason only
     ├── SourceUnreadable       a file or folder cannot be read
     ├── WrongPatient           data of another person came with this person's
+    ├── KeyUnusable            a private key of ours cannot be used
     └── EhrUnavailable         the server refused, failed or answered something unusable
+        ├── AccessRefused      no token, or one that allows less than was asked for
         ├── IncompleteSearch   a search ended without showing everything it said it had found
         ├── ExpansionRefused   a terminology server did not spell out a value set, or not one that can be used
         ├── OutcomeUnknown     a request that changes something was sent; nobody can say whether it was done
@@ -27,11 +29,15 @@ class WrongPatient(AdapterError):
     """Resources of another person were handed over as this person's. Nothing of the whole may be used."""
 
 
+class KeyUnusable(AdapterError):
+    """A private key of ours is not there, not safe or not fit; the message names the file, never what it holds."""
+
+
 class EhrUnavailable(AdapterError):
     """The server refused, failed, or did not answer in time. ``status`` is its HTTP status, if it gave one.
 
-    ``outcome`` is the OperationOutcome that came along. It may speak of patients: the message never repeats it. ``again``: the same
-    request may be accepted later, after ``wait`` seconds if the server said so.
+    ``outcome`` is the OperationOutcome (of a token endpoint: the OAuth error) that came along. It may speak of patients: the message
+    never repeats it. ``again``: the same request may be accepted later, after ``wait`` seconds if the server said so.
     """
 
     def __init__(
@@ -45,6 +51,14 @@ class EhrUnavailable(AdapterError):
     ) -> None:
         self.status, self.outcome, self.again, self.wait = status, outcome, again, wait
         super().__init__(message)
+
+
+class AccessRefused(EhrUnavailable):
+    """The server gives no token, or one that allows less than was asked for. ``missing`` names the scopes that are not granted."""
+
+    def __init__(self, message: str, status: int | None = None, missing: tuple[str, ...] = ()) -> None:
+        super().__init__(message, status)
+        self.missing = missing
 
 
 class IncompleteSearch(EhrUnavailable):

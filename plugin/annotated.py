@@ -34,8 +34,19 @@ def _lines(fields: Mapping[str, FieldInfo], indent: str) -> Iterator[str]:
             yield from _lines(type(field.default).model_fields, indent + "  ")
         elif field.default == BUILT_IN:
             yield f"{indent}# {name}: (the packs that come with Almoner)"
+        elif isinstance(field.default, dict):
+            yield f"{indent}{name}: {{}}"
+            yield from (f"{indent}#   {line}" for line in ("NAME:", *_lines(_named(field).model_fields, "  ")))
+        elif field.is_required():
+            yield f"{indent}{name}: (it has no default)"
         else:
             yield f"{indent}{name}: {_yaml(field.default)}"
+
+
+def _named(field: FieldInfo) -> type[BaseModel]:
+    """What stands under each name of a mapping."""
+    model: type[BaseModel] = get_args(field.annotation)[1]
+    return model
 
 
 def _choices(field: FieldInfo) -> str:

@@ -7,7 +7,7 @@ from flask import Flask, Response, current_app, jsonify, make_response, render_t
 from flask.json.provider import JSONProvider
 from werkzeug.exceptions import HTTPException
 
-from plugin import health
+from plugin import health, jwks
 from plugin.cds import views as cds
 from plugin.cds.body import LIMIT
 from plugin.cds.cors import allow_origin
@@ -54,7 +54,13 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
     app.extensions["almoner"] = runtime
     app.extensions[cds.EXTENSION] = PatientViewService(runtime)
-    for blueprint in (health.blueprint, cds.blueprint, worklist, *((playground,) if runtime.settings.playground.enabled else ())):
+    for blueprint in (
+        health.blueprint,
+        jwks.blueprint,
+        cds.blueprint,
+        worklist,
+        *((playground,) if runtime.settings.playground.enabled else ()),
+    ):
         app.register_blueprint(blueprint)
     app.register_blueprint(subscriptions.blueprint)
     app.jinja_env.globals["playground"] = runtime.settings.playground.enabled
@@ -67,7 +73,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
 def _with_headers(response: Response) -> Response:
     response.headers.update(_HEADERS)
     if request.endpoint != "static":
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.setdefault("Cache-Control", "no-store")
     if _is_for(cds.PATH):
         runtime: Runtime = current_app.extensions["almoner"]
         allow_origin(response, runtime.settings.cds.allowed_origins, ERROR_ID_HEADER)

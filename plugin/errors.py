@@ -3,3 +3,11 @@
 
 class ServeError(Exception):
     """The server cannot run here, or ended by itself; the message says what to do."""
+
+
+class UnknownServer(Exception):
+    """The settings do not know a server of that name; the message names those that they know."""
+
+
+class SettingsUnreadable(Exception):
+    """The settings cannot be used; the message names each setting that is wrong, and holds none of its text."""

@@ -10,10 +10,10 @@ from fhir_adapters.export import Citation, CodeSet, Identity, Knowledge, Recomme
 from fhir_adapters.export.identity import computer_name
 from rules import document as doc
 from rules.cql import Names, library_text
-from rules.facts import TABLES
-from rules.ir import EventFact, FactType, PatientFact
+from rules.ir import EventFact, FactType
 from rules.named_sets import NamedSet, named_sets
 from rules.pack import Pack
+from rules.reads import resource_types
 from rules.source import PACK_FILE
 
 _PRIORITIES: Final = {"info": "routine", "warning": "urgent", "critical": "stat"}
@@ -65,7 +65,7 @@ def _knowledge(pack: Pack, sets: tuple[NamedSet, ...], identity: Identity, notes
         in_use=any(rule.status == "live" for rule in document.rules),
         cql=cql,
         outputs=tuple(_outputs(pack)),
-        resource_types=tuple(_resource_types(pack)),
+        resource_types=resource_types(pack.program),
         sources=tuple(_sources(pack)),
         code_sets=tuple(CodeSet(named.name, named.codes) for named in sets),
         recommendations=tuple(map(_recommendation, shown)),
@@ -81,14 +81,6 @@ def _names(sets: tuple[NamedSet, ...], identity: Identity) -> Names:
 def _outputs(pack: Pack) -> Iterator[tuple[str, str]]:
     yield from ((fact.name, _TYPES[fact.type]) for fact in pack.program.facts)
     yield from ((derived.name, "boolean") for derived in pack.program.derived)
-
-
-def _resource_types(pack: Pack) -> Iterator[str]:
-    if any(isinstance(fact, PatientFact) for fact in pack.program.facts):
-        yield "Patient"
-    tables = sorted({table for series in pack.program.series() for table in series.tables})
-    for table in tables:
-        yield from TABLES[table].resource_types
 
 
 def _sources(pack: Pack) -> Iterator[Source]:

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from rules.pack import BUILT_IN
@@ -36,6 +36,43 @@ class PlaygroundSettings(BaseModel):
     people: int = Field(default=1_000, ge=1, le=5_000, description="On so many made-up people a rule is tried.")
 
 
+class ServerSettings(BaseModel):
+    """A FHIR server, or one tenant of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    base_url: str = Field(description="Its base URL, such as https://fhir.example.org/r4. Tokens are sent over https only.")
+    vendor: str = Field(default="generic", description="The profile of known differences of this kind of server.")
+    tenant: str | None = Field(
+        default=None, description="Keeps what is stored and written for several hospitals apart; the server's name if nothing else is said."
+    )
+    client_id: str | None = Field(
+        default=None, description="What the server's registration called us; without it the server is open to us."
+    )
+    key: str | None = Field(
+        default=None,
+        description="Our private key: the folder of almoner keys, a file (PEM, JWK) which only its owner may read, or env:VARIABLE.",
+    )
+    kid: str | None = Field(default=None, description="The name under which the server knows the key, if the key does not carry it.")
+    algorithm: Literal["RS384", "ES384"] | None = Field(
+        default=None, description="RS384 or ES384, where the folder of keys holds both; otherwise the key's kind decides."
+    )
+    scopes: tuple[str, ...] = Field(default=(), description="Ask for these scopes instead of the least ones that the packs need.")
+    ca_file: Path | None = Field(default=None, description="Certificates to trust instead of the public ones (PEM).")
+    certificate: Path | None = Field(default=None, description="Our own certificate, for mutual TLS (PEM).")
+    certificate_key: Path | None = Field(default=None, description="Its private key, if it is not in the same file.")
+    per_minute: float | None = Field(default=None, gt=0, description="Requests a minute, in the long run.")
+    at_once: int = Field(default=4, ge=1, le=64, description="Requests at one time.")
+    write: tuple[str, ...] = Field(default=(), description="Resource types that may be written there, such as Task. None: it is read only.")
+
+    @field_validator("key")
+    @classmethod
+    def _no_secret(cls, value: str | None) -> str | None:
+        if value and ("\n" in value or "{" in value or "PRIVATE KEY" in value):
+            raise ValueError("the settings hold no keys: name a file, a folder, or a variable (env:NAME)")
+        return value
+
+
 class Settings(BaseSettings):
     """Settings of the application."""
 
@@ -49,6 +86,9 @@ class Settings(BaseSettings):
     engine: Literal["reference", "durable", "verify"] = Field("verify", description="The engine that answers CDS Hooks calls.")
     host: str = Field("127.0.0.1", description="Address to listen on. The default accepts connections from this machine only.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 finds a free one.")
+    public_url: str | None = Field(None, description="The address under which others reach this application: servers fetch our keys there.")
+    keys: Path = Field(Path("keys"), description="The folder of almoner keys, whose public halves are served at /.well-known/jwks.json.")
+    servers: dict[str, ServerSettings] = Field({}, description="FHIR servers by name.")
     cds: CdsSettings = Field(CdsSettings(), description="The CDS Hooks service.")
     playground: PlaygroundSettings = Field(PlaygroundSettings(), description="The page on which rules are written and tried.")
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from rules.explain import short
 from rules.facts import TABLES, Coding
-from rules.ir import Bound, EventFact, Fact, PatientFact, Series
+from rules.ir import Bound, EventFact, Fact, PatientFact, Program, Series
 from rules.measures import EPISODE
 from rules.valuesets import SYSTEMS
 
@@ -37,6 +37,13 @@ def reads(fact: Fact) -> Iterator[Reads]:
         case EventFact():
             for series in reversed(list(fact.series.nested())):
                 yield _reads_series(fact, series)
+
+
+def resource_types(program: Program) -> tuple[str, ...]:
+    """The FHIR resource types that a program reads; Patient only if a fact about the person is among them."""
+    patient = ("Patient",) if any(isinstance(fact, PatientFact) for fact in program.facts) else ()
+    tables = sorted({table for series in program.series() for table in series.tables})
+    return (*patient, *(name for table in tables for name in TABLES[table].resource_types))
 
 
 def _reads_series(fact: EventFact, series: Series) -> Reads:

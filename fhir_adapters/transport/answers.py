@@ -108,9 +108,10 @@ def _bounded(response: requests.Response, limit: int) -> Iterator[bytes]:
 
 
 def _outcome(response: requests.Response) -> Json | None:
-    """The OperationOutcome that came with an error, if one did."""
+    """The OperationOutcome that came with an error, or the OAuth error of a token endpoint, if one did."""
     try:
         body: Any = orjson.loads(b"".join(_bounded(response, _LONGEST_OUTCOME)))
     except (orjson.JSONDecodeError, EhrUnavailable, Transient):
         return None
-    return body if isinstance(body, dict) and body.get("resourceType") == "OperationOutcome" else None
+    told = isinstance(body, dict) and (body.get("resourceType") == "OperationOutcome" or isinstance(body.get("error"), str))
+    return body if told else None

@@ -25,7 +25,8 @@ COMMANDS: Final = {
     "docs": "Write a page about each rule.",
     "export": "Hand rules on to other systems: FHIR with CQL.",
     "serve": "Serve the worklist and CDS Hooks.",
-    "doctor": "Say what works on this machine and what does not.",
+    "doctor": "Say what works on this machine, or with a FHIR server, and what does not.",
+    "keys": "Make and rotate the keys by which FHIR servers know us.",
 }
 
 

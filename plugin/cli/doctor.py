@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from collections.abc import Iterable
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import click
 
 import rules
+from plugin.cli import options
+from plugin.settings import Settings
 from rules.engines import ENGINES, engine
 from rules.engines.rete import why_unavailable
 from rules.errors import ExitCode
@@ -25,9 +28,25 @@ _OTHERS = [name for name in ENGINES if name != "reference"]
 )
 @click.option("--comparisons", type=click.IntRange(min=1), default=5_000, show_default=True, help="How many answers, for --engine.")
 @click.option("--seed", default="doctor", show_default=True, help="Another seed makes other rules and people, for --engine.")
+@click.option("--server", metavar="NAME", help="Examine this FHIR server of the settings: what it can do, what the packs need of it.")
+@click.option("--sheet", is_flag=True, help="With --server: print what its operator needs to register Almoner there (Markdown).")
+@click.option("--packs", type=click.Path(path_type=Path), help="For --server: the packs in use, if not those of the settings.")
+@options.config
 @click.pass_context
-def command(context: click.Context, engine_name: str | None, comparisons: int, seed: str) -> None:
+def command(
+    context: click.Context,
+    engine_name: str | None,
+    comparisons: int,
+    seed: str,
+    server: str | None,
+    sheet: bool,
+    packs: Path | None,
+    config: Path | None,
+) -> None:
     """Say what works on this machine and what does not. Exits with 1 if something that Almoner needs is missing.
+
+    With --server, a FHIR server is asked what it can do and for a token; 4: it refused, or cannot be reached. Nothing is written there,
+    and no data about a person is read.
 
     With --engine, rules of every construct are made up, and people whose records lack whatever records lack: what the engine says
     about them must be what the language means. Exits with 1 if one cell differs.
@@ -36,11 +55,28 @@ def command(context: click.Context, engine_name: str | None, comparisons: int, s
         if _differing(engine_name, comparisons, seed):
             context.exit(ExitCode.ANSWER_IS_NO)
         return
+    if server is not None:
+        context.exit(_server(options.settings(config, packs=packs), server, sheet=sheet))
     rows = [_python(), _rules(), _durable(), *(_library(name) for name in ("duckdb", "flask", "fhir.resources", "requests", "pyyaml"))]
-    for fine, what, note in rows:
-        click.echo(f"{'ok  ' if fine else 'MISS' if fine is False else 'note'}  {what:<16} {note}")
+    _tell(rows)
     if any(fine is False for fine, _, _ in rows):
         context.exit(ExitCode.ANSWER_IS_NO)
+
+
+def _tell(rows: Iterable[tuple[bool | None, str, str]]) -> None:
+    for fine, what, note in rows:
+        click.echo(f"{'ok  ' if fine else 'MISS' if fine is False else 'note'}  {what:<16} {note}")
+
+
+def _server(settings: Settings, name: str, *, sheet: bool) -> int:
+    from plugin.cli.server_report import registration_sheet, report
+
+    if sheet:
+        click.echo(registration_sheet(settings, name, settings.packs), nl=False)
+        return ExitCode.FINE
+    rows, code = report(settings, name, settings.packs)
+    _tell(rows)
+    return code
 
 
 def _differing(name: str, comparisons: int, seed: str) -> int:

@@ -52,7 +52,7 @@ def command(
     """
     chosen = engine(engine_name)
     loaded_packs = load_packs(packs)
-    data = options.read_source(source, loaded)
+    data = options.read_source(source, loaded, loaded_packs)
     found = evaluate(loaded_packs, data.records, as_of, chosen, statuses=EVERY_STATUS if everything else YES)
     chosen.close()
     lines = (to_json(e.finding if with_facts else _deciding(e)) for e in found)

@@ -35,7 +35,7 @@ def command(rule: str, patient: str, packs: Path, source: str, loaded: str, as_o
     rules = [r for pack in loaded_packs for r in pack.program.rules]
     if rule not in measures and rule not in rules:
         raise click.UsageError(f"there is no rule or measure called '{rule}'; there are: {', '.join([*rules, *measures])}")
-    everybody = options.read_source(source, loaded).records
+    everybody = options.read_source(source, loaded, loaded_packs).records
     records = [r for r in everybody if r.person.id == patient]
     if not records:
         raise SourceUnreadable(f"the source has no Patient with the id that was asked for, among {len(everybody):,}")

@@ -4,8 +4,9 @@ from typing import Final
 
 import click
 
-from fhir_adapters.errors import AdapterError, SourceUnreadable
-from plugin.errors import ServeError
+from fhir_adapters.errors import AdapterError, KeyUnusable, SourceUnreadable
+from fhir_adapters.smart.ring import NotYet
+from plugin.errors import ServeError, SettingsUnreadable, UnknownServer
 from rules.errors import EngineError, EnginesDisagree, ExitCode, ExportGap, RuleError
 from rules.expansions import ExpansionError
 
@@ -13,6 +14,9 @@ _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (RuleError, ExitCode.INPUT_UNREADABLE),
     (ExpansionError, ExitCode.INPUT_UNREADABLE),
     (SourceUnreadable, ExitCode.INPUT_UNREADABLE),
+    (KeyUnusable, ExitCode.INPUT_UNREADABLE),
+    (NotYet, ExitCode.ANSWER_IS_NO),
+    (SettingsUnreadable, ExitCode.INPUT_UNREADABLE),
     (FileNotFoundError, ExitCode.INPUT_UNREADABLE),
     (PermissionError, ExitCode.INPUT_UNREADABLE),
     (IsADirectoryError, ExitCode.INPUT_UNREADABLE),
@@ -21,6 +25,7 @@ _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (EnginesDisagree, ExitCode.ANSWER_IS_NO),
     (ExportGap, ExitCode.ANSWER_IS_NO),
     (EngineError, ExitCode.USAGE),
+    (UnknownServer, ExitCode.USAGE),
 )
 """The first class that fits decides: the special ones stand before the general ones."""
 

@@ -28,7 +28,7 @@ def command(packs: Path, source: str, loaded: str, as_of: date, engine_name: str
     """
     loaded_packs = load_packs(packs)
     chosen = engine(engine_name)
-    found = demand(loaded_packs, options.read_source(source, loaded).records, as_of, weeks, chosen)
+    found = demand(loaded_packs, options.read_source(source, loaded, loaded_packs).records, as_of, weeks, chosen)
     chosen.close()
     if as_json:
         click.echo(json.dumps({"as_of": as_of, "rules": [asdict(each) for each in found]}, default=str))

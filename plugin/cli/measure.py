@@ -69,11 +69,12 @@ def command(
     'from' and 'to' say what it would be if every unknown had turned out not met, or met. Counts of 1 to 10 are shown as <11; * stands
     for a number withheld so that none of them can be worked out.
     """
-    found = [each for pack in load_packs(path) for each in _measures(pack.document, pack.measures_in(chosen) if chosen else pack.measures)]
+    packs = load_packs(path)
+    found = [each for pack in packs for each in _measures(pack.document, pack.measures_in(chosen) if chosen else pack.measures)]
     if not found:
         raise click.BadParameter(f"there is no measure in {path}", param_hint="PACK")
     names = _names(by, [measure for measure, _, _ in found])
-    records = options.read_source(source, loaded).records
+    records = options.read_source(source, loaded, packs).records
     runner = engine(engine_name)
     results = [(each, list(memberships(each[0], records, as_of, runner))) for each in found]
     runner.close()

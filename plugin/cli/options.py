@@ -1,16 +1,21 @@
 """Options that several commands share, and how their values are read."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from fhir_adapters import Dataset, read_directory
 from fhir_adapters.search import read_patients
+from plugin.errors import SettingsUnreadable
 from rules.engines import ENGINES
-from rules.pack import BUILT_IN
+from rules.pack import BUILT_IN, Pack
+
+if TYPE_CHECKING:
+    from plugin.settings import Settings
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -44,7 +49,8 @@ def source(function: _F) -> _F:
     function = click.option(
         "--source",
         required=True,
-        help="A folder of FHIR files (NDJSON, Bundles, resources; gzipped or not), or the base URL of a FHIR server.",
+        help="A folder of FHIR files (NDJSON, Bundles, resources; gzipped or not), the name of a FHIR server of the settings, or the base "
+        "URL of an open one.",
     )(function)
     return click.option(
         "--loaded",
@@ -72,7 +78,46 @@ def engine(default: str) -> Callable[[_F], _F]:
     )
 
 
-def read_source(source: str, loaded: str) -> Dataset:
-    """Everybody in a folder or on a FHIR server."""
+def config(function: _F) -> _F:
+    """``--config``."""
+    return click.option(
+        "--config",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Settings file; see config/almoner.yaml. ALMONER_CONFIG names it as well.",
+    )(function)
+
+
+def settings(config: Path | None, **given: Any) -> "Settings":
+    """The settings of a file, of the environment, and those ``given`` that are not ``None``. Raises `SettingsUnreadable`."""
+    # Most commands need none; what reads them takes a while to import.
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+    from yaml import YAMLError
+
+    from plugin.settings import Settings
+
+    if config:
+        os.environ["ALMONER_CONFIG"] = str(config)
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as wrong:
+        lines = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in wrong.errors(include_input=False, include_context=False)]
+        raise SettingsUnreadable("the settings are wrong\n" + "\n".join(lines)) from None
+    except (YAMLError, SettingsError) as wrong:
+        raise SettingsUnreadable(f"the settings cannot be read ({type(wrong).__name__}): is the file YAML, and no list?") from None
+
+
+def read_source(source: str, loaded: str, packs: Iterable[Pack]) -> Dataset:
+    """Everybody in a folder, on an open FHIR server, or on a server of the settings: of that, only what ``packs`` read."""
     types = frozenset(filter(None, (name.strip() for name in loaded.split(","))))
-    return read_patients(source) if source.startswith(("http://", "https://")) else read_directory(Path(source), loaded=types)
+    if source.startswith(("http://", "https://")):
+        return read_patients(source)
+    if Path(source).exists():
+        return read_directory(Path(source), loaded=types)
+    found = settings(None)
+    if source not in found.servers:
+        return read_directory(Path(source), loaded=types)
+    from plugin.servers.opening import open_server
+
+    opened = open_server(found, source, packs)
+    return read_patients(opened.server, types=opened.needs)

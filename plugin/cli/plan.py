@@ -49,7 +49,7 @@ def command(
     or unchanged. Counts of 1 to 10 are shown as <11; * stands for a number withheld so that none of them can be worked out.
     """
     before, after = load_packs(old), load_packs(new)
-    records = options.read_source(source, loaded).records
+    records = options.read_source(source, loaded, (*before, *after)).records
     chosen = engine(engine_name)
     found = impact(answers_of(before, records, as_of, chosen), answers_of(after, records, as_of, chosen), (r.person.id for r in records))
     chosen.close()

@@ -32,7 +32,7 @@ def command(packs: Path, source: str, loaded: str, as_of: date, state: Path) -> 
     """
     loaded_packs = load_packs(packs)
     with steps(quiet=False) as step:
-        data = options.read_source(source, loaded)
+        data = options.read_source(source, loaded, loaded_packs)
         total = len(data.records) * len(loaded_packs)
         done, counter = step("sweeping", total), iter(range(1, total + 1))
         result = run_sweep(loaded_packs, data.records, as_of, engine("columnar"), Published(state), on_person=lambda: done(next(counter)))
