@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from fhir_adapters import search
 from fhir_adapters.capability import Capability, read_capability
 from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.quarantine import Json
@@ -13,6 +14,7 @@ from fhir_adapters.smart.keys import ENVIRONMENT
 from fhir_adapters.smart.ring import STATE_FILE
 from fhir_adapters.transport import Authority, FhirServer, Limits, Pace
 from fhir_adapters.transport.server import LIMITS
+from fhir_adapters.vendors import vendor
 
 NOTHING: Final[Mapping[str, str]] = {}
 
@@ -45,7 +47,8 @@ class Connection:
     certificate: tuple[Path, Path] | None = field(default=None, repr=False)
     """Ours and its key, for a server that wants to see one (mutual TLS)."""
     per_minute: float | None = None
-    at_once: int = 4
+    """``None``, here and below: as the vendor's servers like it."""
+    at_once: int | None = None
     write: tuple[str, ...] = ()
     """Resource types that may be written."""
 
@@ -55,8 +58,9 @@ class Opened:
 
     def __init__(self, connection: Connection, needs: Mapping[str, str] = NOTHING, *, limits: Limits = LIMITS) -> None:
         """``needs``: resource type → letters of what is done with it (see `smart.scopes`)."""
-        self.connection, self.needs = connection, needs
-        self._pace, self._limits = Pace(connection.at_once, connection.per_minute), limits
+        self.connection, self.needs, self.vendor = connection, needs, vendor(connection.vendor)
+        self._pace = Pace(connection.at_once or self.vendor.at_once, connection.per_minute or self.vendor.per_minute)
+        self._limits = limits
         self.anonymous = self._server(None)
         """The server as anybody sees it: what it says about itself."""
         self.authority = self._backend_services(connection.client) if connection.client else None
@@ -68,6 +72,10 @@ class Opened:
         if self._capability is None:
             self._capability = self._public_capability() or read_capability(self.server)
         return self._capability
+
+    def plan(self) -> search.Plan:
+        """How to search there: by the vendor's habits, and by what the server says of itself."""
+        return search.Plan(self.vendor, {name: found.searches for name, found in self.capability().types.items()} or None)
 
     def scopes(self, endpoints: Endpoints) -> tuple[str, ...]:
         """What the token endpoint is asked for."""
@@ -88,8 +96,15 @@ class Opened:
 
     def _server(self, authority: Authority | None) -> FhirServer:
         at = self.connection
+        client_id = at.client.client_id if at.client else ""
         return FhirServer(
-            at.base_url, authority=authority, limits=self._limits, pace=self._pace, ca_file=at.ca_file, certificate=at.certificate
+            at.base_url,
+            authority=authority,
+            limits=self._limits,
+            pace=self._pace,
+            ca_file=at.ca_file,
+            certificate=at.certificate,
+            headers={name: value.format(client_id=client_id) for name, value in self.vendor.headers.items()},
         )
 
     def _backend_services(self, client: Client) -> BackendServices:

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
+from fhir_adapters.vendors import known_vendors
 from rules.pack import BUILT_IN
 
 
@@ -42,7 +43,7 @@ class ServerSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     base_url: str = Field(description="Its base URL, such as https://fhir.example.org/r4. Tokens are sent over https only.")
-    vendor: str = Field(default="generic", description="The profile of known differences of this kind of server.")
+    vendor: str = Field(default="generic", description="The profile of known habits of this kind of server; see docs/how-to/connect.")
     tenant: str | None = Field(
         default=None, description="Keeps what is stored and written for several hospitals apart; the server's name if nothing else is said."
     )
@@ -61,9 +62,16 @@ class ServerSettings(BaseModel):
     ca_file: Path | None = Field(default=None, description="Certificates to trust instead of the public ones (PEM).")
     certificate: Path | None = Field(default=None, description="Our own certificate, for mutual TLS (PEM).")
     certificate_key: Path | None = Field(default=None, description="Its private key, if it is not in the same file.")
-    per_minute: float | None = Field(default=None, gt=0, description="Requests a minute, in the long run.")
-    at_once: int = Field(default=4, ge=1, le=64, description="Requests at one time.")
+    per_minute: float | None = Field(default=None, gt=0, description="Requests a minute; else as the vendor's profile says.")
+    at_once: int | None = Field(default=None, ge=1, le=64, description="Requests at one time; else as the vendor's profile says.")
     write: tuple[str, ...] = Field(default=(), description="Resource types that may be written there, such as Task. None: it is read only.")
+
+    @field_validator("vendor")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in known_vendors():
+            raise ValueError(f"no such profile; there are: {', '.join(known_vendors())}")
+        return value
 
     @field_validator("key")
     @classmethod

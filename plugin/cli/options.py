@@ -120,4 +120,4 @@ def read_source(source: str, loaded: str, packs: Iterable[Pack]) -> Dataset:
     from plugin.servers.opening import open_server
 
     opened = open_server(found, source, packs)
-    return read_patients(opened.server, types=opened.needs)
+    return read_patients(opened.server, types=opened.needs, plan=opened.plan())
