@@ -127,11 +127,6 @@ class Health:
             yield from (f"  {term.system},{term.code},{term.text}: {count:,}" for term, count in unknown.most_common())
 
 
-def health(directory: Directory, reports: list[Report], as_of: date, stale_days: int) -> Health:
-    """The health of a directory."""
-    return Health(directory, reports, as_of, stale_days)
-
-
 def _some(title: str, items: list[str]) -> Iterator[str]:
     if items:
         yield f"{title}: {len(items):,}"

@@ -20,7 +20,9 @@ class Area(NamedTuple):
     value: str
 
     def __str__(self) -> str:
-        return "an area drawn on a map" if self.kind == "outline" else self.value if self.kind == "name" else f"{self.kind} {self.value}"
+        if self.kind == "outline":
+            return "an area drawn on a map"
+        return self.value if self.kind in ("name", "postcode") else f"{self.kind} {self.value}"
 
 
 class Residence(NamedTuple):

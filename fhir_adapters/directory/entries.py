@@ -78,7 +78,8 @@ class Directory:
 def assemble(services: Iterable[Service], crosswalk: Crosswalk, as_of: date, links: Iterable[tuple[str, str]] = ()) -> Directory:
     """One directory. Listings are of one service if they are of different sources and share an identifier, or if a link says so.
 
-    Raises `SourceUnreadable` if two sources have the same name. An identifier that one source gives to several of its services identifies none of them. ``links`` are pairs of keys.
+    An identifier that one source gives to several of its services identifies none of them. ``links`` are pairs of keys. Raises
+    `SourceUnreadable` if two sources have the same name.
     """
     by_key: dict[str, Service] = {}
     for service in services:

@@ -11,7 +11,7 @@ from fhir_adapters.directory.model import Address, Contact, Identifier, Term
 from fhir_adapters.gravity import APPOINTMENT_TELECOM
 from fhir_adapters.quarantine import Json, Reading, Reason
 
-_SYSTEMS: Final = frozenset({"phone", "fax", "email", "pager", "url", "sms", "other"})
+_SYSTEMS: Final = ("phone", "fax", "email", "pager", "url", "sms", "other")
 _WEEKDAYS: Final = {name: Day(number) for number, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))}
 
 
@@ -80,12 +80,12 @@ def contacts(reading: Reading, value: Any, path: str = "telecom") -> tuple[Conta
     found = []
     for each, place in objects(reading, value, path):
         given, system = words(reading, each.get("value"), f"{place}.value"), each.get("system")
-        if system not in _SYSTEMS:
+        kind = next((known for known in _SYSTEMS if known == system), None)
+        if kind is None:
             reading.bad(f"{place}.system", Reason.MISSING if system is None else Reason.NOT_IN_BINDING)
-            system = "other"
         books = any(mark.get("valueBoolean") is True for mark, _ in extensions(reading, each, APPOINTMENT_TELECOM, f"{place}."))
         if given is not None:
-            found.append(Contact(system, given, None, books))
+            found.append(Contact(kind or "other", given, None, books))
     return tuple(dict.fromkeys(found))
 
 

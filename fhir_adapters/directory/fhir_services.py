@@ -15,7 +15,7 @@ from fhir_adapters.quarantine import Json, Quarantine, Reading, Reason
 ACCESSIBILITY: Final = "http://hl7.org/fhir/us/davinci-pdex-plan-net/StructureDefinition/accessibility"
 BOUNDARY: Final = "http://hl7.org/fhir/StructureDefinition/location-boundary-geojson"
 TYPES: Final = ("HealthcareService", "Organization", "Location", "VerificationResult")
-_VERIFIED: Final = frozenset({"attested", "validated"})
+_VERIFIED: Final = ("attested", "validated")
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ from fhir_adapters.report import Report
 from fhir_adapters.transport import FhirServer
 from plugin.cli import options
 from plugin.cli.output import write_lines
-from plugin.directory import Health, health, match_json, match_lines
+from plugin.directory import Health, match_json, match_lines
 from rules.errors import ExitCode
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -99,7 +99,7 @@ def check(
 
     Exits with 1 if something was quarantined, is stale or contradicts itself, or if a term is not in the crosswalk.
     """
-    found: Health = health(*_load(sources, crosswalks, links, as_of), as_of, stale_days)
+    found = Health(*_load(sources, crosswalks, links, as_of), as_of, stale_days)
     click.echo(json.dumps(found.numbers(), default=str) if as_json else "\n".join(found.lines()))
     if not found.fine:
         context.exit(ExitCode.ANSWER_IS_NO)
