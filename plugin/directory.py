@@ -107,7 +107,7 @@ class Health:
         for report in self.reports:
             yield from render(report)
         listings = sum(len(entry.listings) for entry in self.directory.entries)
-        yield f"{len(self.services):,} services in {listings:,} listings, as of {self.as_of}"
+        yield f"{counted(len(self.services), 'service')} in {counted(listings, 'listing')}, as of {self.as_of}"
         yield "domains: " + (", ".join(f"{name} {count}" for name, count in self.by_domain().items()) or "none is known")
         yield "stated by: " + ", ".join(f"{name} {count}" for name, count in self.stated().items())
         yield from _some("stale", [f"{s.key} {s.name}: {s.age(self.as_of):,} days" for s in self.stale])
@@ -123,8 +123,13 @@ class Health:
     def _terms(self) -> Iterator[str]:
         unknown = self.directory.unknown_terms()
         if unknown:
-            yield f"{len(unknown):,} terms are not in the crosswalk; what they mean is unknown (system,code,term: listings):"
+            yield f"not in the crosswalk: {counted(len(unknown), 'term')}; what they mean is unknown (system,code,term: listings)"
             yield from (f"  {term.system},{term.code},{term.text}: {count:,}" for term, count in unknown.most_common())
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 service``, ``2 services``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _some(title: str, items: list[str]) -> Iterator[str]:

@@ -1,7 +1,9 @@
-"""What partner agencies offer: listings of services in FHIR and Open Referral HSDS, read into one directory that can be searched."""
+"""What partner agencies offer: listings of services in FHIR and Open Referral HSDS, read into one directory that can be searched.
+
+`fhir_adapters.directory.authoring` writes it as FHIR; it stands apart because the models that validate take a second to load.
+"""
 
 from fhir_adapters.directory.areas import Residence
-from fhir_adapters.directory.authoring import bundle
 from fhir_adapters.directory.crosswalk import crosswalk
 from fhir_adapters.directory.entries import Directory, Entry, assemble, read_links
 from fhir_adapters.directory.finding import Inquiry, Match, find
@@ -17,7 +19,6 @@ __all__ = [
     "Residence",
     "Service",
     "assemble",
-    "bundle",
     "crosswalk",
     "find",
     "named_source",

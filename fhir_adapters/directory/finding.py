@@ -202,7 +202,7 @@ def _freshness(service: Service, inquiry: Inquiry) -> tuple[bool | None, str]:
     if age is None:
         return None, "does not say when it was last confirmed or changed"
     stale = age > inquiry.stale_after
-    return None if stale else True, f"last confirmed or changed {age:,} days ago" + (": stale" if stale else "")
+    return None if stale else True, f"last confirmed or changed {age:,} day{'' if age == 1 else 's'} ago" + (": stale" if stale else "")
 
 
 def _few(words: Iterable[str], most: int = 8) -> str:

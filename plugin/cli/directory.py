@@ -15,7 +15,6 @@ from fhir_adapters.directory import (
     Residence,
     Service,
     assemble,
-    bundle,
     crosswalk,
     find,
     named_source,
@@ -28,7 +27,7 @@ from fhir_adapters.report import Report
 from fhir_adapters.transport import FhirServer
 from plugin.cli import options
 from plugin.cli.output import write_lines
-from plugin.directory import Health, match_json, match_lines
+from plugin.directory import Health, counted, match_json, match_lines
 from rules.errors import ExitCode
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -145,7 +144,7 @@ def search(
     else:
         for match in matches if everything else kept:
             click.echo("\n".join(match_lines(match, as_of)))
-        click.echo(f"{len(kept)} of {len(matches)} services may help" + ("" if everything else "; --all shows the others"))
+        click.echo(f"{len(kept):,} of {counted(len(matches), 'service')} may help" + ("" if everything else "; --all shows the others"))
     if not kept:
         context.exit(ExitCode.ANSWER_IS_NO)
 
@@ -166,7 +165,9 @@ def export(sources: tuple[str, ...], as_of: date, crosswalks: tuple[Path, ...], 
 
     The same listings get the same ids, so that it can be sent again, and referrals can point to them.
     """
+    from fhir_adapters.directory.authoring import bundle
+
     directory, _ = _load(sources, crosswalks, links, as_of)
     found = bundle(directory)
     write_lines(out, [orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()])
-    click.echo(f"{len(found.get('entry', []))} resources of {len(directory.entries)} services -> {out}", err=True)
+    click.echo(f"{counted(len(found.get('entry', [])), 'resource')} of {counted(len(directory.entries), 'service')} -> {out}", err=True)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.listings import AS_OF, HSDS_2, directory, hsds_3, read, read_one, write_json, write_tables
 
-from fhir_adapters.directory import Inquiry, Service, bundle, find
+from fhir_adapters.directory import Inquiry, Service, find
+from fhir_adapters.directory.authoring import bundle
 from fhir_adapters.directory.hsds.nested import add_document
 from fhir_adapters.directory.hsds.rows import Tables
 from fhir_adapters.directory.hsds.services import services

@@ -10,6 +10,7 @@ import pytest
 from support.listings import HSDS_2, hsds_3, read, read_one, write_json, write_tables
 
 from fhir_adapters.directory.areas import Area
+from fhir_adapters.directory.hsds.names import FIELDS_2, NEEDS, table
 from fhir_adapters.directory.model import Capacity, Contact, Identifier, Language
 from fhir_adapters.errors import SourceUnreadable
 from fhir_adapters.mapping import Outcome
@@ -213,3 +214,22 @@ def test_lines_of_json_are_services(tmp_path: Path) -> None:
     services, report = read(file)
     assert len(services) == 1
     assert (report.total(Outcome.BLANK), report.total(Outcome.QUARANTINED)) == (1, 1)
+
+
+def test_every_table_of_the_published_package_is_known_by_name_and_by_file(shared_data: Path) -> None:
+    package = json.loads((shared_data / "hsds" / "datapackage.json").read_text(encoding="utf-8"))
+    files = {file.stem for file in (shared_data / "hsds" / "examples" / "csv").glob("*.csv")}
+    assert len(files) == len(package["resources"]) == 21
+    names = {resource["name"] for resource in package["resources"]}
+    assert {table(name) for name in names} == {table(name) for name in files} == names
+
+
+def test_every_field_that_is_read_is_published(shared_data: Path) -> None:
+    """Of the tables of 3.0; what 3.1 added and 3.0 dropped is in tables of its own."""
+    package = json.loads((shared_data / "hsds" / "datapackage.json").read_text(encoding="utf-8"))
+    fields = {resource["name"]: {field["name"] for field in resource["schema"]["fields"]} for resource in package["resources"]}
+    for name, renamed in FIELDS_2.items():
+        assert set(renamed.values()) <= fields[name]
+    for name, parents in NEEDS.items():
+        if name in fields:
+            assert {f"{parent}_id" for parent in parents} & fields[name]
