@@ -173,7 +173,7 @@ def _details(service: Service, as_of: date) -> Iterator[tuple[str, str]]:
         yield "alert", service.alert
 
 
-def match_json(match: Match, as_of: date) -> dict[str, Any]:
+def match_json(match: Match, as_of: date, stale_days: int) -> dict[str, Any]:
     """A service that was found, with every reason."""
     service = match.service
     return {
@@ -187,10 +187,26 @@ def match_json(match: Match, as_of: date) -> dict[str, Any]:
         "assured": service.assured,
         "updated": service.updated,
         "age_days": service.age(as_of),
+        "stale": service.stale(as_of, stale_days),
         "open_that_day": service.open_on(as_of),
+        "hours": [str(hours) for hours in service.opening_hours()],
+        "areas": [str(area) for area in service.areas],
+        "ages": [service.minimum_age, service.maximum_age],
+        "eligibility": service.eligibility,
+        "languages": [language._asdict() for language in service.languages],
+        "costs": [str(cost) for cost in service.costs],
+        "documents": service.documents,
+        "application": service.application,
+        "capacity": [capacity._asdict() for capacity in service.capacity],
+        "waiting": service.waiting,
         "contacts": [contact._asdict() for contact in service.contacts],
         "places": [
-            {"name": place.name, "address": place.address._asdict() if place.address else None, "position": _position(place)}
+            {
+                "name": place.name,
+                "address": place.address._asdict() if place.address else None,
+                "position": _position(place),
+                "accessibility": place.accessibility,
+            }
             for place in service.locations
         ],
     }

@@ -129,7 +129,10 @@ class Resources:
         for reference, place in objects(reading, resource.get("coverageArea"), "coverageArea"):
             found = self.find(reference, resource, "Location")
             if found is not None:
-                yield from _extent(self._reading(found), found)
+                key = f"area of {found.get('id')}" + (f" in {resource['id']}" if str(reference.get("reference")).startswith("#") else "")
+                if key not in self._made:
+                    self._made[key] = tuple(_extent(self._reading(found), found))
+                yield from self._made[key]
                 continue
             display = words(reading, reference.get("display"), f"{place}.display")
             if display is None:

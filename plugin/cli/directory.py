@@ -137,10 +137,13 @@ def search(
     A service is left out only for a reason that is known. What a listing does not say is something to ask. Exits with 1 if none is left.
     """
     directory, _ = _load(sources, crosswalks, links, as_of)
-    matches = find(directory, _inquiry(directory, as_of, **asked))
+    inquiry = _inquiry(directory, as_of, **asked)
+    matches = find(directory, inquiry)
     kept = [match for match in matches if match.verdict != "left out"]
     if as_json:
-        click.echo(json.dumps({"as_of": as_of, "services": [match_json(match, as_of) for match in matches]}, default=str))
+        click.echo(
+            json.dumps({"as_of": as_of, "services": [match_json(match, as_of, inquiry.stale_after) for match in matches]}, default=str)
+        )
     else:
         for match in matches if everything else kept:
             click.echo("\n".join(match_lines(match, as_of)))

@@ -36,6 +36,7 @@ def test_she_can_see_what_was_left_out(made_up: Path) -> None:
     for service in services:
         answers = {ground["answer"] for ground in service["grounds"]}
         assert service["verdict"] == ("left out" if "no" in answers else "ask" if "unknown" in answers else "fits")
+        assert service["stale"] is (None if service["age_days"] is None else service["age_days"] > 365)
     assert {service["verdict"] for service in services} == {"fits", "ask", "left out"}
 
 

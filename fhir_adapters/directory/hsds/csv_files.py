@@ -3,6 +3,7 @@
 import csv
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Final
 
 from fhir_adapters.directory.hsds.names import address_type, table
 from fhir_adapters.directory.hsds.rows import Tables
@@ -12,7 +13,9 @@ from fhir_adapters.mapping import Outcome
 from fhir_adapters.quarantine import Reason
 from fhir_adapters.report import Part
 
-ENDINGS = (".csv", ".csv.gz")
+ENDINGS: Final = (".csv", ".csv.gz")
+# The library's own limit is 128 KiB, and the outline of an area is easily longer.
+csv.field_size_limit(16 << 20)
 
 
 def table_of(file: Path) -> str | None:

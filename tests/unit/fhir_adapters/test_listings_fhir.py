@@ -207,3 +207,10 @@ def test_terms_of_every_coding_are_kept(tmp_path: Path) -> None:
         ("http://example.org/t", "1", ""),
         ("", "", "parcels"),
     ]
+
+
+def test_a_defect_of_what_several_services_share_is_counted_once(tmp_path: Path) -> None:
+    area = {"resourceType": "Location", "id": "a1", "name": 7}
+    services = [fhir(id=f"h{n}", coverageArea=[{"reference": "Location/a1"}]) for n in range(3)]
+    read(write_json(tmp_path / "directory.json", bundle(area, *services)))
+    assert defects(tmp_path).count(("name", Reason.WRONG_TYPE)) == 1

@@ -233,3 +233,11 @@ def test_every_field_that_is_read_is_published(shared_data: Path) -> None:
     for name, parents in NEEDS.items():
         if name in fields:
             assert {f"{parent}_id" for parent in parents} & fields[name]
+
+
+def test_an_outline_may_be_as_long_as_a_coast(tmp_path: Path) -> None:
+    coast = json.dumps({"type": "Polygon", "coordinates": [[[n / 10_000, n / 20_000] for n in range(10_000)]]})
+    assert len(coast) > 131_072
+    area = {"id": "r1", "service_id": "s1", "name": "The coast", "extent": coast, "extent_type": "geojson"}
+    service = read_one(write_tables(tmp_path, HSDS_2 | {"service_areas": [area]}))
+    assert service.areas == (Area("outline", "The coast"), Area("name", "The coast"))
