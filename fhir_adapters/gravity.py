@@ -7,6 +7,16 @@ from rules.facts import Coding
 SERVICE_REQUEST: Final = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-ServiceRequest"
 """The profile of a referral."""
 CATEGORIES: Final = "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes"
+CAPACITY_STATUS: Final = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-ExtensionHealthcareServiceCapacityStatus"
+"""The extension of a HealthcareService that says whether somebody new can be taken."""
+CAPACITIES: Final = ("capacity", "waitlist", "additional-assessment-required", "no-capacity")
+"""Its codes, in `CATEGORIES`."""
+APPOINTMENT_TELECOM: Final = (
+    "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-ExtensionHealthcareServiceTelecomAppointment"
+)
+"""The extension of a telecom that says that appointments can be made there."""
+SDOH: Final = {"system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-category", "code": "sdoh", "display": "SDOH"}
+"""The category that marks what is about social care."""
 SOCIAL_SERVICE: Final = {"system": "http://snomed.info/sct", "code": "410606002", "display": "Social service procedure"}
 
 

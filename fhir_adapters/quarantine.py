@@ -43,6 +43,9 @@ class Reason(StrEnum):
     LINE_TOO_LONG = "line too long"
     NESTED_TOO_DEEP = "nested too deep"
     CUT_SHORT = "cut short"
+    DANGLING = "refers to what is not there"
+    RAGGED = "not as many cells as the header"
+    OUT_OF_RANGE = "out of range"
     DELETION = "deletion not applied"
     SERVER_NOTE = "the server reports a problem"
 

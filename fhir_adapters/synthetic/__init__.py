@@ -10,7 +10,8 @@ entered-in-error and amended resources, repeated ids, events in the future and e
 ('Patient', True)
 """
 
+from fhir_adapters.synthetic.agencies import agencies, write_agencies
 from fhir_adapters.synthetic.households import CANARY
 from fhir_adapters.synthetic.stream import RESOURCE_TYPES, population, write_ndjson
 
-__all__ = ["CANARY", "RESOURCE_TYPES", "population", "write_ndjson"]
+__all__ = ["CANARY", "RESOURCE_TYPES", "agencies", "population", "write_agencies", "write_ndjson"]

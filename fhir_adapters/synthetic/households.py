@@ -19,6 +19,8 @@ ADULT: Final = 18
 
 _AREAS: Final = tuple((f"000{n:02}", 0.08 * n) for n in range(1, 11))
 """Postcode (ZIP prefix 000 is not assigned) and how deprived the area is."""
+POSTCODES: Final = tuple(postcode for postcode, _ in _AREAS)
+"""Where the population lives."""
 
 _SIZE = Mix[int]((1, 22), (2, 33), (3, 18), (4, 17), (5, 7), (6, 3))
 _LANGUAGE = Mix[str](("es", 60), ("zh", 15), ("vi", 11), ("ar", 8), ("ht", 6))

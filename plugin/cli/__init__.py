@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "mutate": "Change rules one thing at a time: do the examples notice?",
     "forecast": "Say how many people the coming weeks will flag if nothing new is recorded.",
     "docs": "Write a page about each rule.",
+    "directory": "Check and search what partner agencies offer.",
     "export": "Hand rules on to other systems: FHIR with CQL.",
     "serve": "Serve the worklist and CDS Hooks.",
     "doctor": "Say what works on this machine, or with a FHIR server, and what does not.",

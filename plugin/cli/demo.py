@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from fhir_adapters import read_directory
-from fhir_adapters.synthetic import write_ndjson
+from fhir_adapters.synthetic import write_agencies, write_ndjson
 from plugin.cli import options
 from plugin.cli.progress import steps
 from plugin.sweep.published import Published
@@ -33,7 +33,9 @@ DURABLE_SAMPLE: Final = 5_000
 @click.option("--no-serve", is_flag=True, help="Print the summary and stop.")
 @click.option("--json", "as_json", is_flag=True, help="End with one JSON object holding every number.")
 @click.option(
-    "--keep", type=click.Path(file_okay=False, path_type=Path), help="Keep the FHIR files and the published sweep in this folder."
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the FHIR files, the directory of partners and the published sweep in this folder.",
 )
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to serve on; a free one is found if it is taken."
@@ -80,6 +82,7 @@ Step = Callable[[str, int], Callable[[int], None]]
 def _people(folder: Path, people: int, seed: int, as_of: date, step: Step) -> list[PersonRecord]:
     folder.mkdir(parents=True, exist_ok=True)
     write_ndjson(folder, people, seed, as_of, on_progress=step("making up people", people))
+    write_agencies(folder.parent / "directory", seed, as_of)
     done = step("reading FHIR", people)
     records = read_directory(folder).records
     done(people)
