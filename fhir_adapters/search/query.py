@@ -47,6 +47,11 @@ class Page:
     unreadable: int
     """Entries without a resource."""
 
+    @property
+    def entries(self) -> int:
+        """All of them."""
+        return len(self.matches) + len(self.included) + self.remarks + self.unreadable
+
 
 def find(server: FhirServer, query: Query, keep: Callable[[Json], bool]) -> list[Json]:
     """All matches that ``keep`` says were really asked for: a lenient server may have left a parameter out.

@@ -166,7 +166,7 @@ class _Reader:
         part = self.part(name)
         part.lines += 1
         part.count(Outcome.OPENED, "Bundle")
-        part.entries += len(page.matches) + len(page.included) + page.remarks + page.unreadable
+        part.entries += page.entries
         for resource in page.included:
             part.count(Outcome.IGNORED, str(resource["resourceType"]))
         for _ in range(page.remarks):

@@ -22,8 +22,10 @@ from fhir_adapters.directory import (
     read_server,
     read_source,
 )
+from fhir_adapters.directory.fhir_services import TYPES as LISTED_TYPES
 from fhir_adapters.directory.finding import STALE_AFTER
 from fhir_adapters.report import Report
+from fhir_adapters.smart.scopes import READ
 from fhir_adapters.transport import FhirServer
 from plugin.cli import options
 from plugin.cli.output import write_lines
@@ -38,7 +40,7 @@ def command() -> None:
     """What partner agencies offer: listings in FHIR and Open Referral HSDS, read into one directory.
 
     SOURCE is a file or folder (HealthcareService, Organization and Location as NDJSON or Bundles; HSDS 2.0.1 or 3.x as CSV tables or
-    JSON), or the base URL of a FHIR server. NAME=SOURCE names it.
+    JSON), a server of the settings, or the base URL of an open FHIR server. NAME=SOURCE names it.
     """
 
 
@@ -75,6 +77,10 @@ def _read(source: str) -> tuple[list[Service], Report]:
         name, url = "server", source
     if url.startswith(("http://", "https://")):
         return read_server(FhirServer(url), name)
+    if not Path(url).exists() and url in (found := options.settings(None)).servers:
+        from plugin.servers.opening import open_for
+
+        return read_server(open_for(found, url, dict.fromkeys(LISTED_TYPES, READ)).server, name if sign else url)
     return read_source(named_source(source))
 
 

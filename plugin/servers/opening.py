@@ -1,6 +1,6 @@
 """From the settings to a server that can be asked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,13 @@ def open_server(settings: Settings, name: str, packs: Iterable[Pack], *, writes:
 
     Raises as `connection`.
     """
-    found = connection(settings, name)
-    return Opened(found, letters(needs(packs), found.write if writes else ()), limits=limits)
+    write = connection(settings, name).write if writes else ()
+    return open_for(settings, name, letters(needs(packs), write), limits=limits)
+
+
+def open_for(settings: Settings, name: str, done: Mapping[str, str], *, limits: Limits = LIMITS) -> Opened:
+    """The server called ``name``, for what is ``done`` there: resource type → letters of SMART scopes. Raises as `connection`."""
+    return Opened(connection(settings, name), done, limits=limits)
 
 
 def snapshot_file(settings: Settings, name: str) -> Path:

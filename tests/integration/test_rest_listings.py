@@ -58,7 +58,7 @@ def test_pages_that_run_in_a_circle_are_left() -> None:
 
 def test_a_link_to_another_host_is_not_followed() -> None:
     with serving() as faulty:
-        faulty.behaviours["HealthcareService"] = lambda *_: body(page([fhir()], next="https://elsewhere.example.org/fhir"))
+        faulty.behaviours["HealthcareService"] = lambda *_: body(page([fhir()], next="https://elsewhere.example.org/else"))
         with pytest.raises(UnsafeRedirect):
             read_server(FhirServer(faulty.base_url))
 
