@@ -147,6 +147,7 @@ class KeyRing:
     def _save(self, entries: Iterable[Entry]) -> None:
         text = json.dumps({"keys": [asdict(entry) for entry in entries]}, indent=2) + "\n"
         temporary = self._folder / f".{STATE_FILE}.{os.getpid()}"
+        temporary.unlink(missing_ok=True)
         _write(temporary, text.encode())
         temporary.replace(self._folder / STATE_FILE)
 

@@ -2,7 +2,7 @@
 
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -63,9 +63,10 @@ def command(
         context.exit(ExitCode.ANSWER_IS_NO)
 
 
-def _tell(rows: Iterable[tuple[bool | None, str, str]]) -> None:
+def _tell(rows: Sequence[tuple[bool | None, str, str]]) -> None:
+    width = max(16, *(len(what) for _, what, _ in rows))
     for fine, what, note in rows:
-        click.echo(f"{'ok  ' if fine else 'MISS' if fine is False else 'note'}  {what:<16} {note}")
+        click.echo(f"{'ok  ' if fine else 'MISS' if fine is False else 'note'}  {what:<{width}} {note}")
 
 
 def _server(settings: Settings, name: str, *, sheet: bool) -> int:

@@ -21,8 +21,10 @@ from fhir_adapters.transport import FhirServer, Limits
 
 KEY = SigningKey("k1", "ES384", ec_key())
 SCOPES = ("system/Patient.rs", "system/Task.crus")
-CLIENT = "client-" + "5ecret" * 8
-TOKEN = "token-" + "5ecret" * 8
+CANARY = "ZZ" + "CANARY"
+"""The suite fails if it turns up in any output or log record."""
+CLIENT = f"client-{CANARY}-5ecret"
+TOKEN = f"token-{CANARY}-5ecret"
 QUICK = Limits(attempt=30, call=60, attempts=3, longest_wait=0.0)
 ONCE = Limits(attempt=30, call=60, attempts=1, longest_wait=0.0)
 
