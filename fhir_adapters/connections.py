@@ -14,9 +14,10 @@ from fhir_adapters.smart.keys import ENVIRONMENT
 from fhir_adapters.smart.ring import STATE_FILE
 from fhir_adapters.transport import Authority, FhirServer, Limits, Pace
 from fhir_adapters.transport.server import LIMITS
-from fhir_adapters.vendors import vendor
+from fhir_adapters.vendors import GENERIC, vendor
 
 NOTHING: Final[Mapping[str, str]] = {}
+_CLIENT_ID: Final = "{client_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Connection:
 
     name: str
     base_url: str
-    vendor: str = "generic"
+    vendor: str = GENERIC.name
+    """Its profile: see `fhir_adapters.vendors`."""
     tenant: str = ""
     """Sets apart what is stored and written for several hospitals; the name of the connection if nothing else is said."""
     client: Client | None = None
@@ -52,15 +54,22 @@ class Connection:
     write: tuple[str, ...] = ()
     """Resource types that may be written."""
 
+    def rate(self) -> tuple[int, float | None]:
+        """Requests at one time and a minute: as the settings say, else as the vendor's servers like it."""
+        habits = vendor(self.vendor)
+        return self.at_once or habits.at_once, self.per_minute or habits.per_minute
+
 
 class Opened:
     """A connection in use. Nothing is sent before it is asked for something."""
 
     def __init__(self, connection: Connection, needs: Mapping[str, str] = NOTHING, *, limits: Limits = LIMITS) -> None:
-        """``needs``: resource type → letters of what is done with it (see `smart.scopes`)."""
+        """``needs``: resource type → letters of what is done with it (see `smart.scopes`).
+
+        Raises ``KeyError`` if there is no profile of the vendor.
+        """
         self.connection, self.needs, self.vendor = connection, needs, vendor(connection.vendor)
-        self._pace = Pace(connection.at_once or self.vendor.at_once, connection.per_minute or self.vendor.per_minute)
-        self._limits = limits
+        self._pace, self._limits = Pace(*connection.rate()), limits
         self.anonymous = self._server(None)
         """The server as anybody sees it: what it says about itself."""
         self.authority = self._backend_services(connection.client) if connection.client else None
@@ -83,7 +92,7 @@ class Opened:
         if client and client.scopes:
             return client.scopes
         self._capability = self._capability or self._public_capability()
-        return plan(self.needs, endpoints, self._capability.types if self._capability else None).scopes
+        return plan(self.needs, endpoints, self._capability.types if self._capability else None, self.vendor).scopes
 
     def _public_capability(self) -> Capability | None:
         """``None``: the server tells it to clients only."""
@@ -96,7 +105,6 @@ class Opened:
 
     def _server(self, authority: Authority | None) -> FhirServer:
         at = self.connection
-        client_id = at.client.client_id if at.client else ""
         return FhirServer(
             at.base_url,
             authority=authority,
@@ -104,13 +112,24 @@ class Opened:
             pace=self._pace,
             ca_file=at.ca_file,
             certificate=at.certificate,
-            headers={name: value.format(client_id=client_id) for name, value in self.vendor.headers.items()},
+            headers=self._headers(),
         )
+
+    def _headers(self) -> dict[str, str]:
+        """What the vendor expects with every request; what names the client, once there is one."""
+        id, expected = self.connection.client.client_id if self.connection.client else "", self.vendor.headers
+        return {name: text.replace(_CLIENT_ID, id) for name, text in expected.items() if id or _CLIENT_ID not in text}
 
     def _backend_services(self, client: Client) -> BackendServices:
         at, key = self.connection, KeySource(client)
         return BackendServices(
-            client.client_id, key, lambda: discover(self.anonymous), self.scopes, ca_file=at.ca_file, certificate=at.certificate
+            client.client_id,
+            key,
+            lambda: discover(self.anonymous),
+            self.scopes,
+            assertion_life=self.vendor.longest_assertion,
+            ca_file=at.ca_file,
+            certificate=at.certificate,
         )
 
 

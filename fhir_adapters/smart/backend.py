@@ -19,7 +19,7 @@ from fhir_adapters.smart.scopes import missing
 from fhir_adapters.transport import FhirServer, Limits
 
 ASSERTION_LIFE: Final = 240
-"""Seconds. Servers allow 300, some not quite, and clocks differ."""
+"""Seconds at most. Servers allow 300, some not quite, and clocks differ."""
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 _UNTOLD_LIFE: Final = 60.0
@@ -65,6 +65,7 @@ class BackendServices:
         discover: Callable[[], Endpoints],
         scopes: Callable[[Endpoints], Sequence[str]],
         *,
+        assertion_life: int = ASSERTION_LIFE,
         limits: Limits = _LIMITS,
         ca_file: Path | None = None,
         certificate: tuple[Path, Path] | None = None,
@@ -72,6 +73,7 @@ class BackendServices:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client_id, self._key, self._discover, self._scopes = client_id, key, discover, scopes
+        self._assertion_life = min(assertion_life, ASSERTION_LIFE)
         self._limits, self._clock, self._sleep = limits, clock, sleep
         self._ca_file, self._certificate = ca_file, certificate
         self._lock = Lock()
@@ -124,7 +126,7 @@ class BackendServices:
             "iss": self._client_id,
             "sub": self._client_id,
             "aud": endpoint,
-            "exp": int(time.time()) + ASSERTION_LIFE,
+            "exp": int(time.time()) + self._assertion_life,
             "jti": str(uuid4()),
         }
         return self._key().sign(claims)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fhir_adapters.smart.discovery import Endpoints
+from fhir_adapters.vendors import GENERIC, Vendor
 
 READ: Final = "rs"
 """Read and search, in the letters of SMART 2: create, read, update, delete, search."""
@@ -25,12 +26,12 @@ class Plan:
     """Resource type → why it is not asked for although it is needed."""
 
 
-def plan(needs: Mapping[str, str], endpoints: Endpoints, types: Collection[str] | None = None) -> Plan:
+def plan(needs: Mapping[str, str], endpoints: Endpoints, types: Collection[str] | None = None, vendor: Vendor = GENERIC) -> Plan:
     """Scopes for ``needs`` (resource type → letters), in this order: a server refuses the whole request for one type that it lacks.
 
     ``types`` are those of the server's CapabilityStatement; ``None``: it could not be read, and nothing is left out for it.
     """
-    version_2 = speaks_version_2(endpoints)
+    version_2 = speaks_version_2(endpoints, vendor)
     offered = [scope for scope in endpoints.scopes if _SCOPE.fullmatch(scope)]
     scopes: list[str] = []
     left_out: dict[str, str] = {}
@@ -38,6 +39,8 @@ def plan(needs: Mapping[str, str], endpoints: Endpoints, types: Collection[str] 
         wanted = written(name, letters, version_2=version_2)
         if types is not None and name not in types:
             left_out[name] = "the server does not have this type"
+        elif name in vendor.without:
+            left_out[name] = f"{vendor.title} does not offer this type"
         elif offered and missing(wanted, offered):
             left_out[name] = "not among the scopes that the server says it supports"
         else:
@@ -45,8 +48,10 @@ def plan(needs: Mapping[str, str], endpoints: Endpoints, types: Collection[str] 
     return Plan(tuple(scopes), left_out)
 
 
-def speaks_version_2(endpoints: Endpoints) -> bool:
+def speaks_version_2(endpoints: Endpoints, vendor: Vendor = GENERIC) -> bool:
     """Whether scopes are written ``system/Task.rs``; else ``system/Task.read``, which servers knew before they announced a version."""
+    if vendor.scopes != "as it says":
+        return vendor.scopes == "v2"
     if {"permission-v1", "permission-v2"} & endpoints.capabilities:
         return "permission-v2" in endpoints.capabilities
     found = (_SCOPE.fullmatch(scope) for scope in endpoints.scopes)

@@ -69,7 +69,7 @@ def _endpoints(opened: Opened) -> Endpoints | None:
 def _about(opened: Opened, capability: Capability) -> Iterator[Row]:
     connection = opened.connection
     yield True, connection.name, f"{capability.software or 'a server that does not name itself'}, FHIR {capability.fhir_version or '?'}"
-    yield None, "vendor profile", connection.vendor
+    yield None, "vendor profile", opened.vendor.title
     can = [f"${level} export" for level in sorted(capability.exports)] + sorted(capability.interactions & {"transaction", "batch"})
     yield None, "can", ", ".join([f"{len(capability.types)} resource types", *can])
 
@@ -94,7 +94,9 @@ def _needs(needed: Sequence[Need], opened: Opened, capability: Capability, gaine
     for name, lacks in cannot_write(opened.connection.write, capability):
         yield not lacks, f"write {name}", lacks or "on condition that it is not there yet"
     without = sorted(n.resource_type for n in needed if _not_incremental(capability, n.resource_type))
-    if without:
+    if not opened.vendor.last_updated:
+        yield None, "incremental", f"{opened.vendor.title} does not keep meta.lastUpdated: everything must be read whole each time"
+    elif without:
         yield None, "incremental", f"no search by _lastUpdated: {', '.join(without)} must be read whole each time"
 
 

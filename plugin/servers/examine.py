@@ -50,7 +50,7 @@ def left_out(opened: Opened, endpoints: Endpoints) -> Mapping[str, str]:
     """Types for which no scope is asked for, with the reason."""
     if opened.connection.client and opened.connection.client.scopes:
         return {}
-    return plan(opened.needs, endpoints, opened.capability().types).left_out
+    return plan(opened.needs, endpoints, opened.capability().types, opened.vendor).left_out
 
 
 def shortcomings(needs: Iterable[Need], capability: Capability) -> Iterator[tuple[Need, str]]:

@@ -9,6 +9,7 @@ from fhir_adapters.connections import Connection
 from fhir_adapters.smart import Endpoints
 from fhir_adapters.smart.keys import thumbprint
 from fhir_adapters.smart.scopes import READ, joined, speaks_version_2, written
+from fhir_adapters.vendors import vendor
 from plugin import __version__
 from plugin.servers.needs import Need
 from rules.pack import Pack
@@ -34,7 +35,7 @@ class Registration:
 
 def sheet(about: Registration) -> str:
     """The text of the sheet."""
-    return "\n".join([*_head(about), "", *_scopes(about), "", *_keys(about), "", *_people(about)]) + "\n"
+    return "\n".join([*_head(about), "", *_scopes(about), "", *_keys(about), *_steps(about), "", *_people(about)]) + "\n"
 
 
 def _head(about: Registration) -> Iterator[str]:
@@ -57,7 +58,8 @@ def _rows(about: Registration, at: Connection) -> Iterator[tuple[str, str]]:
     yield "Key set (JWKS URL)", f"`{about.jwks_url}`" if about.jwks_url else "not set up (`public_url`): enter the key set below"
     yield "Client id, given by you", _BLANK
     yield "Access", f"reads; writes {', '.join(at.write)}" if at.write else "reads only"
-    yield "Requests", f"at most {at.at_once} at one time" + (f" and {at.per_minute:g} a minute" if at.per_minute else "")
+    at_once, per_minute = at.rate()
+    yield "Requests", f"at most {at_once} at one time" + (f" and {per_minute:g} a minute" if per_minute else "")
     yield "Tokens", "one for its whole life, kept in memory only"
     yield "Client certificate (mutual TLS)", "yes" if at.certificate else "no"
     yield "Our outgoing addresses", _BLANK
@@ -78,7 +80,7 @@ def _scopes(about: Registration) -> Iterator[str]:
     yield ""
     yield "| scope | allows | needed by |"
     yield "|---|---|---|"
-    version_2 = about.endpoints is None or speaks_version_2(about.endpoints)
+    version_2 = about.endpoints is None or speaks_version_2(about.endpoints, vendor(about.connection.vendor))
     reads = {need.resource_type: need.read_by for need in about.needs}
     for name in dict.fromkeys([*reads, *about.connection.write]):
         if name not in about.left_out:
@@ -113,6 +115,12 @@ def _keys(about: Registration) -> Iterator[str]:
     yield "```json"
     yield json.dumps({"keys": list(about.public_keys)}, indent=2)
     yield "```"
+
+
+def _steps(about: Registration) -> Iterator[str]:
+    profile = vendor(about.connection.vendor)
+    if profile.registration:
+        yield from ("", f"## Usual steps with {profile.title}", "", *(f"- {step}" for step in profile.registration))
 
 
 def _people(about: Registration) -> Iterator[str]:

@@ -4,6 +4,7 @@ import pytest
 
 from fhir_adapters.smart import Endpoints, missing, plan
 from fhir_adapters.smart.scopes import joined
+from fhir_adapters.vendors import Vendor
 
 NEEDS = {"Patient": "rs", "Observation": "rs", "Task": "crus"}
 
@@ -43,6 +44,15 @@ def test_a_scope_that_the_server_does_not_list_is_left_out_with_the_reason() -> 
     found = plan(NEEDS, endpoints("system/Patient.rs", "system/Task.rs", "system/Observation.cruds"))
     assert found.scopes == ("system/Patient.rs", "system/Observation.rs")
     assert found.left_out == {"Task": "not among the scopes that the server says it supports"}
+
+
+def test_what_is_known_of_a_vendor_wins_over_what_a_server_does_not_say() -> None:
+    habits = Vendor(name="x", title="The X server", scopes="v2", without=frozenset({"Task"}))
+    found = plan(NEEDS, endpoints(), None, habits)
+    assert found.scopes == ("system/Patient.rs", "system/Observation.rs")
+    assert found.left_out == {"Task": "The X server does not offer this type"}
+    older = Vendor(name="x", title="X", scopes="v1")
+    assert plan(NEEDS, endpoints("system/*.cruds", capabilities=frozenset({"permission-v2"})), None, older).scopes == V1
 
 
 GRANTS = {

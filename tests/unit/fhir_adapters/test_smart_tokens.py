@@ -106,6 +106,13 @@ def test_an_assertion_lives_for_four_minutes(ehr: Faulty, monkeypatch: pytest.Mo
     assert jwt.decode(assertion, options={"verify_signature": False})["exp"] == 2_000_000_240
 
 
+@pytest.mark.parametrize(("longest", "life"), [(60, 60), (600, 240)])
+def test_a_vendor_may_want_it_shorter_but_it_is_never_longer(longest: int, life: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fhir_adapters.smart.backend.time.time", lambda: 2_000_000_000.0)
+    by = BackendServices(CLIENT, lambda: KEY, lambda: Endpoints("x", "metadata"), lambda _: SCOPES, assertion_life=longest)
+    assert jwt.decode(by.assertion("x"), options={"verify_signature": False})["exp"] == 2_000_000_000 + life
+
+
 def test_no_two_assertions_are_the_same(ehr: Faulty) -> None:
     by = authority(ehr)
     made = [jwt.decode(by.assertion("x"), options={"verify_signature": False})["jti"] for _ in range(50)]

@@ -29,13 +29,30 @@ def test_the_example_describes_several_servers(root: Path, monkeypatch: pytest.M
         "https://fhir.hospital.example/r4",
         tenant="main",
         client=Client("the id that the registration gave", "keys", algorithm="RS384"),
-        per_minute=250,
+        vendor="eclinicalworks",
         at_once=2,
     )
     assert [found[name].tenant for name in ("north", "south")] == ["north", "south"]
     assert found["partner"].certificate == (Path("certificates/almoner.pem"), Path("secrets/almoner.key"))
     assert found["partner"].write == ("ServiceRequest", "Task")
     assert found["sandbox"].client is None
+
+
+def test_the_profile_of_the_vendor_decides_where_the_settings_say_nothing() -> None:
+    base = {"base_url": "https://a.example", "vendor": "eclinicalworks"}
+    found = settings(usual=base, own=base | {"per_minute": 30, "at_once": 1})
+    assert [connection(found, name).rate() for name in found.servers] == [(4, 200), (1, 30)]
+
+
+def test_a_vendor_is_sent_the_headers_that_it_expects() -> None:
+    with serving() as server:
+        found = settings(
+            new={"base_url": server.base_url, "vendor": "epic"},
+            known={"base_url": server.base_url, "vendor": "epic", "client_id": "us"},
+        )
+        for name in found.servers:
+            open_server(found, name, ()).anonymous.get("Goal")
+        assert [headers.get("Epic-Client-ID") for _, headers in server.asked] == [None, "us"]
 
 
 def test_a_server_can_be_described_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,6 +81,7 @@ def test_a_key_in_the_settings_is_refused_and_not_repeated(tmp_path: Path, monke
     ("text", "message"),
     [
         ("servers: {main: {base_url: 'https://a.example', at_once: 0}}", r"servers\.main\.at_once"),
+        ("servers: {main: {base_url: 'https://a.example', vendor: epik}}", r"no such profile; there are: .*epic, generic"),
         ("servers: {main: {}}", r"servers\.main\.base_url: Field required"),
         ("servers: {main: {base_url: 'https://a.example', secret: x}}", r"servers\.main\.secret: Extra inputs"),
         ("servers: [", "is the file YAML"),
