@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "export": "Hand rules on to other systems: FHIR with CQL.",
     "serve": "Serve the worklist and CDS Hooks.",
     "doctor": "Say what works on this machine, or with a FHIR server, and what does not.",
+    "subscription": "Hear of changes as they happen, and evaluate those people again.",
     "keys": "Make and rotate the keys by which FHIR servers know us.",
 }
 

@@ -1,5 +1,6 @@
 """Where the inbox is."""
 
+from pathlib import Path
 from typing import Final
 
 from fhir_adapters.subscriptions import Inbox
@@ -8,7 +9,12 @@ from plugin.settings import Settings
 _FILE: Final = "subscriptions.sqlite"
 
 
-def inbox_of(settings: Settings, *, make: bool = False) -> Inbox | None:
-    """The inbox in the state folder; ``None`` if nothing was ever subscribed to, unless it is to be made."""
-    path = settings.state / _FILE
-    return Inbox(path) if make or path.exists() else None
+def inbox_file(settings: Settings) -> Path:
+    """Its file in the state folder."""
+    return settings.state / _FILE
+
+
+def inbox_of(settings: Settings) -> Inbox | None:
+    """The inbox; ``None`` if nothing was ever subscribed to."""
+    path = inbox_file(settings)
+    return Inbox(path) if path.exists() else None

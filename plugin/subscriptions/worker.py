@@ -27,15 +27,18 @@ class Looked:
     """Subscriptions that told that something changed but not what: search for it."""
 
 
-def look(inbox: Inbox, server_named: Callable[[str], FhirServer], evaluate: Callable[[FhirServer, str], None]) -> Looked:
-    """Look at everything that is due. A person is evaluated once, however many changes there are; what fails is put off, not lost."""
+def look(inbox: Inbox, server_named: Callable[[str], FhirServer], evaluate: Callable[[str, str], None]) -> Looked:
+    """Look at everything that is due; ``evaluate`` gets the name of a server and a patient's id there.
+
+    A person is evaluated once, however many changes there are; what fails is put off, not lost.
+    """
     looked = Looked()
     while round := inbox.pending():
         people: dict[tuple[str, str], list[Pending]] = {}
         for each in round:
             _sort(inbox, each, server_named, people, looked)
         for (server, patient), changes in people.items():
-            _evaluate(inbox, partial(evaluate, server_named(server), patient), changes, looked)
+            _evaluate(inbox, partial(evaluate, server, patient), changes, looked)
     return looked
 
 

@@ -16,12 +16,13 @@ from support.hand_made import HAND_MADE, about
 from werkzeug.serving import make_server
 
 from fhir_adapters import FhirServer, Limits
+from fhir_adapters.mapping import MAPPED_TYPES
 from fhir_adapters.search import Plan
 from fhir_adapters.subscriptions import Inbox, Wanted, catch_up, subscribe
 from plugin.app import create_app
 from plugin.runtime import Runtime, build_runtime
 from plugin.settings import Settings
-from plugin.subscriptions.box import inbox_of
+from plugin.subscriptions.box import inbox_file
 from plugin.subscriptions.evaluating import evaluate_again
 from plugin.subscriptions.worker import Looked, look
 from plugin.sweep.fresh import Fresh
@@ -40,7 +41,9 @@ class Receiver:
 
     def look(self, server: FhirServer) -> Looked:
         fresh = Fresh(self.runtime.settings.state)
-        return look(self.inbox, lambda _: server, lambda ehr, patient: evaluate_again(self.runtime, fresh, ehr, patient, Plan()))
+        return look(
+            self.inbox, lambda _: server, lambda _, patient: evaluate_again(self.runtime, fresh, server, patient, Plan(), MAPPED_TYPES)
+        )
 
     def wait_for(self, changes: int) -> None:
         end = monotonic() + WITHIN
@@ -52,8 +55,7 @@ class Receiver:
 @pytest.fixture
 def receiver(tmp_path: Path) -> Iterator[Receiver]:
     runtime = build_runtime(Settings(state=tmp_path / "state", as_of=AS_OF, engine="reference"))
-    inbox = inbox_of(runtime.settings, make=True)
-    assert inbox is not None
+    inbox = Inbox(inbox_file(runtime.settings))
     http = make_server("127.0.0.1", 0, create_app(runtime), threaded=True)
     thread = Thread(target=http.serve_forever)
     thread.start()
@@ -108,7 +110,7 @@ def test_a_topic_shakes_hands_and_tells_of_a_patient(ehr: Ehr, receiver: Receive
     wanted = Wanted("people", f"{receiver.address}/subscriptions", topic, ("Patient?_id=ann",), 3600)
     id = subscribe(server, "clinic", receiver.inbox, wanted)
     end = monotonic() + WITHIN
-    while receiver.inbox.expected()[0].heard is None:
+    while receiver.inbox.expected()[0].heard is None or server.get(f"Subscription/{id}")["status"] != "active":
         assert monotonic() < end, "no handshake came"
         sleep(0.02)
     ehr.put([r | {"active": True} for r in HAND_MADE if r["resourceType"] == "Patient"])
