@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fhir_adapters import Dataset, read_directory
-from fhir_adapters.search import read_patients
 from rules.engines import ENGINES
 from rules.pack import BUILT_IN
+
+if TYPE_CHECKING:
+    from fhir_adapters import Dataset
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -72,7 +73,9 @@ def engine(default: str) -> Callable[[_F], _F]:
     )
 
 
-def read_source(source: str, loaded: str) -> Dataset:
-    """Everybody in a folder or on a FHIR server."""
+def read_source(source: str, loaded: str) -> "Dataset":
+    """Everybody in a folder or on a FHIR server. Imported here: commands that read no source need no web client."""
+    from fhir_adapters import read_directory, read_patients
+
     types = frozenset(filter(None, (name.strip() for name in loaded.split(","))))
     return read_patients(source) if source.startswith(("http://", "https://")) else read_directory(Path(source), loaded=types)

@@ -134,7 +134,7 @@ def _event_fact(name: TextNode, node: Node, problems: Problems) -> doc.EventFact
 def episodes(name: TextNode, node: Node, problems: Problems) -> doc.EventFact:
     """``each: {events: encounters, …}`` of a measure: the events of which every one is counted by itself."""
     fields = Fields.of(node, EPISODES, problems)
-    return doc.EventFact(name, TextNode("exists", name.span), _series(name, "events", fields, problems), _window(fields, problems))
+    return doc.EventFact(name, name._replace(text="exists"), _series(name, "events", fields, problems), _window(fields, problems))
 
 
 def _series(name: TextNode, key: str, fields: Fields, problems: Problems, *, related: bool = False) -> doc.Series:
@@ -215,13 +215,13 @@ def _window(fields: Fields, problems: Problems) -> doc.Window:
 
 def _within(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], problems: Problems) -> None:
     around = _AROUND.fullmatch(text.text)
-    length = as_duration(TextNode(around[1] if around else text.text, text.span), problems) if text is not BLANK else None
+    length = as_duration(text._replace(text=around[1]) if around else text, problems) if text is not BLANK else None
     if length is None:
         return
     if around is None:
         lower.append(doc.Limit(offset=length, backwards=True))
         return
-    start = TextNode(around[3], text.span)
+    start = text._replace(text=around[3])
     origin = _origin(start, problems)
     lower.append(replace(origin, offset=None if around[2] == "after" else length, backwards=True))
     upper.append(replace(origin, offset=None if around[2] == "before" else length))
@@ -232,9 +232,9 @@ def _limit(text: TextNode, problems: Problems, days: int = 0) -> doc.Limit:
     if ago := _AGO.fullmatch(text.text):
         if days:
             problems.add(text.span, "ALM124", "'ago' stands with since and until, which include that day")
-        return doc.Limit(offset=as_duration(TextNode(ago[1], text.span), problems), backwards=True)
+        return doc.Limit(offset=as_duration(text._replace(text=ago[1]), problems), backwards=True)
     if (around := _AROUND.fullmatch(text.text)) and around[2] != "of":
-        length, start = as_duration(TextNode(around[1], text.span), problems), TextNode(around[3], text.span)
+        length, start = as_duration(text._replace(text=around[1]), problems), text._replace(text=around[3])
         return replace(_origin(start, problems), offset=length, backwards=around[2] == "before", days=days)
     return replace(_origin(text, problems), offset=_ONE_DAY if days else None, backwards=days < 0)
 

@@ -26,7 +26,7 @@ class Problems:
         self.found.append(Diagnostic(span, code, message, hint=hint))
 
 
-BLANK: Final = TextNode("", Span(""))
+BLANK: Final = TextNode("", "")
 
 
 @dataclass(slots=True)
