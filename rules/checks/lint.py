@@ -166,6 +166,8 @@ def _conditions_of(measure: doc.Measure) -> Iterator[doc.ConditionText]:
 
 def _together(pack: Pack) -> ir.Program:
     """What rules and measures share stands in several programs, but means the same in each. Whatever is asked for is among ``rules``."""
+    if not pack.measures:
+        return pack.program
     programs = (pack.program, *(measure.program for measure in pack.measures))
     facts = {fact.name: fact for program in programs for fact in program.facts}
     derived = {each.name: each for program in programs for each in program.derived}
