@@ -41,11 +41,14 @@ class Reasoning:
 
     def answers(self, condition: logic.Condition) -> Answers:
         """The answers that the condition can give."""
-        if condition not in self._answers:
+        if isinstance(condition, logic.Leaf) and condition.fact in self._program.by_name:
+            return self._domains.answers(condition)
+        found = self._answers.get(condition)
+        if found is None:
             search = self._search([(condition, EVERY)])
             possible = (answer for answer in (True, False, None) if self._possible([(condition, frozenset({answer}))]))
-            self._answers[condition] = search.at_once() or frozenset(possible)
-        return self._answers[condition]
+            found = self._answers[condition] = search.at_once() or frozenset(possible)
+        return found
 
     def implies(self, narrow: str, wide: str) -> bool:
         """Whether it is certain that whenever the rule ``narrow`` says yes, ``wide`` says yes too."""
@@ -58,7 +61,7 @@ class Reasoning:
         """The facts whose values a rule's condition reads, by their meaning."""
         if rule not in self._facts:
             conditions = self._program.conditions
-            self._facts[rule] = frozenset(self._meanings.of_name(name) for name in _names(conditions, [rule]) - conditions.keys())
+            self._facts[rule] = frozenset(self._meanings.of_name(name) for name in _names(conditions, [rule]) if name not in conditions)
         return self._facts[rule]
 
     def _possible(self, wanted: Sequence[tuple[logic.Condition, Answers]]) -> bool:
@@ -209,9 +212,11 @@ class _Domains:
 
     def answers(self, leaf: logic.Leaf) -> Answers:
         """What a line can answer when its fact may be anything."""
-        if leaf not in self._answers:
-            self._answers[leaf] = frozenset(logic.truth(leaf, {leaf.fact: value}) for value in self._values[self.meaning(leaf.fact)])
-        return self._answers[leaf]
+        found = self._answers.get(leaf)
+        if found is None:
+            values = self._values[self.meaning(leaf.fact)]
+            found = self._answers[leaf] = frozenset(logic.truth(leaf, {leaf.fact: value}) for value in values)
+        return found
 
 
 def _all_leaves(program: ir.Program) -> Iterator[logic.Leaf]:

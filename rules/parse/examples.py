@@ -85,5 +85,5 @@ def _event(node: Node, index: int, problems: Problems) -> doc.ExampleEvent | Non
         value=as_number(value, "'value'", problems) if value and value is not BLANK else None,
         unit=fields.optional("unit"),
         end=fields.optional("end"),
-        tags=tuple((role, fields.text(role)) for role in ROLES if fields.has(role)),
+        tags=tuple((role, fields.text(role)) for role in fields.written(ROLES)),
     )

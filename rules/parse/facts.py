@@ -114,7 +114,7 @@ def _places(fields: Fields, problems: Problems) -> int | None:
 def _event_fact(name: TextNode, node: Node, problems: Problems) -> doc.EventFact | None:
     before = len(problems.found)
     fields = Fields.of(node, EVENT_FACT, problems)
-    written = [a for a in AGGREGATES if fields.has(a)]
+    written = fields.written(AGGREGATES)
     if len(written) != 1:
         if len(problems.found) == before:
             problems.add(fields.node.span, "ALM116", f"'{name}' needs exactly one of: {', '.join(AGGREGATES)}, patient, when, value, table")
@@ -147,7 +147,7 @@ def _series(name: TextNode, key: str, fields: Fields, problems: Problems, *, rel
             problems.add(table.span, "ALM117", f"unknown table '{table}'", hint)
         elif any(table.text == earlier.text for earlier in tables[:i]):
             problems.add(table.span, "ALM122", f"the table '{table}' is named twice")
-    tags = [(role, _code(name, role, fields, problems)) for role in ROLES]
+    tags = [(role, _code(name, role, fields, problems)) for role in fields.written(ROLES)]
     return doc.Series(
         tables=tables,
         code=_code(name, "code", fields, problems),
@@ -158,13 +158,13 @@ def _series(name: TextNode, key: str, fields: Fields, problems: Problems, *, rel
         tags=tuple((role, code) for role, code in tags if code is not None),
         usable=fields.choice("usable only", ("yes",)) == "yes",
         unit=fields.optional("unit"),
-        relations=tuple(_relation(name, kind, fields, problems) for kind in RELATIONS if _is_relation(kind, related, fields)),
+        relations=tuple(_relation(name, kind, fields, problems) for kind in fields.written(RELATIONS) if _is_relation(kind, related, fields)),
     )
 
 
 def _is_relation(kind: str, related: bool, fields: Fields) -> bool:
     """Of a fact, ``during`` may also name a window in words; of a related event it may not."""
-    return fields.has(kind) and (kind != "during" or related or isinstance(fields.node.get(kind), MapNode))
+    return kind != "during" or related or isinstance(fields.node.get(kind), MapNode)
 
 
 def _relation(name: TextNode, kind: str, outer: Fields, problems: Problems) -> doc.Relation:

@@ -56,6 +56,11 @@ class Fields:
         """Whether the key was written."""
         return key in self.node.by_key
 
+    def written(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Those of ``keys`` that were written, in the order of ``keys``."""
+        known = self.node.by_key
+        return tuple([key for key in keys if key in known])
+
     def text(self, key: str) -> TextNode:
         """A text that is not empty; a blank one if it is missing or wrong (then it is reported)."""
         value = self.node.get(key)
@@ -76,9 +81,11 @@ class Fields:
     def texts(self, key: str) -> tuple[TextNode, ...]:
         """A list of texts that is not empty; one text stands for a list of one, nothing for a key that was not written."""
         value = self.node.get(key)
+        if value is None:
+            return ()
         if isinstance(value, ListNode) and not value.items:
             self.problems.add(value.span, "ALM106", f"'{key}' is empty")
-        return () if value is None else tuple(as_text(v, f"'{key}'", self.problems) for v in as_list(value))
+        return tuple(as_text(v, f"'{key}'", self.problems) for v in as_list(value))
 
     def day(self, key: str) -> str:
         """A full date, as text."""
