@@ -123,7 +123,7 @@ class Meanings:
     def _fields(self, value: Any) -> dict[str, Form]:
         """The form of an operator: a frozen dataclass of `rules.ir`, or one of those inside it."""
         form: dict[str, Form] = {"is": type(value).__name__}
-        for name, default in _given(type(value)):
+        for name, default in _given(value.__class__):
             item = getattr(value, name)
             if type(item) is not type(default) or item != default:
                 form[name] = self._field(name, item)

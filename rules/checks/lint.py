@@ -89,10 +89,11 @@ class Part:
     def lowered(self, written: doc.ConditionText) -> logic.Condition:
         """What a condition written here means."""
         if id(written) not in self._lowered:
-            whole = isinstance(written, doc.Group)
-            self._lowered[id(written)] = (
-                lower_group(written, tuple(map(self.lowered, written.parts))) if whole else lower_condition(written, self.scope)
-            )
+            if isinstance(written, doc.Group):
+                condition = lower_group(written, tuple(map(self.lowered, written.parts)))
+            else:
+                condition = lower_condition(written, self.scope)
+            self._lowered[id(written)] = condition
         return self._lowered[id(written)]
 
     def program_name(self, name: str) -> str:

@@ -158,7 +158,9 @@ def _series(name: TextNode, key: str, fields: Fields, problems: Problems, *, rel
         tags=tuple((role, code) for role, code in tags if code is not None),
         usable=fields.choice("usable only", ("yes",)) == "yes",
         unit=fields.optional("unit"),
-        relations=tuple(_relation(name, kind, fields, problems) for kind in fields.written(RELATIONS) if _is_relation(kind, related, fields)),
+        relations=tuple(
+            _relation(name, kind, fields, problems) for kind in fields.written(RELATIONS) if _is_relation(kind, related, fields)
+        ),
     )
 
 
