@@ -8,8 +8,9 @@ construct added to the language later leaves older rules' fingerprints as they a
 
 import json
 from collections.abc import Iterable
-from dataclasses import Field, fields
+from dataclasses import fields
 from datetime import date
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -57,17 +58,19 @@ class Meanings:
         self._known: dict[str, str] = {}
         self._groups: dict[str, tuple[str, tuple[str, ...]]] = {}
         """Digest of a connective → its kind and the digests of its parts."""
-        self._sets: dict[frozenset[Any], list[Form]] = {}
-        """Sets of codes already put in order: many facts read the same ones."""
-        for derived in program.derived:  # in dependency order, so that no chain of them is too long for the stack
-            self.of_name(derived.name)
+        self._ordered: dict[frozenset[Any] | tuple[Any, ...], list[Form]] = {}
+        """Sets of codes, statuses and the like already put in order: many facts read the same ones."""
 
     def of_name(self, name: str) -> str:
         """The digest of a fact, derived fact or rule by its name inside the program."""
         name = self._program.twins.get(name, name)
         if name not in self._known:
-            derived = self._program.conditions.get(name)
-            self._known[name] = self.of_fact(self._program.by_name[name]) if derived is None else self.of_condition(derived)
+            fact = self._program.by_name.get(name)
+            if fact is not None:
+                self._known[name] = self.of_fact(fact)
+            else:
+                for derived in self._program.derived:  # in dependency order, so that no chain of them is too long for the stack
+                    self._known[derived.name] = self.of_condition(derived.condition)
         return self._known[name]
 
     def of_fact(self, fact: ir.Fact) -> str:
@@ -108,9 +111,7 @@ class Meanings:
             case logic.Holds() | logic.Compare() | logic.Is() | logic.Known() | logic.Not() | logic.All() | logic.Any() | logic.AtLeast():
                 return self.of_condition(value)
             case frozenset():
-                if value not in self._sets:
-                    self._sets[value] = _sorted(self._form(item) for item in value)
-                return self._sets[value]
+                return self._in_order(value)
             case tuple():
                 return [self._form(item) for item in value]
             case date():
@@ -122,23 +123,26 @@ class Meanings:
     def _fields(self, value: Any) -> dict[str, Form]:
         """The form of an operator: a frozen dataclass of `rules.ir`, or one of those inside it."""
         form: dict[str, Form] = {"is": type(value).__name__}
-        for each in fields(value):  # those that are neither given nor compared only repeat the others
-            item = getattr(value, each.name)
-            if each.init and each.compare and each.name not in _TEXTS and not _is_default(each, item):
-                form[each.name] = self._field(each.name, item)
+        for name, default in _given(value.__class__):
+            item = getattr(value, name)
+            if type(item) is not type(default) or item != default:
+                form[name] = self._field(name, item)
         return form
 
     def _field(self, name: str, item: object) -> Form:
         if name in _NAMES_A_FACT and isinstance(item, str):
             return self.of_name(item)
         if name in _UNORDERED and isinstance(item, tuple):
-            return _sorted(self._form(part) for part in item)
+            return self._in_order(item)
         return self._form(item)
 
+    def _in_order(self, items: frozenset[Any] | tuple[Any, ...]) -> list[Form]:
+        if items not in self._ordered:
+            self._ordered[items] = sorted(map(self._form, items), key=_SORTABLE.encode)
+        return self._ordered[items]
 
-def _is_default(each: "Field[object]", item: object) -> bool:
-    return type(item) is type(each.default) and item == each.default
 
-
-def _sorted(forms: Iterable[Form]) -> list[Form]:
-    return sorted(forms, key=_SORTABLE.encode)
+@cache
+def _given(operator: type[Any]) -> tuple[tuple[str, object], ...]:
+    """The fields of an operator that mean something, with their defaults. Those neither given nor compared only repeat the others."""
+    return tuple((each.name, each.default) for each in fields(operator) if each.init and each.compare and each.name not in _TEXTS)

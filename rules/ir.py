@@ -1,8 +1,9 @@
 """What a pack means: typed, frozen operators. Conditions stand in `rules.logic`, arithmetic in `rules.arithmetic`."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import date
+from operator import attrgetter
 from typing import Final, Literal
 
 from rules.arithmetic import Expression, compute, readings, rounded
@@ -321,10 +322,16 @@ class Program:
         return found
 
 
+_BUT_FOR_THE_NAME: Final = {
+    kind: attrgetter(*(each.name for each in fields(kind) if each.name != "name")) for kind in (PatientFact, EventFact, ComputedFact)
+}
+
+
 def _twins(facts: tuple[Fact, ...]) -> Iterator[tuple[str, str]]:
-    seen: dict[Fact, str] = {}
+    seen: dict[tuple[object, ...], str] = {}
     for fact in facts:
-        first = seen.setdefault(replace(fact, name=""), fact.name)
+        kind = type(fact)
+        first = seen.setdefault((kind, *_BUT_FOR_THE_NAME[kind](fact)), fact.name)
         if first != fact.name:
             yield fact.name, first
 

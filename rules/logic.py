@@ -165,11 +165,12 @@ def quorum(group: Group, answer: bool) -> int:
 
 def leaves(condition: Condition) -> Iterator[Leaf]:
     """Every leaf of a condition, from left to right."""
-    match condition:
-        case Not(part):
-            yield from leaves(part)
-        case All(parts) | Any(parts) | AtLeast(parts):
-            for part in parts:
-                yield from leaves(part)
-        case _:
-            yield condition
+    waiting = [condition]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Not):
+            waiting.append(part.part)
+        elif isinstance(part, Group):
+            waiting += reversed(part.parts)
+        else:
+            yield part

@@ -39,7 +39,7 @@ def neighbours(rule: doc.Rule, program: Program, scope: Scope) -> Iterator[doc.E
 
 
 def _text(text: str) -> TextNode:
-    return TextNode(text, _NOWHERE)
+    return TextNode(text, *_NOWHERE)
 
 
 @dataclass(frozen=True, slots=True)

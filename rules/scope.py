@@ -127,8 +127,13 @@ class Scope:
 
     def longest_fact(self, line: str) -> str | None:
         """The longest fact name that a line starts with."""
-        fits = [n for n in self.facts_in_view() if line == n or line.startswith(n + " ")]
-        return max(fits, key=len, default=None)
+        known = self.facts_in_view()
+        name = line[: max(map(len, known), default=0) + 1]
+        while name not in known:
+            name, space, _ = name.rpartition(" ")
+            if not space:
+                return None
+        return name
 
     def full_name(self, name: str) -> str:
         """The name inside the program of a fact defined in this scope."""

@@ -7,7 +7,7 @@ several documents, tabs, byte order marks, control and invisible characters, and
 """
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -27,14 +27,21 @@ _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Event = Any
 """An event of PyYAML; most kinds have an anchor and a tag, only a scalar has a value."""
 _tuple: Final = tuple.__new__
-"""Makes a named tuple from its parts without the detour through Python; a pack has a million of them."""
+"""Makes a named tuple from its parts without the detour through Python; a pack has half a million of them."""
 
 
 class TextNode(NamedTuple):
-    """A scalar exactly as written."""
+    """A scalar exactly as written, with its place: ``_replace(text=…)`` is another text that stands there."""
 
     text: str
-    span: Span
+    path: str
+    line: int = 1
+    column: int = 1
+
+    @property
+    def span(self) -> Span:
+        """Where it stands. Only messages ask: made for each of the many scalars of a pack it would cost as much as the scalar."""
+        return Span(self.path, self.line, self.column)
 
     def __str__(self) -> str:
         return self.text
@@ -97,7 +104,7 @@ def read(data: bytes | str, path: str = "<text>") -> MapNode:
     """The mapping at the top of a YAML text; see `read_file`."""
     try:
         text = _text(data, path)
-        node = _Builder(path).build(text)
+        node = _Builder(path, text).build()
     except _Refused as refused:
         raise RuleError([refused.diagnostic]) from None
     except yaml.YAMLError as error:
@@ -146,26 +153,26 @@ def _from_yaml(error: yaml.YAMLError, path: str) -> Diagnostic:
 
 
 class _Builder:
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.count = 0
-        self.events: Iterator[_Event] = iter(())
+        self.loader = _LOADER(text)
+        self.event: Callable[[], _Event] = self.loader.get_event
+        """The next event; ``None`` after the last one."""
 
-    def build(self, text: str) -> MapNode:
-        loader = _LOADER(text)
+    def build(self) -> MapNode:
         try:
-            return self._document(iter(loader.get_event, None))
+            return self.document()
         finally:
-            loader.dispose()
+            self.loader.dispose()
 
-    def _document(self, events: Iterator[_Event]) -> MapNode:
-        self.events = events
+    def document(self) -> MapNode:
         node: Node | None = None
-        for event in self.events:
+        while event := self.event():
             if isinstance(event, yaml.DocumentStartEvent):
                 if node is not None:
                     raise _Refused(self.span(event), "ALM007", "a second YAML document starts here", "keep one document per file")
-                node = self.node(next(self.events), 1)
+                node = self.node(self.event(), 1)
         if node is None or (isinstance(node, TextNode) and not node.text):
             raise _Refused(Span(self.path), "ALM008", "the file is empty")
         if not isinstance(node, MapNode):
@@ -174,24 +181,25 @@ class _Builder:
 
     def span(self, event: _Event) -> Span:
         mark = event.start_mark
-        return _tuple(Span, (self.path, mark.line + 1, mark.column + 1))
+        return Span(self.path, mark.line + 1, mark.column + 1)
 
     def node(self, event: _Event, depth: int) -> Node:
         """The node that ``event`` starts. Most of the time of reading is spent here: it looks at each thing once."""
-        span = self.span(event)
         self.count += 1
         if self.count > MAX_NODES or depth > MAX_DEPTH or event.anchor or event.tag:
-            self.refuse(event, depth, span)
+            self.refuse(event, depth)
         kind = type(event)
         if kind is yaml.ScalarEvent:
             if not event.value.isprintable():
-                _check_value(event.value, span)
-            return _tuple(TextNode, (event.value, span))
+                _check_value(event.value, self.span(event))
+            mark = event.start_mark
+            return _tuple(TextNode, (event.value, self.path, mark.line + 1, mark.column + 1))
         if kind is yaml.SequenceStartEvent:
-            return ListNode(tuple(self.items(depth)), span)
-        return MapNode(self.entries(depth), span)
+            return ListNode(self.items(depth + 1), self.span(event))
+        return MapNode(self.entries(depth + 1), self.span(event))
 
-    def refuse(self, event: _Event, depth: int, span: Span) -> NoReturn:
+    def refuse(self, event: _Event, depth: int) -> NoReturn:
+        span = self.span(event)
         if self.count > MAX_NODES:
             raise _Refused(span, "ALM001", f"more than {MAX_NODES} values in one file")
         if depth > MAX_DEPTH:
@@ -200,21 +208,21 @@ class _Builder:
             raise _Refused(span, "ALM011", "anchors and aliases (& and *) are not allowed", "define it once by name and refer to the name")
         raise _Refused(span, "ALM012", f"the tag {event.tag!r} is not allowed", "write the plain value")
 
-    def items(self, depth: int) -> Iterator[Node]:
-        for event in self.events:
-            if type(event) is yaml.SequenceEndEvent:
-                return
-            yield self.node(event, depth + 1)
+    def items(self, depth: int) -> tuple[Node, ...]:
+        event, node = self.event, self.node
+        found = []
+        while type(start := event()) is not yaml.SequenceEndEvent:
+            found.append(node(start, depth))
+        return tuple(found)
 
     def entries(self, depth: int) -> dict[str, tuple[TextNode, Node]]:
+        event, node = self.event, self.node
         found: dict[str, tuple[TextNode, Node]] = {}
-        for event in self.events:
-            if type(event) is yaml.MappingEndEvent:
-                break
-            key = self.node(event, depth + 1)
+        while type(start := event()) is not yaml.MappingEndEvent:
+            key = node(start, depth)
             if type(key) is not TextNode or not key.text.isascii() or not key.text.isprintable() or key.text in found or key.text == "<<":
                 self.refuse_key(key, found)
-            found[key.text] = key, self.node(next(self.events), depth + 1)
+            found[key.text] = key, node(event(), depth)
         return found
 
     def refuse_key(self, node: Node, earlier: Mapping[str, tuple[TextNode, Node]]) -> NoReturn:

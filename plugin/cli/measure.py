@@ -14,7 +14,6 @@ from plugin.cli.output import write_lines
 from rules import document as doc
 from rules.engines import engine
 from rules.episodes import Membership, memberships
-from rules.errors import Span
 from rules.grammar import OUTCOMES
 from rules.measure_counts import Row, divisions, rows, stratum_of
 from rules.measures import Measure, Rate
@@ -35,7 +34,7 @@ class _Period(click.ParamType[doc.Period]):
             return value
         problems = Problems()
         written = f"{value}-01-01 to {value}-12-31" if re.fullmatch("[0-9]{4}", value) else value
-        found = period(TextNode(written, Span("--period")), problems)
+        found = period(TextNode(written, "--period"), problems)
         if problems.found or found is None:
             self.fail(f"'{value}' is not a period such as 2025, 'last year' or '2025-01-01 to 2025-06-30'", param, ctx)
         return found

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fhir_adapters import Dataset, read_directory
-from fhir_adapters.search import read_patients
 from plugin.errors import SettingsUnreadable
 from rules.engines import ENGINES
 from rules.pack import BUILT_IN, Pack
 
 if TYPE_CHECKING:
+    from fhir_adapters import Dataset
     from plugin.settings import Settings
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -107,8 +106,11 @@ def settings(config: Path | None, **given: Any) -> "Settings":
         raise SettingsUnreadable(f"the settings cannot be read ({type(wrong).__name__}): is the file YAML, and no list?") from None
 
 
-def read_source(source: str, loaded: str, packs: Iterable[Pack]) -> Dataset:
+def read_source(source: str, loaded: str, packs: Iterable[Pack]) -> "Dataset":
     """Everybody in a folder, on an open FHIR server, or on a server of the settings: of that, only what ``packs`` read."""
+    # Imported here: commands that read no source need no web client.
+    from fhir_adapters import read_directory, read_patients
+
     types = frozenset(filter(None, (name.strip() for name in loaded.split(","))))
     if source.startswith(("http://", "https://")):
         return read_patients(source)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from rules import document as doc
 from rules.checks.lint import Part, Remark, Severity, Subject
 from rules.errors import did_you_mean
+from rules.source import TextNode
 
 
 class ExampleAnswer:
@@ -38,15 +38,16 @@ class ExampleAnswer:
             for example in part.examples:
                 for person in (example.person, *(example.household or ())):
                     for event in person.events:
-                        yield from _strange(event, part)
+                        if event.answer:
+                            yield from _strange(event.what, event.answer, part)
 
 
-def _strange(event: doc.ExampleEvent, part: Part) -> Iterator[Remark]:
-    question = part.scope.question(event.what, quiet=True)
-    if event.answer is None or question is None:
+def _strange(asked: TextNode, answer: TextNode, part: Part) -> Iterator[Remark]:
+    question = part.scope.question(asked, quiet=True)
+    if question is None:
         return
     words = [word.text for word, _ in question.words]
     codes = {answer.code for _, answers in question.words for answer in answers}
-    if event.answer.text not in {*words, *codes, "none"}:
-        hint = did_you_mean(event.answer.text, words) or f"one of: {', '.join(words)}, or one of their codes"
-        yield Remark(event.answer.span, f"'{event.answer}' is no answer to '{question.name}'", hint)
+    if answer.text not in {*words, *codes, "none"}:
+        hint = did_you_mean(answer.text, words) or f"one of: {', '.join(words)}, or one of their codes"
+        yield Remark(answer.span, f"'{answer}' is no answer to '{question.name}'", hint)

@@ -1,6 +1,6 @@
 """What a lint is, and what it looks at."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import ClassVar, Literal, Protocol
@@ -10,7 +10,7 @@ from rules import ir, logic
 from rules.checks.reasoning import Reasoning
 from rules.errors import Diagnostic, Span
 from rules.lowering import lower
-from rules.lowering.conditions import lower_condition
+from rules.lowering.conditions import lower_condition, lower_group
 from rules.lowering.measures import measure_scope
 from rules.pack import Pack
 from rules.parse.fields import Problems
@@ -58,7 +58,12 @@ class Part:
     """The pack's population, a rule's ``when`` and ``unless``, or a measure's populations and strata."""
     rule: doc.Rule | None = None
     measure: doc.Measure | None = None
+    codes_named: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The value sets and questions that facts and examples written here name."""
     _lowered: dict[int, logic.Condition] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "codes_named", frozenset(_codes_named(self)))
 
     @property
     def is_shared(self) -> bool:
@@ -84,7 +89,11 @@ class Part:
     def lowered(self, written: doc.ConditionText) -> logic.Condition:
         """What a condition written here means."""
         if id(written) not in self._lowered:
-            self._lowered[id(written)] = lower_condition(written, self.scope)
+            if isinstance(written, doc.Group):
+                condition = lower_group(written, tuple(map(self.lowered, written.parts)))
+            else:
+                condition = lower_condition(written, self.scope)
+            self._lowered[id(written)] = condition
         return self._lowered[id(written)]
 
     def program_name(self, name: str) -> str:
@@ -132,11 +141,15 @@ class Subject:
 
     def sets_in_files(self) -> Iterator[doc.ValueSet]:
         """The value sets of this pack whose codes are in files: those that something names; all of them if others are to name them."""
-        named = set(codes_named(self.parts))
+        named = self.codes_named()
         for part in self.parts:
             for valueset in part.vocabulary.valuesets:
                 if (valueset.file or valueset.definition) and (valueset.name.text in named or not self.documents):
                     yield valueset
+
+    def codes_named(self) -> frozenset[str]:
+        """The value sets and questions that facts and examples name anywhere."""
+        return frozenset().union(*(part.codes_named for part in self.parts))
 
     @property
     def rules(self) -> tuple[doc.Rule, ...]:
@@ -166,6 +179,8 @@ def _conditions_of(measure: doc.Measure) -> Iterator[doc.ConditionText]:
 
 def _together(pack: Pack) -> ir.Program:
     """What rules and measures share stands in several programs, but means the same in each. Whatever is asked for is among ``rules``."""
+    if not pack.measures:
+        return pack.program
     programs = (pack.program, *(measure.program for measure in pack.measures))
     facts = {fact.name: fact for program in programs for fact in program.facts}
     derived = {each.name: each for program in programs for each in program.derived}
@@ -175,18 +190,17 @@ def _together(pack: Pack) -> ir.Program:
     return ir.Program(tuple(facts.values()), tuple(derived.values()), tuple(asked))
 
 
-def codes_named(parts: Iterable[Part]) -> Iterator[str]:
-    """The value sets and questions that facts and examples name."""
-    for part in parts:
-        for fact in part.vocabulary.facts:
-            if isinstance(fact, doc.EventFact):
-                yield from _named_by_series(fact.series)
-        if part.measure and part.measure.each:
-            yield from _named_by_series(part.measure.each.series)
-        for example in part.examples:
-            for person in (example.person, *(example.household or ())):
-                for event in person.events:
-                    yield from (text.text for text in (event.what, *(tag for _, tag in event.tags)))
+def _codes_named(part: Part) -> Iterator[str]:
+    for fact in part.vocabulary.facts:
+        if isinstance(fact, doc.EventFact):
+            yield from _named_by_series(fact.series)
+    if part.measure and part.measure.each:
+        yield from _named_by_series(part.measure.each.series)
+    for example in part.examples:
+        for person in (example.person, *(example.household or ())):
+            for event in person.events:
+                yield event.what.text
+                yield from (tag.text for _, tag in event.tags)
 
 
 def _named_by_series(series: doc.Series) -> Iterator[str]:

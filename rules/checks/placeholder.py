@@ -39,9 +39,12 @@ class Placeholder:
         """Each placeholder that shows no number or word of its rule."""
         program = subject.program
         for rule in subject.rules:
+            names = _PLACEHOLDER.findall(rule.card.summary.text)
+            if not names:
+                continue
             behind = {name.removeprefix(f"{rule.id}/"): program.by_name[name].type for name in program.facts_behind(rule.id.text)}
             showable = [name for name, kind in behind.items() if kind in ("number", "word")]
-            for name in _PLACEHOLDER.findall(rule.card.summary.text):
+            for name in names:
                 if name.strip() not in showable:
                     hint = did_you_mean(name, showable) or f"it can show: {', '.join(showable) or 'nothing'}"
                     yield Remark(rule.card.summary.span, f"the card shows '{name}', which is no number or word of this rule", hint)

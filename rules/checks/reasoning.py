@@ -5,7 +5,7 @@ impossible. Numbers are tried at, between and beyond the limits that conditions 
 tried as unknown.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import ceil, floor
 from typing import Final
@@ -34,18 +34,21 @@ class Reasoning:
     def __init__(self, program: ir.Program) -> None:
         self._program = program
         self._meanings = Meanings(program)
-        self._domains = _domains(program, self._meanings)
+        self._domains = _Domains(program, self._meanings)
         self._places = {derived.name: place for place, derived in enumerate(program.derived)}
         self._answers: dict[logic.Condition, Answers] = {}
         self._facts: dict[str, frozenset[str]] = {}
 
     def answers(self, condition: logic.Condition) -> Answers:
         """The answers that the condition can give."""
-        if condition not in self._answers:
+        if isinstance(condition, logic.Leaf) and condition.fact in self._program.by_name:
+            return self._domains.answers(condition)
+        found = self._answers.get(condition)
+        if found is None:
             search = self._search([(condition, EVERY)])
             possible = (answer for answer in (True, False, None) if self._possible([(condition, frozenset({answer}))]))
-            self._answers[condition] = search.at_once() or frozenset(possible)
-        return self._answers[condition]
+            found = self._answers[condition] = search.at_once() or frozenset(possible)
+        return found
 
     def implies(self, narrow: str, wide: str) -> bool:
         """Whether it is certain that whenever the rule ``narrow`` says yes, ``wide`` says yes too."""
@@ -58,7 +61,7 @@ class Reasoning:
         """The facts whose values a rule's condition reads, by their meaning."""
         if rule not in self._facts:
             conditions = self._program.conditions
-            self._facts[rule] = frozenset(self._meanings.of_name(name) for name in _names(conditions, [rule]) - conditions.keys())
+            self._facts[rule] = frozenset(self._meanings.of_name(name) for name in _names(conditions, [rule]) if name not in conditions)
         return self._facts[rule]
 
     def _possible(self, wanted: Sequence[tuple[logic.Condition, Answers]]) -> bool:
@@ -70,7 +73,7 @@ class Reasoning:
     def _search(self, wanted: Sequence[tuple[logic.Condition, Answers]]) -> "_Search":
         used = _names(self._program.conditions, [leaf.fact for condition, _ in wanted for leaf in logic.leaves(condition)])
         places = sorted(self._places[name] for name in used & self._places.keys())
-        return _Search([self._program.derived[place] for place in places], self._meanings, self._domains, wanted)
+        return _Search([self._program.derived[place] for place in places], self._domains, wanted)
 
 
 def _names(conditions: Mapping[str, logic.Condition], waiting: list[str]) -> set[str]:
@@ -88,12 +91,11 @@ class _Search:
     def __init__(
         self,
         derived: Sequence[ir.Derived],
-        meanings: Meanings,
-        domains: Mapping[str, tuple[Value, ...]],
+        domains: "_Domains",
         wanted: Sequence[tuple[logic.Condition, Answers]],
     ) -> None:
         """``derived`` are the derived facts that the wanted conditions use, in dependency order."""
-        self._meanings, self._domains, self._wanted = meanings, domains, wanted
+        self._domains, self._wanted = domains, wanted
         self._derived = derived
         self._steps = 0
 
@@ -105,13 +107,13 @@ class _Search:
         ((condition, _),) = self._wanted
         mentioned = [leaf.fact for each in (*(d.condition for d in self._derived), condition) for leaf in logic.leaves(each)]
         inner = {derived.name for derived in self._derived}
-        if len({name if name in inner else self._meanings.of_name(name) for name in mentioned}) < len(mentioned):
+        if len({name if name in inner else self._domains.meaning(name) for name in mentioned}) < len(mentioned):
             return None
         return self._look({})[1][0]
 
     def _look(self, chosen: Mapping[str, Value]) -> tuple[list[str], list[Answers]]:
         """The facts that are still open, and what each condition can answer, while some facts are ``chosen``."""
-        look = _Look(self._meanings, self._domains, chosen)
+        look = _Look(self._domains, chosen)
         for derived in self._derived:
             look.derived[derived.name] = look.at(derived.condition)
         return look.open, [look.at(condition) for condition, _ in self._wanted]
@@ -128,19 +130,14 @@ class _Search:
         if all(outcome <= wanted for outcome, wanted in outcomes):
             return True
         fact = facts[0]
-        return any(self.found({**chosen, fact: value}) for value in self._domains[fact])
+        return any(self.found({**chosen, fact: value}) for value in self._domains.of_fact(fact))
 
 
 class _Look:
     """The possible answers of conditions while some facts are ``chosen`` and each other mention of a fact may be anything."""
 
-    def __init__(
-        self,
-        meanings: Meanings,
-        domains: Mapping[str, tuple[Value, ...]],
-        chosen: Mapping[str, Value],
-    ) -> None:
-        self._meanings, self._domains, self._chosen = meanings, domains, chosen
+    def __init__(self, domains: "_Domains", chosen: Mapping[str, Value]) -> None:
+        self._domains, self._chosen = domains, chosen
         self.derived: dict[str, Answers] = {}
         """What the derived facts can answer; filled in dependency order."""
         self.open: list[str] = []
@@ -162,11 +159,11 @@ class _Look:
         if leaf.fact in self.derived:
             inner = self.derived[leaf.fact]
             return frozenset(answer is not None for answer in inner) if isinstance(leaf, logic.Known) else inner
-        fact = self._meanings.of_name(leaf.fact)
+        fact = self._domains.meaning(leaf.fact)
         if fact in self._chosen:
             return frozenset({logic.truth(leaf, {leaf.fact: self._chosen[fact]})})
         self.open.append(fact)
-        return frozenset(logic.truth(leaf, {leaf.fact: value}) for value in self._domains[fact])
+        return self._domains.answers(leaf)
 
 
 def _contrary(answers: Answers) -> Answers:
@@ -196,13 +193,30 @@ def _at_least(number: int, parts: Sequence[Answers]) -> Answers:
 # ---------------------------------------------------------------- which values to try
 
 
-def _domains(program: ir.Program, meanings: Meanings) -> dict[str, tuple[Value, ...]]:
+class _Domains:
     """For every fact, by its meaning: one value of each kind that some condition of the program can tell from others."""
-    leaves: dict[str, list[logic.Leaf]] = {meanings.of_name(fact.name): [] for fact in program.facts}
-    for leaf in _all_leaves(program):
-        if leaf.fact in program.by_name:
-            leaves[meanings.of_name(leaf.fact)].append(leaf)
-    return {key: (*_values(fact, leaves[key]), None) for fact in program.facts for key in [meanings.of_name(fact.name)]}
+
+    def __init__(self, program: ir.Program, meanings: Meanings) -> None:
+        self.meaning: Callable[[str], str] = meanings.of_name
+        leaves: dict[str, list[logic.Leaf]] = {self.meaning(fact.name): [] for fact in program.facts}
+        for leaf in _all_leaves(program):
+            if leaf.fact in program.by_name:
+                leaves[self.meaning(leaf.fact)].append(leaf)
+        facts = {self.meaning(fact.name): fact for fact in program.facts}
+        self._values = {key: (*_values(fact, leaves[key]), None) for key, fact in facts.items()}
+        self._answers: dict[logic.Leaf, Answers] = {}
+
+    def of_fact(self, meaning: str) -> tuple[Value, ...]:
+        """The values to try of a fact."""
+        return self._values[meaning]
+
+    def answers(self, leaf: logic.Leaf) -> Answers:
+        """What a line can answer when its fact may be anything."""
+        found = self._answers.get(leaf)
+        if found is None:
+            values = self._values[self.meaning(leaf.fact)]
+            found = self._answers[leaf] = frozenset(logic.truth(leaf, {leaf.fact: value}) for value in values)
+        return found
 
 
 def _all_leaves(program: ir.Program) -> Iterator[logic.Leaf]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from rules import ir, logic
-from rules.checks.lint import Remark, Severity, Subject, codes_named
+from rules.checks.lint import Remark, Severity, Subject
 
 
 class Unused:
@@ -35,11 +35,11 @@ class Unused:
 
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Each fact, value set and question without a use."""
-        facts = _facts_of_rules(subject.program)
+        facts, anywhere = _facts_of_rules(subject.program), subject.codes_named()
         for part in subject.parts:
             if part.rule is None and not (subject.whole and subject.rules):
                 continue
-            named = set(codes_named(subject.parts if part.rule is None else (part,)))
+            named = anywhere if part.rule is None else part.codes_named
             for fact in part.vocabulary.facts:
                 if part.program_name(fact.name.text) not in facts:
                     yield Remark(fact.name.span, f"nothing uses the fact '{fact.name}'", "use it, or leave it out")

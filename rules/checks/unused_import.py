@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from rules import document as doc
-from rules.checks.lint import Remark, Severity, Subject, codes_named
+from rules.checks.lint import Remark, Severity, Subject
 
 
 class UnusedImport:
@@ -33,7 +33,7 @@ class UnusedImport:
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Each import that brings nothing; judged only if every rule was loaded."""
         program = subject.pack.program
-        used = {*program.by_name, *program.conditions, *codes_named(subject.parts)}
+        used = {*program.by_name, *program.conditions, *subject.codes_named()}
         for each in subject.pack.document.imports if subject.whole else ():
             if each.pack and not used & _names(each.pack):
                 yield Remark(each.folder.span, f"nothing of '{each.pack.id}' is used here", "leave the import out")

@@ -15,6 +15,7 @@ from rules.units import canonical
 _NUMBER: Final = r"(-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?)"
 _COMPARE: Final = re.compile(rf"(>=|<=|!=|=|>|<) *{_NUMBER}(?: +(\S.*))?")
 _BETWEEN: Final = re.compile(rf"between {_NUMBER} and {_NUMBER}(?: +(\S.*))?")
+_OPERATORS: Final[dict[str, logic.Operator]] = {operator: operator for operator in get_args(logic.Operator)}
 _KNOWN: Final = ("is known", "is unknown")
 _AFTER_NAME: Final = re.compile(r" (?:is|between|>=|<=|!=|=|>|<)(?: |$)")
 
@@ -24,6 +25,18 @@ def lower_condition(written: doc.ConditionText, scope: Scope) -> logic.Condition
     return _Lowering(scope.problems).condition(written, scope)
 
 
+def lower_group(written: doc.Group, parts: tuple[logic.Condition, ...]) -> logic.Condition:
+    """A group as engines see it, given its parts as they see them."""
+    match written.kind:
+        case "any":
+            return parts[0] if len(parts) == 1 else logic.Any(parts)
+        case "at least":
+            return logic.AtLeast(parts, written.number)
+        case "none" | "not":
+            return logic.Not(parts[0] if len(parts) == 1 else logic.Any(parts))
+    return parts[0] if len(parts) == 1 else logic.All(parts)
+
+
 class _Lowering:
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
@@ -31,15 +44,7 @@ class _Lowering:
     def condition(self, written: doc.ConditionText, scope: Scope) -> logic.Condition:
         if isinstance(written, doc.Leaf):
             return self.leaf(written.text, scope)
-        parts = tuple(self.condition(part, scope) for part in written.parts)
-        match written.kind:
-            case "any":
-                return parts[0] if len(parts) == 1 else logic.Any(parts)
-            case "at least":
-                return logic.AtLeast(parts, written.number)
-            case "none" | "not":
-                return logic.Not(parts[0] if len(parts) == 1 else logic.Any(parts))
-        return parts[0] if len(parts) == 1 else logic.All(parts)
+        return lower_group(written, tuple(self.condition(part, scope) for part in written.parts))
 
     def leaf(self, line: TextNode, scope: Scope) -> logic.Condition:
         name = scope.longest_fact(line.text)
@@ -94,8 +99,7 @@ class _Lowering:
         compare, between = _COMPARE.fullmatch(rest), _BETWEEN.fullmatch(rest)
         if compare:
             self.check_unit(name, compare[3], line, fact)
-            op = next(o for o in get_args(logic.Operator) if o == compare[1])
-            return logic.Compare(full, op, float(compare[2]))
+            return logic.Compare(full, _OPERATORS[compare[1]], float(compare[2]))
         if between:
             self.check_unit(name, between[3], line, fact)
             low, high = float(between[1]), float(between[2])

@@ -55,7 +55,7 @@ def measure_scope(measure: doc.Measure, shared: Scope, problems: Problems) -> Sc
         problems.add(measure.id.span, "ALM281", "pack.yaml says the period already", "leave it out, there or here")
     own = measure.vocabulary
     if measure.each:
-        name = TextNode(_EPISODE, measure.each.name.span)
+        name = measure.each.name._replace(text=_EPISODE)
         own = doc.Vocabulary((doc.ValueSet(name, (EPISODE,)),), (), (doc.Episode(name, measure.each.series.tables),)) + own
     return Scope.of(own, shared, problems, prefix=f"{measure.id}/", period=measure.period)
 

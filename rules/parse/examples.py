@@ -63,6 +63,8 @@ def _person(fields: Fields, problems: Problems) -> doc.ExamplePerson:
 
 
 _DETAILS: Final = Shape("event", EVENT_DETAILS)
+_KEYS: Final = {singular: _DETAILS.names | {singular} for singular in _SINGULAR}
+"""For each kind of event the keys that it may have."""
 
 
 def _event(node: Node, index: int, problems: Problems) -> doc.ExampleEvent | None:
@@ -73,7 +75,9 @@ def _event(node: Node, index: int, problems: Problems) -> doc.ExampleEvent | Non
         )
         return None
     (kind,) = kinds
-    fields = Fields.of(MapNode({k: v for k, v in node.by_key.items() if k != kind}, node.span), _DETAILS, problems)
+    fields = Fields(node, problems)
+    if not node.by_key.keys() <= _KEYS[kind]:
+        Fields.of(MapNode({k: v for k, v in node.by_key.items() if k != kind}, node.span), _DETAILS, problems)
     value = fields.optional("value")
     return doc.ExampleEvent(
         table=_SINGULAR[kind],
@@ -85,5 +89,5 @@ def _event(node: Node, index: int, problems: Problems) -> doc.ExampleEvent | Non
         value=as_number(value, "'value'", problems) if value and value is not BLANK else None,
         unit=fields.optional("unit"),
         end=fields.optional("end"),
-        tags=tuple((role, fields.text(role)) for role in ROLES if fields.has(role)),
+        tags=tuple((role, fields.text(role)) for role in fields.written(ROLES)),
     )

@@ -114,7 +114,7 @@ def _places(fields: Fields, problems: Problems) -> int | None:
 def _event_fact(name: TextNode, node: Node, problems: Problems) -> doc.EventFact | None:
     before = len(problems.found)
     fields = Fields.of(node, EVENT_FACT, problems)
-    written = [a for a in AGGREGATES if fields.has(a)]
+    written = fields.written(AGGREGATES)
     if len(written) != 1:
         if len(problems.found) == before:
             problems.add(fields.node.span, "ALM116", f"'{name}' needs exactly one of: {', '.join(AGGREGATES)}, patient, when, value, table")
@@ -134,7 +134,7 @@ def _event_fact(name: TextNode, node: Node, problems: Problems) -> doc.EventFact
 def episodes(name: TextNode, node: Node, problems: Problems) -> doc.EventFact:
     """``each: {events: encounters, …}`` of a measure: the events of which every one is counted by itself."""
     fields = Fields.of(node, EPISODES, problems)
-    return doc.EventFact(name, TextNode("exists", name.span), _series(name, "events", fields, problems), _window(fields, problems))
+    return doc.EventFact(name, name._replace(text="exists"), _series(name, "events", fields, problems), _window(fields, problems))
 
 
 def _series(name: TextNode, key: str, fields: Fields, problems: Problems, *, related: bool = False) -> doc.Series:
@@ -147,7 +147,7 @@ def _series(name: TextNode, key: str, fields: Fields, problems: Problems, *, rel
             problems.add(table.span, "ALM117", f"unknown table '{table}'", hint)
         elif any(table.text == earlier.text for earlier in tables[:i]):
             problems.add(table.span, "ALM122", f"the table '{table}' is named twice")
-    tags = [(role, _code(name, role, fields, problems)) for role in ROLES]
+    tags = [(role, _code(name, role, fields, problems)) for role in fields.written(ROLES)]
     return doc.Series(
         tables=tables,
         code=_code(name, "code", fields, problems),
@@ -158,13 +158,15 @@ def _series(name: TextNode, key: str, fields: Fields, problems: Problems, *, rel
         tags=tuple((role, code) for role, code in tags if code is not None),
         usable=fields.choice("usable only", ("yes",)) == "yes",
         unit=fields.optional("unit"),
-        relations=tuple(_relation(name, kind, fields, problems) for kind in RELATIONS if _is_relation(kind, related, fields)),
+        relations=tuple(
+            _relation(name, kind, fields, problems) for kind in fields.written(RELATIONS) if _is_relation(kind, related, fields)
+        ),
     )
 
 
 def _is_relation(kind: str, related: bool, fields: Fields) -> bool:
     """Of a fact, ``during`` may also name a window in words; of a related event it may not."""
-    return fields.has(kind) and (kind != "during" or related or isinstance(fields.node.get(kind), MapNode))
+    return kind != "during" or related or isinstance(fields.node.get(kind), MapNode)
 
 
 def _relation(name: TextNode, kind: str, outer: Fields, problems: Problems) -> doc.Relation:
@@ -215,13 +217,13 @@ def _window(fields: Fields, problems: Problems) -> doc.Window:
 
 def _within(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], problems: Problems) -> None:
     around = _AROUND.fullmatch(text.text)
-    length = as_duration(TextNode(around[1] if around else text.text, text.span), problems) if text is not BLANK else None
+    length = as_duration(text._replace(text=around[1]) if around else text, problems) if text is not BLANK else None
     if length is None:
         return
     if around is None:
         lower.append(doc.Limit(offset=length, backwards=True))
         return
-    start = TextNode(around[3], text.span)
+    start = text._replace(text=around[3])
     origin = _origin(start, problems)
     lower.append(replace(origin, offset=None if around[2] == "after" else length, backwards=True))
     upper.append(replace(origin, offset=None if around[2] == "before" else length))
@@ -232,9 +234,9 @@ def _limit(text: TextNode, problems: Problems, days: int = 0) -> doc.Limit:
     if ago := _AGO.fullmatch(text.text):
         if days:
             problems.add(text.span, "ALM124", "'ago' stands with since and until, which include that day")
-        return doc.Limit(offset=as_duration(TextNode(ago[1], text.span), problems), backwards=True)
+        return doc.Limit(offset=as_duration(text._replace(text=ago[1]), problems), backwards=True)
     if (around := _AROUND.fullmatch(text.text)) and around[2] != "of":
-        length, start = as_duration(TextNode(around[1], text.span), problems), TextNode(around[3], text.span)
+        length, start = as_duration(text._replace(text=around[1]), problems), text._replace(text=around[3])
         return replace(_origin(start, problems), offset=length, backwards=around[2] == "before", days=days)
     return replace(_origin(text, problems), offset=_ONE_DAY if days else None, backwards=days < 0)
 

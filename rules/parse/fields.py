@@ -1,7 +1,7 @@
 """Reading one object of the language: its keys, required and unknown, and the plain values inside."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -26,7 +26,7 @@ class Problems:
         self.found.append(Diagnostic(span, code, message, hint=hint))
 
 
-BLANK: Final = TextNode("", Span(""))
+BLANK: Final = TextNode("", "")
 
 
 @dataclass(slots=True)
@@ -56,29 +56,34 @@ class Fields:
         """Whether the key was written."""
         return key in self.node.by_key
 
+    def written(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Those of ``keys`` that were written, in the order of ``keys``."""
+        known = self.node.by_key
+        return tuple([key for key in keys if key in known])
+
     def text(self, key: str) -> TextNode:
         """A text that is not empty; a blank one if it is missing or wrong (then it is reported)."""
-        value = self.node.get(key)
-        return BLANK if value is None else as_text(value, f"'{key}'", self.problems)
+        entry = self.node.by_key.get(key)
+        return BLANK if entry is None else as_text(entry[1], f"'{key}'", self.problems)
 
     def optional(self, key: str) -> TextNode | None:
         """A text, or ``None`` if the key was not written."""
-        value = self.node.get(key)
-        return None if value is None else as_text(value, f"'{key}'", self.problems)
+        entry = self.node.by_key.get(key)
+        return None if entry is None else as_text(entry[1], f"'{key}'", self.problems)
 
-    def choice(self, key: str, options: Iterable[str], default: str = "") -> str:
+    def choice(self, key: str, options: Collection[str], default: str = "") -> str:
         """One of ``options``."""
-        if not self.has(key):
-            return default
-        value = self.text(key)
-        return choice(value, f"'{key}'", options, self.problems) if value is not BLANK else default
+        value = self.optional(key)
+        return default if value is None or value is BLANK else choice(value, f"'{key}'", options, self.problems)
 
     def texts(self, key: str) -> tuple[TextNode, ...]:
         """A list of texts that is not empty; one text stands for a list of one, nothing for a key that was not written."""
         value = self.node.get(key)
+        if value is None:
+            return ()
         if isinstance(value, ListNode) and not value.items:
             self.problems.add(value.span, "ALM106", f"'{key}' is empty")
-        return () if value is None else tuple(as_text(v, f"'{key}'", self.problems) for v in as_list(value))
+        return tuple(as_text(v, f"'{key}'", self.problems) for v in as_list(value))
 
     def day(self, key: str) -> str:
         """A full date, as text."""
@@ -126,11 +131,10 @@ def as_list(node: Node) -> tuple[Node, ...]:
     return node.items if isinstance(node, ListNode) else (node,)
 
 
-def choice(value: TextNode, what: str, options: Iterable[str], problems: Problems) -> str:
+def choice(value: TextNode, what: str, options: Collection[str], problems: Problems) -> str:
     """The text, which must be one of ``options``."""
-    allowed = list(options)
-    if value.text not in allowed:
-        hint = did_you_mean(value.text, allowed) or f"one of: {', '.join(allowed)}"
+    if value.text not in options:
+        hint = did_you_mean(value.text, options) or f"one of: {', '.join(options)}"
         problems.add(value.span, "ALM107", f"{what} cannot be '{value}'", hint)
     return value.text
 

@@ -92,7 +92,8 @@ def places(node: MapNode) -> Iterator[tuple[tuple[str, ...], Span]]:
     for key, value in node.entries:
         yield (key.text,), key.span
         if isinstance(value, MapNode):
-            yield from (((key.text, inner.text), inner.span) for inner, _ in value.entries)
+            for inner, _ in value.entries:
+                yield (key.text, inner.text), inner.span
 
 
 def identifier(value: TextNode, problems: Problems) -> None:

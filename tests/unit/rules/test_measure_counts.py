@@ -20,7 +20,6 @@ from rules.pack import Pack, load_packs
 from rules.pages import pages
 from rules.parse.facts import period
 from rules.parse.fields import Problems
-from rules.source import TextNode
 
 AS_OF = date(2026, 6, 30)
 SEEN = """
@@ -119,7 +118,7 @@ def test_evidence_of_an_episode_names_the_patient(tmp_path: Path) -> None:
 
 def test_another_period(tmp_path: Path) -> None:
     loaded = pack(tmp_path)
-    chosen = period(TextNode("2026-01-01 to 2026-06-30", loaded.document.measures[0].id.span), Problems())
+    chosen = period(loaded.document.measures[0].id._replace(text="2026-01-01 to 2026-06-30"), Problems())
     assert chosen is not None
     (measure,) = loaded.measures_in(chosen)
     records = people((1, 1990, True, "female"))
