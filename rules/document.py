@@ -99,6 +99,8 @@ class Limit:
     """Further days: ``before: 66 years after birth`` ends a day before that."""
     period: TextNode | None = None
     """The words that mean the measurement period; its first day, or if ``last`` its last."""
+    span: Span = field(default=Span(""), compare=False)
+    """Where it is written."""
 
 
 @dataclass(frozen=True, slots=True)
