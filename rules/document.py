@@ -81,6 +81,8 @@ class ComputedFact:
     lines: tuple[tuple["ConditionText | None", TextNode], ...]
     unit: TextNode | None
     places: int | None
+    words: frozenset[str] = frozenset()
+    """The values that are words; empty: the fact is a number. A name of a fact is no word (`rules.word_tables`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,7 @@ TABLE_FACT: Final = Shape(
     "table fact",
     (
         Key("table", "Lines of `{when: …, value: …}`, the first that holds counts; the last may be `{otherwise: …}`.", required=True),
-        Key("unit", "Unit of the values."),
+        Key("unit", "Unit of the values, if they are numbers."),
         Key("round", "Decimal places, half up."),
     ),
 )
@@ -211,7 +211,7 @@ BRANCH: Final = Shape(
     "table line",
     (
         Key("when", "A condition over facts."),
-        Key("value", "A number, or arithmetic."),
+        Key("value", "A number or arithmetic; or a word, which begins with a letter and is no fact's name. In one table all the same."),
         Key("otherwise", "The value if no line before holds."),
     ),
 )

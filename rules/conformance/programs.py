@@ -32,6 +32,7 @@ from rules.units import conversions
 MAX_DEPTH: Final = 4
 EVENT_FACTS: Final = 24
 COMPUTED_FACTS: Final = 4
+WORD_TABLES: Final = 2
 DERIVED_FACTS: Final = 4
 TABLE_NAMES: Final = tuple(TABLES)[:4]
 """Four tables of them all: the others differ in nothing but their names and statuses, and events must meet facts."""
@@ -57,6 +58,8 @@ def random_program(draws: Draws, rules: int) -> Program:
         facts[f"age{number}"] = PatientFact(f"age{number}", "age", "number", _day(draws, facts))
     for number in range(COMPUTED_FACTS):
         facts[f"c{number}"] = _computed_fact(draws, f"c{number}", facts)
+        if number < WORD_TABLES:
+            facts[f"w{number}"] = _word_table(draws, f"w{number}", facts)
     derived: dict[str, Derived] = {}
     for number in range(DERIVED_FACTS):
         derived[f"d{number}"] = Derived(f"d{number}", _condition(draws, facts, tuple(derived), draws.randint(1, 2)))
@@ -198,12 +201,18 @@ def _words(draws: Draws) -> tuple[tuple[str, frozenset[Coding]], ...]:
 
 def _computed_fact(draws: Draws, name: str, facts: dict[str, Fact]) -> ComputedFact:
     numbers = [f.name for f in facts.values() if f.type == "number"]
-    leaves: dict[str, Fact] = {n: f for n, f in facts.items() if not isinstance(f, ComputedFact)}
-    branches = [Branch(_condition(draws, leaves, (), 1), _expression(draws, numbers, 1)) for _ in range(draws.randint(0, 2))]
+    branches = [Branch(_condition(draws, facts, (), 1), _expression(draws, numbers, 1)) for _ in range(draws.randint(0, 2))]
     branches.append(Branch(All(()), _expression(draws, numbers, 2)))
     if len(branches) > 1 and draws.chance(0.4):
         branches.pop()  # a table without a last resort
     return ComputedFact(name, tuple(branches), None, draws.maybe(draws.randint(0, 2), 0.4))
+
+
+def _word_table(draws: Draws, name: str, facts: dict[str, Fact]) -> ComputedFact:
+    """A decision table that gives words, perhaps one word in several lines. Its conditions may look at the tables before it."""
+    conditions = [_condition(draws, facts, (), draws.randint(0, 1)) for _ in range(draws.randint(1, 3))]
+    conditions += [All(())] if draws.chance(0.5) else []
+    return ComputedFact(name, tuple(Branch(when, draws.choice(WORDS)) for when in conditions), type="word")
 
 
 def _expression(draws: Draws, numbers: list[str], depth: int) -> Expression:
@@ -257,7 +266,8 @@ def _leaf(draws: Draws, fact: Fact) -> Leaf | All:
 def _words_of(fact: Fact) -> tuple[str, ...]:
     if isinstance(fact, EventFact):
         return tuple(word for word, _ in fact.series.words)
-    assert isinstance(fact, PatientFact)  # noqa: S101 - a computed fact has no words
+    if isinstance(fact, ComputedFact):
+        return WORDS
     return {"sex": SEXES, "language": LANGUAGES}.get(fact.attribute, POSTCODES)
 
 

@@ -59,11 +59,23 @@ class _Lowering:
         for when, value in fact.lines:
             condition = lower_condition(when, self.scope) if when else logic.All(())
             self.refuse_derived(condition, fact.name)
-            branches.append(ir.Branch(condition, expression(value, self.scope)))
+            branches.append(ir.Branch(condition, self.word(fact, value) if fact.words else expression(value, self.scope)))
             if ("^" in value.text or "log(" in value.text) and fact.places is None:
                 hint = "the last digits of a power or a logarithm differ between machines"
                 self.problems.add(value.span, "ALM248", "a power or a logarithm needs 'round'", hint)
-        return ir.ComputedFact(name, tuple(branches), canonical(fact.unit.text) if fact.unit else None, fact.places)
+        if fact.words and (fact.unit or fact.places is not None):
+            self.problems.add(fact.name.span, "ALM257", f"'{fact.name}' gives words: it has no unit and cannot be rounded")
+        return ir.ComputedFact(name, tuple(branches), canonical(fact.unit.text) if fact.unit else None, fact.places, type_of(fact))
+
+    def word(self, fact: doc.ComputedFact, value: TextNode) -> str:
+        """A value of a table that gives words."""
+        if value.text in ("known", "unknown"):
+            self.problems.add(value.span, "ALM123", f"'{value}' cannot be a word: 'is {value}' asks whether there is an answer")
+        elif value.text not in fact.words and value is not BLANK:
+            word = min(fact.words)
+            hint = did_you_mean(word, self.scope.fact_names()) or "a table gives numbers or words, and a word cannot be the name of a fact"
+            self.problems.add(value.span, "ALM256", f"'{value}' is no word, as '{word}' is in another line of '{fact.name}'", hint)
+        return value.text
 
     def refuse_derived(self, condition: logic.Condition, place: TextNode) -> None:
         names = {self.scope.resolve(n) for n, f in self.scope.facts_in_view().items() if isinstance(f, doc.DerivedFact)}

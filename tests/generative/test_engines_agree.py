@@ -129,12 +129,23 @@ def test_relations_of_every_kind_nest_two_deep(worlds: list[World]) -> None:
 
 
 def test_arithmetic_of_every_kind_appears(worlds: list[World]) -> None:
-    computed = [f for w in worlds for f in w.program.facts if isinstance(f, ComputedFact)]
-    parts = [part for f in computed for b in f.branches for part in expressions(b.value)]
+    computed = [f for w in worlds for f in w.program.facts if isinstance(f, ComputedFact) and f.type == "number"]
+    parts = [part for f in computed for b in f.branches if not isinstance(b.value, str) for part in expressions(b.value)]
     assert {type(part) for part in parts} == {Arithmetic, Constant, Reading}
     assert {part.op for part in parts if isinstance(part, Arithmetic)} == set(ARITHMETIC) - {"^", "log"}
     assert {len(f.branches) for f in computed} >= {1, 2, 3}
     assert {f.places for f in computed} == {None, 0, 1, 2}
+
+
+def test_tables_that_give_words_appear_and_meet(worlds: list[World]) -> None:
+    tables = [{f.name: f for f in w.program.facts if isinstance(f, ComputedFact)} for w in worlds]
+    words = [f for each in tables for f in each.values() if f.type == "word"]
+    assert {word for f in words for word in f.words} == set(WORDS)
+    assert {len(f.branches) for f in words} == {1, 2, 3, 4}
+    assert {f.branches[-1].when == All(()) for f in words} == {True, False}
+    asked = {(f.type, each[name].type) for each in tables for f in each.values() for name in f.uses() if name in each}
+    assert asked == {(a, b) for a in ("number", "word") for b in ("number", "word")}
+    assert any(n.fact in each for w, each in zip(worlds, tables, strict=True) for n in conditions([w]) if isinstance(n, Is))
 
 
 def expressions(expression: Expression) -> Iterator[Expression]:

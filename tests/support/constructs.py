@@ -293,7 +293,11 @@ GRAMMAR: Final = (
     Construct(
         "decision tables", "x: {table: [{when: age >= 65, value: 1}, {otherwise: 0}]}", "spec/facts/test_8_tables.py::test_first_line"
     ),
-    Construct("decision tables that give words", "", note="a table gives numbers"),
+    Construct(
+        "decision tables that give words",
+        "x: {table: [{when: age >= 65, value: high}, {otherwise: low}]}",
+        "spec/facts/test_8_tables.py::test_words",
+    ),
     Construct("conditions as facts", "x: {when: {all: [has diabetes, hba1c > 9 %]}}", "spec/facts/test_4_derived.py::test_derived"),
     Construct("all, any, none, not", "when: {any: [has diabetes, not: hba1c > 9 %]}", "spec/answers/test_1_three_answers.py::test_not"),
     Construct(
