@@ -104,8 +104,18 @@ def _day(draws: Draws, earlier: dict[str, Fact]) -> Bound:
     """Another day to be so old on: of an event, of a calendar, some time ago."""
     if anchor := _anchor(draws, earlier, 0.5):
         return Bound(anchor)
-    return draws.choice(
-        (Bound(year=-1), Bound(year=0, last=True), Bound(day=date(2024, 2, 29)), Bound(offset=_length(draws), backwards=True))
+    ago = Bound(offset=_length(draws), backwards=True)
+    return draws.choice((Bound(year=-1), Bound(year=0, last=True), Bound(day=date(2024, 2, 29)), ago, _moved_year(draws)))
+
+
+def _moved_year(draws: Draws) -> Bound:
+    """Some time before or after an end of a year: *30 days after the start of last year*; with a day more, as ``after`` means it."""
+    return Bound(
+        year=draws.choice((0, -1)),
+        last=draws.chance(0.5),
+        offset=_length(draws),
+        backwards=draws.chance(0.5),
+        days=draws.choice((0, 0, 1, -1)),
     )
 
 
@@ -168,6 +178,8 @@ def _window(draws: Draws, earlier: dict[str, Fact]) -> Window:
         year = draws.choice((0, -1))
         lower.append(Bound(year=year))
         upper.append(Bound(year=year, last=True))
+    if draws.chance(0.05):
+        (lower if draws.chance(0.5) else upper).append(_moved_year(draws))
     if draws.chance(0.06):
         (lower if draws.chance(0.5) else upper).append(Bound(day=draws.choice((date(2023, 3, 1), date(2024, 2, 29)))))
     if anchor := _anchor(draws, earlier):

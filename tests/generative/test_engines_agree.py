@@ -89,8 +89,9 @@ def test_every_kind_of_fact_appears(worlds: list[World]) -> None:
     assert {f.aggregate for f in found} == set(AGGREGATES)
     bounds = [b for f in found for b in (*f.window.lower, *f.window.upper)]
     assert {b.offset.unit for b in bounds if b.offset} == set(UNITS)
-    assert {(b.anchor is not None, b.backwards) for b in bounds if b.offset} == {(a, k) for a in (True, False) for k in (True, False)} - {
-        (False, False)
+    assert {(b.anchor is not None, b.year is not None, b.backwards) for b in bounds if b.offset} == {
+        *((anchor, year, back) for anchor, year in ((True, False), (False, True)) for back in (True, False)),
+        (False, False, True),
     }
     assert {b.year for b in bounds} == {None, 0, -1}
     assert any(b.day for b in bounds)
@@ -107,7 +108,8 @@ def test_every_kind_of_fact_appears(worlds: list[World]) -> None:
     assert attributes == set(ATTRIBUTES)
     others = [f.on for w in worlds for f in w.program.facts if isinstance(f, PatientFact) and f.on]
     assert {(on.anchor is not None, on.day is not None, on.year is not None, on.offset is not None) for on in others} == {
-        tuple(i == j for j in range(4)) for i in range(4)
+        *(tuple(i == j for j in range(4)) for i in range(4)),
+        (False, False, True, True),
     }
 
 
