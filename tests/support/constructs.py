@@ -242,7 +242,13 @@ MEASURES: Final = (
         "`almoner measure --by sex,race`",
         "unit/rules/test_measure_counts.py::test_what_people_are_divided_by",
     ),
-    Construct("supplemental payer", "", note="a stratifier over coverages; no fact for the payer's kind"),
+    Construct(
+        "supplemental payer",
+        "`payer: {table: [{when: has PPO, value: preferred provider organization}, …]}` over facts such as "
+        "`has PPO: {exists: coverages, code: …}`, and `stratify by: {payer: payer}` in a measure",
+        "spec/measures/test_4_strata.py::test_by_payer",
+        "the payer's kind is the type of the coverage",
+    ),
 )
 """The constructs that national measure logic uses."""
 
