@@ -314,7 +314,12 @@ GRAMMAR: Final = (
     Construct("comparisons and `between`", "when: hba1c between 7 and 9 %", "spec/answers/test_2_lines.py::test_between"),
     Construct("`is` a word", "when: food is not at risk", "spec/answers/test_2_lines.py::test_words"),
     Construct("`is known`, `is unknown`", "when: hba1c is unknown", "spec/answers/test_2_lines.py::test_known"),
-    Construct("a code of an event in a value set, as a line", "", note="a fact for each value set"),
+    Construct(
+        "a code of the latest event in a value set, as a line",
+        "x: {exists: conditions, code: diabetes, since: hba1c}",
+        "spec/facts/test_8_tables.py::test_which_set_the_latest_is_in",
+        "a fact for each value set, counted since the day of that event; a table makes one word of them",
+    ),
     Construct(
         "events of the household",
         "x: {exists: conditions, code: diabetes, of: household}",

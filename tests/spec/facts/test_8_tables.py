@@ -1,6 +1,8 @@
 """Decision tables"""
 
-from support.spec import AT_RISK, DECLINED, NO, NO_RISK, STRANGE, UNKNOWN, YES, Spec, answered, case, diagnosed, measured
+from support.spec import AT_RISK, DECLINED, NO, NO_RISK, STRANGE, UNKNOWN, YES, Spec, answered, case, diagnosed, event, measured
+
+from rules.facts import Coding, Event
 
 POINTS = """
 facts:
@@ -34,6 +36,11 @@ facts:
       - {otherwise: low}
 when: risk is high
 """
+
+
+def visited(kind: str | None, on: str = "2026-06-01") -> Event:
+    tags = (("class", Coding("http://terminology.hl7.org/CodeSystem/v3-ActCode", kind)),) if kind else ()
+    return event("encounters", None, on, tags=tags)
 
 
 def test_first_line(spec: Spec) -> None:
@@ -166,4 +173,25 @@ def test_tables_over_tables(spec: Spec) -> None:
         case("70 years, 8 %", NO, measured(8), patient={"birth": "1956-01-01"}, facts={"spec/control": "in range"}),
         case("40 years, 8 %", NO, measured(8), patient={"birth": "1986-01-01"}, facts={"spec/control": "far out"}),
         case("age unknown", UNKNOWN, measured(5), facts={"spec/group": None, "spec/goal": None, "spec/control": None}),
+    )
+
+
+def test_which_set_the_latest_is_in(spec: Spec) -> None:
+    """Which value set the code (class, reason …) of the latest event is in is said by a fact for each set, counted since the day of that
+    event; a table makes one word of them. Of several events on that day the first line that holds counts.
+    """
+    spec(
+        """
+        facts:
+          last: {latest: encounters}
+          stay: {exists: encounters, class: {act-code: [IMP]}, since: last}
+          emergency: {exists: encounters, class: {act-code: [EMER]}, since: last}
+          setting: {table: [{when: emergency, value: emergency room}, {when: stay, value: ward}, {otherwise: elsewhere}]}
+        when: setting is ward
+        """,
+        case("a stay", YES, visited("IMP"), facts={"spec/setting": "ward"}),
+        case("a stay, then a visit", NO, visited("IMP", "2026-01-01"), visited("AMB"), facts={"spec/setting": "elsewhere"}),
+        case("a stay that began as an emergency", NO, visited("IMP"), visited("EMER"), facts={"spec/setting": "emergency room"}),
+        case("nobody says what it was", UNKNOWN, visited(None), facts={"spec/setting": None}),
+        case("never seen", UNKNOWN, facts={"spec/setting": None}),
     )
