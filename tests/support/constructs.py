@@ -278,7 +278,12 @@ GRAMMAR: Final = (
         "spec/facts/test_6_which_events.py::test_where",
         "a component is an event with its own code",
     ),
-    Construct("tests of the performer", "", note="adapters do not hand it over"),
+    Construct(
+        "tests of the performer",
+        'x: {exists: procedures, performer: {snomed: ["310512001"]}}',
+        "spec/facts/test_6_which_events.py::test_performer",
+        "their kind, where the resource itself says it",
+    ),
     Construct(
         "tests of the answer",
         "x: {exists: observations, question: hunger, answer: at risk}",
