@@ -81,6 +81,8 @@ class ComputedFact:
     lines: tuple[tuple["ConditionText | None", TextNode], ...]
     unit: TextNode | None
     places: int | None
+    words: frozenset[str] = frozenset()
+    """The values that are words; empty: the fact is a number. A name of a fact is no word (`rules.word_tables`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Limit:
     """Further days: ``before: 66 years after birth`` ends a day before that."""
     period: TextNode | None = None
     """The words that mean the measurement period; its first day, or if ``last`` its last."""
+    span: Span = field(default=Span(""), compare=False)
+    """Where it is written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class DateRange:
     high: date
 
 
-ROLES: Final = ("category", "class", "intent", "reason", "verification")
+ROLES: Final = ("category", "class", "intent", "performer", "reason", "verification")
 """The coded properties of events, beside their code and answer, that a rule can ask for (`Event.tags`)."""
 
 

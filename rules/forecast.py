@@ -19,6 +19,7 @@ from rules.logic import Compare, leaves
 _ONE_DAY: Final = timedelta(days=1)
 _HORIZON: Final = timedelta(days=400)
 """Covered days may change every day; so far ahead they are tried."""
+_LEAP: Final = date(2000, 2, 29)
 STEPS: Final = 150
 """Of a time that is computed with (an age in a formula), so many whole units are tried."""
 
@@ -82,10 +83,11 @@ def _felt(birthday: date, on: Bound | None) -> Iterator[date]:
     """The days on which a birthday counts for the age on another day: that day has come to it."""
     if on is None:
         yield birthday
+    elif on.year is not None:
+        year = birthday.year + _LEAP.year - on.fixed(_LEAP).year
+        yield from (date(min(max(year + i, 1), 9999), 1, 1) for i in (-1, 0, 1, 2))
     elif on.offset and on.backwards:
         yield _first(birthday, on.offset)
-    elif on.year is not None:
-        yield from (date(min(birthday.year + i, 9999), 1, 1) for i in range(3))
 
 
 def _moves(bound: Bound) -> bool:

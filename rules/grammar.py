@@ -203,7 +203,7 @@ TABLE_FACT: Final = Shape(
     "table fact",
     (
         Key("table", "Lines of `{when: …, value: …}`, the first that holds counts; the last may be `{otherwise: …}`.", required=True),
-        Key("unit", "Unit of the values."),
+        Key("unit", "Unit of the values, if they are numbers."),
         Key("round", "Decimal places, half up."),
     ),
 )
@@ -211,18 +211,19 @@ BRANCH: Final = Shape(
     "table line",
     (
         Key("when", "A condition over facts."),
-        Key("value", "A number, or arithmetic."),
+        Key("value", "A number or arithmetic; or a word, which begins with a letter and is no fact's name. In one table all the same."),
         Key("otherwise", "The value if no line before holds."),
     ),
 )
 
+_OF_ROLE: Final = {"intent": "with an intent", "performer": "whose performer is of a kind"}
 _SERIES_KEYS: Final = (
     Key("code", "A value set: by name, or written out."),
     Key("question", "A screening question; with `latest` or `earliest` the fact is the word that the answer means."),
     Key("answer", "Only events whose answer means one of these words of the question."),
     Key("status", "The statuses that count, instead of the table's usual ones."),
     Key("where", "Tests of the event's own number: `value >= 140 mm[Hg]`."),
-    *(Key(role, f"Only events with a {role} in this value set.") for role in ROLES),
+    *(Key(role, f"Only events {_OF_ROLE.get(role, f'with a {role}')} in this value set.") for role in ROLES),
     Key("usable only", "`yes`: leave out events without a usable value instead of letting them make the fact unknown."),
     Key("unit", "UCUM unit of a number; values in other units are converted or unknown. Without it `latest` and `earliest` are but a day."),
     *(Key(r, "Another event of the same person: `{events: procedures, code: …, within: 14 days}`.") for r in DISTANCES),
@@ -338,6 +339,7 @@ CASE: Final = Shape(
 )
 MEMBER: Final = Shape("household member", (Key("patient", "birth, sex …"), Key("events", "What is on record.")))
 PATIENT: Final = Shape("patient", tuple(Key(k, "") for k in ("birth", "sex", "language", "postcode", "deceased", "died")))
+_KIND: Final = {"performer": "performer's kind"}
 EVENT_DETAILS: Final = (
     Key("date", "When it began: 2026-03-14, 2026-03, 2026, or `unknown`. The day of evaluation if left out."),
     Key("status", "Its status; the usual one if left out; `unknown` if not recorded."),
@@ -345,7 +347,7 @@ EVENT_DETAILS: Final = (
     Key("unit", "The number's unit as written in the record."),
     Key("answer", "A word of the question, or a code; `none`, unless that is a word of the question, is an empty answer."),
     Key("end", "When it ended; `unknown` if nobody knows when; left out: still going on."),
-    *(Key(role, f"Its {role}: a value set, or a code such as `loinc 1234-5`.") for role in ROLES),
+    *(Key(role, f"Its {_KIND.get(role, role)}: a value set, or a code such as `loinc 1234-5`.") for role in ROLES),
 )
 
 # ---------------------------------------------------------------- measures

@@ -13,6 +13,7 @@ from rules.errors import Diagnostic, RuleError, Span
 from rules.parse import parse_pack, parse_vocabulary
 from rules.parse.fields import Problems
 from rules.source import PACK_FILE, MapNode, read_file
+from rules.word_tables import names_of, with_word_tables
 
 _COMPARE: Final = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq}
 _LIMIT: Final = re.compile(r"([<>=]+) *([0-9.]+)")
@@ -68,6 +69,8 @@ class Reader:
         imports = tuple(replace(each, pack=self._imported(each, folder, problems)) for each in pack.imports)
         del self.path[home]
         whole = replace(pack, vocabulary=sum((found for found in names if found), pack.vocabulary), imports=imports)
+        imported = names_of(library.vocabulary for library in whole.libraries())
+        whole = replace(whole, vocabulary=with_word_tables(whole.vocabulary, imported))
         _refuse_namesakes(whole, problems)
         return whole
 

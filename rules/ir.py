@@ -195,12 +195,13 @@ class Branch:
     """A line of a decision table."""
 
     when: "Condition"
-    value: Expression
+    value: Expression | str
+    """A number, or a word; the same in every line of a table."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComputedFact:
-    """A number computed from facts: the value of the first branch whose condition holds.
+    """A number computed from facts, or a word: the value of the first branch whose condition holds.
 
     A condition that is unknown before one that holds makes the fact unknown. No branch holds: unknown.
     """
@@ -212,9 +213,14 @@ class ComputedFact:
     """Decimal places it is rounded to, half up."""
     type: FactType = "number"
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that it may give; none if it gives numbers."""
+        return tuple(dict.fromkeys(b.value for b in self.branches if isinstance(b.value, str)))
+
     def uses(self) -> tuple[str, ...]:
         """The facts it is computed from."""
-        found = [name for b in self.branches for name in readings(b.value)]
+        found = [name for b in self.branches if not isinstance(b.value, str) for name in readings(b.value)]
         found += [leaf.fact for b in self.branches for leaf in leaves(b.when)]
         return tuple(dict.fromkeys(found))
 
@@ -233,14 +239,14 @@ def rests_on(fact: Fact) -> tuple[str, ...]:
             return fact.uses()
 
 
-def computed_value(fact: ComputedFact, values: Mapping[str, Value]) -> float | None:
+def computed_value(fact: ComputedFact, values: Mapping[str, Value]) -> float | str | None:
     """The value of a computed fact, given the facts it uses."""
     for branch in fact.branches:
         holds = truth(branch.when, values)
         if holds is None:
             return None
         if holds:
-            return rounded(compute(branch.value, values), fact.places)
+            return branch.value if isinstance(branch.value, str) else rounded(compute(branch.value, values), fact.places)
     return None
 
 

@@ -200,3 +200,5 @@ def _computed_facts(program: Program, fact: ComputedFact) -> Iterator[tuple[str,
             yield f"line {i + 1} of the table dropped", replace(fact, branches=before + after)
         for change, condition in _conditions(program, branch.when):
             yield change, replace(fact, branches=(*before, Branch(condition, branch.value), *after))
+        for word in (w for w in fact.words if w != branch.value):
+            yield f"line {i + 1} of the table gives '{word}'", replace(fact, branches=(*before, Branch(branch.when, word), *after))

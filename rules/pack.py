@@ -29,6 +29,7 @@ from rules.parse.fields import Problems
 from rules.scope import Scope
 from rules.source import PACK_FILE, MapNode
 from rules.source import read as read_text
+from rules.word_tables import names_of, with_word_tables
 
 BUILT_IN: Final = Path(__file__).parent / "packs"
 """The packs that come with the product."""
@@ -195,8 +196,10 @@ def _with_shared(folder: Path, found: Sequence[doc.Rule | doc.Measure | None], r
     pack = reader.shared(folder, problems) if (folder / PACK_FILE).is_file() else _standalone()
     if problems.found or pack is None:
         raise RuleError(problems.found)
-    rules = tuple(each for each in found if isinstance(each, doc.Rule))
-    return replace(pack, rules=rules, measures=tuple(each for each in found if isinstance(each, doc.Measure)))
+    names = names_of(each.vocabulary for each in (*pack.libraries(), pack))
+    whole = [replace(each, vocabulary=with_word_tables(each.vocabulary, names)) for each in found if each]
+    rules = tuple(each for each in whole if isinstance(each, doc.Rule))
+    return replace(pack, rules=rules, measures=tuple(each for each in whole if isinstance(each, doc.Measure)))
 
 
 def _standalone() -> doc.Pack:

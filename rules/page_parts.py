@@ -102,8 +102,10 @@ def _codes(line: Reads) -> str:
     return plain(", ".join(line.codes) + more)
 
 
-def _formula(expression: Expression) -> str:
+def _formula(expression: Expression | str) -> str:
     match expression:
+        case str(word):
+            return word
         case Constant(value):
             return str(number(value))
         case Reading(fact):

@@ -283,5 +283,14 @@ def _lines(fact: doc.Fact, words: Mapping[str, list[str]]) -> Iterator[str]:
         case "number":
             yield from (f"{name} {operator} " for operator in (">=", "<", "between"))
         case "word":
-            question = fact.series.question if isinstance(fact, doc.EventFact) else None
-            yield from (f"{name} is {word}" for word in (words.get(question.text, []) if question else [""]))
+            yield from (f"{name} is {word}" for word in _words(fact, words))
+
+
+def _words(fact: doc.Fact, words: Mapping[str, list[str]]) -> Iterable[str]:
+    """The words that a fact may be; an empty one if they are not known."""
+    match fact:
+        case doc.ComputedFact():
+            return sorted(fact.words)
+        case doc.EventFact() if fact.series.question:
+            return words.get(fact.series.question.text, [])
+    return [""]

@@ -191,7 +191,7 @@ def type_of(fact: doc.Fact) -> ir.FactType:
         case doc.DerivedFact():
             return "yes/no"
         case doc.ComputedFact():
-            return "number"
+            return "word" if fact.words else "number"
         case doc.PatientFact():
             return ATTRIBUTES.get(fact.attribute.text, "word")
         case doc.Episode():

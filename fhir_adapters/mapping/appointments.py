@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fhir_adapters.codes import joined, read_codes, read_status
 from fhir_adapters.dates import Moment, from_to, read_instant
 from fhir_adapters.mapping.event import event
-from fhir_adapters.mapping.tags import read_category, read_reason
+from fhir_adapters.mapping.tags import read_category, read_performers, read_reason
 from fhir_adapters.quarantine import Json, Reading
 from rules.facts import Event
 
@@ -15,6 +15,7 @@ def appointments(resource: Json, reading: Reading, updated: Moment | None) -> It
     codes = joined(*(read_codes(reading, resource.get(name), name) for name in ("serviceType", "appointmentType")))
     status = read_status(reading, resource.get("status"), "status")
     tags = read_category(reading, resource, "serviceCategory") + read_reason(reading, resource, status, "cancelationReason")
+    tags += read_performers(reading, resource, "participant", "type", "actor")
     created = read_instant(reading, resource, "created")
     when = from_to(reading, read_instant(reading, resource, "start"), read_instant(reading, resource, "end"), "end")
     yield event("appointments", reading, codes, when, status, tags=tags, issued=created, updated=updated)

@@ -11,7 +11,7 @@ from fhir_adapters.dates import Moment, at, before, brief, read_instant, read_pe
 from fhir_adapters.mapping.choices import read_time
 from fhir_adapters.mapping.event import event
 from fhir_adapters.mapping.requests import authored_event, request_status
-from fhir_adapters.mapping.tags import read_category, read_reason
+from fhir_adapters.mapping.tags import read_category, read_performer_type, read_performers, read_reason
 from fhir_adapters.quarantine import Json, Reading, Reason
 from fhir_adapters.values import Measured, read_quantity
 from rules.facts import DateRange, Event
@@ -25,7 +25,7 @@ _OVER: Final = frozenset({"completed", "stopped", "cancelled", "not-taken"})
 def medication_requests(resource: Json, reading: Reading, updated: Moment | None) -> Iterator[Event]:
     """One event from the day it was authored to the last day on which it is valid or, unless that is given, to be taken."""
     status = request_status(reading, resource)
-    tags = read_category(reading, resource) + read_reason(reading, resource, status)
+    tags = read_category(reading, resource) + read_performer_type(reading, resource) + read_reason(reading, resource, status)
     written = authored_event("medications", resource, reading, updated, _medication(resource, reading), status, tags)
     yield _ended(replace(written, end=_valid_until(resource, reading) or _taken_until(resource, reading)))
 
@@ -38,6 +38,7 @@ def medication_dispenses(resource: Json, reading: Reading, updated: Moment | Non
     handed = read_instant(reading, resource, "whenHandedOver") or read_instant(reading, resource, "whenPrepared")
     status = read_status(reading, resource.get("status"), "status")
     tags = read_category(reading, resource) + read_reason(reading, resource, status, "statusReasonCodeableConcept")
+    tags += read_performers(reading, resource, "performer", "function", "actor")
     when = brief(at(handed) if handed else before(updated))
     if resource.get("daysSupply") is not None and when.start:
         when = when._replace(end=_supplied_until(when.start, read_quantity(reading, resource["daysSupply"], "daysSupply")))

@@ -6,7 +6,7 @@ from typing import Final
 from fhir_adapters.codes import read_codes, read_status
 from fhir_adapters.dates import Moment, brief, end_of
 from fhir_adapters.mapping.choices import read_time
-from fhir_adapters.mapping.tags import read_category, read_reason
+from fhir_adapters.mapping.tags import read_category, read_performers, read_reason
 from fhir_adapters.quarantine import Json, Reading
 from rules.facts import Event
 
@@ -19,11 +19,12 @@ def procedures(resource: Json, reading: Reading, updated: Moment | None) -> Iter
     codes = read_codes(reading, resource.get("code"), "code")
     status = read_status(reading, resource.get("status"), "status")
     when = read_time(reading, resource, "performed")
+    performers = read_performers(reading, resource, "performer", "function", "actor")
     yield Event(
         "procedures",
         reading.source,
         codes=codes.found,
-        tags=read_category(reading, resource) + read_reason(reading, resource, status),
+        tags=read_category(reading, resource) + performers + read_reason(reading, resource, status),
         status=status,
         start=when.start,
         end=end_of(when if "performedPeriod" in resource else brief(when), over=status in OVER),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fhir_adapters.codes import joined, read_codes
 from fhir_adapters.dates import Moment
 from fhir_adapters.mapping.requests import authored_event, request_status
-from fhir_adapters.mapping.tags import read_tagged
+from fhir_adapters.mapping.tags import read_performer_type, read_tagged
 from fhir_adapters.quarantine import Json, Reading
 from rules.facts import Event
 
@@ -16,4 +16,5 @@ def referrals(resource: Json, reading: Reading, updated: Moment | None) -> Itera
     codes = joined(read_codes(reading, resource.get("code"), "code"), category.codes)
     reason = read_tagged(reading, resource.get("reasonCode"), "reasonCode", "reason")
     status = request_status(reading, resource)
-    yield authored_event("referrals", resource, reading, updated, codes, status, category.tags + reason.tags)
+    tags = category.tags + read_performer_type(reading, resource) + reason.tags
+    yield authored_event("referrals", resource, reading, updated, codes, status, tags)

@@ -1,9 +1,10 @@
-"""Coded properties besides an event's own code: category, intent, reason.
+"""Coded properties besides an event's own code: category, intent, performer, reason.
 
 A role without a tag is *not said*, so that a rule which asks for it gets *possible*, never *no*. For the same reason a role is left
 without tags if part of it could not be understood: that part might have been what is asked for.
 """
 
+import re
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +17,9 @@ Tags = tuple[tuple[str, Coding], ...]
 
 NO_REASON: Final[Tags] = (("reason", Coding("", "")),)
 """Surely no reason: in no value set, so that the answer to whether it is a certain one is no. A value needs no excuse."""
+
+_OTHERS: Final = re.compile(r"(?:.*/)?(?:Patient|RelatedPerson|Device|Location)/.*", re.ASCII)
+"""References to those who may be there without being a performer."""
 
 _NOT_AS_MEANT: Final = frozenset(
     ["not-done", "on-hold", "stopped", "cancelled", "noshow", "rejected", "failed", "declined", "not-taken", "entered-in-error"]
@@ -69,6 +73,36 @@ def read_intent(reading: Reading, resource: Json) -> Tags:
     """The intent of a request, in the system ``request-intent`` whatever its type: the codes of the other systems are the same."""
     intent = None if resource.get("intent") is None else read_status(reading, resource["intent"], "intent")
     return () if intent is None else (("intent", Coding(REQUEST_INTENT, intent)),)
+
+
+def read_performers(reading: Reading, resource: Json, element: str, kind: str, actor: str) -> Tags:
+    """The kinds of those who did it, or take part in it; no tags unless each of them says his. Patients, their relatives, devices and
+    places need not say what they are.
+    """
+    listed = resource.get(element)
+    if listed is None:
+        return ()
+    if not isinstance(listed, list):
+        reading.bad(element, Reason.NOT_A_LIST)
+        return ()
+    found = [_performer(reading, item, element, kind, actor) for item in listed]
+    return tuple(dict.fromkeys(tag for tags in found for tag in tags or ())) if None not in found else ()
+
+
+def _performer(reading: Reading, item: Any, element: str, kind: str, actor: str) -> Tags | None:
+    """``None``: it is not said what he is."""
+    if not isinstance(item, dict):
+        reading.bad(element, Reason.NOT_AN_OBJECT)
+        return None
+    tags = read_tagged(reading, item.get(kind), f"{element}.{kind}", "performer").tags
+    who = item.get(actor)
+    reference = who.get("reference") if isinstance(who, dict) else None
+    return tags if tags or (isinstance(reference, str) and _OTHERS.fullmatch(reference)) else None
+
+
+def read_performer_type(reading: Reading, resource: Json) -> Tags:
+    """The kinds of performer that a request asks for."""
+    return read_tagged(reading, resource.get("performerType"), "performerType", "performer").tags
 
 
 def read_reason(reading: Reading, resource: Json, status: str | None, of_status: str = "statusReason") -> Tags:

@@ -236,8 +236,10 @@ def _values(fact: ir.Fact, leaves: list[logic.Leaf]) -> tuple[Value, ...]:
             return _words(fact, leaves)
         case "date":
             return ("",)
-    if isinstance(fact, ir.ComputedFact) and all(isinstance(branch.value, arithmetic.Constant) for branch in fact.branches):
-        return tuple(dict.fromkeys(arithmetic.rounded(arithmetic.compute(branch.value, {}), fact.places) for branch in fact.branches))
+    if isinstance(fact, ir.ComputedFact):
+        constants = [branch.value.number for branch in fact.branches if isinstance(branch.value, arithmetic.Constant)]
+        if len(constants) == len(fact.branches):
+            return tuple(dict.fromkeys(arithmetic.rounded(number, fact.places) for number in constants))
     limits = sorted({leaf.number for leaf in leaves if isinstance(leaf, logic.Compare)})
     whole = isinstance(fact, ir.EventFact) and fact.aggregate in ("count", "time since latest")
     if whole or (isinstance(fact, ir.PatientFact) and fact.attribute == "age"):
@@ -246,10 +248,12 @@ def _values(fact: ir.Fact, leaves: list[logic.Leaf]) -> tuple[Value, ...]:
 
 
 def _words(fact: ir.Fact, leaves: list[logic.Leaf]) -> tuple[str, ...]:
+    if isinstance(fact, ir.ComputedFact):
+        return fact.words
     if isinstance(fact, ir.EventFact):
         series = fact.series
         return tuple(word for word, _ in series.words if series.answers is None or word in series.answers)
-    if isinstance(fact, ir.PatientFact) and fact.attribute == "sex":
+    if fact.attribute == "sex":
         return SEXES
     return (*dict.fromkeys(leaf.word for leaf in leaves if isinstance(leaf, logic.Is)), _ANOTHER_WORD)
 

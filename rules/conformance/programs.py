@@ -32,6 +32,7 @@ from rules.units import conversions
 MAX_DEPTH: Final = 4
 EVENT_FACTS: Final = 24
 COMPUTED_FACTS: Final = 4
+WORD_TABLES: Final = 2
 DERIVED_FACTS: Final = 4
 TABLE_NAMES: Final = tuple(TABLES)[:4]
 """Four tables of them all: the others differ in nothing but their names and statuses, and events must meet facts."""
@@ -57,6 +58,8 @@ def random_program(draws: Draws, rules: int) -> Program:
         facts[f"age{number}"] = PatientFact(f"age{number}", "age", "number", _day(draws, facts))
     for number in range(COMPUTED_FACTS):
         facts[f"c{number}"] = _computed_fact(draws, f"c{number}", facts)
+        if number < WORD_TABLES:
+            facts[f"w{number}"] = _word_table(draws, f"w{number}", facts)
     derived: dict[str, Derived] = {}
     for number in range(DERIVED_FACTS):
         derived[f"d{number}"] = Derived(f"d{number}", _condition(draws, facts, tuple(derived), draws.randint(1, 2)))
@@ -101,8 +104,18 @@ def _day(draws: Draws, earlier: dict[str, Fact]) -> Bound:
     """Another day to be so old on: of an event, of a calendar, some time ago."""
     if anchor := _anchor(draws, earlier, 0.5):
         return Bound(anchor)
-    return draws.choice(
-        (Bound(year=-1), Bound(year=0, last=True), Bound(day=date(2024, 2, 29)), Bound(offset=_length(draws), backwards=True))
+    ago = Bound(offset=_length(draws), backwards=True)
+    return draws.choice((Bound(year=-1), Bound(year=0, last=True), Bound(day=date(2024, 2, 29)), ago, _moved_year(draws)))
+
+
+def _moved_year(draws: Draws) -> Bound:
+    """Some time before or after an end of a year: *30 days after the start of last year*; with a day more, as ``after`` means it."""
+    return Bound(
+        year=draws.choice((0, -1)),
+        last=draws.chance(0.5),
+        offset=_length(draws),
+        backwards=draws.chance(0.5),
+        days=draws.choice((0, 0, 1, -1)),
     )
 
 
@@ -165,6 +178,8 @@ def _window(draws: Draws, earlier: dict[str, Fact]) -> Window:
         year = draws.choice((0, -1))
         lower.append(Bound(year=year))
         upper.append(Bound(year=year, last=True))
+    if draws.chance(0.05):
+        (lower if draws.chance(0.5) else upper).append(_moved_year(draws))
     if draws.chance(0.06):
         (lower if draws.chance(0.5) else upper).append(Bound(day=draws.choice((date(2023, 3, 1), date(2024, 2, 29)))))
     if anchor := _anchor(draws, earlier):
@@ -198,12 +213,18 @@ def _words(draws: Draws) -> tuple[tuple[str, frozenset[Coding]], ...]:
 
 def _computed_fact(draws: Draws, name: str, facts: dict[str, Fact]) -> ComputedFact:
     numbers = [f.name for f in facts.values() if f.type == "number"]
-    leaves: dict[str, Fact] = {n: f for n, f in facts.items() if not isinstance(f, ComputedFact)}
-    branches = [Branch(_condition(draws, leaves, (), 1), _expression(draws, numbers, 1)) for _ in range(draws.randint(0, 2))]
+    branches = [Branch(_condition(draws, facts, (), 1), _expression(draws, numbers, 1)) for _ in range(draws.randint(0, 2))]
     branches.append(Branch(All(()), _expression(draws, numbers, 2)))
     if len(branches) > 1 and draws.chance(0.4):
         branches.pop()  # a table without a last resort
     return ComputedFact(name, tuple(branches), None, draws.maybe(draws.randint(0, 2), 0.4))
+
+
+def _word_table(draws: Draws, name: str, facts: dict[str, Fact]) -> ComputedFact:
+    """A decision table that gives words, perhaps one word in several lines. Its conditions may look at the tables before it."""
+    conditions = [_condition(draws, facts, (), draws.randint(0, 1)) for _ in range(draws.randint(1, 3))]
+    conditions += [All(())] if draws.chance(0.5) else []
+    return ComputedFact(name, tuple(Branch(when, draws.choice(WORDS)) for when in conditions), type="word")
 
 
 def _expression(draws: Draws, numbers: list[str], depth: int) -> Expression:
@@ -257,7 +278,8 @@ def _leaf(draws: Draws, fact: Fact) -> Leaf | All:
 def _words_of(fact: Fact) -> tuple[str, ...]:
     if isinstance(fact, EventFact):
         return tuple(word for word, _ in fact.series.words)
-    assert isinstance(fact, PatientFact)  # noqa: S101 - a computed fact has no words
+    if isinstance(fact, ComputedFact):
+        return WORDS
     return {"sex": SEXES, "language": LANGUAGES}.get(fact.attribute, POSTCODES)
 
 

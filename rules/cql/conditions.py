@@ -60,10 +60,15 @@ def computed_text(fact: ComputedFact) -> str:
     """The first line whose condition holds gives the value; one that is unknown before it makes the fact unknown."""
     lines = ["case"]
     for branch in fact.branches:
-        value = expression_text(branch.value)
-        rounded = value if fact.places is None else f"Round({value}, {decimal_places(fact.places)})"
         condition = condition_text(branch.when)
         if branch.when != All(()):
             lines.append(f"  when ({condition}) is null then null")
-        lines.append(f"  when {condition} then {rounded}")
+        lines.append(f"  when {condition} then {_value_text(branch.value, fact.places)}")
     return "\n".join([*lines, "  else null", "end"])
+
+
+def _value_text(value: Expression | str, places: int | None) -> str:
+    if isinstance(value, str):
+        return literal(value)
+    text = expression_text(value)
+    return text if places is None else f"Round({text}, {decimal_places(places)})"

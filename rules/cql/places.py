@@ -21,12 +21,16 @@ def days_of(bound: Bound) -> str:
 
 
 def _shifted(expression: str, bound: Bound) -> str:
-    if bound.offset is None:
-        return expression
-    near = bound.anchor is None and not _is_long(bound.offset)
+    if bound.offset is not None:
+        expression = _moved(expression, bound.offset, bound, backwards=bound.backwards)
+    return _moved(expression, Duration(abs(bound.days), "day"), bound, backwards=bound.days < 0) if bound.days else expression
+
+
+def _moved(expression: str, by: Duration, bound: Bound, *, backwards: bool) -> str:
+    near = bound.anchor is None and not _is_long(by)
     if near:  # from a day of our time, the calendar does not end within such a length
-        return f"{expression} {'-' if bound.backwards else '+'} {length(bound.offset)}"
-    return moved(expression, bound.offset, backwards=bound.backwards)
+        return f"{expression} {'-' if backwards else '+'} {length(by)}"
+    return moved(expression, by, backwards=backwards)
 
 
 def _is_long(offset: Duration) -> bool:

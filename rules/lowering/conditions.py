@@ -90,6 +90,8 @@ class _Lowering:
     def words(self, fact: doc.Fact, scope: Scope) -> tuple[str, ...]:
         if isinstance(fact, doc.EventFact) and fact.series.question and (question := scope.question(fact.series.question, quiet=True)):
             return tuple(w.text for w, _ in question.words)
+        if isinstance(fact, doc.ComputedFact):
+            return tuple(dict.fromkeys(value.text for _, value in fact.lines))
         return SEXES if isinstance(fact, doc.PatientFact) and fact.attribute.text == "sex" else ()
 
     def some_word(self, fact: doc.Fact, scope: Scope) -> str:

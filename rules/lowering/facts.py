@@ -1,6 +1,7 @@
 """Facts: value sets, questions, units, windows and relations resolved."""
 
-from typing import Literal, cast
+from datetime import date, timedelta
+from typing import Final, Literal, cast
 
 from rules import document as doc
 from rules import ir, logic
@@ -14,6 +15,9 @@ from rules.parse.fields import BLANK
 from rules.scope import Scope, type_of
 from rules.source import TextNode
 from rules.units import canonical, conversions
+
+_FOUR_YEARS: Final = tuple(date(2024, 1, 1) + timedelta(days=i) for i in range(1461))
+"""Every day that the calendar knows: months and leap years repeat themselves after that."""
 
 
 def lower_fact(name: str, fact: doc.PatientFact | doc.EventFact | doc.ComputedFact | doc.Episode, scope: Scope) -> ir.Fact:
@@ -55,11 +59,23 @@ class _Lowering:
         for when, value in fact.lines:
             condition = lower_condition(when, self.scope) if when else logic.All(())
             self.refuse_derived(condition, fact.name)
-            branches.append(ir.Branch(condition, expression(value, self.scope)))
+            branches.append(ir.Branch(condition, self.word(fact, value) if fact.words else expression(value, self.scope)))
             if ("^" in value.text or "log(" in value.text) and fact.places is None:
                 hint = "the last digits of a power or a logarithm differ between machines"
                 self.problems.add(value.span, "ALM248", "a power or a logarithm needs 'round'", hint)
-        return ir.ComputedFact(name, tuple(branches), canonical(fact.unit.text) if fact.unit else None, fact.places)
+        if fact.words and (fact.unit or fact.places is not None):
+            self.problems.add(fact.name.span, "ALM257", f"'{fact.name}' gives words: it has no unit and cannot be rounded")
+        return ir.ComputedFact(name, tuple(branches), canonical(fact.unit.text) if fact.unit else None, fact.places, type_of(fact))
+
+    def word(self, fact: doc.ComputedFact, value: TextNode) -> str:
+        """A value of a table that gives words."""
+        if value.text in ("known", "unknown"):
+            self.problems.add(value.span, "ALM123", f"'{value}' cannot be a word: 'is {value}' asks whether there is an answer")
+        elif value.text not in fact.words and value is not BLANK:
+            word = min(fact.words)
+            hint = did_you_mean(word, self.scope.fact_names()) or "a table gives numbers or words, and a word cannot be the name of a fact"
+            self.problems.add(value.span, "ALM256", f"'{value}' is no word, as '{word}' is in another line of '{fact.name}'", hint)
+        return value.text
 
     def refuse_derived(self, condition: logic.Condition, place: TextNode) -> None:
         names = {self.scope.resolve(n) for n, f in self.scope.facts_in_view().items() if isinstance(f, doc.DerivedFact)}
@@ -100,7 +116,7 @@ class _Lowering:
             self.problems.add(
                 span, "ALM203", f"'{fact.name}' has neither 'unit' nor 'question'", 'a number needs its unit, such as unit: "%"'
             )
-        if series.unit and not series.where and (aggregate not in VALUE_AGGREGATES or says_word):
+        if series.unit and not _looks_at_values(series) and (aggregate not in VALUE_AGGREGATES or says_word):
             reason = "an answer" if series.question else aggregate
             self.problems.add(series.unit.span, "ALM204", f"'unit' has no meaning here: {reason} has no unit")
         if (aggregate in SCALED_AGGREGATES) != bool(fact.scale):
@@ -169,7 +185,10 @@ class _Lowering:
         return tests
 
     def relation(self, relation: doc.Relation) -> ir.Relation:
-        kind = relation.kind.text
+        kind, unit = relation.kind.text, relation.series.unit
+        if unit and not _looks_at_values(relation.series):
+            hint = "add 'where', such as where: value >= 9 %, or leave the unit out"
+            self.problems.add(unit.span, "ALM254", "this unit says nothing: no value of a related event is asked for", hint)
         return ir.Relation(
             series=self.series(relation.series),
             present=not kind.startswith("not "),
@@ -183,6 +202,10 @@ class _Lowering:
 
     def window(self, window: doc.Window) -> ir.Window:
         lower, upper = (tuple(self.bound(limit) for limit in limits) for limits in (window.lower, window.upper))
+        for limit, last in zip(window.upper, upper, strict=True):
+            if any(_never_before(first, last) for first in lower):
+                hint = "what it is 'since' stands before what it is 'until'"
+                self.problems.add(limit.span, "ALM255", "this window is never open: it ends before it begins", hint)
         return ir.Window(lower, upper, cast(ir.Timing, window.timing))
 
     def bound(self, limit: doc.Limit) -> ir.Bound:
@@ -204,3 +227,20 @@ class _Lowering:
             hint = f"a fact has a day if it is {', '.join(DATED_AGGREGATES)} of something, or the patient's birth"
             self.problems.add(name.span, "ALM207", f"'{name}' has no day to count from", hint)
         return self.scope.resolve(name.text)
+
+
+def _looks_at_values(series: doc.Series) -> bool:
+    """Whether a series asks for numbers of its events, which then need a unit."""
+    return bool(series.where) or (series.usable and series.question is None)
+
+
+def _never_before(first: ir.Bound, last: ir.Bound) -> bool:
+    """Whether a window from ``first`` to ``last`` is empty whatever the day is that both count from."""
+    if first.anchor != last.anchor or (first.day is None) != (last.day is None):
+        return False
+    return all(_on(first, day) > _on(last, day) for day in _FOUR_YEARS)
+
+
+def _on(bound: ir.Bound, day: date) -> date:
+    """The day that a bound means, if ``day`` is that from which it counts."""
+    return bound.shifted(day) if bound.anchor else bound.fixed(day)

@@ -221,7 +221,7 @@ def _within(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], prob
     if length is None:
         return
     if around is None:
-        lower.append(doc.Limit(offset=length, backwards=True))
+        lower.append(doc.Limit(offset=length, backwards=True, span=text.span))
         return
     start = text._replace(text=around[3])
     origin = _origin(start, problems)
@@ -234,7 +234,7 @@ def _limit(text: TextNode, problems: Problems, days: int = 0) -> doc.Limit:
     if ago := _AGO.fullmatch(text.text):
         if days:
             problems.add(text.span, "ALM124", "'ago' stands with since and until, which include that day")
-        return doc.Limit(offset=as_duration(text._replace(text=ago[1]), problems), backwards=True)
+        return doc.Limit(offset=as_duration(text._replace(text=ago[1]), problems), backwards=True, span=text.span)
     if (around := _AROUND.fullmatch(text.text)) and around[2] != "of":
         length, start = as_duration(text._replace(text=around[1]), problems), text._replace(text=around[3])
         return replace(_origin(start, problems), offset=length, backwards=around[2] == "before", days=days)
@@ -244,11 +244,11 @@ def _limit(text: TextNode, problems: Problems, days: int = 0) -> doc.Limit:
 def _origin(text: TextNode, problems: Problems) -> doc.Limit:
     """A day to count from: a dated fact, a date, an end of a year or of the measurement period."""
     if edge := _EDGE.fullmatch(text.text):
-        return doc.Limit(year=_YEARS[edge[2]], last=edge[1] == "end")
+        return doc.Limit(year=_YEARS[edge[2]], last=edge[1] == "end", span=text.span)
     if _DAY.fullmatch(text.text):
-        return doc.Limit(day=_day(text.text, text, problems))
+        return doc.Limit(day=_day(text.text, text, problems), span=text.span)
     last = _ENDS_OF_PERIOD.get(text.text)
-    return doc.Limit(text) if last is None else doc.Limit(period=text, last=last)
+    return doc.Limit(text, span=text.span) if last is None else doc.Limit(period=text, last=last, span=text.span)
 
 
 def period(text: TextNode, problems: Problems) -> doc.Period | None:
@@ -265,17 +265,17 @@ def period(text: TextNode, problems: Problems) -> doc.Period | None:
 def _during(text: TextNode, lower: list[doc.Limit], upper: list[doc.Limit], problems: Problems) -> None:
     period = _PERIOD.fullmatch(text.text)
     if text.text in _YEARS:
-        lower.append(doc.Limit(year=_YEARS[text.text]))
-        upper.append(doc.Limit(year=_YEARS[text.text], last=True))
+        lower.append(doc.Limit(year=_YEARS[text.text], span=text.span))
+        upper.append(doc.Limit(year=_YEARS[text.text], last=True, span=text.span))
     elif period:
         first, last = (_day(written, text, problems) for written in period.groups())
         if first and last and first > last:
             problems.add(text.span, "ALM125", f"the period {text} ends before it begins")
-        lower.append(doc.Limit(day=first))
-        upper.append(doc.Limit(day=last))
+        lower.append(doc.Limit(day=first, span=text.span))
+        upper.append(doc.Limit(day=last, span=text.span))
     elif text.text == _MEASUREMENT_PERIOD:
-        lower.append(doc.Limit(period=text))
-        upper.append(doc.Limit(period=text, last=True))
+        lower.append(doc.Limit(period=text, span=text.span))
+        upper.append(doc.Limit(period=text, last=True, span=text.span))
     elif text is not BLANK:
         problems.add(text.span, "ALM126", f"a period cannot be '{text}'", "this year, last year, or 2025-01-01 to 2025-12-31")
 

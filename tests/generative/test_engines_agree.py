@@ -90,8 +90,9 @@ def test_every_kind_of_fact_appears(worlds: list[World]) -> None:
     assert {f.aggregate for f in found} == set(AGGREGATES)
     bounds = [b for f in found for b in (*f.window.lower, *f.window.upper)]
     assert {b.offset.unit for b in bounds if b.offset} == set(UNITS)
-    assert {(b.anchor is not None, b.backwards) for b in bounds if b.offset} == {(a, k) for a in (True, False) for k in (True, False)} - {
-        (False, False)
+    assert {(b.anchor is not None, b.year is not None, b.backwards) for b in bounds if b.offset} == {
+        *((anchor, year, back) for anchor, year in ((True, False), (False, True)) for back in (True, False)),
+        (False, False, True),
     }
     assert {b.year for b in bounds} == {None, 0, -1}
     assert any(b.day for b in bounds)
@@ -108,7 +109,8 @@ def test_every_kind_of_fact_appears(worlds: list[World]) -> None:
     assert attributes == set(ATTRIBUTES)
     others = [f.on for w in worlds for f in w.program.facts if isinstance(f, PatientFact) and f.on]
     assert {(on.anchor is not None, on.day is not None, on.year is not None, on.offset is not None) for on in others} == {
-        tuple(i == j for j in range(4)) for i in range(4)
+        *(tuple(i == j for j in range(4)) for i in range(4)),
+        (False, False, True, True),
     }
 
 
@@ -130,12 +132,23 @@ def test_relations_of_every_kind_nest_two_deep(worlds: list[World]) -> None:
 
 
 def test_arithmetic_of_every_kind_appears(worlds: list[World]) -> None:
-    computed = [f for w in worlds for f in w.program.facts if isinstance(f, ComputedFact)]
-    parts = [part for f in computed for b in f.branches for part in expressions(b.value)]
+    computed = [f for w in worlds for f in w.program.facts if isinstance(f, ComputedFact) and f.type == "number"]
+    parts = [part for f in computed for b in f.branches if not isinstance(b.value, str) for part in expressions(b.value)]
     assert {type(part) for part in parts} == {Arithmetic, Constant, Reading}
     assert {part.op for part in parts if isinstance(part, Arithmetic)} == set(ARITHMETIC) - {"^", "log"}
     assert {len(f.branches) for f in computed} >= {1, 2, 3}
     assert {f.places for f in computed} == {None, 0, 1, 2}
+
+
+def test_tables_that_give_words_appear_and_meet(worlds: list[World]) -> None:
+    tables = [{f.name: f for f in w.program.facts if isinstance(f, ComputedFact)} for w in worlds]
+    words = [f for each in tables for f in each.values() if f.type == "word"]
+    assert {word for f in words for word in f.words} == set(WORDS)
+    assert {len(f.branches) for f in words} == {1, 2, 3, 4}
+    assert {f.branches[-1].when == All(()) for f in words} == {True, False}
+    asked = {(f.type, each[name].type) for each in tables for f in each.values() for name in f.uses() if name in each}
+    assert asked == {(a, b) for a in ("number", "word") for b in ("number", "word")}
+    assert any(n.fact in each for w, each in zip(worlds, tables, strict=True) for n in conditions([w]) if isinstance(n, Is))
 
 
 def expressions(expression: Expression) -> Iterator[Expression]:

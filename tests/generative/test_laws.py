@@ -14,7 +14,7 @@ from rules.engines import Engine
 from rules.engines.columnar import ColumnarEngine
 from rules.engines.reference import ReferenceEngine
 from rules.facts import HOUSEHOLD, TABLES, DateRange, Event, PersonRecord, Value
-from rules.ir import Derived, EventFact, Program
+from rules.ir import ComputedFact, Derived, EventFact, Program, rests_on
 from rules.logic import All, Any, AtLeast, Condition, Holds, Known, Not, leaves
 
 PEOPLE = 40
@@ -175,14 +175,23 @@ def without_far_zones(record: PersonRecord) -> PersonRecord:
 
 
 def exists_and_count(program: Program) -> tuple[str, ...]:
-    """Facts that rest on no *latest*: the patient's own, whether there is an event, and how many."""
-    return tuple(
-        f.name for f in program.facts if not isinstance(f, EventFact) or (f.aggregate in ("exists", "count") and not f.window.anchors)
-    )
+    """Facts that rest on no *latest*: the patient's own, whether there is an event, how many, and what is computed from these."""
+    return steady(program, {f.name for f in program.facts if not isinstance(f, EventFact) or f.aggregate in ("exists", "count")})
 
 
 def every_fact(program: Program) -> tuple[str, ...]:
-    return tuple(f.name for f in program.facts)
+    return steady(program, set(program.by_name))
+
+
+def steady(program: Program, among: set[str]) -> tuple[str, ...]:
+    """The facts among these without those that rest on others, or on a table that asks ``is known``."""
+    found: list[str] = []
+    for fact in program.facts:
+        branches = fact.branches if isinstance(fact, ComputedFact) else ()
+        asks = any(isinstance(leaf, Known) for branch in branches for leaf in leaves(branch.when))
+        if fact.name in among and not asks and set(rests_on(fact)) <= {*found}:
+            found.append(fact.name)
+    return tuple(found)
 
 
 CHANGES = [

@@ -38,7 +38,7 @@ def test_one_person_at_a_time_is_the_same(world: World, engines: dict[str, Engin
 
 def test_every_outcome_is_common(worlds: list[World], engines: dict[str, Engine]) -> None:
     counted: Counter[str] = Counter()
-    for world in worlds[:10]:
+    for world in worlds[:20]:
         for episodes in (False, True):
             members = results(engines["reference"], random_measure(world, episodes=episodes), world, list(world.people))
             counted.update(outcome for member in members for outcome in member.outcomes.values())

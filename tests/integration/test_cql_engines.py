@@ -74,7 +74,7 @@ def test_every_paragraph_of_the_language_means_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", ["cql 1", "cql 2"])
 def test_generated_rules_agree_about_generated_people(seed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("programs", "populations"):
-        monkeypatch.setattr(f"support.{module}.NUMBERS", SAYABLE)
+        monkeypatch.setattr(f"rules.conformance.{module}.NUMBERS", SAYABLE)
     world = random_world(seed, rules=12, people=60)
     people = [_chart(record, world.as_of) for record in world.people]
     program = Program(tuple(map(_sayable, world.program.facts)), world.program.derived, world.program.rules)

@@ -242,7 +242,13 @@ MEASURES: Final = (
         "`almoner measure --by sex,race`",
         "unit/rules/test_measure_counts.py::test_what_people_are_divided_by",
     ),
-    Construct("supplemental payer", "", note="a stratifier over coverages; no fact for the payer's kind"),
+    Construct(
+        "supplemental payer",
+        "`payer: {table: [{when: has PPO, value: preferred provider organization}, …]}` over facts such as "
+        "`has PPO: {exists: coverages, code: …}`, and `stratify by: {payer: payer}` in a measure",
+        "spec/measures/test_4_strata.py::test_by_payer",
+        "the payer's kind is the type of the coverage",
+    ),
 )
 """The constructs that national measure logic uses."""
 
@@ -272,7 +278,12 @@ GRAMMAR: Final = (
         "spec/facts/test_6_which_events.py::test_where",
         "a component is an event with its own code",
     ),
-    Construct("tests of the performer", "", note="adapters do not hand it over"),
+    Construct(
+        "tests of the performer",
+        'x: {exists: procedures, performer: {snomed: ["310512001"]}}',
+        "spec/facts/test_6_which_events.py::test_performer",
+        "their kind, where the resource itself says it",
+    ),
     Construct(
         "tests of the answer",
         "x: {exists: observations, question: hunger, answer: at risk}",
@@ -293,7 +304,11 @@ GRAMMAR: Final = (
     Construct(
         "decision tables", "x: {table: [{when: age >= 65, value: 1}, {otherwise: 0}]}", "spec/facts/test_8_tables.py::test_first_line"
     ),
-    Construct("decision tables that give words", "", note="a table gives numbers"),
+    Construct(
+        "decision tables that give words",
+        "x: {table: [{when: age >= 65, value: high}, {otherwise: low}]}",
+        "spec/facts/test_8_tables.py::test_words",
+    ),
     Construct("conditions as facts", "x: {when: {all: [has diabetes, hba1c > 9 %]}}", "spec/facts/test_4_derived.py::test_derived"),
     Construct("all, any, none, not", "when: {any: [has diabetes, not: hba1c > 9 %]}", "spec/answers/test_1_three_answers.py::test_not"),
     Construct(
@@ -304,7 +319,12 @@ GRAMMAR: Final = (
     Construct("comparisons and `between`", "when: hba1c between 7 and 9 %", "spec/answers/test_2_lines.py::test_between"),
     Construct("`is` a word", "when: food is not at risk", "spec/answers/test_2_lines.py::test_words"),
     Construct("`is known`, `is unknown`", "when: hba1c is unknown", "spec/answers/test_2_lines.py::test_known"),
-    Construct("a code of an event in a value set, as a line", "", note="a fact for each value set"),
+    Construct(
+        "a code of the latest event in a value set, as a line",
+        "x: {exists: conditions, code: diabetes, since: hba1c}",
+        "spec/facts/test_8_tables.py::test_which_set_the_latest_is_in",
+        "a fact for each value set, counted since the day of that event; a table makes one word of them",
+    ),
     Construct(
         "events of the household",
         "x: {exists: conditions, code: diabetes, of: household}",

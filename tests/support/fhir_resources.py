@@ -97,6 +97,7 @@ def _encounter(event: Event, number: int) -> Json:
         "status": event.status,
         "class": {"system": kind[0].system, "code": kind[0].code} if kind else None,
         "type": _concepts(event.codes),
+        "participant": [{"type": [_concept((kind,))]} for kind in _tags(event, "performer")] or None,
         "reasonCode": _concepts(_tags(event, "reason")),
         "period": _period(event),
     }
@@ -109,6 +110,7 @@ def _procedure(event: Event, number: int) -> Json:
         "status": event.status,
         "code": _concept(event.codes),
         "category": _concept(_tags(event, "category")),
+        "performer": [{"function": _concept((kind,))} for kind in _tags(event, "performer")] or None,
         "statusReason" if number % 2 else "reasonCode": _concept(reasons) if number % 2 else _concepts(reasons),
         **_when(event, "performed"),
     }

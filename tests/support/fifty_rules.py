@@ -150,8 +150,11 @@ points:
       round: 2
   when: points between 1 and 2.5
 score:
-  facts: {risk: {value: (age / 10) ^ 1.5 + systolic / 20 - 3 * 2, round: 3}}
-  when: {any: [risk > 9.25, food is at risk]}
+  facts:
+    risk: {value: (age / 10) ^ 1.5 + systolic / 20 - 3 * 2, round: 3}
+    band: {table: [{when: risk > 12, value: "doctor's"}, {when: risk > 9.25, value: high}, {when: risk <= 4, value: low}]}
+    care: {table: [{when: band is low, value: none now}, {when: food is at risk, value: urgent}, {otherwise: usual}]}
+  when: {any: [band is high, care is urgent]}
 """
 
 _RULE: Final = """\

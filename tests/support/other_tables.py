@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from rules.facts import TABLES
+from rules.facts import ROLES, TABLES
 
 Json = dict[str, Any]
 
@@ -20,6 +20,24 @@ _PERIODS: Final[tuple[Json | None, ...]] = (
     {"start": _START, "end": _END},
     {"start": "2026-06", "end": "2026-01-01"},
 )
+_SOMEBODY: Final[Json] = {"reference": "Practitioner/1"}
+_RELATIVE: Final[Json] = {"reference": "RelatedPerson/1"}
+
+
+def _taking_part(kind: str, actor: str, said: Any, other: Any, untold: Any) -> tuple[list[Json], ...]:
+    """Performers who say what they are, say something else, say it in words or not at all, and those who need not."""
+    return (
+        [{kind: said}],
+        [{kind: other, actor: _SOMEBODY}, {kind: said}],
+        [{kind: said}, {kind: untold}],
+        [{kind: said}, {actor: _SOMEBODY}],
+        [{actor: _RELATIVE}, {kind: other}],
+        [{kind: said, actor: _RELATIVE}],
+        [{actor: _RELATIVE}],
+    )
+
+
+_PERFORMERS: Final = _taking_part("function", "actor", _CODE, _OTHER, _TEXT)
 _THO: Final = "http://terminology.hl7.org/CodeSystem"
 
 
@@ -33,8 +51,8 @@ def _facts(table: str) -> Iterator[str]:
     yield f"{table} going on: {{exists: {table}, status: [{every}], within: 1 week, timing: overlaps}}"
     yield f"{table} inside: {{exists: {table}, status: [{every}], within: 3 months, timing: inside}}"
     yield f"{table} covered: {{days covered: {table}, status: [{every}], within: 3 months}}"
-    for role in ("category", "class", "intent", "reason", "verification"):
-        codes = "diabetes" if role in ("category", "reason") else _ROLES[role]
+    for role in ROLES:
+        codes = _ROLES.get(role, "diabetes")
         yield f"{table} {role}: {{exists: {table}, status: [{every}], {role}: {codes}}}"
     yield f"{table} answer: {{latest: {table}, question: permission, status: [{every}]}}"
 
@@ -100,11 +118,17 @@ def _requests() -> Iterator[tuple[str, Json]]:
         doNotPerform=(True, False),
         category=([_CODE], [_TEXT]),
         reasonCode=reasons,
+        performerType=(_CODE, _OTHER, _TEXT),
         code=(_TEXT, None),
     ):
         yield "ServiceRequest", found
     for found in _with(
-        base | {"code": _CODE}, status=("rejected", "on-hold"), statusReason=(_CODE,), reasonCode=(_CODE, _TEXT), authoredOn=authored
+        base | {"code": _CODE},
+        status=("rejected", "on-hold"),
+        statusReason=(_CODE,),
+        reasonCode=(_CODE, _TEXT),
+        performerType=([_CODE], [_OTHER, _CODE], [_TEXT]),
+        authoredOn=authored,
     ):
         yield "Task", found
     for found in _with(
@@ -121,6 +145,7 @@ def _requests() -> Iterator[tuple[str, Json]]:
         statusReason=(_CODE,),
         reasonCode=reasons,
         category=([_CODE],),
+        performerType=(_CODE, _OTHER),
     ):
         yield "MedicationRequest", found
     # Not compared: a medication that is contained. cql-exec-fhir gives whatever is contained the type Resource, which has no code.
@@ -148,6 +173,7 @@ def _medications() -> Iterator[tuple[str, Json]]:
         ),
         statusReasonCodeableConcept=(_CODE,),
         category=(_CODE,),
+        performer=_PERFORMERS,
     ):
         yield "MedicationDispense", found
     for found in _with(
@@ -163,7 +189,7 @@ def _medications() -> Iterator[tuple[str, Json]]:
         yield "MedicationStatement", found
 
 
-def _others() -> Iterator[tuple[str, Json]]:
+def _immunizations() -> Iterator[tuple[str, Json]]:
     for found in _with(
         {"status": "completed", "vaccineCode": _CODE, "occurrenceDateTime": _START},
         status=("not-done", "entered-in-error", "strange"),
@@ -171,11 +197,18 @@ def _others() -> Iterator[tuple[str, Json]]:
         recorded=("2026-05-01",),
         statusReason=(_CODE,),
         reasonCode=([_CODE],),
+        performer=_PERFORMERS,
         vaccineCode=(_TEXT, None),
     ):
         yield "Immunization", found
+
+
+def _coverages() -> Iterator[tuple[str, Json]]:
     for found in _with({"status": "active", "type": _CODE}, status=("cancelled", None), period=_PERIODS):
         yield "Coverage", found
+
+
+def _appointments() -> Iterator[tuple[str, Json]]:
     for found in _with(
         {"status": "booked", "start": _START, "participant": []},
         status=("noshow", "cancelled", "strange"),
@@ -187,8 +220,12 @@ def _others() -> Iterator[tuple[str, Json]]:
         cancelationReason=(_CODE,),
         reasonCode=([_CODE],),
         created=("2026-04-01",),
+        participant=_taking_part("type", "actor", [_CODE], [_OTHER], [_TEXT]),
     ):
         yield "Appointment", found
+
+
+def _communications() -> Iterator[tuple[str, Json]]:
     for found in _with(
         {"status": "completed", "topic": _CODE, "sent": _START},
         status=("not-done", "unknown"),
@@ -199,6 +236,9 @@ def _others() -> Iterator[tuple[str, Json]]:
         category=([_CODE],),
     ):
         yield "Communication", found
+
+
+def _consents() -> Iterator[tuple[str, Json]]:
     for found in _with(
         {"status": "active", "scope": _CODE, "category": [_OTHER], "dateTime": _START, "provision": {"type": "permit"}},
         status=("rejected", "strange"),
@@ -214,6 +254,9 @@ def _others() -> Iterator[tuple[str, Json]]:
         ),
     ):
         yield "Consent", found
+
+
+def _careplans() -> Iterator[tuple[str, Json]]:
     for found in _with(
         {"status": "active", "intent": "order", "category": [_CODE]},
         status=("completed", "revoked", "unknown"),
@@ -222,6 +265,9 @@ def _others() -> Iterator[tuple[str, Json]]:
         created=("2026-05-01",),
     ):
         yield "CarePlan", found
+
+
+def _reports() -> Iterator[tuple[str, Json]]:
     for found in _with(
         {"status": "final", "code": _CODE, "effectiveDateTime": _START},
         status=("preliminary", "unknown"),
@@ -234,6 +280,9 @@ def _others() -> Iterator[tuple[str, Json]]:
         yield "DiagnosticReport", found
     for period in _PERIODS[1:]:
         yield "DiagnosticReport", {"status": "final", "code": _CODE, "effectivePeriod": period}
+
+
+def _goals() -> Iterator[tuple[str, Json]]:
     for found in _with(
         {"lifecycleStatus": "active", "description": _CODE, "startDate": "2026-05-01"},
         lifecycleStatus=("rejected", "strange"),
@@ -305,6 +354,10 @@ def _observations() -> Iterator[tuple[str, Json]]:
     for when in times:
         for status in ("completed", "in-progress", "not-done"):
             yield "Procedure", {"status": status, "code": _CODE, **when}
+    for performers in _PERFORMERS:
+        yield "Procedure", {"status": "completed", "code": _CODE, "performedDateTime": _START, "performer": performers}
+    for participants in _taking_part("type", "individual", [_CODE], [_OTHER], [_TEXT]):
+        yield "Encounter", {"status": "finished", "type": [_CODE], "class": {"code": "AMB"}, "participant": participants}
     for period in _PERIODS:
         for status in ("finished", "in-progress", "unknown"):
             visit: Json = {"status": status, "type": [_CODE], "class": {"code": "AMB"}}
@@ -319,7 +372,9 @@ _SUBJECTS: Final = {"Task": "for", "Coverage": "beneficiary"} | dict.fromkeys(
 def resource_for(patient: str, kind: str, found: Json, *, updated: bool) -> Json:
     """The resource, about a patient."""
     who = {"reference": f"Patient/{patient}"}
-    about = {"participant": [{"actor": who}]} if kind == "Appointment" else {_SUBJECTS.get(kind, "subject"): who}
+    about = (
+        {"participant": [*found.get("participant", ()), {"actor": who}]} if kind == "Appointment" else {_SUBJECTS.get(kind, "subject"): who}
+    )
     meta = {"meta": {"lastUpdated": "2026-06-20T12:00:00.5+02:00"}} if updated else {}
     return {"resourceType": kind, "id": f"{patient}-1", **meta, **found, **about}
 
@@ -330,7 +385,14 @@ def other_tables() -> Iterator[tuple[str, Json]]:
     yield from (("AllergyIntolerance", found) for found in _verified("AllergyIntolerance"))
     yield from _requests()
     yield from _medications()
-    yield from _others()
+    yield from _immunizations()
+    yield from _coverages()
+    yield from _appointments()
+    yield from _communications()
+    yield from _consents()
+    yield from _careplans()
+    yield from _reports()
+    yield from _goals()
     yield from _programmes()
     yield from _forms()
     yield from _observations()

@@ -142,8 +142,9 @@ class Emitter:
         cases = ""
         for branch in fact.branches:
             holds = self._formula(branch.when)
-            cases += f" WHEN {holds} IS NULL THEN NULL WHEN {holds} THEN {self._rounded(self._number(branch.value), fact.places)}"
-        return f"CAST(CASE{cases} END AS DOUBLE)"
+            value = self.sql.text(branch.value) if isinstance(branch.value, str) else self._rounded(self._number(branch.value), fact.places)
+            cases += f" WHEN {holds} IS NULL THEN NULL WHEN {holds} THEN {value}"
+        return f"CAST(CASE{cases} END AS {'STRING' if fact.type == 'word' else 'DOUBLE'})"
 
     def _rounded(self, value: str, places: int | None) -> str:
         if places is None:

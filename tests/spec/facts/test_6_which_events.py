@@ -26,6 +26,8 @@ SURVEY, VITAL = Coding(CATEGORY, "survey"), Coding(CATEGORY, "vital-signs")
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 INTENT = "http://hl7.org/fhir/request-intent"
+ONCOLOGIST, NURSE = (Coding("http://snomed.info/sct", code) for code in ("310512001", "26369006"))
+ATTENDER = Coding("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "ATND")
 
 HIGH = """
 facts:
@@ -41,6 +43,10 @@ when: last > 10 %
 
 def pressure(value: float | None, unit: str | None = "mm[Hg]", on: str = "2026-06-01") -> Event:
     return measured(value, unit, on, code=SYSTOLIC)
+
+
+def performed_by(*kinds: Coding) -> Event:
+    return event("procedures", None, "2026-05-01", tags=tuple(("performer", kind) for kind in kinds))
 
 
 def test_where(spec: Spec) -> None:
@@ -137,6 +143,29 @@ def test_verification(spec: Spec) -> None:
         case("provisional", NO, diagnosed(tags=(provisional,))),
         case("not said", UNKNOWN, diagnosed()),
         case("one of two is confirmed", YES, diagnosed(tags=(confirmed,)), diagnosed(tags=(provisional,))),
+    )
+
+
+def test_performer(spec: Spec) -> None:
+    """`performer` keeps the events whose performer is of a kind: the function of who performs a procedure, gives a vaccine or dispenses a
+    medication, the type of a participant of an encounter or an appointment, and the type of performer that a request asks for. Where it
+    is not said of each of them, or the resource has no place to say it (as an observation), it is unknown.
+    """
+    spec(
+        'facts: {seen: {exists: procedures, performer: {snomed: ["310512001"]}}}\nwhen: seen',
+        case("a medical oncologist", YES, performed_by(ONCOLOGIST)),
+        case("one of two", YES, performed_by(NURSE, ONCOLOGIST)),
+        case("a nurse", NO, performed_by(NURSE)),
+        case("nobody says who", UNKNOWN, performed_by()),
+        case("nobody says who, and an oncologist", YES, performed_by(), performed_by(ONCOLOGIST)),
+    )
+    spec(
+        """
+        facts: {attended: {exists: encounters, performer: {"http://terminology.hl7.org/CodeSystem/v3-ParticipationType": [ATND]}}}
+        when: attended
+        """,
+        case("somebody who attends", YES, event("encounters", None, "2026-05-01", tags=(("performer", ATTENDER),))),
+        case("not said", UNKNOWN, event("encounters", None, "2026-05-01")),
     )
 
 

@@ -263,6 +263,33 @@ def test_so_long_after_another_day(spec: Spec) -> None:
     )
 
 
+def test_so_long_after_an_end_of_a_year(spec: Spec) -> None:
+    """`start of` and `end of` `this year` and `last year` are days to count from like others, with and without a length."""
+    spec(
+        seen("after: end of last year"),
+        case("New Year's Day", YES, done("2026-01-01")),
+        case("New Year's Eve", NO, done("2025-12-31")),
+        case("on New Year's Day itself", YES, done("2026-01-01"), as_of="2026-01-01"),
+    )
+    spec(
+        seen("since: 30 days after start of last year, before: 3 months before end of last year"),
+        case("30 days after 1 January", YES, done("2025-01-31")),
+        case("the day before", NO, done("2025-01-30")),
+        case("the day before 30 September, which is 3 months before 31 December", YES, done("2025-09-29")),
+        case("30 September", NO, done("2025-09-30")),
+        case("asked a year earlier", YES, done("2024-09-29"), as_of="2025-06-30"),
+        case("some day of last year", UNKNOWN, done("2025")),
+    )
+    spec(
+        """
+        facts: {age: {patient: age, on: 31 days after start of last year}}
+        when: age >= 18
+        """,
+        case("18 on 1 February", YES, patient={"birth": "2007-02-01"}),
+        case("a day later", NO, patient={"birth": "2007-02-02"}),
+    )
+
+
 def test_only_a_day(spec: Spec) -> None:
     """`latest` and `earliest` need neither a unit nor a question if nothing is asked of them but their day."""
     spec(

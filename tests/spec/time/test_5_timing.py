@@ -136,13 +136,15 @@ def test_ended_nobody_knows_when(spec: Spec) -> None:
 
 
 def test_empty_windows(spec: Spec) -> None:
-    """A window that has no day, because it ends before it begins or lies in the future, holds no event, not even a lasting one."""
+    """A window that has no day, because it ends before it begins or lies in the future, holds no event, not even a lasting one. One that
+    has none whatever the day of evaluation, such as `since: 2026-01-01` with `until: 2025-01-01`, is refused.
+    """
     spec(
         "facts: {ill: {exists: conditions, during: 2027-01-01 to 2027-12-31, timing: overlaps}}\nwhen: ill",
         case("going on, seen the year before", NO, diagnosed("2020-01-01")),
     )
     spec(
-        "facts: {ill: {exists: conditions, since: 2026-05-01, before: 2026-05-01, timing: overlaps}}\nwhen: ill",
+        "facts: {ill: {exists: conditions, since: 2026-05-01, until: 3 months ago, timing: overlaps}}\nwhen: ill",
         case("going on", NO, diagnosed("2020-01-01")),
     )
 

@@ -1,4 +1,4 @@
-"""Category, class, intent, reason: said, not said, surely not."""
+"""Category, class, intent, performer, reason: said, not said, surely not."""
 
 from datetime import date
 from typing import Any
@@ -110,6 +110,55 @@ def test_a_request_not_to_do_something_does_not_count_as_one_to_do_it(map_one: M
     event = map_one(resource("ServiceRequest", status="active", doNotPerform=True)).event
     assert event.status == "do-not-perform"
     assert event.status in TABLES["referrals"].known - TABLES["referrals"].counted
+
+
+# ---------------------------------------------------------------- who did it
+
+
+def performer(*codes: str) -> tuple[tuple[str, Coding], ...]:
+    return tuple(("performer", Coding("urn:p", code)) for code in codes)
+
+
+SURGEON, NURSE = concept("urn:p", "surgeon"), concept("urn:p", "nurse")
+HERSELF = {"reference": "http://ehr.example/fhir/Patient/p1"}
+SOMEBODY = {"reference": "Practitioner/2"}
+PERFORMED = {
+    "Procedure": resource("Procedure", performer=[{"function": SURGEON}, {"function": NURSE, "actor": SOMEBODY}]),
+    "Immunization": resource("Immunization", patient=PATIENT, vaccineCode=A, performer=[{"function": SURGEON}, {"function": NURSE}]),
+    "MedicationDispense": resource(
+        "MedicationDispense", medicationCodeableConcept=A, performer=[{"function": SURGEON}, {"function": NURSE}]
+    ),
+    "Encounter": resource("Encounter", participant=[{"type": [SURGEON, NURSE], "individual": SOMEBODY}]),
+    "Appointment": resource("Appointment", participant=[{"actor": HERSELF}, {"type": [SURGEON, NURSE], "actor": SOMEBODY}]),
+    "ServiceRequest": resource("ServiceRequest", performerType={"coding": [*SURGEON["coding"], *NURSE["coding"]]}),
+    "MedicationRequest": resource(
+        "MedicationRequest", medicationCodeableConcept=A, performerType={"coding": [*SURGEON["coding"], *NURSE["coding"]]}
+    ),
+    "Task": resource("Task", performerType=[SURGEON, NURSE], **{"for": PATIENT}),
+}
+
+
+@pytest.mark.parametrize("of_type", PERFORMED.values(), ids=PERFORMED)
+def test_the_kinds_of_performers_are_tags(map_one: MapOne, of_type: Elements) -> None:
+    assert map_one(of_type).event.tags == performer("surgeon", "nurse")
+
+
+@pytest.mark.parametrize(
+    ("performers", "tags", "defects"),
+    [
+        pytest.param([], (), 0, id="nobody"),
+        pytest.param([{"function": SURGEON}, {"actor": SOMEBODY}], (), 0, id="one does not say"),
+        pytest.param([{"function": SURGEON}, {"function": {"text": "helper"}}], (), 0, id="one in words"),
+        pytest.param([{"function": SURGEON}, {"actor": HERSELF}], performer("surgeon"), 0, id="the patient need not say"),
+        pytest.param([{"function": SURGEON}, {"actor": {"reference": 5}}], (), 0, id="an actor that is no reference"),
+        pytest.param([{"function": NURSE, "actor": HERSELF}], performer("nurse"), 0, id="the patient may say"),
+        pytest.param([{"function": SURGEON}, "?"], (), 1, id="one that cannot be understood"),
+        pytest.param({"function": SURGEON}, (), 1, id="no list"),
+    ],
+)
+def test_a_performer_who_does_not_say_may_be_anybody(map_one: MapOne, performers: object, tags: object, defects: int) -> None:
+    result = map_one(resource("Procedure", status="completed", performer=performers))
+    assert (result.event.tags, len(result.defects)) == (tags, defects)
 
 
 # ---------------------------------------------------------------- no value, and why

@@ -67,6 +67,7 @@ facts:
   doubled: {value: hba1c * 2, unit: "%"}
   points: {table: [{when: age >= 65, value: 2}, {otherwise: 0}]}
   gap: {time since latest: procedures, in: months}
+  risk: {table: [{when: has diabetes, value: high}, {when: age >= 65, value: medium}, {otherwise: low}]}
   old: {when: age >= 65}
 """
 
@@ -100,6 +101,7 @@ NEVER_YES = [
     ("all: [hba1c > 9 %, hba1c <= 9 %, food is at risk]", "all: [hba1c > 9 %, hba1c <= 9 %, food is at risk]"),
     ("all: [old, age < 65]", "all: [old, age < 65]"),
     ("points > 2", "points > 2"),
+    ("none: [risk is high, risk is medium, risk is low]", "none: [risk is high, risk is medium, risk is low]"),
     ("none: [food is at risk, food is no risk]", "none: [food is at risk, food is no risk]"),
     ("all: [hba1c is unknown, hba1c > 9 %]", "all: [hba1c is unknown, hba1c > 9 %]"),
     ("all: [old is known, age is unknown]", "all: [old is known, age is unknown]"),
@@ -288,7 +290,7 @@ def unused(folder: Path, text: str, *, whole: bool = True) -> set[str]:
 
 
 def test_names_without_a_use(tmp_path: Path) -> None:
-    everything = {"sex", "has diabetes", "hba1c", "visits", "food", "single", "doubled", "points", "gap", "old"}
+    everything = {"sex", "has diabetes", "hba1c", "visits", "food", "single", "doubled", "points", "risk", "gap", "old"}
     assert unused(tmp_path, rule_text("age >= 65")) == everything
     assert unused(tmp_path, rule_text("points > 1")) == everything - {"points"}
     assert unused(tmp_path, rule_text("old")) == everything - {"old"}

@@ -130,6 +130,17 @@ def test_a_year_is_moved_as_any_day_is() -> None:
     """*After the end of last year* begins a day later."""
     bound = ir.Bound(year=-1, last=True, offset=Duration(1, "day"))
     assert days_of(bound) == 'Interval[Date(year from "As Of" - 1, 12, 31) + 1 day, Date(year from "As Of" - 1, 12, 31) + 1 day]'
+    strict = days_of(ir.Bound(year=-1, offset=Duration(3, "month"), days=-1))
+    assert strict == 'Interval[Date(year from "As Of" - 1, 1, 1) + 3 months - 1 day, Date(year from "As Of" - 1, 1, 1) + 3 months - 1 day]'
+
+
+def test_a_strict_bound_lies_a_day_beyond_its_length() -> None:
+    text = days_of(ir.Bound("hba1c", offset=Duration(1, "month"), days=1))
+    edges = (
+        moved(moved(f'{edge} of "hba1c: day"', Duration(1, "month"), backwards=False), Duration(1, "day"), backwards=False)
+        for edge in ("start", "end")
+    )
+    assert text == f"Interval[{', '.join(edges)}]"
 
 
 def test_an_age_on_a_day_that_is_not_known_is_not_known(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from rules.engines.reference import reduce_facts
 from rules.explain import evidence, explain, words
 from rules.facts import Coding, DateRange, Event, Person, PersonRecord, Value
 from rules.ir import Derived, EventFact, PatientFact, Program, Series, derive
-from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Not, leaves, truth
+from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Leaf, Not, leaves, truth
 
 DAY = date(2026, 6, 30)
 A, B, C = Holds("a"), Holds("b"), Holds("c")
@@ -61,11 +61,10 @@ def test_a_yes_or_no_is_decided_by_its_reasons(world: World) -> None:
             given = {leaf for leaf in leaves(unfolded(world.program, world.program.conditions[rule]))}
             shown = {(r.fact, r.asks) for r in explain(world.program, rule, record, results, {**facts, **answers})}
             if answers[rule] is not None:
-                told = plain(shown)
                 kept = {
                     leaf.fact: facts[leaf.fact]
                     for leaf in given
-                    if (leaf.fact.rpartition("/")[2], words(leaf, None)) in told or goes_without_saying(world.program, leaf.fact, facts)
+                    if said(world.program, leaf) in shown or goes_without_saying(world.program, leaf.fact, facts)
                 }
                 assert bare_truth(unfolded(world.program, world.program.conditions[rule]), kept) is answers[rule]
             else:
@@ -83,10 +82,10 @@ def test_no_note_of_death_is_no_reason() -> None:
     assert explain(program, "r", record, reduce_facts(program, record, DAY), {"deceased": False, "r": True}) == ()
 
 
-def plain(shown: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The lines without their units, as `words` writes a leaf of a fact without one."""
-    units = ("%", "mmol/mol", "{score}", "kg", "days", "weeks", "months", "years")
-    return {(fact, next((asks.removesuffix(f" {u}") for u in units if asks.endswith(f" {u}")), asks)) for fact, asks in shown}
+def said(program: Program, leaf: Leaf) -> tuple[str, str]:
+    """A leaf as a reason shows it."""
+    fact = program.by_name[leaf.fact]
+    return leaf.fact.rpartition("/")[2], words(leaf, fact.told_in if isinstance(fact, EventFact) else None)
 
 
 def unfolded(program: Program, condition: Condition) -> Condition:

@@ -80,6 +80,12 @@ def person(*dates: tuple[str, str], birth: tuple[str, str] | None = None) -> Per
 
 EXISTS = Holds("x")
 AGE = PatientFact("x", "age", "number")
+
+
+def age_on(day: Bound) -> PatientFact:
+    return PatientFact("x", "age", "number", day)
+
+
 DAY, MARCH = ("2026-03-15", "2026-03-15"), ("2026-03-01", "2026-03-31")
 
 
@@ -94,6 +100,20 @@ DAY, MARCH = ("2026-03-15", "2026-03-15"), ("2026-03-01", "2026-03-31")
         pytest.param(procedures("time since latest", scale="month"), Compare("x", ">", 27), person(DAY), "2028-07-15", id="in 28 months"),
         pytest.param(AGE, Compare("x", ">=", 50), person(birth=("1976-07-20", "1976-07-20")), "2026-07-20", id="a birthday"),
         pytest.param(AGE, Compare("x", ">=", 19), person(birth=("2008-02-29", "2008-02-29")), "2027-03-01", id="a leap-day birthday"),
+        pytest.param(
+            age_on(Bound(year=0, offset=Duration(30, "month"), backwards=True)),
+            Compare("x", ">=", 20),
+            person(birth=("2004-05-20", "2004-05-20")),
+            "2027-01-01",
+            id="an age on a day long before the year",
+        ),
+        pytest.param(
+            age_on(Bound(year=-1, last=True, offset=Duration(200, "day"))),
+            Compare("x", ">=", 20),
+            person(birth=("2007-07-10", "2007-07-10")),
+            "2027-01-01",
+            id="an age on a day long after the year before",
+        ),
     ],
 )
 def test_one_flip(fact: Fact, condition: Condition, record: PersonRecord, flip: str | None) -> None:
