@@ -23,6 +23,26 @@ def test_examples_are_read_and_accounted_for(shared_data: Path, name: str, lines
     assert "accounts balance" in "\n".join(coverage(shared_data / name))
 
 
+SYNTHETIC = [
+    ("bulk-13", 7_160, 0),
+    ("bulk-1144", 7_661, 0),
+    ("sdoh", 11_727, 7),
+    pytest.param("us-core-120", 77_489, 326, marks=pytest.mark.slow),
+    pytest.param("main", 148_203, 0, marks=pytest.mark.slow),
+]
+"""Set, resources by its manifest, resources that may stay without a place among the events."""
+
+
+@pytest.mark.parametrize(("name", "resources", "not_understood"), SYNTHETIC)
+def test_synthetic_sets_are_read_and_accounted_for(shared_data: Path, name: str, resources: int, not_understood: int) -> None:
+    report = read_directory(shared_data / "synthea" / name).report
+    manifest = 1
+    assert sum(part.lines + part.entries for part in report.parts) == resources + manifest
+    assert report.balances()
+    assert sum(report.total(outcome) for outcome in Outcome) == resources + manifest
+    assert report.total(Outcome.QUARANTINED) <= not_understood
+
+
 def test_gravity_screening_is_read_alike_from_observations_and_from_the_questionnaire(shared_data: Path) -> None:
     (record,) = read_directory(shared_data / "gravity-examples").records
     worried = [event for event in record.events if Coding(LOINC, "88124-3") in event.codes]
