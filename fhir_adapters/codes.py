@@ -93,7 +93,10 @@ def read_coding(reading: Reading, value: Any, path: str) -> Coding | None:
 
 
 def read_codes(reading: Reading, value: Any, path: str) -> Codes:
-    """Every coding of a CodeableConcept, or of a list of them, each once. Text alone gives none; so does absence."""
+    """Every coding of a CodeableConcept (in R5 also of a CodeableReference), or of a list of them, each once.
+
+    Text alone gives none; so does absence.
+    """
     if value is None:
         return NO_CODES
     before = reading.defects
@@ -114,7 +117,9 @@ def _codings(reading: Reading, value: Any, path: str) -> Iterator[Coding]:
         if not isinstance(concept, dict):
             reading.bad(path, Reason.NOT_AN_OBJECT)
             continue
-        codings = concept.get("coding")
+        # R5 writes many concepts as a CodeableReference: the concept, or where it is written down.
+        inner = concept.get("concept")
+        codings = (inner if isinstance(inner, dict) else concept).get("coding")
         if codings is None:
             continue
         for item in codings if isinstance(codings, list) else [codings]:

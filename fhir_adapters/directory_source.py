@@ -10,6 +10,7 @@ import orjson
 from fhir_adapters.dataset import FIRST_TYPES, Collector, Dataset
 from fhir_adapters.errors import SourceUnreadable
 from fhir_adapters.lines import Flaw, Line, bounded_lines, opened, whole
+from fhir_adapters.linking import EXCLUDED_BY_DEFAULT, Excluded
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.mapping.people import DEFAULT_KEY
 from fhir_adapters.quarantine import Reason
@@ -29,6 +30,7 @@ def read_directory(
     *,
     loaded: Collection[str] = (),
     household_key: bytes = DEFAULT_KEY,
+    left_out: frozenset[Excluded] = EXCLUDED_BY_DEFAULT,
     max_line: int = MAX_LINE,
     max_document: int = MAX_DOCUMENT,
 ) -> Dataset:
@@ -36,11 +38,12 @@ def read_directory(
 
     A table counts as loaded if a resource of its first type was seen, or a line-wise file is named after that type (be it empty),
     or ``loaded`` names the type: otherwise *no event* would be taken for *did not happen*. A file that was cut short withholds the
-    tables it may have held. Sizes are in bytes. Raises `SourceUnreadable` if there is nothing to read.
+    tables it may have held. Patients for whom one of the reasons in ``left_out`` holds are no part of it, and counted. Sizes are in
+    bytes. Raises `SourceUnreadable` if there is nothing to read.
     """
     root = Path(path)
     report = Report()
-    collector = Collector(report, household_key)
+    collector = Collector(report, household_key, left_out)
     named = set(loaded)
     for file in _files(root, report):
         part = report.part(file.relative_to(root).as_posix() if file != root else file.name)

@@ -35,6 +35,8 @@ class Reason(StrEnum):
     MORE_THAN_ONE = "more than one of a choice"
     CONTRADICTION = "contradiction"
     NO_SUBJECT = "no usable subject"
+    AMBIGUOUS = "identifier of more than one patient"
+    UNCLEAR_MERGE = "merged in a circle, or into more than one"
     OTHER_PATIENT = "another patient's"
     NO_PATIENT = "no Patient"
     NO_MEDICATION = "medication not resolved"

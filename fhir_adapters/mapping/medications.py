@@ -1,6 +1,6 @@
 """MedicationRequest, MedicationDispense and MedicationStatement: what was prescribed, handed over, taken."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from math import ceil
@@ -13,6 +13,7 @@ from fhir_adapters.mapping.event import event
 from fhir_adapters.mapping.requests import authored_event, request_status
 from fhir_adapters.mapping.tags import read_category, read_reason
 from fhir_adapters.quarantine import Json, Reading, Reason
+from fhir_adapters.references import contained, literal
 from fhir_adapters.values import Measured, read_quantity
 from rules.facts import DateRange, Event
 
@@ -64,10 +65,35 @@ def _ended(taken: Event) -> Event:
 # ---------------------------------------------------------------- which
 
 
+def medication_codes(resource: Json, reading: Reading) -> Codes:
+    """What a Medication resource is."""
+    return read_codes(reading, resource.get("code"), "code")
+
+
+def awaited_medication(resource: Json, reading: Reading, urls: Mapping[str, str]) -> str:
+    """``Medication/id`` if the codes stand in a resource of its own, which has to be found first. Otherwise they are lost (reported)."""
+    concept, reference = _given(resource)
+    if concept is not None or reference is None:
+        return ""
+    target = literal(reference, urls)
+    if target is not None and target.type == "Medication":
+        return str(target)
+    reading.bad("medicationReference", Reason.NO_MEDICATION)
+    return ""
+
+
+def _given(resource: Json) -> tuple[Any, Any]:
+    """The concept and the reference of a medication, from ``medication[x]`` (R4) or ``medication`` (R5); either may be missing."""
+    both = resource.get("medication")
+    if isinstance(both, dict):
+        return both.get("concept"), both.get("reference")
+    return resource.get("medicationCodeableConcept"), resource.get("medicationReference")
+
+
 def _medication(resource: Json, reading: Reading) -> Codes:
-    """The codes of the medication, given here or in a contained Medication. Lost if it is written down elsewhere."""
-    concept, reference = resource.get("medicationCodeableConcept"), resource.get("medicationReference")
-    if concept is not None and reference is not None:
+    """The codes of the medication, given here or in a contained Medication. Lost as long as it has to be looked up elsewhere."""
+    concept, reference = _given(resource)
+    if concept is not None and reference is not None and "medication" not in resource:
         reading.bad("medication[x]", Reason.MORE_THAN_ONE)
         return Codes(lost=True)
     if concept is not None:
@@ -75,21 +101,9 @@ def _medication(resource: Json, reading: Reading) -> Codes:
     if reference is None:
         reading.bad("medication[x]", Reason.MISSING)
         return Codes(lost=True)
-    contained = _contained(resource, reference)
-    codes = read_codes(reading, None if contained is None else contained.get("code"), "contained.code")
-    if codes.found:
-        return codes
-    reading.bad("medicationReference", Reason.NO_MEDICATION)
-    return Codes(lost=True)
-
-
-def _contained(resource: Json, reference: Any) -> Json | None:
-    link = reference.get("reference") if isinstance(reference, dict) else None
-    inside = resource.get("contained")
-    for item in inside if isinstance(inside, list) else []:
-        if isinstance(item, dict) and item.get("resourceType") == "Medication" and link == f"#{item.get('id')}":
-            return item
-    return None
+    inside = contained(resource, reference, "Medication")
+    codes = read_codes(reading, None if inside is None else inside.get("code"), "contained.code")
+    return codes if codes.found else Codes(lost=True)
 
 
 # ---------------------------------------------------------------- until when
