@@ -27,6 +27,11 @@ _READERS: Final[dict[str, Callable[[Reading, Any, str], Span]]] = {
 }
 
 
+def either(resource: Json, name: str, newer: str) -> str:
+    """Which of two names an element has in this resource: R4's, unless only that of R5 is there."""
+    return newer if name not in resource and newer in resource else name
+
+
 def read_time(reading: Reading, resource: Json, element: str) -> Span:
     """What the choice ``element[x]`` says about time; unknown if it is absent, inexact, or (reported) invalid or given twice."""
     present = [kind for kind in _READERS if resource.get(element + kind) is not None]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fhir_adapters.codes import Codes, read_codes, read_status
 from fhir_adapters.dates import Moment, at, before, brief, read_instant, read_period, some_day_from
-from fhir_adapters.mapping.choices import read_time
+from fhir_adapters.mapping.choices import either, read_time
 from fhir_adapters.mapping.event import event
 from fhir_adapters.mapping.requests import authored_event, request_status
 from fhir_adapters.mapping.tags import read_category, read_reason
@@ -20,6 +20,17 @@ from rules.facts import DateRange, Event
 _DAYS: Final = frozenset({None, "1", "d", "day", "days"})
 """How the unit of ``daysSupply`` is written."""
 _LONGEST: Final = 10_000
+_ADHERENCE: Final = {
+    "taking": "active",
+    "on-hold": "on-hold",
+    "on-hold-as-directed": "on-hold",
+    "on-hold-not-as-directed": "on-hold",
+    "stopped": "stopped",
+    "stopped-as-directed": "stopped",
+    "stopped-not-as-directed": "stopped",
+    "not-taking": "not-taken",
+}
+"""R5's adherence codes, as R4's statuses. *Taking, not as directed* and *unknown* are neither."""
 _OVER: Final = frozenset({"completed", "stopped", "cancelled", "not-taken"})
 
 
@@ -38,7 +49,8 @@ def medication_dispenses(resource: Json, reading: Reading, updated: Moment | Non
     """
     handed = read_instant(reading, resource, "whenHandedOver") or read_instant(reading, resource, "whenPrepared")
     status = read_status(reading, resource.get("status"), "status")
-    tags = read_category(reading, resource) + read_reason(reading, resource, status, "statusReasonCodeableConcept")
+    because = either(resource, "statusReasonCodeableConcept", "notPerformedReason")
+    tags = read_category(reading, resource) + read_reason(reading, resource, status, because)
     when = brief(at(handed) if handed else before(updated))
     if resource.get("daysSupply") is not None and when.start:
         when = when._replace(end=_supplied_until(when.start, read_quantity(reading, resource["daysSupply"], "daysSupply")))
@@ -51,10 +63,20 @@ def medication_statements(resource: Json, reading: Reading, updated: Moment | No
     when = read_time(reading, resource, "effective")
     if when.start is None:
         when = before(asserted or updated)._replace(end=when.end)
-    status = read_status(reading, resource.get("status"), "status")
+    status = _taken(resource, reading)
     tags = read_category(reading, resource) + read_reason(reading, resource, status)
     codes = _medication(resource, reading)
     yield _ended(event("medications", reading, codes, when, status, tags=tags, issued=asserted, updated=updated))
+
+
+def _taken(resource: Json, reading: Reading) -> str | None:
+    """The status of a statement; R5 says in ``adherence`` whether the medication is taken, if at all."""
+    status = read_status(reading, resource.get("status"), "status")
+    adherence = resource.get("adherence")
+    if status is not None or not isinstance(adherence, dict):
+        return status
+    said = [_ADHERENCE.get(coding.code) for coding in read_codes(reading, adherence.get("code"), "adherence.code").found]
+    return said[0] if said else None
 
 
 def _ended(taken: Event) -> Event:
