@@ -10,7 +10,7 @@ from fhir_adapters.bundles import resources_in
 from fhir_adapters.errors import WrongPatient
 from fhir_adapters.linking import EXCLUDED_BY_DEFAULT, Excluded, Owners, exclusion, owners
 from fhir_adapters.mapping import Mapped, Outcome, map_resource
-from fhir_adapters.mapping.people import DEFAULT_KEY
+from fhir_adapters.mapping.addresses import DEFAULT_KEY
 from fhir_adapters.quarantine import Json, Quarantine, Reason
 from fhir_adapters.references import NO_URLS, is_key
 from fhir_adapters.report import Part, Report

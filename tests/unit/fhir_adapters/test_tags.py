@@ -14,6 +14,7 @@ from rules.ir import Series, TagTest
 
 DECLINED = Coding("http://terminology.hl7.org/CodeSystem/data-absent-reason", "asked-declined")
 ABSENT = concept(DECLINED.system, DECLINED.code)
+SAID_WHY = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": DECLINED.code}]}
 A = concept("urn:t", "a")
 Elements = dict[str, Any]
 
@@ -122,6 +123,11 @@ def test_a_request_not_to_do_something_does_not_count_as_one_to_do_it(map_one: M
         ({"valueCodeableConcept": ABSENT}, (("reason", DECLINED),)),
         ({"valueCodeableConcept": A}, NO_REASON),
         ({"valueQuantity": {"value": 5}}, NO_REASON),
+        ({"_valueBoolean": SAID_WHY}, (("reason", DECLINED),)),
+        ({"_valueString": SAID_WHY}, (("reason", DECLINED),)),
+        ({"valueCodeableConcept": SAID_WHY}, (("reason", DECLINED),)),
+        ({"valueQuantity": SAID_WHY}, (("reason", DECLINED),)),
+        ({"_valueBoolean": {"extension": [{"url": "urn:x", "valueCode": "asked-declined"}, 5]}}, ()),
         ({"valueString": "rather not say"}, ()),
         ({}, ()),
     ],
@@ -156,6 +162,7 @@ def answer(**value: Any) -> Elements:
         (answer(valueCoding={"system": DECLINED.system, "code": DECLINED.code}), True),
         (answer(valueCoding={"system": "urn:t", "code": "a"}), False),
         (answer(valueString="no"), None),
+        (answer(_valueBoolean=SAID_WHY), True),
     ],
 )
 def test_a_rule_can_ask_who_declined(map_one: MapOne, said: Elements, expected: bool | None) -> None:
