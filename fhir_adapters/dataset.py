@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fhir_adapters.bundles import resources_in
 from fhir_adapters.errors import WrongPatient
+from fhir_adapters.forms import Form, understood
 from fhir_adapters.linking import EXCLUDED_BY_DEFAULT, Excluded, Owners, exclusion, owners
 from fhir_adapters.mapping import Mapped, Outcome, map_resource
 from fhir_adapters.mapping.addresses import DEFAULT_KEY
@@ -40,6 +41,7 @@ class Collector:
     """Resource types of which at least one resource was seen, usable or not."""
     _kept: dict[str, tuple[Mapped, Part]] = field(default_factory=dict)
     _medications: dict[str, tuple[Coding, ...]] = field(default_factory=dict)
+    _forms: dict[str, Form] = field(default_factory=dict)
 
     def add_document(self, document: Any, part: Part) -> None:
         """A parsed line or file: one resource, or a Bundle of any type."""
@@ -55,6 +57,8 @@ class Collector:
         self.types.add(mapped.resource_type)
         if mapped.codes:
             self._medications[mapped.source] = mapped.codes
+        if mapped.form is not None:
+            self._forms.update(dict.fromkeys(mapped.form.names, mapped.form))
         before = self._kept.get(mapped.source) if mapped.patient else None
         if before is None:
             part.count(mapped.outcome, mapped.resource_type)
@@ -73,8 +77,11 @@ class Collector:
             self._kept[new.source] = new, part
 
     def complete(self) -> None:
-        """Give what refers to a Medication its codes, wherever that came in the stream."""
+        """Give what refers to a Medication or a Questionnaire its codes, wherever those came in the stream."""
         for source, (mapped, part) in self._kept.items():
+            form = self._form(mapped.answers) if mapped.answers else None
+            if form is not None:
+                self._kept[source] = replace(mapped, events=understood(mapped.events, form)), part
             if not mapped.awaits:
                 continue
             codes = self._medications.get(mapped.awaits)
@@ -85,6 +92,10 @@ class Collector:
             events = tuple(replace(event, codes=codes, opaque=False) for event in mapped.events)
             self._kept[source] = replace(mapped, outcome=Outcome.MAPPED, events=events, awaits=""), part
             part.move(mapped.resource_type, mapped.outcome, Outcome.MAPPED)
+
+    def _form(self, canonical: str) -> Form | None:
+        """The form in the version that the response names, else in the one at hand."""
+        return self._forms.get(canonical) or self._forms.get(canonical.partition("|")[0])
 
     def owners(self) -> Owners:
         """Whose each record is, by what all Patients say."""

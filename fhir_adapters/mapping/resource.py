@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from fhir_adapters import dates
+from fhir_adapters.forms import Form, read_form
 from fhir_adapters.mapping.addresses import DEFAULT_KEY
 from fhir_adapters.mapping.allergies import allergies
 from fhir_adapters.mapping.appointments import appointments
@@ -88,6 +89,10 @@ class Mapped:
     """``Medication/id``: the event is opaque until the codes of this Medication are known."""
     codes: tuple[Coding, ...] = ()
     """Of a Medication: what it is."""
+    form: Form | None = None
+    """Of a Questionnaire: its questions."""
+    answers: str = ""
+    """Of a QuestionnaireResponse: the canonical URL of its form, which may tell more about the answers."""
 
 
 class _Type(NamedTuple):
@@ -120,6 +125,8 @@ _TYPES: Final = {
 
 MAPPED_TYPES: Final = frozenset({"Patient", *_TYPES})
 """Whose resources become people and events. A Medication is read too: what refers to it needs its codes."""
+_NAMED: Final = frozenset({"Medication", "Questionnaire"})
+"""Nobody's resources, to which those of people refer."""
 _MEDICATED: Final = frozenset({"MedicationRequest", "MedicationDispense", "MedicationStatement"})
 _ID: Final = re.compile(r"[A-Za-z0-9\-._]{1,128}", re.ASCII)
 _COUNTER: Final = re.compile(r"\d{1,18}", re.ASCII)
@@ -133,7 +140,7 @@ def map_resource(
     name = resource.get("resourceType")
     if not isinstance(name, str) or not _TYPE_NAME.fullmatch(name):
         return Mapped(Outcome.IGNORED, NOT_FHIR)
-    if name not in MAPPED_TYPES and name != "Medication":
+    if name not in MAPPED_TYPES | _NAMED:
         return Mapped(Outcome.IGNORED, name)
     reading = Reading(quarantine, name, _identity(resource))
     if "#" in reading.id:
@@ -141,9 +148,8 @@ def map_resource(
     updated, version = _meta(resource, reading)
     if name == "Patient":
         return _patient(resource, reading, version, urls, household_key)
-    if name == "Medication":
-        codes = medication_codes(resource, reading).found
-        return Mapped(Outcome.MAPPED if codes else Outcome.IGNORED, name, reading.source, version=version, codes=codes)
+    if name in _NAMED:
+        return _named(resource, reading, version)
     kind = _TYPES[name]
     patient = _whose(resource, kind, urls)
     if patient is None:
@@ -153,7 +159,19 @@ def map_resource(
     unread = any(event.opaque and not event.part for event in events)
     awaits = awaited_medication(resource, reading, urls) if unread and name in _MEDICATED else ""
     outcome = Outcome.QUARANTINED if unread else Outcome.MAPPED
-    return Mapped(outcome, name, reading.source, patient, version, None, events, awaits=awaits)
+    form = resource.get("questionnaire") if name == "QuestionnaireResponse" else None
+    answers = form.strip() if isinstance(form, str) else ""
+    return Mapped(outcome, name, reading.source, patient, version, None, events, awaits=awaits, answers=answers)
+
+
+def _named(resource: Json, reading: Reading, version: Version) -> Mapped:
+    """A Medication or Questionnaire; ignored if it says nothing that what refers to it could use."""
+    if reading.resource_type == "Medication":
+        codes = medication_codes(resource, reading).found
+        return Mapped(Outcome.MAPPED if codes else Outcome.IGNORED, "Medication", reading.source, version=version, codes=codes)
+    form = read_form(resource, reading)
+    used = form is not None and form.coded
+    return Mapped(Outcome.MAPPED if used else Outcome.IGNORED, "Questionnaire", reading.source, version=version, form=form)
 
 
 def subject_of(resource: Json) -> str | None:
