@@ -1,11 +1,12 @@
 """Mapped resources, gathered into one record for each person."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, Final
 
+from fhir_adapters.areas import AreaTable, located
 from fhir_adapters.bundles import resources_in
 from fhir_adapters.errors import WrongPatient
 from fhir_adapters.forms import Form, understood
@@ -39,6 +40,8 @@ class Collector:
     """Which Patients do not belong to a population."""
     types: set[str] = field(default_factory=set)
     """Resource types of which at least one resource was seen, usable or not."""
+    areas: list[AreaTable] = field(default_factory=list)
+    """Tables that say where a home lies."""
     _kept: dict[str, tuple[Mapped, Part]] = field(default_factory=dict)
     _medications: dict[str, tuple[Coding, ...]] = field(default_factory=dict)
     _forms: dict[str, Form] = field(default_factory=dict)
@@ -125,7 +128,8 @@ class Collector:
         events = self.events(whose)
         present = sorted(id for id in people if id not in whose.survivor and id not in left_out)
         missing = frozenset(not_loaded) | {HOUSEHOLD}
-        records = [PersonRecord(people[id], tuple(events.get(id, ())), missing) for id in present]
+        records = [PersonRecord(located(people[id], self.areas), tuple(events.get(id, ())), missing) for id in present]
+        self._report_areas(records)
         self.report.people = len(records)
         self.report.events = sum(len(record.events) for record in records)
         return records
@@ -157,6 +161,12 @@ class Collector:
         for id in sorted(orphans):
             self.report.quarantine.add("Patient", id, "", Reason.AMBIGUOUS if id in whose.shared else Reason.NO_PATIENT)
         self.report.orphans = len(orphans)
+
+    def _report_areas(self, records: Sequence[PersonRecord]) -> None:
+        """Whoever lies in no area of a table is unknown there, and counted."""
+        for table in self.areas:
+            known = sum(1 for record in records if any((a.scheme, a.vintage) == (table.name, table.vintage) for a in record.person.areas))
+            self.report.notes.append(f"area {table.name} {table.vintage}: known of {known:,} of {len(records):,} people")
 
     def population(self, not_loaded: Collection[str]) -> Dataset:
         """Everybody, each knowing the others at their address."""

@@ -6,6 +6,7 @@ ALM521    another kind of thing is expected here
 ALM522    a name that is not one of those known
 ALM523    not a number
 ALM524    something is missing
+ALM525    a column that the file does not have
 ========  ===================================
 """
 
@@ -89,5 +90,6 @@ class YamlReading:
         text = self.text(node)
         if text is None or node is None or text in known:
             return text or usual
-        self.wrong(node.span, UNKNOWN_NAME, f"'{text}' is not known here", did_you_mean(text, known) or f"write one of: {', '.join(known)}")
+        names = ", ".join(name for name in sorted(known) if name)
+        self.wrong(node.span, UNKNOWN_NAME, f"'{text}' is not known here", did_you_mean(text, known) or f"write one of: {names}")
         return usual
