@@ -126,9 +126,10 @@ def _codings(reading: Reading, value: Any, path: str) -> Iterator[Coding]:
         if not isinstance(concept, dict):
             reading.bad(path, Reason.NOT_AN_OBJECT)
             continue
-        # R5 writes many concepts as a CodeableReference: the concept, or where it is written down.
-        inner = concept.get("concept")
-        codings = (inner if isinstance(inner, dict) else concept).get("coding")
+        codings = concept.get("coding")
+        if codings is None and isinstance(concept.get("concept"), dict):
+            # R5 writes many concepts as a CodeableReference: the concept, or where it is written down.
+            codings = concept["concept"].get("coding")
         if codings is None:
             continue
         for item in codings if isinstance(codings, list) else [codings]:

@@ -4,12 +4,16 @@ import gzip
 import json
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.registry import as_registry
 
 from fhir_adapters.dataset import Dataset
 from fhir_adapters.directory_source import read_directory
+from fhir_adapters.errors import SourceUnreadable
 from fhir_adapters.extracts import read_description
 from fhir_adapters.extracts.__main__ import main
 from fhir_adapters.mapping import Outcome
@@ -162,6 +166,25 @@ def test_an_open_quote_withholds_the_table_and_counts_the_lines_it_swallowed(tmp
     ended = {row.resource_type: row for row in dataset.report.rows()}["Observation"]
     assert (ended.read, ended.mapped, ended.quarantined) == (5, 1, 4)
     assert all("observations" in record.not_loaded for record in dataset.records)
+
+
+def test_a_file_without_column_names_is_not_an_empty_one(tmp_path: Path) -> None:
+    extract(tmp_path, results="")
+    with pytest.raises(SourceUnreadable, match="must name the columns"):
+        read_directory(tmp_path)
+    extract(tmp_path, results=RESULTS.splitlines()[0])
+    assert all("observations" not in record.not_loaded for record in read_directory(tmp_path).records)
+
+
+@given(st.text(alphabet=st.sampled_from(',"\n\r7xF \t\0\udcff<'), max_size=40))
+def test_whatever_stands_in_a_file_is_accounted_for(text: str) -> None:
+    with TemporaryDirectory() as name:
+        extract(Path(name), results=RESULTS + text)
+        dataset = read_directory(name)
+    assert dataset.report.balances()
+    ended = {row.resource_type: row for row in dataset.report.rows()}["Observation"]
+    assert ended.read == ended.mapped + ended.quarantined + ended.duplicate
+    assert ended.read >= 1
 
 
 def test_an_event_without_a_code_might_be_any(tmp_path: Path) -> None:
