@@ -12,7 +12,7 @@ from fhir_adapters.errors import WrongPatient
 from fhir_adapters.forms import Form, understood
 from fhir_adapters.linking import EXCLUDED_BY_DEFAULT, Excluded, Owners, exclusion, owners
 from fhir_adapters.mapping import Mapped, Outcome, map_resource
-from fhir_adapters.mapping.addresses import DEFAULT_KEY
+from fhir_adapters.mapping.people import DEFAULT_KEY
 from fhir_adapters.quarantine import Json, Quarantine, Reason
 from fhir_adapters.references import NO_URLS, is_key
 from fhir_adapters.report import Part, Report
@@ -118,11 +118,14 @@ class Collector:
             events.sort(key=attrgetter("table", "order"))
         return found
 
-    def records(self, not_loaded: Collection[str]) -> list[PersonRecord]:
-        """A record for each person, sorted by id. Events of people without a Patient resource move to the quarantine."""
+    def records(self, not_loaded: Collection[str], reasons: frozenset[Excluded] = frozenset()) -> list[PersonRecord]:
+        """A record for each person, sorted by id, but for those whom one of the ``reasons`` leaves out.
+
+        Events of people without a Patient resource move to the quarantine.
+        """
         self.complete()
         whose, people = self.owners(), self.people()
-        left_out = self._left_out(whose)
+        left_out = self._left_out(whose, reasons)
         self._report_merges(whose, people)
         self._move(whose, people, left_out)
         events = self.events(whose)
@@ -134,12 +137,12 @@ class Collector:
         self.report.events = sum(len(record.events) for record in records)
         return records
 
-    def _left_out(self, whose: Owners) -> frozenset[str]:
+    def _left_out(self, whose: Owners, reasons: frozenset[Excluded]) -> frozenset[str]:
         """Ids of the people who do not belong to the population. A merged record is judged by its survivor."""
         found = {}
         for mapped, _ in self._kept.values():
             if mapped.identity is not None and mapped.patient not in whose.survivor:
-                found[mapped.patient] = exclusion(mapped.identity, self.left_out)
+                found[mapped.patient] = exclusion(mapped.identity, reasons)
         self.report.excluded.update(reason for reason in found.values() if reason is not None)
         return frozenset(id for id, reason in found.items() if reason is not None)
 
@@ -169,8 +172,8 @@ class Collector:
             self.report.notes.append(f"area {table.name} {table.vintage}: known of {known:,} of {len(records):,} people")
 
     def population(self, not_loaded: Collection[str]) -> Dataset:
-        """Everybody, each knowing the others at their address."""
-        return Dataset(with_households(self.records(not_loaded)), self.report)
+        """Everybody who belongs to a population, each knowing the others at their address."""
+        return Dataset(with_households(self.records(not_loaded, self.left_out)), self.report)
 
 
 def records_from_resources(

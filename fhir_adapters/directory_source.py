@@ -13,7 +13,7 @@ from fhir_adapters.extracts import SUFFIX, read_extract
 from fhir_adapters.lines import Flaw, Line, bounded_lines, opened, whole
 from fhir_adapters.linking import EXCLUDED_BY_DEFAULT, Excluded
 from fhir_adapters.mapping import Outcome
-from fhir_adapters.mapping.addresses import DEFAULT_KEY
+from fhir_adapters.mapping.people import DEFAULT_KEY
 from fhir_adapters.quarantine import Reason
 from fhir_adapters.report import Part, Report
 from rules.facts import TABLES

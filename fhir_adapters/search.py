@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from fhir_adapters.dataset import FIRST_TYPES, Collector, Dataset
 from fhir_adapters.errors import EhrUnavailable, IncompleteSearch, WrongPatient
 from fhir_adapters.mapping import MAPPED_TYPES, Outcome, subject_of
-from fhir_adapters.mapping.addresses import DEFAULT_KEY
+from fhir_adapters.mapping.people import DEFAULT_KEY
 from fhir_adapters.quarantine import Json, Reason
 from fhir_adapters.report import Part, Report
 from fhir_adapters.transport import FhirServer

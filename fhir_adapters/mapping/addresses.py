@@ -7,9 +7,6 @@ from typing import Final
 
 from fhir_adapters.quarantine import Json
 
-DEFAULT_KEY: Final = b"almoner"
-"""Keys the household hash when a site sets none. A site that stores the hash should set its own."""
-
 _TRACT: Final = "http://hl7.org/fhir/StructureDefinition/iso21090-ADXP-censusTract"
 
 

@@ -4,11 +4,14 @@ from typing import Any, Final
 
 from fhir_adapters.codes import read_codes, read_coding, read_status
 from fhir_adapters.dates import Moment, read_instant, read_moment
-from fhir_adapters.mapping.addresses import DEFAULT_KEY, ended, home, household, postcode, tract
+from fhir_adapters.mapping.addresses import ended, home, household, postcode, tract
 from fhir_adapters.mapping.contact import interpreter, language, phone, preferred_contact
 from fhir_adapters.mapping.lists import objects
 from fhir_adapters.quarantine import Json, Reading, Reason
 from rules.facts import Person
+
+DEFAULT_KEY: Final = b"almoner"
+"""Keys the household hash when a site sets none. A site that stores the hash should set its own."""
 
 _RACE: Final = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race"
 _ETHNICITY: Final = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-ethnicity"

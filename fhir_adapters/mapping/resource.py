@@ -11,7 +11,6 @@ import orjson
 
 from fhir_adapters import dates
 from fhir_adapters.forms import Form, read_form
-from fhir_adapters.mapping.addresses import DEFAULT_KEY
 from fhir_adapters.mapping.allergies import allergies
 from fhir_adapters.mapping.appointments import appointments
 from fhir_adapters.mapping.careplans import careplans
@@ -31,7 +30,7 @@ from fhir_adapters.mapping.medications import (
     medication_statements,
 )
 from fhir_adapters.mapping.observations import observations
-from fhir_adapters.mapping.people import person
+from fhir_adapters.mapping.people import DEFAULT_KEY, person
 from fhir_adapters.mapping.procedures import procedures
 from fhir_adapters.mapping.programmes import programmes
 from fhir_adapters.mapping.questionnaires import questionnaire_answers

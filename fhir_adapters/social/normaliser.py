@@ -92,9 +92,9 @@ def _fact(domain: str, aspect: Aspect, said: list[Statement], silence: _Silence,
     )
 
 
-def _precedence(said: Statement) -> tuple[bool, date, Weight, bool, str]:
-    """Newest, then most specific; of equals the positive one, for it is the one that must not be missed."""
-    return said.weight > Weight.ASKED, said.day, said.weight, said.state is State.POSITIVE, said.source
+def _precedence(said: Statement) -> tuple[bool, date, Weight, bool, bool, str]:
+    """Newest, then most specific; of equals the positive one, for it must not be missed, then any that is an answer at all."""
+    return said.weight > Weight.ASKED, said.day, said.weight, said.state is State.POSITIVE, said.state in _ANSWERS, said.source
 
 
 def _stale(said: Statement, as_of: date, oldest: date) -> bool:

@@ -93,9 +93,11 @@ def _observed(event: Event, as_of: date, codes: Crosswalk) -> Iterator[Statement
         return
     day = min(event.start.high, as_of) if event.start else as_of
     meanings = [meaning for code in event.codes for meaning in codes.questions.get(code, ())]
+    understood = {coding.code for coding in event.answers} & {code for meaning in meanings for code in meaning.positive | meaning.negative}
     for meaning in meanings:
         state = State.UNKNOWN if counts is None else _answered(event, meaning, codes)
-        if state is not State.NOT_ASKED:
+        # An answer that is listed under another domain of the same question says nothing of this one.
+        if state is not State.NOT_ASKED and not (state is State.UNKNOWN and understood and counts):
             weight = Weight.SUMMARY if meaning.summary else Weight.ANSWER
             yield Statement(meaning.domain, meaning.aspect, state, event.source, day, weight, meaning.group)
     if meanings:

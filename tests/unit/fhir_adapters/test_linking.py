@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from unit.fhir_adapters.conftest import WriteFile
 
-from fhir_adapters.dataset import Dataset, records_from_resources
+from fhir_adapters.dataset import Collector, Dataset, records_from_resources
 from fhir_adapters.directory_source import read_directory
 from fhir_adapters.errors import WrongPatient
 from fhir_adapters.linking import Excluded, owners
@@ -14,6 +14,7 @@ from fhir_adapters.mapping import Outcome
 from fhir_adapters.mapping.identities import Identity
 from fhir_adapters.quarantine import Quarantine, Reason
 from fhir_adapters.references import literal
+from fhir_adapters.report import Report
 from rules.facts import Coding
 
 MRN = "urn:oid:1.2.36.146.595.217.0.1"
@@ -118,6 +119,12 @@ def test_inactive_and_test_patients_are_left_out_and_counted(ndjson: WriteFile) 
     assert dataset.report.excluded == {Excluded.INACTIVE: 1, Excluded.TEST: 2}
     assert (dataset.report.total(Outcome.EXCLUDED), dataset.report.balances(), dataset.report.orphans) == (4, True, 0)
     assert list(found(read_directory(path, left_out=frozenset({Excluded.TEST})))) == ["a", "d"]
+
+
+def test_who_was_named_is_not_left_out() -> None:
+    collector = Collector(Report())
+    collector.add(patient("a", active=False), collector.report.part("Patient"))
+    assert [record.person.id for record in collector.records(())] == ["a"]
 
 
 def test_whose_chart_is_open_is_not_left_out() -> None:

@@ -118,7 +118,7 @@ def test_one_code_means_two_things_in_two_instruments() -> None:
     prapare, ahc = (facts(answer("o", "71802-3", code)) for code in ("LA30190-5", "LA31994-9"))
     assert (prapare["homelessness", Aspect.RISK].state, prapare["housing-instability", Aspect.RISK].state) == (
         State.POSITIVE,
-        State.UNKNOWN,
+        State.NOT_ASKED,
     )
     assert (ahc["homelessness", Aspect.RISK].state, ahc["housing-instability", Aspect.RISK].state) == (State.NEGATIVE, State.POSITIVE)
 
@@ -272,6 +272,12 @@ def test_a_finding_may_be_observed_to_be_so_or_not() -> None:
     for value, state in ((True, State.POSITIVE), (False, State.NEGATIVE)):
         found = facts(answer("o", "88122-7", **seen, valueBoolean=value))
         assert found["transportation-insecurity", Aspect.RISK].state is found["financial-insecurity", Aspect.RISK].state is state
+
+
+def test_of_two_questions_on_one_day_the_one_that_was_answered_decides() -> None:
+    unsaid, safe = answer("z", "71802-3", "LA9-3"), answer("a", "93033-9", "LA32-8")
+    fact = facts(unsaid, safe)["housing-instability", Aspect.RISK]
+    assert (fact.state, fact.by and fact.by.source) == (State.NEGATIVE, "Observation/a")
 
 
 def test_stale_after_the_period_that_the_caller_gives() -> None:
