@@ -7,15 +7,6 @@ from rules.facts import Coding
 SERVICE_REQUEST: Final = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-ServiceRequest"
 """The profile of a referral."""
 CATEGORIES: Final = "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes"
-DOMAINS: Final = (
-    "sdoh-category-unspecified",
-    *("food-insecurity", "housing-instability", "homelessness", "inadequate-housing", "transportation-insecurity"),
-    *("financial-insecurity", "material-hardship", "educational-attainment", "employment-status", "veteran-status", "stress"),
-    *("social-connection", "intimate-partner-violence", "elder-abuse", "personal-health-literacy"),
-    *("health-insurance-coverage-status", "medical-cost-burden", "digital-literacy", "digital-access", "utility-insecurity"),
-    *("incarceration-status", "language-access", "protective-factor"),
-)
-"""The categories of social need, as codes of `CATEGORIES`."""
 SOCIAL_SERVICE: Final = {"system": "http://snomed.info/sct", "code": "410606002", "display": "Social service procedure"}
 
 
@@ -32,3 +23,14 @@ def category_display(code: str) -> str:
 def service(code: Coding, display: str) -> dict[str, str]:
     """The service that a referral asks for, as a Coding."""
     return {"system": code.system, "code": code.code, "display": display}
+
+
+DOMAINS: Final = (
+    "sdoh-category-unspecified",
+    *("food-insecurity", "housing-instability", "homelessness", "inadequate-housing", "transportation-insecurity"),
+    *("financial-insecurity", "material-hardship", "educational-attainment", "employment-status", "veteran-status", "stress"),
+    *("social-connection", "intimate-partner-violence", "elder-abuse", "personal-health-literacy"),
+    *("health-insurance-coverage-status", "medical-cost-burden", "digital-literacy", "digital-access", "utility-insecurity"),
+    *("incarceration-status", "language-access", "protective-factor"),
+)
+"""The categories of social need, as codes of `CATEGORIES`."""

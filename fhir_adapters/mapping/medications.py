@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fhir_adapters.codes import Codes, read_codes, read_status
 from fhir_adapters.dates import Moment, at, before, brief, read_instant, read_period, some_day_from
-from fhir_adapters.mapping.choices import either, read_time
+from fhir_adapters.mapping.choices import read_time
 from fhir_adapters.mapping.event import event
 from fhir_adapters.mapping.requests import authored_event, request_status
 from fhir_adapters.mapping.tags import read_category, read_reason
@@ -49,8 +49,7 @@ def medication_dispenses(resource: Json, reading: Reading, updated: Moment | Non
     """
     handed = read_instant(reading, resource, "whenHandedOver") or read_instant(reading, resource, "whenPrepared")
     status = read_status(reading, resource.get("status"), "status")
-    because = either(resource, "statusReasonCodeableConcept", "notPerformedReason")
-    tags = read_category(reading, resource) + read_reason(reading, resource, status, because)
+    tags = read_category(reading, resource) + read_reason(reading, resource, status, "statusReasonCodeableConcept")
     when = brief(at(handed) if handed else before(updated))
     if resource.get("daysSupply") is not None and when.start:
         when = when._replace(end=_supplied_until(when.start, read_quantity(reading, resource["daysSupply"], "daysSupply")))

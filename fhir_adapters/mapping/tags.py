@@ -17,6 +17,12 @@ Tags = tuple[tuple[str, Coding], ...]
 NO_REASON: Final[Tags] = (("reason", Coding("", "")),)
 """Surely no reason: in no value set, so that the answer to whether it is a certain one is no. A value needs no excuse."""
 
+_NEWER: Final = {
+    "reasonCode": "reason",
+    "cancelationReason": "cancellationReason",
+    "statusReasonCodeableConcept": "notPerformedReason",
+}
+"""R5's names of the elements that hold reasons."""
 _NOT_AS_MEANT: Final = frozenset(
     ["not-done", "on-hold", "stopped", "cancelled", "noshow", "rejected", "failed", "declined", "not-taken", "entered-in-error"]
 )
@@ -76,7 +82,7 @@ def read_reason(reading: Reading, resource: Json, status: str | None, of_status:
 
     Of what did not happen as meant and does not say why, the reason is unknown, whatever the reason was for which it was planned.
     """
-    why = "reason" if "reasonCode" not in resource and "reason" in resource else "reasonCode"
+    of_status, why = (name if name in resource else _NEWER.get(name, name) for name in (of_status, "reasonCode"))
     found = {name: read_tagged(reading, resource.get(name), name, "reason").tags for name in (of_status, why)}
     untold = any(resource.get(name) is not None and not tags for name, tags in found.items())
     if untold or (not found[of_status] and (status is None or status in _NOT_AS_MEANT)):
