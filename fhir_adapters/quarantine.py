@@ -32,7 +32,6 @@ class Reason(StrEnum):
     NO_ZONE = "time without zone"
     ENDS_BEFORE_START = "ends before it starts"
     NOT_UTF8 = "not UTF-8"
-    WRONG_COLUMNS = "not as many cells as columns"
     OPEN_QUOTE = "a quote is left open"
     NOT_A_NUMBER = "not a finite number"
     MORE_THAN_ONE = "more than one of a choice"
@@ -48,6 +47,9 @@ class Reason(StrEnum):
     LINE_TOO_LONG = "line too long"
     NESTED_TOO_DEEP = "nested too deep"
     CUT_SHORT = "cut short"
+    DANGLING = "refers to what is not there"
+    RAGGED = "not as many cells as the header"
+    OUT_OF_RANGE = "out of range"
     DELETION = "deletion not applied"
     SERVER_NOTE = "the server reports a problem"
 

@@ -79,7 +79,7 @@ class _File:
             part.cut_short |= isinstance(row, Unreadable)
             for _ in range(1 if isinstance(row, Row) else row.lines):
                 part.count(Outcome.QUARANTINED, kind)
-            reading.bad(f"{self.name}:{row.line}", Reason.WRONG_COLUMNS if isinstance(row, Row) else Reason.OPEN_QUOTE)
+            reading.bad(f"{self.name}:{row.line}", Reason.RAGGED if isinstance(row, Row) else Reason.OPEN_QUOTE)
         if not places:
             raise SourceUnreadable(f"{self.extract.path.parent / self.name}: is empty; its first line must name the columns")
 

@@ -17,15 +17,15 @@ Tags = tuple[tuple[str, Coding], ...]
 NO_REASON: Final[Tags] = (("reason", Coding("", "")),)
 """Surely no reason: in no value set, so that the answer to whether it is a certain one is no. A value needs no excuse."""
 
+_NOT_AS_MEANT: Final = frozenset(
+    ["not-done", "on-hold", "stopped", "cancelled", "noshow", "rejected", "failed", "declined", "not-taken", "entered-in-error"]
+)
 _NEWER: Final = {
     "reasonCode": "reason",
     "cancelationReason": "cancellationReason",
     "statusReasonCodeableConcept": "notPerformedReason",
 }
 """R5's names of the elements that hold reasons."""
-_NOT_AS_MEANT: Final = frozenset(
-    ["not-done", "on-hold", "stopped", "cancelled", "noshow", "rejected", "failed", "declined", "not-taken", "entered-in-error"]
-)
 
 
 class Tagged(NamedTuple):
