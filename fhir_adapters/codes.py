@@ -56,6 +56,15 @@ BINDINGS: Final = {
 }
 """FHIR R4's required value sets, by element."""
 
+_NEWER: Final[dict[str, dict[str, str | None]]] = {
+    "Encounter.status": {"completed": "finished", "discharged": "finished", "on-hold": "onleave", "discontinued": None},
+    "MedicationRequest.status": {"ended": "completed"},
+    "MedicationStatement.status": {"recorded": None, "draft": "draft"},
+    "Consent.status": {"not-done": "rejected", "unknown": None},
+    "DiagnosticReport.status": {"modified": "amended"},
+}
+"""R5's new codes, by what R4 calls them; ``None``: R4 has no word for it, and it is unknown."""
+
 # Four digits at least: shorter LOINC codes exist, but so do link ids such as "1-8" that pass the check digit by chance.
 _LOINC_FORM: Final = re.compile(r"[1-9]\d{3,6}-\d", re.ASCII)
 
@@ -93,7 +102,10 @@ def read_coding(reading: Reading, value: Any, path: str) -> Coding | None:
 
 
 def read_codes(reading: Reading, value: Any, path: str) -> Codes:
-    """Every coding of a CodeableConcept, or of a list of them, each once. Text alone gives none; so does absence."""
+    """Every coding of a CodeableConcept (in R5 also of a CodeableReference), or of a list of them, each once.
+
+    Text alone gives none; so does absence.
+    """
     if value is None:
         return NO_CODES
     before = reading.defects
@@ -115,6 +127,9 @@ def _codings(reading: Reading, value: Any, path: str) -> Iterator[Coding]:
             reading.bad(path, Reason.NOT_AN_OBJECT)
             continue
         codings = concept.get("coding")
+        if codings is None and isinstance(concept.get("concept"), dict):
+            # R5 writes many concepts as a CodeableReference: the concept, or where it is written down.
+            codings = concept["concept"].get("coding")
         if codings is None:
             continue
         for item in codings if isinstance(codings, list) else [codings]:
@@ -129,11 +144,18 @@ def joined(*codes: Codes) -> Codes:
 
 
 def read_status(reading: Reading, value: Any, element: str) -> str | None:
-    """A code from the required value set of ``element`` of this resource; ``None`` if missing, invalid (reported) or ``unknown``."""
+    """A code from the required value set of ``element`` of this resource; ``None`` if missing, invalid (reported) or ``unknown``.
+
+    A code that only R5 has becomes R4's.
+    """
     if value is None:
         reading.bad(element, Reason.MISSING)
         return None
-    if not isinstance(value, str) or value not in BINDINGS[f"{reading.resource_type}.{element}"]:
+    name = f"{reading.resource_type}.{element}"
+    if not isinstance(value, str) or value not in BINDINGS[name]:
+        newer = _NEWER.get(name, {})
+        if isinstance(value, str) and value in newer:
+            return newer[value]
         reading.bad(element, Reason.NOT_IN_BINDING)
         return None
     return None if value == "unknown" else value

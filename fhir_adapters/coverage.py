@@ -15,6 +15,9 @@ def coverage(path: Path) -> Iterator[str]:
     verdict = "balance" if report.balances() else "DO NOT BALANCE"
     yield f"{path.name}: {report.people:,} people, {report.events:,} events, accounts {verdict}"
     yield from render(report)
+    yield from (f"{count:>8,} left out: {reason}" for reason, count in sorted(report.excluded.items()))
+    if report.merged:
+        yield f"{report.merged:>8,} merged into another record"
     for (name, reason), count in sorted(report.quarantine.counts.items()):
         yield f"{count:>8,} x {name or '(line)'}: {reason}"
     yield from (f"not loaded: {table} ({reason})" for table, reason in sorted(report.not_loaded.items()))

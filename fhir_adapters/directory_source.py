@@ -1,4 +1,4 @@
-"""A folder of FHIR files: Bulk Data NDJSON, single resources, Bundles; plain or gzipped; in any mix."""
+"""A folder of FHIR files (Bulk Data NDJSON, single resources, Bundles; plain or gzipped) and described CSV extracts, in any mix."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -9,7 +9,9 @@ import orjson
 
 from fhir_adapters.dataset import FIRST_TYPES, Collector, Dataset
 from fhir_adapters.errors import SourceUnreadable
+from fhir_adapters.extracts import SUFFIX, read_extract
 from fhir_adapters.lines import Flaw, Line, bounded_lines, opened, whole
+from fhir_adapters.linking import EXCLUDED_BY_DEFAULT, Excluded
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.mapping.people import DEFAULT_KEY
 from fhir_adapters.quarantine import Reason
@@ -20,6 +22,7 @@ MAX_LINE: Final = 32 << 20
 MAX_DOCUMENT: Final = 256 << 20
 _LINES: Final = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 _DOCUMENTS: Final = (".json", ".json.gz")
+_READ: Final = (*_LINES, *_DOCUMENTS, SUFFIX)
 _NAMED_TYPE: Final = re.compile(r"(?:\d+\.)?([A-Z][A-Za-z]*)")
 _FLAWS: Final = {Flaw.TOO_LONG: Reason.LINE_TOO_LONG, Flaw.BROKEN: Reason.CUT_SHORT}
 
@@ -29,6 +32,7 @@ def read_directory(
     *,
     loaded: Collection[str] = (),
     household_key: bytes = DEFAULT_KEY,
+    left_out: frozenset[Excluded] = EXCLUDED_BY_DEFAULT,
     max_line: int = MAX_LINE,
     max_document: int = MAX_DOCUMENT,
 ) -> Dataset:
@@ -36,13 +40,18 @@ def read_directory(
 
     A table counts as loaded if a resource of its first type was seen, or a line-wise file is named after that type (be it empty),
     or ``loaded`` names the type: otherwise *no event* would be taken for *did not happen*. A file that was cut short withholds the
-    tables it may have held. Sizes are in bytes. Raises `SourceUnreadable` if there is nothing to read.
+    tables it may have held. Patients for whom one of the reasons in ``left_out`` holds are no part of it, and counted. Sizes are in
+    bytes. Raises `SourceUnreadable` if there is nothing to read.
     """
     root = Path(path)
     report = Report()
-    collector = Collector(report, household_key)
+    collector = Collector(report, household_key, left_out)
     named = set(loaded)
-    for file in _files(root, report):
+    files = _files(root)
+    described = {csv for file in files if file.name.endswith(SUFFIX) for csv in read_extract(file, collector)}
+    left = [file for file in files if not file.name.endswith(_READ) and file not in described]
+    report.notes += [f"{len(left)} file(s) of other kinds were left alone"] if left else []
+    for file in (file for file in files if file.name.endswith(_LINES + _DOCUMENTS)):
         part = report.part(file.relative_to(root).as_posix() if file != root else file.name)
         if file.name.endswith(_LINES):
             named |= {_named_type(part)}
@@ -53,19 +62,17 @@ def read_directory(
     return collector.population(report.not_loaded)
 
 
-def _files(root: Path, report: Report) -> list[Path]:
+def _files(root: Path) -> list[Path]:
     if not root.exists():
         raise SourceUnreadable(f"{root}: no such file or folder")
     try:
         found = [root] if root.is_file() else sorted(file for file in root.rglob("*") if file.is_file())
     except OSError as error:
         raise SourceUnreadable(f"{root}: {error.strerror}") from error
-    usable = [file for file in found if file.name.endswith(_LINES + _DOCUMENTS)]
+    usable = [file for file in found if file.name.endswith(_READ)]
     if not usable:
-        raise SourceUnreadable(f"{root}: holds no {', '.join(_LINES + _DOCUMENTS)} file")
-    if len(found) > len(usable):
-        report.notes.append(f"{len(found) - len(usable)} file(s) of other kinds were left alone")
-    return usable
+        raise SourceUnreadable(f"{root}: holds no {', '.join(_READ)} file")
+    return found
 
 
 def _named_type(part: Part) -> str:

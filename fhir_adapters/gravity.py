@@ -33,3 +33,14 @@ def category_display(code: str) -> str:
 def service(code: Coding, display: str) -> dict[str, str]:
     """The service that a referral asks for, as a Coding."""
     return {"system": code.system, "code": code.code, "display": display}
+
+
+DOMAINS: Final = (
+    "sdoh-category-unspecified",
+    *("food-insecurity", "housing-instability", "homelessness", "inadequate-housing", "transportation-insecurity"),
+    *("financial-insecurity", "material-hardship", "educational-attainment", "employment-status", "veteran-status", "stress"),
+    *("social-connection", "intimate-partner-violence", "elder-abuse", "personal-health-literacy"),
+    *("health-insurance-coverage-status", "medical-cost-burden", "digital-literacy", "digital-access", "utility-insecurity"),
+    *("incarceration-status", "language-access", "protective-factor"),
+)
+"""The categories of social need, as codes of `CATEGORIES`."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from fhir_adapters.linking import Excluded
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.quarantine import Quarantine
 
@@ -21,6 +22,7 @@ class Row(NamedTuple):
     ignored: int
     quarantined: int
     duplicate: int
+    excluded: int
 
 
 @dataclass(slots=True)
@@ -40,6 +42,11 @@ class Part:
     def count(self, outcome: Outcome, resource_type: str = UNPARSED) -> None:
         """Give one line or entry its place."""
         self.tally[resource_type, outcome] += 1
+
+    def move(self, resource_type: str, outcome: Outcome, other: Outcome) -> None:
+        """Give it another place than the one that it had."""
+        self.tally[resource_type, outcome] -= 1
+        self.tally[resource_type, other] += 1
 
     def total(self, outcome: Outcome) -> int:
         """How many lines and entries ended so."""
@@ -64,6 +71,10 @@ class Report:
     events: int = 0
     orphans: int = 0
     """People who are only referred to: no Patient resource came with their data."""
+    excluded: Counter[Excluded] = field(default_factory=Counter)
+    """People left out on purpose, by reason; what is known of them counts as excluded too."""
+    merged: int = 0
+    """Patient resources that are another record of a person who is counted under the surviving one."""
 
     def part(self, name: str) -> Part:
         """Begin the account of a file or search."""
@@ -98,13 +109,14 @@ def _row(name: str, counts: Counter[Outcome]) -> Row:
         counts[Outcome.IGNORED] + counts[Outcome.OPENED],
         counts[Outcome.QUARANTINED],
         counts[Outcome.DUPLICATE],
+        counts[Outcome.EXCLUDED],
     )
 
 
 def render(report: Report) -> Iterator[str]:
     """The table by resource type with its totals, as lines of text."""
     rows = report.rows()
-    totals = Row("all", *(sum(column) for column in zip(*(row[1:] for row in rows), strict=True))) if rows else Row("all", 0, 0, 0, 0, 0)
+    totals = Row("all", *(sum(column) for column in zip(*(row[1:] for row in rows), strict=True))) if rows else Row("all", 0, 0, 0, 0, 0, 0)
     width = max(len(row.resource_type) for row in [*rows, totals])
     yield f"{'type':<{width}}  " + "".join(f"{name:>12}" for name in Row._fields[1:])
     for row in [*rows, totals]:

@@ -3,7 +3,7 @@
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
-from fhir_adapters.codes import NO, UCUM, YES, read_codes, read_coding
+from fhir_adapters.codes import DATA_ABSENT, NO, UCUM, YES, read_codes, read_coding
 from fhir_adapters.quarantine import Json, Reading, Reason
 from rules.facts import Coding
 from rules.units import canonical
@@ -19,6 +19,7 @@ class Measured(NamedTuple):
 
 NOTHING: Final = Measured()
 _DIMENSIONLESS: Final = "1"
+_ABSENT: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _CHOICES: Final = tuple(
     f"value{kind}"
     for kind in (
@@ -39,6 +40,18 @@ def read_value(reading: Reading, element: Json, path: str) -> Measured:
     name = present[0]
     reader = _READERS.get(name)
     return reader(reading, element[name], path + name) if reader else NOTHING
+
+
+def absent(element: Json) -> tuple[Coding, ...]:
+    """Why ``value[x]`` is empty, as the extension data-absent-reason on it says (``_valueBoolean``, or inside a concept)."""
+    for name, content in element.items():
+        if name.startswith(("_value", "value")) and isinstance(content, dict):
+            extensions = content.get("extension")
+            for item in extensions if isinstance(extensions, list) else []:
+                code = item.get("valueCode") if isinstance(item, dict) and item.get("url") == _ABSENT else None
+                if isinstance(code, str):
+                    return (Coding(DATA_ABSENT, code),)
+    return ()
 
 
 def _concept(reading: Reading, value: Any, path: str) -> Measured:

@@ -172,6 +172,16 @@ NEVER: Final = -(2**62)
 """Sorts before every instant: stands for a missing time in `Event.order`."""
 
 
+class Area(NamedTuple):
+    """A small area that a home lies in, with its place in an index such as deprivation; ``vintage`` says which edition."""
+
+    scheme: str
+    vintage: str
+    code: str
+    level: float | None = None
+    """The index value or decile; ``None`` if the table gives none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who the events belong to. Names and contact details are for the worklist only: rules cannot read them, logs never show them."""
@@ -193,6 +203,12 @@ class Person:
     name: str = field(default="", repr=False)
     phone: str = field(default="", repr=False)
     interpreter: bool | None = None
+    contact: Coding | None = None
+    """How they want to be reached; ``None``: not said."""
+    tract: str | None = None
+    """The census tract that the address was located in, if somebody did."""
+    areas: tuple[Area, ...] = ()
+    """Where the home lies, by the tables of areas that the site supplied."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """``onset[x]``, ``effective[x]``, ``performed[x]``: one element of several possible types."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fhir_adapters.dates import UNKNOWN, Span, at, read_moment, read_period, read_timing
@@ -25,6 +25,17 @@ _READERS: Final[dict[str, Callable[[Reading, Any, str], Span]]] = {
     "Range": _inexact,
     "String": _inexact,
 }
+
+
+def either(resource: Json, name: str, newer: str) -> str:
+    """Which of two names an element has in this resource: R4's, unless only that of R5 is there."""
+    return newer if name not in resource and newer in resource else name
+
+
+def renamed(resource: Json, names: Mapping[str, str]) -> Json:
+    """The resource with R5's names of elements as R4's (newer → older), where the older one is not there; itself if it has none of them."""
+    newer = [name for name in names if name in resource and names[name] not in resource]
+    return resource | {names[name]: resource[name] for name in newer} if newer else resource
 
 
 def read_time(reading: Reading, resource: Json, element: str) -> Span:

@@ -5,13 +5,15 @@ from typing import Any
 
 from fhir_adapters.codes import NO_CODES, Codes, joined, read_codes, read_coding, read_status
 from fhir_adapters.dates import Moment, end_of, read_period
+from fhir_adapters.mapping.choices import renamed
 from fhir_adapters.mapping.tags import Tagged, read_performers, read_tagged, tagged
-from fhir_adapters.quarantine import Json, Reading
+from fhir_adapters.quarantine import Json, Reading, Reason
 from rules.facts import Event
 
 
 def encounters(resource: Json, reading: Reading, updated: Moment | None) -> Iterator[Event]:
     """One event, coded by its types and its class. A visit without a period may also lie ahead: its start is unknown."""
+    resource = _older(resource, reading)
     kind = _class(reading, resource.get("class"))
     codes = joined(read_codes(reading, resource.get("type"), "type"), kind.codes)
     period = read_period(reading, resource.get("period"), "period")
@@ -31,7 +33,22 @@ def encounters(resource: Json, reading: Reading, updated: Moment | None) -> Iter
     )
 
 
+def _older(resource: Json, reading: Reading) -> Json:
+    """R5's period and reasons under R4's names; its ``reason`` holds what it was used for and, inside, the codes."""
+    resource = renamed(resource, {"actualPeriod": "period"})
+    reasons = resource.get("reason")
+    if reasons is None or "reasonCode" in resource:
+        return resource
+    if not isinstance(reasons, list) or not all(isinstance(item, dict) for item in reasons):
+        reading.bad("reason", Reason.NOT_A_LIST)
+        return resource
+    return resource | {"reasonCode": [value for item in reasons for value in item.get("value") or []]}
+
+
 def _class(reading: Reading, value: Any) -> Tagged:
+    """A Coding in R4, a list of concepts in R5."""
+    if isinstance(value, list):
+        return read_tagged(reading, value, "class", "class")
     if value is None:
         return tagged("class", NO_CODES)
     defects = reading.defects

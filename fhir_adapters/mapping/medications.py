@@ -1,6 +1,6 @@
 """MedicationRequest, MedicationDispense and MedicationStatement: what was prescribed, handed over, taken."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from math import ceil
@@ -13,12 +13,24 @@ from fhir_adapters.mapping.event import event
 from fhir_adapters.mapping.requests import authored_event, request_status
 from fhir_adapters.mapping.tags import read_category, read_performer_type, read_performers, read_reason
 from fhir_adapters.quarantine import Json, Reading, Reason
+from fhir_adapters.references import contained, literal
 from fhir_adapters.values import Measured, read_quantity
 from rules.facts import DateRange, Event
 
 _DAYS: Final = frozenset({None, "1", "d", "day", "days"})
 """How the unit of ``daysSupply`` is written."""
 _LONGEST: Final = 10_000
+_ADHERENCE: Final = {
+    "taking": "active",
+    "on-hold": "on-hold",
+    "on-hold-as-directed": "on-hold",
+    "on-hold-not-as-directed": "on-hold",
+    "stopped": "stopped",
+    "stopped-as-directed": "stopped",
+    "stopped-not-as-directed": "stopped",
+    "not-taking": "not-taken",
+}
+"""R5's adherence codes, as R4's statuses. *Taking, not as directed* and *unknown* are neither."""
 _OVER: Final = frozenset({"completed", "stopped", "cancelled", "not-taken"})
 
 
@@ -51,10 +63,20 @@ def medication_statements(resource: Json, reading: Reading, updated: Moment | No
     when = read_time(reading, resource, "effective")
     if when.start is None:
         when = before(asserted or updated)._replace(end=when.end)
-    status = read_status(reading, resource.get("status"), "status")
+    status = _taken(resource, reading)
     tags = read_category(reading, resource) + read_reason(reading, resource, status)
     codes = _medication(resource, reading)
     yield _ended(event("medications", reading, codes, when, status, tags=tags, issued=asserted, updated=updated))
+
+
+def _taken(resource: Json, reading: Reading) -> str | None:
+    """The status of a statement; R5 says in ``adherence`` whether the medication is taken, if at all."""
+    status = read_status(reading, resource.get("status"), "status")
+    adherence = resource.get("adherence")
+    if status is not None or not isinstance(adherence, dict):
+        return status
+    said = [_ADHERENCE.get(coding.code) for coding in read_codes(reading, adherence.get("code"), "adherence.code").found]
+    return said[0] if said else None
 
 
 def _ended(taken: Event) -> Event:
@@ -65,10 +87,35 @@ def _ended(taken: Event) -> Event:
 # ---------------------------------------------------------------- which
 
 
+def medication_codes(resource: Json, reading: Reading) -> Codes:
+    """What a Medication resource is."""
+    return read_codes(reading, resource.get("code"), "code")
+
+
+def awaited_medication(resource: Json, reading: Reading, urls: Mapping[str, str]) -> str:
+    """``Medication/id`` if the codes stand in a resource of its own, which has to be found first. Otherwise they are lost (reported)."""
+    concept, reference = _given(resource)
+    if concept is not None or reference is None:
+        return ""
+    target = literal(reference, urls)
+    if target is not None and target.type == "Medication":
+        return str(target)
+    reading.bad("medicationReference", Reason.NO_MEDICATION)
+    return ""
+
+
+def _given(resource: Json) -> tuple[Any, Any]:
+    """The concept and the reference of a medication, from ``medication[x]`` (R4) or ``medication`` (R5); either may be missing."""
+    both = resource.get("medication")
+    if isinstance(both, dict):
+        return both.get("concept"), both.get("reference")
+    return resource.get("medicationCodeableConcept"), resource.get("medicationReference")
+
+
 def _medication(resource: Json, reading: Reading) -> Codes:
-    """The codes of the medication, given here or in a contained Medication. Lost if it is written down elsewhere."""
-    concept, reference = resource.get("medicationCodeableConcept"), resource.get("medicationReference")
-    if concept is not None and reference is not None:
+    """The codes of the medication, given here or in a contained Medication. Lost as long as it has to be looked up elsewhere."""
+    concept, reference = _given(resource)
+    if concept is not None and reference is not None and "medication" not in resource:
         reading.bad("medication[x]", Reason.MORE_THAN_ONE)
         return Codes(lost=True)
     if concept is not None:
@@ -76,21 +123,9 @@ def _medication(resource: Json, reading: Reading) -> Codes:
     if reference is None:
         reading.bad("medication[x]", Reason.MISSING)
         return Codes(lost=True)
-    contained = _contained(resource, reference)
-    codes = read_codes(reading, None if contained is None else contained.get("code"), "contained.code")
-    if codes.found:
-        return codes
-    reading.bad("medicationReference", Reason.NO_MEDICATION)
-    return Codes(lost=True)
-
-
-def _contained(resource: Json, reference: Any) -> Json | None:
-    link = reference.get("reference") if isinstance(reference, dict) else None
-    inside = resource.get("contained")
-    for item in inside if isinstance(inside, list) else []:
-        if isinstance(item, dict) and item.get("resourceType") == "Medication" and link == f"#{item.get('id')}":
-            return item
-    return None
+    inside = contained(resource, reference, "Medication")
+    codes = read_codes(reading, None if inside is None else inside.get("code"), "contained.code")
+    return codes if codes.found else Codes(lost=True)
 
 
 # ---------------------------------------------------------------- until when

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fhir_adapters.codes import loinc_item, read_status
 from fhir_adapters.dates import Moment, at, before, read_instant
-from fhir_adapters.mapping.tags import absence
+from fhir_adapters.mapping.tags import read_absence
 from fhir_adapters.quarantine import Json, Reading, Reason
 from fhir_adapters.values import read_value
 from rules.facts import Coding, Event
@@ -88,7 +88,14 @@ def _answers(item: Json, reading: Reading, asked: Event) -> Iterator[Event]:
             yield replace(asked, part=part)
             continue
         found = read_value(reading, answer, f"{part}.")
-        yield replace(asked, part=part, answers=found.answers, tags=absence(found), value=found.value, unit=found.unit)
+        yield replace(
+            asked,
+            part=part,
+            answers=found.answers,
+            tags=read_absence(reading, answer, f"{part}.", found),
+            value=found.value,
+            unit=found.unit,
+        )
 
 
 def _canonical(resource: Json, reading: Reading) -> str | None:

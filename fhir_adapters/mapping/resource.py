@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from fhir_adapters import dates
+from fhir_adapters.forms import Form, read_form
 from fhir_adapters.mapping.allergies import allergies
 from fhir_adapters.mapping.appointments import appointments
 from fhir_adapters.mapping.careplans import careplans
@@ -19,8 +20,15 @@ from fhir_adapters.mapping.consents import consents
 from fhir_adapters.mapping.coverages import coverages
 from fhir_adapters.mapping.encounters import encounters
 from fhir_adapters.mapping.goals import goals
+from fhir_adapters.mapping.identities import Identity, identity
 from fhir_adapters.mapping.immunizations import immunizations
-from fhir_adapters.mapping.medications import medication_dispenses, medication_requests, medication_statements
+from fhir_adapters.mapping.medications import (
+    awaited_medication,
+    medication_codes,
+    medication_dispenses,
+    medication_requests,
+    medication_statements,
+)
 from fhir_adapters.mapping.observations import observations
 from fhir_adapters.mapping.people import DEFAULT_KEY, person
 from fhir_adapters.mapping.procedures import procedures
@@ -30,8 +38,8 @@ from fhir_adapters.mapping.referrals import referrals
 from fhir_adapters.mapping.reports import reports
 from fhir_adapters.mapping.tasks import tasks
 from fhir_adapters.quarantine import Json, Quarantine, Reading, Reason
-from fhir_adapters.references import NO_URLS, patient_among, patient_id
-from rules.facts import NEVER, Event, Person
+from fhir_adapters.references import NO_URLS, is_key, patient_among, patient_key
+from rules.facts import NEVER, Coding, Event, Person
 
 NOT_FHIR: Final = "not FHIR"
 """Stands for the type of a JSON object that has no ``resourceType``."""
@@ -46,6 +54,7 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
     BLANK = "blank"
     OPENED = "opened"
+    EXCLUDED = "excluded"
 
 
 class Version(NamedTuple):
@@ -60,7 +69,11 @@ _OLDEST: Final = Version()
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What a resource says. ``patient`` is empty unless it is mapped, or quarantined with an opaque event."""
+    """What a resource says.
+
+    ``patient`` is an id, or the key of an identifier (`fhir_adapters.references.Identifier`); empty unless it is mapped, or quarantined
+    with an opaque event.
+    """
 
     outcome: Outcome
     resource_type: str
@@ -69,6 +82,16 @@ class Mapped:
     version: Version = _OLDEST
     person: Person | None = None
     events: tuple[Event, ...] = ()
+    identity: Identity | None = None
+    """Of a Patient: which record of a person it is."""
+    awaits: str = ""
+    """``Medication/id``: the event is opaque until the codes of this Medication are known."""
+    codes: tuple[Coding, ...] = ()
+    """Of a Medication: what it is."""
+    form: Form | None = None
+    """Of a Questionnaire: its questions."""
+    answers: str = ""
+    """Of a QuestionnaireResponse: the canonical URL of its form, which may tell more about the answers."""
 
 
 class _Type(NamedTuple):
@@ -100,6 +123,11 @@ _TYPES: Final = {
 }
 
 MAPPED_TYPES: Final = frozenset({"Patient", *_TYPES})
+"""Whose resources become people and events. A Medication is read too: what refers to it needs its codes."""
+_NAMED: Final = frozenset({"Medication", "Questionnaire"})
+"""Nobody's resources, to which those of people refer."""
+_READ: Final = MAPPED_TYPES | _NAMED
+_MEDICATED: Final = frozenset({"MedicationRequest", "MedicationDispense", "MedicationStatement"})
 _ID: Final = re.compile(r"[A-Za-z0-9\-._]{1,128}", re.ASCII)
 _COUNTER: Final = re.compile(r"\d{1,18}", re.ASCII)
 _TYPE_NAME: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
@@ -112,14 +140,16 @@ def map_resource(
     name = resource.get("resourceType")
     if not isinstance(name, str) or not _TYPE_NAME.fullmatch(name):
         return Mapped(Outcome.IGNORED, NOT_FHIR)
-    if name not in MAPPED_TYPES:
+    if name not in _READ:
         return Mapped(Outcome.IGNORED, name)
     reading = Reading(quarantine, name, _identity(resource))
     if "#" in reading.id:
         reading.bad("id", Reason.MISSING)
     updated, version = _meta(resource, reading)
     if name == "Patient":
-        return _patient(resource, reading, version, household_key)
+        return _patient(resource, reading, version, urls, household_key)
+    if name in _NAMED:
+        return _named(resource, reading, version)
     kind = _TYPES[name]
     patient = _whose(resource, kind, urls)
     if patient is None:
@@ -127,24 +157,42 @@ def map_resource(
         return Mapped(Outcome.QUARANTINED, name, reading.source)
     events = tuple(kind.events(resource, reading, updated))
     unread = any(event.opaque and not event.part for event in events)
-    return Mapped(Outcome.QUARANTINED if unread else Outcome.MAPPED, name, reading.source, patient, version, None, events)
+    awaits = awaited_medication(resource, reading, urls) if unread and name in _MEDICATED else ""
+    outcome = Outcome.QUARANTINED if unread else Outcome.MAPPED
+    form = resource.get("questionnaire") if name == "QuestionnaireResponse" else None
+    answers = form.strip() if isinstance(form, str) else ""
+    return Mapped(outcome, name, reading.source, patient, version, None, events, awaits=awaits, answers=answers)
+
+
+def _named(resource: Json, reading: Reading, version: Version) -> Mapped:
+    """A Medication or Questionnaire; ignored if it says nothing that what refers to it could use."""
+    if reading.resource_type == "Medication":
+        codes = medication_codes(resource, reading).found
+        return Mapped(Outcome.MAPPED if codes else Outcome.IGNORED, "Medication", reading.source, version=version, codes=codes)
+    form = read_form(resource, reading)
+    used = form is not None and form.coded
+    return Mapped(Outcome.MAPPED if used else Outcome.IGNORED, "Questionnaire", reading.source, version=version, form=form)
 
 
 def subject_of(resource: Json) -> str | None:
-    """The id of the Patient whom a resource of a mapped type is about; ``None`` if it does not say."""
+    """The id of the Patient whom a resource of a mapped type is about; ``None`` if it does not say, or by an identifier only."""
     kind = _TYPES.get(str(resource.get("resourceType")))
-    return None if kind is None else _whose(resource, kind)
+    patient = None if kind is None else _whose(resource, kind)
+    return None if patient is None or is_key(patient) else patient
 
 
 def _whose(resource: Json, kind: _Type, urls: Mapping[str, str] = NO_URLS) -> str | None:
-    find = patient_among if kind.subject == "participant" else patient_id
-    return find(resource.get(kind.subject), urls)
+    """The subject; R5 calls that of a Consent so, and gives Appointments one."""
+    find = patient_among if kind.subject == "participant" else patient_key
+    return find(resource.get(kind.subject), urls, resource) or patient_key(resource.get("subject"), urls, resource)
 
 
-def _patient(resource: Json, reading: Reading, version: Version, household_key: bytes) -> Mapped:
+def _patient(resource: Json, reading: Reading, version: Version, urls: Mapping[str, str], household_key: bytes) -> Mapped:
     if "#" in reading.id:
         return Mapped(Outcome.QUARANTINED, "Patient", reading.source)
-    return Mapped(Outcome.MAPPED, "Patient", reading.source, reading.id, version, person(resource, reading, household_key))
+    who = person(resource, reading, household_key)
+    said = identity(resource, reading, urls)
+    return Mapped(Outcome.MAPPED, "Patient", reading.source, reading.id, version, who, identity=said)
 
 
 def _identity(resource: Json) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from fhir_adapters.codes import ALLERGY_CATEGORY, DATA_ABSENT, NO_CODES, REQUEST_INTENT, Codes, read_codes, read_status
 from fhir_adapters.quarantine import Json, Reading, Reason
-from fhir_adapters.values import Measured
+from fhir_adapters.values import Measured, absent
 from rules.facts import Coding
 
 Tags = tuple[tuple[str, Coding], ...]
@@ -24,6 +24,12 @@ _OTHERS: Final = re.compile(r"(?:.*/)?(?:Patient|RelatedPerson|Device|Location)/
 _NOT_AS_MEANT: Final = frozenset(
     ["not-done", "on-hold", "stopped", "cancelled", "noshow", "rejected", "failed", "declined", "not-taken", "entered-in-error"]
 )
+_NEWER: Final = {
+    "reasonCode": "reason",
+    "cancelationReason": "cancellationReason",
+    "statusReasonCodeableConcept": "notPerformedReason",
+}
+"""R5's names of the elements that hold reasons."""
 
 
 class Tagged(NamedTuple):
@@ -106,27 +112,25 @@ def read_performer_type(reading: Reading, resource: Json) -> Tags:
 
 
 def read_reason(reading: Reading, resource: Json, status: str | None, of_status: str = "statusReason") -> Tags:
-    """Why it was done, and why it has its status.
+    """Why it was done (``reasonCode``; in R5 ``reason``), and why it has its status.
 
     Of what did not happen as meant and does not say why, the reason is unknown, whatever the reason was for which it was planned.
     """
-    found = {name: read_tagged(reading, resource.get(name), name, "reason").tags for name in (of_status, "reasonCode")}
+    of_status, why = (name if name in resource else _NEWER.get(name, name) for name in (of_status, "reasonCode"))
+    found = {name: read_tagged(reading, resource.get(name), name, "reason").tags for name in (of_status, why)}
     untold = any(resource.get(name) is not None and not tags for name, tags in found.items())
     if untold or (not found[of_status] and (status is None or status in _NOT_AS_MEANT)):
         return ()
-    return tuple(dict.fromkeys(found[of_status] + found["reasonCode"]))
+    return tuple(dict.fromkeys(found[of_status] + found[why]))
 
 
 def read_absence(reading: Reading, element: Json, path: str, measured: Measured) -> Tags:
-    """Why an observation, or one of its components, has no value: declined, unknown …; surely nothing if it has one."""
+    """Why an observation, one of its components, or an answer has no value: declined, unknown …; surely nothing if it has one."""
     if element.get("dataAbsentReason") is not None:
         return read_tagged(reading, element["dataAbsentReason"], f"{path}dataAbsentReason", "reason").tags
-    return absence(measured)
-
-
-def absence(measured: Measured) -> Tags:
-    """The reason for having no value, as far as what stands in its place says it."""
     said = tuple(coding for coding in measured.answers if coding.system == DATA_ABSENT)
     if said:
         return _as_tags("reason", said)
-    return NO_REASON if measured.answers or measured.value is not None else ()
+    if measured.answers or measured.value is not None:
+        return NO_REASON
+    return _as_tags("reason", absent(element))

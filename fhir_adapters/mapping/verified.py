@@ -42,6 +42,8 @@ def _code(resource: Json, reading: Reading, element: str) -> str | None:
         return None
     name = f"{reading.resource_type}.{element}"
     for system, code in read_codes(reading, resource[element], element).found:
+        if code == "unknown":
+            return None
         if system in ("", _SYSTEMS[name]) and code in BINDINGS[name]:
             return code
     reading.bad(element, Reason.NOT_IN_BINDING)

@@ -167,8 +167,9 @@ def test_a_resource_that_could_not_be_understood_stays_with_its_person(ndjson: W
 
 
 def test_the_table_of_a_report_adds_up(ndjson: WriteFile) -> None:
-    report = read_directory(ndjson("all.ndjson", patient(), condition("c1"), condition("c1"), {"resourceType": "Basic"}, {"a": 1})).report
-    assert all(row.read == row.mapped + row.ignored + row.quarantined + row.duplicate for row in report.rows())
+    odd: tuple[Any, ...] = ({"resourceType": "Basic"}, {"a": 1}, patient("p2", active=False))
+    report = read_directory(ndjson("all.ndjson", patient(), condition("c1"), condition("c1"), *odd)).report
+    assert all(row.read == row.mapped + row.ignored + row.quarantined + row.duplicate + row.excluded for row in report.rows())
     lines = list(render(report))
-    assert lines[0].split() == ["type", "read", "mapped", "ignored", "quarantined", "duplicate"]
-    assert lines[-1].split() == ["all", "5", "2", "2", "0", "1"]
+    assert lines[0].split() == ["type", "read", "mapped", "ignored", "quarantined", "duplicate", "excluded"]
+    assert lines[-1].split() == ["all", "6", "2", "2", "0", "1", "1"]

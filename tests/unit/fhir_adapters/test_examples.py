@@ -13,7 +13,7 @@ from rules.units import LOINC
 
 @pytest.mark.parametrize(
     ("name", "lines", "not_understood"),
-    [("gravity-examples", 58, 0), ("us-core-examples.ndjson.gz", 214, 1), ("r4-core-examples.ndjson.gz", 812, 68)],
+    [("gravity-examples", 58, 0), ("us-core-examples.ndjson.gz", 214, 0), ("r4-core-examples.ndjson.gz", 812, 57)],
 )
 def test_examples_are_read_and_accounted_for(shared_data: Path, name: str, lines: int, not_understood: int) -> None:
     report = read_directory(shared_data / name).report
@@ -21,6 +21,26 @@ def test_examples_are_read_and_accounted_for(shared_data: Path, name: str, lines
     assert report.balances()
     assert report.total(Outcome.QUARANTINED) <= not_understood
     assert "accounts balance" in "\n".join(coverage(shared_data / name))
+
+
+SYNTHETIC = [
+    ("bulk-13", 7_160, 0),
+    ("bulk-1144", 7_661, 0),
+    ("sdoh", 11_727, 0),
+    pytest.param("us-core-120", 77_489, 0, marks=pytest.mark.slow),
+    pytest.param("main", 148_203, 0, marks=pytest.mark.slow),
+]
+"""Set, resources by its manifest, resources that may stay without a place among the events."""
+
+
+@pytest.mark.parametrize(("name", "resources", "not_understood"), SYNTHETIC)
+def test_synthetic_sets_are_read_and_accounted_for(shared_data: Path, name: str, resources: int, not_understood: int) -> None:
+    report = read_directory(shared_data / "synthea" / name).report
+    manifest = 1
+    assert sum(part.lines + part.entries for part in report.parts) == resources + manifest
+    assert report.balances()
+    assert sum(report.total(outcome) for outcome in Outcome) == resources + manifest
+    assert report.total(Outcome.QUARANTINED) <= not_understood
 
 
 def test_gravity_screening_is_read_alike_from_observations_and_from_the_questionnaire(shared_data: Path) -> None:

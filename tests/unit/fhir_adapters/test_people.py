@@ -6,7 +6,7 @@ from unit.fhir_adapters.conftest import MapOne
 
 from fhir_adapters.mapping.people import person
 from fhir_adapters.quarantine import Quarantine, Reading
-from rules.facts import DateRange, Person
+from rules.facts import Coding, DateRange, Person
 
 CORE = "http://hl7.org/fhir/us/core/StructureDefinition/"
 HOME = {"use": "home", "line": ["12 High St.", "Flat 3"], "postalCode": "01940"}
@@ -110,6 +110,56 @@ def test_language_is_the_preferred_or_the_only_one(map_one: MapOne, spoken: list
 )
 def test_interpreter(map_one: MapOne, extension: dict[str, Any], needed: bool | None) -> None:
     assert read(map_one, extension=[extension]).interpreter is needed
+
+
+UK = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-"
+
+
+def uk(name: str, **parts: dict[str, Any]) -> dict[str, Any]:
+    return {"url": UK + name, "extension": [{"url": url} | value for url, value in parts.items()]}
+
+
+def coded(code: str, system: str = "urn:x") -> dict[str, Any]:
+    return {"valueCodeableConcept": {"coding": [{"system": system, "code": code}]}}
+
+
+def test_language_and_interpreter_as_the_nhs_notes_them(map_one: MapOne) -> None:
+    noted = uk("NHSCommunication", language=coded("fr"), interpreterRequired={"valueBoolean": True})
+    found = read(map_one, extension=[noted])
+    assert (found.language, found.interpreter) == ("fr", True)
+    assert read(map_one, extension=[noted], communication=[language("en")]).language == "en"
+
+
+def test_an_interpreter_may_be_needed_for_one_language(map_one: MapOne) -> None:
+    needed = {"url": CORE + "us-core-interpreter-needed", "valueCoding": {"code": "373066001"}}
+    assert read(map_one, communication=[language("es", extension=[needed])]).interpreter is True
+
+
+@pytest.mark.parametrize(("code", "ethnicity"), [("A", "A"), ("CL", "CL"), ("Z", None)])
+def test_ethnic_category_of_the_uk(map_one: MapOne, code: str, ethnicity: str | None) -> None:
+    said = {"url": UK + "EthnicCategory"} | coded(code, "https://fhir.hl7.org.uk/CodeSystem/UKCore-EthnicCategory")
+    assert read(map_one, extension=[said]).ethnicity == ethnicity
+
+
+def test_how_they_want_to_be_reached(map_one: MapOne) -> None:
+    methods = "https://fhir.hl7.org.uk/CodeSystem/UKCore-PreferredContactMethod"
+    telecom = [
+        {"system": "phone", "value": "1", "use": "mobile", "rank": 2},
+        {"system": "sms", "value": "2", "rank": 1},
+        {"system": "email", "value": "3", "rank": 1, "use": "old"},
+        {"system": "phone", "value": "4", "rank": 0},
+    ]
+    found = read(map_one, telecom=telecom)
+    assert (found.contact, found.phone) == (Coding("http://hl7.org/fhir/contact-point-system", "sms"), "2")
+    letter = uk("ContactPreference", PreferredContactMethod=coded("1", methods))
+    assert read(map_one, telecom=telecom, extension=[letter]).contact == Coding(methods, "1")
+    assert read(map_one, telecom=telecom[3:]).contact is None
+
+
+def test_a_census_tract_is_taken_from_the_home(map_one: MapOne) -> None:
+    located = {"url": "http://hl7.org/fhir/StructureDefinition/iso21090-ADXP-censusTract", "valueString": "25009217200"}
+    assert read(map_one, address=[HOME | {"extension": [located]}]).tract == "25009217200"
+    assert read(map_one, address=[HOME, {"use": "old", "extension": [located]}]).tract is None
 
 
 def test_a_household_is_one_address_however_it_is_spelt() -> None:

@@ -14,6 +14,7 @@ from rules.ir import Series, TagTest
 
 DECLINED = Coding("http://terminology.hl7.org/CodeSystem/data-absent-reason", "asked-declined")
 ABSENT = concept(DECLINED.system, DECLINED.code)
+SAID_WHY = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": DECLINED.code}]}
 A = concept("urn:t", "a")
 Elements = dict[str, Any]
 
@@ -171,6 +172,11 @@ def test_a_performer_who_does_not_say_may_be_anybody(map_one: MapOne, performers
         ({"valueCodeableConcept": ABSENT}, (("reason", DECLINED),)),
         ({"valueCodeableConcept": A}, NO_REASON),
         ({"valueQuantity": {"value": 5}}, NO_REASON),
+        ({"_valueBoolean": SAID_WHY}, (("reason", DECLINED),)),
+        ({"_valueString": SAID_WHY}, (("reason", DECLINED),)),
+        ({"valueCodeableConcept": SAID_WHY}, (("reason", DECLINED),)),
+        ({"valueQuantity": SAID_WHY}, (("reason", DECLINED),)),
+        ({"_valueBoolean": {"extension": [{"url": "urn:x", "valueCode": "asked-declined"}, 5]}}, ()),
         ({"valueString": "rather not say"}, ()),
         ({}, ()),
     ],
@@ -205,6 +211,7 @@ def answer(**value: Any) -> Elements:
         (answer(valueCoding={"system": DECLINED.system, "code": DECLINED.code}), True),
         (answer(valueCoding={"system": "urn:t", "code": "a"}), False),
         (answer(valueString="no"), None),
+        (answer(_valueBoolean=SAID_WHY), True),
     ],
 )
 def test_a_rule_can_ask_who_declined(map_one: MapOne, said: Elements, expected: bool | None) -> None:
