@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from fhir_adapters.errors import AdapterError, SourceUnreadable
+from fhir_adapters.errors import AdapterError, PullConflict, SourceUnreadable
 from plugin.errors import ServeError
 from rules.errors import EngineError, EnginesDisagree, ExitCode, ExportGap, RuleError
 from rules.expansions import ExpansionError
@@ -16,6 +16,7 @@ _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (FileNotFoundError, ExitCode.INPUT_UNREADABLE),
     (PermissionError, ExitCode.INPUT_UNREADABLE),
     (IsADirectoryError, ExitCode.INPUT_UNREADABLE),
+    (PullConflict, ExitCode.USAGE),
     (AdapterError, ExitCode.SERVER_FAILED),
     (ServeError, ExitCode.SERVER_FAILED),
     (EnginesDisagree, ExitCode.ANSWER_IS_NO),
