@@ -46,8 +46,8 @@ class Instant(click.ParamType[str]):
 @click.option(
     "--type", "types", multiple=True, metavar="TYPE", show_default="what the packs read", help="A resource type; may be repeated."
 )
-@click.option("--since", type=Instant(), default="", help="What changed since then, whatever was pulled before.")
-@click.option("--until", type=Instant(), default="", help="What changed up to then.")
+@click.option("--since", type=Instant(), help="What changed since then, whatever was pulled before.")
+@click.option("--until", type=Instant(), help="What changed up to then.")
 @click.option("--full", is_flag=True, help="Everything anew, and not only what changed since the last pull.")
 @click.option("--type-filter", "filters", multiple=True, metavar="SEARCH", help="Such as 'Observation?category=survey'; may be repeated.")
 @click.option("--elements", default="", metavar="NAMES", help="Only these elements, such as Patient.id,Patient.birthDate.")
@@ -102,8 +102,8 @@ def _request(packs: Path, given: dict[str, Any]) -> ExportRequest:
         types=tuple(sorted(named)) or types_read(packs),
         level=level,
         group=given["group"],
-        since=given["since"],
-        until=given["until"],
+        since=given["since"] or "",
+        until=given["until"] or "",
         type_filters=given["filters"],
         elements=tuple(filter(None, given["elements"].split(","))),
         organize_by=given["organize_by"],
