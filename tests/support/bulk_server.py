@@ -5,6 +5,7 @@ import hashlib
 import json
 import socket
 import struct
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +17,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 TIME = "2026-06-30T06:00:00Z"
-_PIECE = 4096
 Json = dict[str, Any]
 
 
@@ -62,8 +62,8 @@ class Exchange:
         self.pour(content[:sent])
 
     def pour(self, content: bytes) -> None:
-        for start in range(0, len(content), _PIECE):
-            self.handler.wfile.write(content[start : start + _PIECE])
+        for start in range(0, len(content), self.server.piece):
+            self.handler.wfile.write(content[start : start + self.server.piece])
             self.handler.wfile.flush()
             self.server.step()
 
@@ -151,8 +151,10 @@ class BulkServer:
     """What is accepted; empty: anything."""
     signed: bool = False
     """Whether addresses of files hold a signature that is renewed with each manifest."""
+    piece: int = 4096
+    """Bytes that are sent at a time."""
     hook: Callable[[], None] = lambda: None
-    """Called at every request and every few kilobytes sent."""
+    """Called at every request and every piece sent."""
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     posted: list[Json] = field(default_factory=list)
     exports: dict[str, int] = field(default_factory=dict)
@@ -280,13 +282,21 @@ def handler_for(holder: list[BulkServer]) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that are killed leave in the middle; anything else is a defect of this server."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def bulk_server(*files: Produced) -> Iterator[BulkServer]:
     """Serve until the end of the block."""
     holder: list[BulkServer] = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler_for(holder)) as http:
-        http.daemon_threads = True
-        http.block_on_close = False
+    with _Quiet(("127.0.0.1", 0), handler_for(holder)) as http:
         holder.append(BulkServer(f"http://127.0.0.1:{http.server_address[1]}/fhir", list(files)))
         thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -1,7 +1,6 @@
 """Pulling in tests: people in files of an export, a pull without waits, and what a folder holds afterwards."""
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -66,8 +65,3 @@ def tree(folder: Path) -> dict[str, str]:
 def received(folder: Path) -> set[bytes]:
     """The bytes of every file of an export."""
     return {path.read_bytes() for path in folder.rglob("*.ndjson*") if _EXPORT.fullmatch(path.relative_to(folder).parts[0])}
-
-
-def command_environment(root: Path) -> dict[str, str]:
-    """So that a command that is started elsewhere finds this checkout."""
-    return os.environ | {"PYTHONPATH": str(root)}
