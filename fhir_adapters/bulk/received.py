@@ -10,7 +10,8 @@ from typing import IO, Final
 import orjson
 
 _GZIP: Final = b"\x1f\x8b"
-_PIECE: Final = 1 << 20
+_PIECE: Final = 1 << 16
+"""Unpacked at a time. Larger ones are taken from the system and given back each time, which costs half as much again."""
 _LONGEST_TAIL: Final = 32 << 20
 
 
