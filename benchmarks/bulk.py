@@ -144,11 +144,10 @@ def _cost(files: list[Stored], rounds: int) -> str:
     count, size = sum(file.lines for file in files), sum(len(file.piece) * file.times for file in files)
     found = [measured(files) for _ in range(rounds)]
     seconds = [one["cpu"] for one in found]
-    return (
-        f"{'gzip' if files[0].packed else 'plain'}: {count:,} resources in {len(files)} files, {size / 1e6:.1f} MB: "
-        f"{median(seconds):.3f} s CPU ({min(seconds):.3f} to {max(seconds):.3f}), {median(seconds) * RESOURCES / count:.3f} s for {RESOURCES:,}; "
-        f"peak {max(one['peak'] for one in found):.0f} MB"
-    )
+    name = f"{'gzip' if files[0].packed else 'plain'}: {count:,} resources in {len(files)} files, {size / 1e6:.1f} MB"
+    middle, peak = median(seconds), max(one["peak"] for one in found)
+    cost = f"{middle:.3f} s CPU ({min(seconds):.3f} to {max(seconds):.3f}), {middle * RESOURCES / count:.3f} s for {RESOURCES:,}"
+    return f"{name}: {cost}; peak {peak:.0f} MB"
 
 
 def _memory(folder: Path, gigabytes: float) -> str:

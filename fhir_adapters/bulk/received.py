@@ -107,7 +107,7 @@ class Received:
         """Why this cannot be the whole file; empty if it can. Without ``resources`` its lines need not be JSON (a list of deletions)."""
         if self._damaged:
             return "its compression is damaged"
-        if self._unpack is not None and not self._unpack.eof:
+        if self._head == _GZIP[:1] or (self._unpack is not None and not self._unpack.eof):
             return "it was cut: its compression has no end"
         if resources and self._lines.first not in (b"", b"{"):
             return "it does not hold resources"
@@ -116,10 +116,10 @@ class Received:
     def _look(self, piece: bytes) -> None:
         self._digest.update(piece)
         self.bytes += len(piece)
-        if len(self._head) < len(_GZIP):
+        if self._head in (b"", _GZIP[:1]):
             piece = self._head + piece
             self._head = piece[: len(_GZIP)]
-            if len(self._head) < len(_GZIP):
+            if self._head == _GZIP[:1]:
                 return
             if self.packed:
                 self._unpack = zlib.decompressobj(wbits=31)

@@ -18,6 +18,7 @@ from fhir_adapters import read_directory
 from fhir_adapters.bulk import ExportRequest, Pending, Pull, Retries
 from fhir_adapters.errors import EhrUnavailable, PullConflict, SourceUnreadable
 from fhir_adapters.pulled import Pulled
+from fhir_adapters.synthetic import CANARY
 from fhir_adapters.transport import origin
 from rules.facts import HOUSEHOLD
 
@@ -702,3 +703,19 @@ def test_files_by_patient_are_read_like_others(tmp_path: Path) -> None:
     with bulk_server(Produced("output", "", "output.1", lines)) as server:
         assert pull(server, tmp_path, asking(organize_by="Patient")).withheld == {}
     assert len(read_directory(tmp_path).records) == 2
+
+
+def test_no_word_about_a_person_leaves_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [{"family": CANARY}]
+    issue = {"severity": "error", "code": "exception", "diagnostics": CANARY}
+    outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
+    said = list[str]()
+    with bulk_server(output("Patient", [patient("ann", name=names)]), messages(issue)) as server:
+        server.fail("kickoff", status(503, X_Reason=CANARY))
+        server.fail("status", lambda exchange: exchange.send(500, outcome))
+        server.fail("Patient.1", lambda exchange: exchange.send(500, outcome))
+        pulled = pull(server, tmp_path, asking("Patient"), watching=replace(QUICK.watching, say=said.append))
+    state = b"".join(path.read_bytes() for path in (tmp_path / ".pull").iterdir())
+    record = (tmp_path / "pull.json").read_bytes()
+    assert CANARY.encode() not in state + record + repr((said, pulled, capsys.readouterr())).encode()
+    assert CANARY.encode() in gzip.decompress(next(tmp_path.rglob("Patient*.gz")).read_bytes())

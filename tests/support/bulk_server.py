@@ -78,7 +78,7 @@ class Exchange:
         assert self.produced is not None
         content = self.produced.content
         tag = '"' + hashlib.sha256(content).hexdigest()[:16] + '"'
-        headers: dict[str, str | None] = {"ETag": tag, "Accept_Ranges": "bytes", "Content_Type": "application/fhir+ndjson"}
+        headers: dict[str, Any] = {"ETag": tag, "Accept_Ranges": "bytes", "Content_Type": "application/fhir+ndjson"}
         headers |= {"Content_Encoding": "gzip" if self.produced.packed else None} | self.produced.headers
         asked = self.handler.headers.get("Range", "").removeprefix("bytes=").removesuffix("-")
         if asked and self.handler.headers.get("If-Range") == headers["ETag"] and headers["Accept_Ranges"]:
@@ -181,7 +181,7 @@ class BulkServer:
         if self.token and handler.headers.get("Authorization") != f"Bearer {self.token}":
             exchange.send(401)
         elif path.endswith("$export"):
-            self._faulty("kickoff", exchange) or self._kick_off(exchange, parse_qs(parts.query))
+            self._kick_off(exchange, parse_qs(parts.query))
         elif path.startswith("status/"):
             self._status(exchange, path.removeprefix("status/"), parse_qs(parts.query))
         elif parts.path.startswith("/files/"):
@@ -201,6 +201,8 @@ class BulkServer:
         return fault is not None
 
     def _kick_off(self, exchange: Exchange, query: dict[str, list[str]]) -> None:
+        if self._faulty("kickoff", exchange):
+            return
         with self._lock:
             self.kicked.append(query)
             name = f"job{len(self.kicked)}"
