@@ -1,7 +1,6 @@
 """From exports that have ended to a data set that counts: what is loaded, what is withheld and why, and which files remain."""
 
 import re
-import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,9 @@ from fhir_adapters.bulk.messages import messages
 from fhir_adapters.bulk.state import Feed, File, Job, State
 from fhir_adapters.pulled import Pulled, PulledFile
 
-_EXPORT_FOLDER: Final = re.compile(r"\d{4,}")
-Confirm = Callable[[str], bool]
-"""Whether the server has no resource of this type at all, as far as it can be asked."""
+_OURS: Final = re.compile(r"\d{4,}/(?:output|deleted|outcome)/[A-Za-z]+\.\d{5,}\.ndjson(?:\.gz)?(?:\.part)?")
+Count = Callable[[str], int | None]
+"""How many resources of a type the server says that it holds; ``None`` if it cannot be asked."""
 
 
 @dataclass(slots=True)
@@ -25,7 +24,7 @@ class Judgement:
     notes: list[str] = field(default_factory=list)
 
 
-def judged(job: Job, files: Sequence[File], before: dict[str, Feed], folder: Path, none_there: Confirm) -> Judgement:
+def judged(job: Job, files: Sequence[File], before: dict[str, Feed], folder: Path, count: Count) -> Judgement:
     """The types that the export was asked for: up to date now, or withheld and asked for anew from where they stood."""
     found = Judgement(notes=list(_notes(files)))
     reasons = _reasons(job, files, folder, found.notes)
@@ -33,11 +32,25 @@ def judged(job: Job, files: Sequence[File], before: dict[str, Feed], folder: Pat
     time = job.request.until or job.transaction_time
     for name in job.request.types:
         reason = reasons.get(name, "")
-        if not reason and not job.request.since and name not in here and "" not in here and not none_there(name):
+        if not reason and not job.request.since and name not in here and "" not in here and count(name) != 0:
             reason = f"the export brought no {name}, and the server does not confirm that there is none"
         stood = before[name].time if name in before and job.request.since else ""
         found.feeds[name] = Feed(name, stood if reason else time, reason)
+    if job.request.whole_server():
+        found.notes += _audit(files, count)
     return found
+
+
+def _audit(files: Sequence[File], count: Count) -> Iterator[str]:
+    """Where the server holds more than it sent. Some of it may be new since; but exports have been known to lack what they should hold."""
+    sent: dict[str, int] = {}
+    for file in files:
+        if file.kind == "output":
+            sent[file.type] = sent.get(file.type, 0) + file.lines
+    for name, lines in sorted(sent.items()):
+        held = count(name) if name else None
+        if held is not None and held > lines:
+            yield f"the server counts {held:,} {name}, and exported {lines:,}"
 
 
 def _notes(files: Sequence[File]) -> Iterator[str]:
@@ -124,11 +137,10 @@ def _replaced(file: File, good: Collection[str], everything: bool) -> bool:
 
 def swept(folder: Path, needed: Collection[str]) -> None:
     """Remove the files of exports that nothing needs any more."""
-    for export in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if not (export.is_dir() and _EXPORT_FOLDER.fullmatch(export.name)):
-            continue
-        for file in [path for path in export.rglob("*") if path.is_file()]:
-            if file.relative_to(folder).as_posix().removesuffix(".part") not in needed:
-                file.unlink()
-        if not any(path.is_file() for path in export.rglob("*")):
-            shutil.rmtree(export)
+    for file in sorted(folder.glob("*/*/*.ndjson*")):
+        name = file.relative_to(folder).as_posix()
+        if _OURS.fullmatch(name) and name.removesuffix(".part") not in needed:
+            file.unlink()
+            for empty in file.parents[:2]:
+                if not any(empty.iterdir()):
+                    empty.rmdir()

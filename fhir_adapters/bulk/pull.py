@@ -99,6 +99,8 @@ class Pull:
             if before != about or [job.request for job in self.state.jobs()] != planned:
                 raise PullConflict("another pull was begun into this folder: end it with --resume, or give it up with --cancel")
             return
+        if before is None and any(entry.name != STATE for entry in self._folder.iterdir()):
+            raise PullConflict(f"{self._folder}: is not empty, and nothing was pulled into it: name a folder of its own")
         if before not in (None, about) and not full:
             raise PullConflict("this folder holds what was pulled from elsewhere, or otherwise: name another folder, or pull with --full")
         self.state.begin(*about, planned)
@@ -195,8 +197,8 @@ class Pull:
             self._options.watching.say(f"the server says: {status.progress}")
         if status.manifest is not None:
             self._download_due(job)
-        wait = self._options.retries.wait(status.wait, job.tries)
-        self.state.set_job(job.seq, progress=status.progress, next_at=self._options.now() + wait, tries=job.tries + 1)
+        next_at = self._options.now() + self._options.retries.wait(status.wait, job.polls)
+        self.state.set_job(job.seq, progress=status.progress, next_at=next_at, polls=job.polls + 1, tries=0)
 
     def _again(self, job: Job, error: EhrUnavailable, what: str) -> None:
         """Note when to try this step again, or raise if that is no use."""
@@ -280,7 +282,7 @@ class Pull:
     def _publish(self) -> Pulled:
         jobs, feeds = self.state.jobs(), self.state.feeds()
         if jobs:
-            found = {job.seq: judged(job, self.state.files(job.seq), feeds, self._folder, self._none_there) for job in jobs}
+            found = {job.seq: judged(job, self.state.files(job.seq), feeds, self._folder, self._held) for job in jobs}
             due = publication(self.state, found)
             due.record(everybody=jobs[-1].request.everybody()).write(self._folder)
             self.state.publish(due.feeds.values(), due.dropped)
@@ -290,18 +292,20 @@ class Pull:
             raise PullConflict("no pull was begun into this folder")
         return pulled
 
-    def _none_there(self, type: str) -> bool:
-        """Whether the server says that it holds nothing of this type. It cannot always be asked: then nobody knows."""
+    def _held(self, type: str) -> int | None:
+        """How many resources of this type the server says that it holds; ``None`` if it cannot be asked."""
         for number in range(_MOST_GOODBYES):
             try:
                 answer = self._server.get(f"{type}?_summary=count")
             except EhrUnavailable as error:
                 if not error.again:
-                    return False
+                    return None
                 self._options.sleep(min(self._options.retries.wait(error.wait, number), _BRIEF))
             else:
-                return answer.get("resourceType") == "Bundle" and answer.get("total") == 0 and not answer.get("entry")
-        return False
+                total = answer.get("total")
+                plausible = answer.get("resourceType") == "Bundle" and isinstance(total, int) and (total or not answer.get("entry"))
+                return total if plausible else None
+        return None
 
     def _sweep(self) -> None:
         """Remove what a process that was killed left behind, or what newer files have replaced."""

@@ -80,6 +80,10 @@ class ExportRequest:
         """Whether this is about all people, so that those at one address are all there."""
         return self.level != "group" and not any(query.startswith("Patient?") for query in self.type_filters)
 
+    def whole_server(self) -> bool:
+        """Whether every resource of the types is asked for, so that the server's own count must agree."""
+        return self.level == "system" and not (self.since or self.until or self.type_filters or self.organize_by)
+
     def to_json(self) -> str:
         """For the state."""
         return orjson.dumps(asdict(self)).decode()

@@ -25,7 +25,7 @@ CREATE TABLE pull (server TEXT NOT NULL, scope TEXT NOT NULL);
 CREATE TABLE job (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, export_id TEXT NOT NULL, request TEXT NOT NULL, phase TEXT NOT NULL DEFAULT 'asked',
     status_url TEXT NOT NULL DEFAULT '', transaction_time TEXT NOT NULL DEFAULT '', requires_token INTEGER NOT NULL DEFAULT 1,
-    progress TEXT NOT NULL DEFAULT '', next_at REAL NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
+    progress TEXT NOT NULL DEFAULT '', polls INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
     restarts INTEGER NOT NULL DEFAULT 0, started REAL NOT NULL DEFAULT 0
 );
 CREATE TABLE file (
@@ -52,9 +52,12 @@ class Job:
     requires_token: bool
     progress: str
     """What the server last said about how far it is."""
+    polls: int
+    """How often it was asked about and was not ready."""
     next_at: float
     """Not to be asked before (seconds since 1970)."""
     tries: int
+    """Attempts of this step in a row that failed."""
     restarts: int
     started: float
 
@@ -202,7 +205,7 @@ class State:
         with self._change() as db:
             db.execute("DELETE FROM file WHERE job = ?", (seq,))
             db.execute("UPDATE job SET restarts = restarts + 1 WHERE seq = ?", (seq,))
-            _update(db, "job", {"phase": "asked", "status_url": "", "transaction_time": "", "tries": 0}, "seq = ?", (seq,))
+            _update(db, "job", {"phase": "asked", "status_url": "", "transaction_time": "", "polls": 0, "tries": 0}, "seq = ?", (seq,))
 
     def listed(self, seq: int, manifest: Manifest, *, keep: Sequence[tuple[File, Listed]] | None) -> None:
         """Take over what a manifest says. ``keep``: the files known already, each with its new entry; ``None``: forget them all."""

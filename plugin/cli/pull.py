@@ -114,6 +114,9 @@ def _request(packs: Path, given: dict[str, Any]) -> ExportRequest:
 
 
 def _options(given: dict[str, Any], watching: Watching) -> Options:
+    for url in given["hosts"]:
+        if not url.startswith(_ADDRESSES):
+            raise click.BadParameter(f"'{url}' is no address: it begins with https://", param_hint="--file-host")
     return Options(hosts=tuple(origin(url) for url in given["hosts"]), parallel=given["parallel"], watching=watching)
 
 

@@ -233,6 +233,18 @@ def test_progress_is_shown_and_an_export_is_not_asked_about_in_a_hurry(server: B
     assert said == ["the server says: 0 %", "the server says: 10 %", "the server says: 20 %"]
 
 
+def test_a_long_export_may_fail_to_answer_once_in_a_while(server: BulkServer, tmp_path: Path) -> None:
+    server.polls, server.wait = 30, None
+    for _ in range(5):
+        server.fail("status", *[fine] * 5, status(503), status(503))
+    assert pull(server, tmp_path).withheld == {}
+    assert whole(server, tmp_path)
+
+
+def fine(exchange: Exchange) -> None:
+    exchange.send(202)
+
+
 # ------------------------------------------------------------ what a manifest may do
 
 
@@ -328,6 +340,13 @@ def test_a_type_that_the_export_lacks_is_none_only_if_the_server_says_so(server:
     data = read_directory(tmp_path)
     assert "goals" in data.report.not_loaded
     assert "tasks" not in data.report.not_loaded
+
+
+def test_an_export_that_lacks_what_the_server_counts_is_worth_a_word(server: BulkServer, tmp_path: Path) -> None:
+    assert pull(server, tmp_path / "1", asking(level="system")).notes == ()
+    server.counts = {"Observation": 1000}
+    (note,) = pull(server, tmp_path / "2", asking(level="system")).notes
+    assert note == "the server counts 1,000 Observation, and exported 14"
 
 
 DAMAGED: list[dict[str, Any]] = [{"transactionTime": None}, {"output": "x"}, {"output": [{"type": "Goal"}]}, {"output": [5]}]
@@ -626,6 +645,20 @@ def test_a_folder_holds_one_data_set(server: BulkServer, tmp_path: Path) -> None
         pull(server, tmp_path)
     with pytest.raises(PullConflict, match="--resume"):
         pull(server, tmp_path, asking("Patient"))
+
+
+def test_a_folder_with_other_things_is_left_alone(server: BulkServer, tmp_path: Path) -> None:
+    other = tmp_path / "2024" / "output" / "Goal.00001.ndjson"
+    other.parent.mkdir(parents=True)
+    other.write_text("{}")
+    with pytest.raises(PullConflict, match="not empty"):
+        pull(server, tmp_path)
+    with Pull(fhir_server(server), tmp_path, QUICK) as pulling:
+        with pytest.raises(PullConflict):
+            pulling.run()
+        pulling.cancel()
+    assert other.exists()
+    assert server.asked == []
 
 
 def test_one_process_at_a_time(server: BulkServer, tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ def test_a_server_that_says_no_is_told_plainly(ehr: Ehr, tmp_path: Path) -> None
 MISUSE = {
     "not an address": ("--server", "epic", "--type", "Patient"),
     "two levels": ("--server", "http://127.0.0.1:9", "--group", "g", "--system"),
+    "no host": ("--server", "http://127.0.0.1:9", "--type", "Patient", "--file-host", "files.example"),
     "a time without zone": ("--server", "http://127.0.0.1:9", "--since", "2026-01-01T00:00:00"),
     "no time": ("--server", "http://127.0.0.1:9", "--since", "yesterday"),
     "words too new": ("--server", "http://127.0.0.1:9", "--type", "Patient", "--bulk-version", "2.0", "--partial"),

@@ -79,12 +79,12 @@ class Exchange:
         content = self.produced.content
         tag = '"' + hashlib.sha256(content).hexdigest()[:16] + '"'
         headers: dict[str, Any] = {"ETag": tag, "Accept_Ranges": "bytes", "Content_Type": "application/fhir+ndjson"}
-        headers |= {"Content_Encoding": "gzip" if self.produced.packed else None} | self.produced.headers
+        headers.update({"Content_Encoding": "gzip" if self.produced.packed else None}, **self.produced.headers)
         asked = self.handler.headers.get("Range", "").removeprefix("bytes=").removesuffix("-")
         if asked and self.handler.headers.get("If-Range") == headers["ETag"] and headers["Accept_Ranges"]:
             start = int(asked)
             if start >= len(content):
-                self.send(416, Content_Range=f"bytes */{len(content)}")
+                self.send(416, b"", Content_Range=f"bytes */{len(content)}")
             else:
                 self.send(206, content[start:], sent=sent, **headers, Content_Range=f"bytes {start}-{len(content) - 1}/{len(content)}")
         else:
@@ -94,7 +94,7 @@ class Exchange:
 Fault = Callable[[Exchange], None]
 
 
-def status(code: int, **headers: str | None) -> Fault:
+def status(code: int, **headers: Any) -> Fault:
     """An answer with this status and an OperationOutcome."""
     outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "processing", "diagnostics": "Mrs Doe"}]}
     return lambda exchange: exchange.send(code, outcome, **headers)
@@ -139,6 +139,8 @@ class BulkServer:
     faults: dict[str, deque[Fault]] = field(default_factory=dict)
     polls: int = 0
     """So often an export is not ready before it is."""
+    wait: str | None = "0"
+    """What Retry-After says until then."""
     per_page: int = 0
     """Files on a page of the manifest; 0: all."""
     partial: bool = False
@@ -161,6 +163,8 @@ class BulkServer:
     """Exports that the server remembers → how often they were asked about."""
     kicked: list[dict[str, list[str]]] = field(default_factory=list)
     manifests: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    """What the server says that it holds of a type, instead of what is in ``files``."""
     _lock: Lock = field(default_factory=Lock)
 
     def fail(self, step: str, *faults: Fault) -> None:
@@ -187,8 +191,8 @@ class BulkServer:
         elif parts.path.startswith("/files/"):
             self._file(exchange, parts.path.removeprefix("/files/"), parse_qs(parts.query))
         elif "_summary" in parts.query:
-            count = sum(file.kind == "output" and file.type == path for file in self.files)
-            exchange.send(200, {"resourceType": "Bundle", "type": "searchset", "total": count})
+            held = sum(len(file.lines) for file in self.files if file.kind == "output" and file.type == path)
+            exchange.send(200, {"resourceType": "Bundle", "type": "searchset", "total": self.counts.get(path, held)})
         else:
             exchange.send(404)
 
@@ -229,14 +233,16 @@ class BulkServer:
         if seen < 0:
             exchange.send(404)
         elif seen < self.polls and not self.partial:
-            exchange.send(202, Retry_After="0", X_Progress=f"{seen * 10} %")
+            exchange.send(202, Retry_After=self.wait, X_Progress=f"{seen * 10} %")
         else:
             size = self.per_page or max(len(self.files), 1)
             pages = [self.files[i : i + size] for i in range(0, len(self.files), size)] or [[]]
             shown = pages[: seen + 1] if seen < self.polls else pages
             last = number >= len(shown) - 1
             link = {} if last else {"link": [{"relation": "next", "url": f"{self.base_url}/status/{name}?page={number + 1}"}]}
-            exchange.send(200 if len(shown) == len(pages) and seen >= self.polls else 202, self._page(shown[number], link), Retry_After="0")
+            exchange.send(
+                200 if len(shown) == len(pages) and seen >= self.polls else 202, self._page(shown[number], link), Retry_After=self.wait
+            )
 
     def _page(self, files: Sequence[Produced], link: Json) -> Json:
         base = self.file_base or self.base_url.removesuffix("/fhir") + "/files"
