@@ -308,7 +308,9 @@ class Pull:
         return None
 
     def _sweep(self) -> None:
-        """Remove what a process that was killed left behind, or what newer files have replaced."""
+        """Remove what a process that was killed left behind, or what newer files have replaced; only where we began, in an empty folder."""
+        if self.state.pull() is None:
+            return
         pulled = read_pulled(self._folder)
         needed = {file.path for file in pulled.files} if pulled else set()
         for job in self.state.jobs():
