@@ -8,7 +8,7 @@ TYPED := plugin rules fhir_adapters $(wildcard tests/support tests/robustness)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: demo test check install dev peer robustness lock vendor clean bench long mutation fuzz hostile cql docs
+.PHONY: demo test check install dev peer robustness lock vendor clean bench long chaos mutation fuzz hostile cql docs
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
@@ -74,6 +74,10 @@ bench: dev
 # Long forms: a million generated comparisons, with a seed of their own.
 long: dev peer
 	ALMONER_GENTEST_COMPARISONS=1000000 ALMONER_GENTEST_SEED=$$(date +%s) $(PY) -m pytest tests/generative -n auto $(ARGS)
+
+# Kills pulls by the hundred; prints what it counted. ALMONER_KILLS=5000 for more.
+chaos: dev
+	ALMONER_KILLS=$${ALMONER_KILLS:-500} ALMONER_KILLS_SEED=$$(date +%s) $(PY) -m pytest tests/integration/test_bulk_kills.py -s $(ARGS)
 
 # Holds the rules core against change and against hostile input; each prints what it counted. ARGS='--sample 80' for part of the mutants.
 mutation: dev robustness

@@ -14,9 +14,10 @@ from fhir_adapters.lines import Flaw, Line, bounded_lines, opened, whole
 from fhir_adapters.linking import EXCLUDED_BY_DEFAULT, Excluded
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.mapping.people import DEFAULT_KEY
+from fhir_adapters.pulled import Deletions, Pulled, read_pulled, unchanged, withheld_types
 from fhir_adapters.quarantine import Reason
 from fhir_adapters.report import Part, Report
-from rules.facts import TABLES
+from rules.facts import HOUSEHOLD, TABLES
 
 MAX_LINE: Final = 32 << 20
 MAX_DOCUMENT: Final = 256 << 20
@@ -42,10 +43,14 @@ def read_directory(
     or ``loaded`` names the type: otherwise *no event* would be taken for *did not happen*. A file that was cut short withholds the
     tables it may have held. Patients for whom one of the reasons in ``left_out`` holds are no part of it, and counted. Sizes are in
     bytes. Raises `SourceUnreadable` if there is nothing to read.
+
+    A folder into which `fhir_adapters.bulk` pulled says itself which of its files count, and what is loaded.
     """
     root = Path(path)
     report = Report()
     collector = Collector(report, household_key, left_out)
+    if pulled := read_pulled(root):
+        return _read_pulled(root, pulled, collector, max_line)
     named = set(loaded)
     files = _files(root)
     described = {csv for file in files if file.name.endswith(SUFFIX) for csv in read_extract(file, collector)}
@@ -60,6 +65,33 @@ def read_directory(
             _read_document(file, part, collector, max_document)
     report.not_loaded = _not_loaded(report, collector.types | named)
     return collector.population(report.not_loaded)
+
+
+def _read_pulled(root: Path, pulled: Pulled, collector: Collector, max_line: int) -> Dataset:
+    report = collector.report
+    changed = [file for file in pulled.files if not unchanged(root, file)]
+    withheld = withheld_types(pulled, changed)
+    if "Patient" not in pulled.loaded or "Patient" in withheld:
+        raise SourceUnreadable(f"{root}: the people themselves are not all here ({withheld.get('Patient', 'not asked for')}): pull again")
+    gone = Deletions()
+    usable = [file for file in pulled.files if file not in changed]
+    for file in usable:
+        if file.kind == "deleted":
+            gone.add(root / file.path, file.type, file.export)
+    for file in usable:
+        if file.kind == "output":
+            _read_lines(root / file.path, report.part(file.path), collector, max_line, gone, file.export)
+    report.notes += pulled.notes
+    if gone.unread:
+        report.notes.append(f"{gone.unread} deletion(s) could not be applied: nobody can tell which resource they mean")
+    report.not_loaded = _not_loaded(report, set(pulled.loaded))
+    report.not_loaded |= {FIRST_TYPES[name]: reason for name, reason in withheld.items() if name in FIRST_TYPES}
+    report.notes += [f"{name}: {reason}" for name, reason in withheld.items() if name not in FIRST_TYPES]
+    if pulled.everybody:
+        return collector.population(report.not_loaded)
+    records = collector.records(report.not_loaded)
+    report.not_loaded[HOUSEHOLD] = "only a group was pulled"
+    return Dataset(records, report)
 
 
 def _files(root: Path) -> list[Path]:
@@ -80,7 +112,7 @@ def _named_type(part: Part) -> str:
     return found[1] if found else ""
 
 
-def _read_lines(file: Path, part: Part, collector: Collector, limit: int) -> None:
+def _read_lines(file: Path, part: Part, collector: Collector, limit: int, gone: Deletions | None = None, export: int = 0) -> None:
     for line in _lines(file, limit):
         part.lines += 1
         if isinstance(line, Flaw):
@@ -88,7 +120,7 @@ def _read_lines(file: Path, part: Part, collector: Collector, limit: int) -> Non
             _refuse(part, collector, _FLAWS[line])
         elif not line.content.strip():
             part.count(Outcome.BLANK)
-        elif not _take(line.content, part, collector) and not line.ended:
+        elif not _take(line.content, part, collector, gone, export) and not line.ended:
             part.cut_short = True
 
 
@@ -115,14 +147,17 @@ def _read_document(file: Path, part: Part, collector: Collector, limit: int) -> 
         _take(content, part, collector)
 
 
-def _take(content: bytes, part: Part, collector: Collector) -> bool:
-    """Whether ``content`` is JSON at all."""
+def _take(content: bytes, part: Part, collector: Collector, gone: Deletions | None = None, export: int = 0) -> bool:
+    """Whether ``content`` is JSON at all. What is ``gone`` since counts as ignored."""
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError:
         _refuse(part, collector, Reason.NOT_JSON)
         return False
-    collector.add_document(document, part)
+    if gone and gone.cover(document, export):
+        part.count(Outcome.IGNORED, str(document["resourceType"]))
+    else:
+        collector.add_document(document, part)
     return True
 
 

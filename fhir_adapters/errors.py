@@ -4,6 +4,7 @@
 
     AdapterError               no message carries a name, a value or a query: resource type, place and reason only
     ├── SourceUnreadable       a file or folder cannot be read
+    ├── PullConflict           a pull cannot be made as asked: another one was begun, or the folder holds something else
     ├── WrongPatient           data of another person came with this person's
     ├── KeyUnusable            a private key of ours cannot be used
     └── EhrUnavailable         the server refused, failed or answered something unusable
@@ -23,6 +24,10 @@ class AdapterError(Exception):
 
 class SourceUnreadable(AdapterError):
     """A file or folder cannot be read; the message names it and says why."""
+
+
+class PullConflict(AdapterError):
+    """A pull cannot be made as asked; the message says why, and what to do. Nothing was changed."""
 
 
 class WrongPatient(AdapterError):

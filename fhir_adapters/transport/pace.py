@@ -52,8 +52,10 @@ class Breaker:
     def check(self) -> None:
         """Raises `EhrUnavailable` while the server is left alone. After the rest, one failure more is enough to leave it again."""
         with self._lock:
-            if self._clock() < self._until:
-                raise EhrUnavailable(f"the server failed {self._row} times in a row; it is left alone for {self._rest:g} s")
+            left = self._until - self._clock()
+            if left > 0:
+                reason = f"the server failed {self._row} times in a row; it is left alone for {self._rest:g} s"
+                raise EhrUnavailable(reason, again=True, wait=left)
 
     def succeeded(self) -> None:
         """The server answered, be it with a refusal."""

@@ -137,8 +137,11 @@ class FhirServer:
         token: bool,
         hosts: Collection[tuple[str, str, int | None]] = (),
         headers: Mapping[str, str] | None = None,
+        begin: Callable[[int, Mapping[str, str]], Any] | None = None,
     ) -> Fetched:
         """Pass the file at ``url`` on to ``sink`` as it comes. One attempt: what was passed on cannot be taken back.
+
+        ``begin`` is told status and headers before the first piece: whether only the rest comes (206), and what it is packed in.
 
         ``url`` may lead to one of the ``hosts`` (see `urls.origin`) beside the server; only the server itself gets the token, and
         only if ``token``, also after a redirect. Raises `EhrUnavailable`; its ``again`` says whether another attempt may help.
@@ -147,7 +150,7 @@ class FhirServer:
 
         def once(bearer: str | None, allowed: float) -> Fetched:
             asked = _Request("GET", url, {**self._headers, "Accept": "*/*", **(headers or {})}, None, bearer if token else None)
-            return self._download(asked, sink, known, allowed)
+            return self._download(asked, sink, known, allowed, begin)
 
         try:
             return self._attempt(once, self._limits.download, silence=self._limits.attempt)
@@ -199,7 +202,12 @@ class FhirServer:
         raise UnsafeRedirect("too many redirects")
 
     def _download(
-        self, asked: "_Request", sink: Callable[[bytes], Any], known: Collection[tuple[str, str, int | None]], allowed: float
+        self,
+        asked: "_Request",
+        sink: Callable[[bytes], Any],
+        known: Collection[tuple[str, str, int | None]],
+        allowed: float,
+        begin: Callable[[int, Mapping[str, str]], Any] | None,
     ) -> Fetched:
         for _ in range(_MOST_REDIRECTS + 1):
             if origin(asked.url) not in known:
@@ -209,6 +217,8 @@ class FhirServer:
             with self._send(asked, allowed) as response:
                 if response.status_code not in _REDIRECTS:
                     refuse(response)
+                    if begin:
+                        begin(response.status_code, response.headers)
                     size = 0
                     for chunk in passed_on(response):
                         size += len(chunk)

@@ -11,6 +11,7 @@ from rules.errors import ExitCode
 
 COMMANDS: Final = {
     "demo": "Show it working: seeded people, a sweep, engines compared, pages to look at.",
+    "pull": "Export a population from a FHIR server into a folder (Bulk Data).",
     "evaluate": "Evaluate rules over a folder or a FHIR server into a file of findings.",
     "sweep": "Evaluate everybody and publish the worklist.",
     "check": "Check rules: every mistake with its line and column.",

@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from fhir_adapters.errors import AdapterError, KeyUnusable, SourceUnreadable
+from fhir_adapters.errors import AdapterError, KeyUnusable, PullConflict, SourceUnreadable
 from fhir_adapters.smart.ring import NotYet
 from plugin.errors import ServeError, SettingsUnreadable, UnknownServer
 from rules.errors import EngineError, EnginesDisagree, ExitCode, ExportGap, RuleError
@@ -20,6 +20,7 @@ _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (FileNotFoundError, ExitCode.INPUT_UNREADABLE),
     (PermissionError, ExitCode.INPUT_UNREADABLE),
     (IsADirectoryError, ExitCode.INPUT_UNREADABLE),
+    (PullConflict, ExitCode.USAGE),
     (AdapterError, ExitCode.SERVER_FAILED),
     (ServeError, ExitCode.SERVER_FAILED),
     (EnginesDisagree, ExitCode.ANSWER_IS_NO),
