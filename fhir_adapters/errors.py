@@ -5,6 +5,7 @@
     AdapterError               no message carries a name, a value or a query: resource type, place and reason only
     ├── SourceUnreadable       a file or folder cannot be read
     ├── WrongPatient           data of another person came with this person's
+    ├── NotWritable            what we were about to write is not what we may write
     └── EhrUnavailable         the server refused, failed or answered something unusable
         ├── IncompleteSearch   a search ended without showing everything it said it had found
         ├── ExpansionRefused   a terminology server did not spell out a value set, or not one that can be used
@@ -25,6 +26,10 @@ class SourceUnreadable(AdapterError):
 
 class WrongPatient(AdapterError):
     """Resources of another person were handed over as this person's. Nothing of the whole may be used."""
+
+
+class NotWritable(AdapterError):
+    """Something of ours must not be written as it is: the message says which element, and why, without its value."""
 
 
 class EhrUnavailable(AdapterError):
