@@ -144,7 +144,8 @@ class Ledger:
                 )
             else:
                 database.execute(
-                    "UPDATE intents SET state = 'parked', reason = 'missing' WHERE id = ? AND state IN ('sent', 'confirmed')", (id,)
+                    "UPDATE intents SET state = 'parked', reason = 'missing', place = NULL WHERE id = ? AND state IN ('sent', 'confirmed')",
+                    (id,),
                 )
             self._duplicates(database, id, places[1:])
 
