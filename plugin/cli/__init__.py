@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "forecast": "Say how many people the coming weeks will flag if nothing new is recorded.",
     "docs": "Write a page about each rule.",
     "export": "Hand rules on to other systems: FHIR with CQL.",
+    "outbox": "Look after what is to be written to EHRs: show it, send it, count it there.",
     "serve": "Serve the worklist and CDS Hooks.",
     "doctor": "Say what works on this machine and what does not.",
 }

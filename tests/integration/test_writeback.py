@@ -1,13 +1,14 @@
 """Writing to a real server through a proxy that does wrong: everything once, nothing lost, nobody else's work overwritten."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.ehr_server import Ehr, ehr_server, peer_python
 from support.fault_proxy import Answered, Asked, Fault, Proxy, fault_proxy, unavailable
+from support.server_habits import HABITS, habits, no_client_ids, no_patch, one_by_one
 from support.writeback import AUTHOR, OPEN, RECORDED, key, on_server, referral, server, task, times_each
 
 from fhir_adapters.writeback import Outbox, Preview, Report, State, change, include, put
@@ -66,56 +67,12 @@ def until_settled(outbox: Outbox, proxy: Proxy, clock: Clock) -> None:
     raise AssertionError([(row.state, row.reason) for row in outbox.ledger.rows()])
 
 
-def without(edit: Callable[[dict[str, Any], dict[str, Any]], None]) -> Callable[[Answered], Answered]:
-    """An edit of the CapabilityStatement: a function of its ``rest`` and of each resource there."""
-
-    def changed(answer: Answered) -> Answered:
-        statement = json.loads(answer.body)
-        for resource in statement["rest"][0]["resource"]:
-            edit(statement["rest"][0], resource)
-        return Answered(answer.status, answer.headers, json.dumps(statement).encode())
-
-    return changed
-
-
-def no_client_ids(rest: dict[str, Any], resource: dict[str, Any]) -> None:
-    resource["updateCreate"] = False
-
-
-def one_by_one(rest: dict[str, Any], resource: dict[str, Any]) -> None:
-    rest["interaction"] = []
-
-
-def no_patch(rest: dict[str, Any], resource: dict[str, Any]) -> None:
-    resource["interaction"] = [each for each in resource["interaction"] if each["code"] != "patch"]
-
-
-def habits(*edits: Callable[[dict[str, Any], dict[str, Any]], None], fault: Callable[[Asked], Fault | None] = lambda _: None) -> Any:
-    """A server that says it cannot do something, and does not do it."""
-
-    def plan(asked: Asked) -> Fault | None:
-        if asked.path.endswith("/metadata"):
-            return Fault(edit=without(lambda rest, resource: [edit(rest, resource) for edit in edits] and None))
-        if asked.method == "PUT" and no_client_ids in edits and "If-Match" not in asked.headers:
-            return unavailable(405)
-        return fault(asked)
-
-    return plan
-
-
-HABITS = {
-    "client ids, transaction": (),
-    "client ids, one by one": (one_by_one,),
-    "server ids, transaction": (no_client_ids,),
-    "server ids, one by one": (no_client_ids, one_by_one),
-}
-SERVERS = {name: habits(*edits) for name, edits in HABITS.items()}
-each_server = pytest.mark.parametrize("name", SERVERS)
+each_server = pytest.mark.parametrize("name", HABITS)
 
 
 @each_server
 def test_what_is_decided_stands_on_the_server_once_with_its_provenance(ehr: Ehr, proxy: Proxy, outbox: Outbox, name: str) -> None:
-    proxy.plan = SERVERS[name]
+    proxy.plan = habits(*HABITS[name])
     people = [f"p{number}-{name.replace(', ', '-').replace(' ', '-')}" for number in range(10)]
     for person in people:
         for intent in referral(person):

@@ -13,9 +13,9 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from integration.test_writeback import SERVERS
 from support.ehr_server import Ehr, ehr_server, peer_python
 from support.fault_proxy import Asked, Fault, Plan, fault_proxy, unavailable
+from support.server_habits import HABITS, habits
 from support.writeback import OPEN, key, on_server, server, task, times_each
 from support.writer import Writer
 
@@ -34,12 +34,12 @@ def ehr(tmp_path: Path) -> Iterator[Ehr]:
         yield running
 
 
-def unreliable(plan: Plan, draw: random.Random) -> Plan:
+def unreliable(draw: random.Random) -> Plan:
     """One write in ten is refused before it is done, one in ten is done and its answer lost."""
 
     def faults(asked: Asked) -> Fault | None:
         chance = draw.random() if asked.method != "GET" else 1.0
-        return unavailable(503) if chance < 0.1 else Fault(lose=True) if chance < 0.2 else plan(asked)
+        return unavailable(503) if chance < 0.1 else Fault(lose=True) if chance < 0.2 else None
 
     return faults
 
@@ -54,7 +54,8 @@ def integrity(path: Path) -> str:
 def test_killed_again_and_again_nothing_is_lost_and_nothing_doubled(ehr: Ehr, tmp_path: Path, name: str) -> None:
     draw, path = random.Random(7), tmp_path / "outbox.sqlite"  # noqa: S311 the same each time
     kills = rounds = 0
-    with fault_proxy(ehr.base_url, unreliable(SERVERS[name], draw)) as proxy, Writer(path, proxy.base_url) as writer:
+    plan = habits(*HABITS[name], fault=unreliable(draw))
+    with fault_proxy(ehr.base_url, plan) as proxy, Writer(path, proxy.base_url) as writer:
         while kills < KILLS:
             rounds += 1
             kills += not writer.work("decide", 4 * rounds, kill_after=draw.uniform(0.05, 0.35))
@@ -77,7 +78,10 @@ def test_killed_again_and_again_nothing_is_lost_and_nothing_doubled(ehr: Ehr, tm
 @pytest.mark.parametrize("name", ["client ids, one by one", "server ids, one by one"])
 def test_eight_threads_with_a_hundred_identical_suggestions_make_one(ehr: Ehr, tmp_path: Path, name: str) -> None:
     draw = random.Random(11)  # noqa: S311 the same each time
-    with fault_proxy(ehr.base_url, unreliable(SERVERS[name], draw)) as proxy, Writer(tmp_path / "outbox.sqlite", proxy.base_url) as writer:
+    with (
+        fault_proxy(ehr.base_url, habits(*HABITS[name], fault=unreliable(draw))) as proxy,
+        Writer(tmp_path / "outbox.sqlite", proxy.base_url) as writer,
+    ):
         for _ in range(max(KILLS // 2, 1)):
             writer.work("same", 100, kill_after=draw.uniform(0.01, 0.3))
         assert writer.work("same", 100)
