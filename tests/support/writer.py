@@ -25,12 +25,12 @@ _POLICY = type(OPEN)(OPEN.tenant, OPEN.write, per_run=10_000, entries=8, lease=L
 
 
 def decide_and_write(outbox: Outbox, url: str, people: int) -> None:
-    """A decision for each of ``people``, together with its referral in the outbox; then everything to the server."""
+    """A decision for so many more ``people``, each together with its referral in the outbox; then everything to the server."""
     with outbox.transaction() as transaction:
         transaction.execute("CREATE TABLE IF NOT EXISTS decisions (patient TEXT PRIMARY KEY) STRICT")
         (decided,) = transaction.execute("SELECT count(*) FROM decisions").fetchone()
-    for first in range(decided, people, 2):
-        _decide(outbox, [f"k{number}" for number in range(first, min(first + 2, people))])
+    for first in range(decided, decided + people, 2):
+        _decide(outbox, [f"k{first}", f"k{first + 1}"])
         outbox.deliver(server(url), _POLICY, commit=True)
     _until_settled(outbox, url)
 
