@@ -67,8 +67,10 @@ class _Run:
 
     def to_the_end(self) -> Report:
         desk = self.desk
-        while self.report.ended is None and (claims := desk.ledger.claim(desk.policy, max(desk.policy.entries // 2, 1))):
+        over: Counter[str] = Counter()
+        while self.report.ended is None and (claims := desk.ledger.claim(desk.policy, max(desk.policy.entries // 2, 1), over)):
             self._batch(claims)
+        self.report.settled.update({(State.PARKED, reason): number for reason, number in over.items()})
         self.report.duplicates = desk.duplicates
         if desk.duplicates:
             _LOG.error("%s: %d resources stand beside one of ours with the same identifier", desk.policy.tenant, desk.duplicates)

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal
@@ -98,20 +99,22 @@ class Ledger:
         done = within.execute(f"INSERT INTO intents ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING", row)  # noqa: S608 names are ours
         return done.rowcount == 1
 
-    def claim(self, policy: Policy, most: int) -> list[Claim]:
+    def claim(self, policy: Policy, most: int, over: Counter[str] | None = None) -> list[Claim]:
         """Up to ``most`` rows that are due, now ours for the lease, oldest first.
 
         Nobody gets a row of a patient for whom somebody else is writing, nor one that needs a row which is neither on the server nor
-        in the same claim. Rows beyond a ceiling are parked.
+        in the same claim. Rows over a ceiling are parked, and counted in ``over`` by their reason.
         """
         now = self._clock()
         with self.transaction() as database:
-            taken, beyond = self._chosen(database, policy, most, now)
+            taken, beyond = _chosen(database, policy, most, now)
             database.executemany("UPDATE intents SET state = 'parked', reason = ? WHERE id = ?", beyond)
             database.executemany(
                 "UPDATE intents SET state = 'sending', lease = ?, fence = fence + 1, attempts = attempts + 1 WHERE id = ?",
                 [(now + policy.lease, row["id"]) for row in taken],
             )
+            if over is not None:
+                over.update(reason for reason, _ in beyond)
             return [_claim(database, row) for row in taken]
 
     def hold(self, claims: Sequence[Claim], lease: float) -> None:
@@ -216,23 +219,22 @@ class Ledger:
         now = self._clock()
         database.executemany("INSERT OR IGNORE INTO duplicates VALUES (?, ?, ?)", [(id, place, now) for place in places])
 
-    def _chosen(
-        self, database: sqlite3.Connection, policy: Policy, most: int, now: float
-    ) -> tuple[list[sqlite3.Row], list[tuple[str, str]]]:
-        """The rows to take, and those beyond a ceiling with the reason."""
-        taken: dict[str, sqlite3.Row] = {}
-        beyond: list[tuple[str, str]] = []
-        ceilings = _Ceilings(database, policy, now)
-        for row in database.execute(_DUE, _due(policy, now)):
-            if len(taken) == most:
-                break
-            if not _ready(database, row, taken.keys()):
-                continue
-            if reason := ceilings.reached(row):
-                beyond.append((reason, row["id"]))
-            else:
-                taken[row["id"]] = row
-        return list(taken.values()), beyond
+
+def _chosen(database: sqlite3.Connection, policy: Policy, most: int, now: float) -> tuple[list[sqlite3.Row], list[tuple[str, str]]]:
+    """The rows to take, and those beyond a ceiling with the reason."""
+    taken: dict[str, sqlite3.Row] = {}
+    beyond: list[tuple[str, str]] = []
+    ceilings = _Ceilings(database, policy, now)
+    for row in database.execute(_DUE, _due(policy, now)):
+        if len(taken) == most:
+            break
+        if not _ready(database, row, taken.keys()):
+            continue
+        if reason := ceilings.reached(row):
+            beyond.append((reason, row["id"]))
+        else:
+            taken[row["id"]] = row
+    return list(taken.values()), beyond
 
 
 class _Ceilings:

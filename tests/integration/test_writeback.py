@@ -277,13 +277,26 @@ def test_what_was_deleted_there_is_not_written_again(ehr: Ehr, proxy: Proxy, out
     assert dict(deliver(outbox, proxy).settled) == {(State.PARKED, "deleted-there"): 1}
 
 
-def test_what_the_agency_has_changed_is_not_overwritten_by_an_outbox_that_forgot(ehr: Ehr, proxy: Proxy, outbox: Outbox) -> None:
-    intent = task("forgotten")
-    ehr.put([intent.resource | {"status": "accepted"}])
-    outbox.add(intent)
-    assert deliver(outbox, proxy).count(State.SENT) == 1
-    (found,) = [each for each in on_server(ehr.base_url, "Task") if each["id"] == intent.key.id]
-    assert (found["status"], found["meta"]["versionId"]) == ("accepted", "1")
+@each_server
+def test_an_outbox_that_forgot_overwrites_nobody(ehr: Ehr, proxy: Proxy, outbox: Outbox, tmp_path: Path, name: str) -> None:
+    """It was restored from a copy, say: what it takes for new stands there, and the agency has worked on it."""
+    proxy.plan = habits(*HABITS[name])
+    intents = [task(f"forgotten-{number}-{name[0]}-{name[-1]}") for number in range(3)]
+    for intent in intents:
+        outbox.add(intent)
+    deliver(outbox, proxy)
+    for row in outbox.ledger.rows():
+        ehr.put([server(ehr.base_url).get(str(row.place)) | {"status": "accepted"}])
+    forgetful = Outbox.at(tmp_path / "other.sqlite")
+    for intent in intents:
+        forgetful.add(intent)
+    assert deliver(forgetful, proxy).count(State.SENT) == 3
+    assert [row.place for row in forgetful.ledger.rows()] == [row.place for row in outbox.ledger.rows()]
+    for row in forgetful.ledger.rows():
+        found = server(ehr.base_url).get(str(row.place))
+        assert (found["status"], found["meta"]["versionId"]) == ("accepted", "2")
+    vouched = [each["target"][0]["reference"] for each in on_server(ehr.base_url, "Provenance")]
+    assert [vouched.count(str(row.place)) for row in outbox.ledger.rows()] == [1] * 3
 
 
 def test_duplicates_of_others_are_kept_apart_and_counted(ehr: Ehr, proxy: Proxy, outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:

@@ -270,6 +270,8 @@ class Histories(RuleBasedStateMachine):
         for _ in range(12):
             self.hours_pass()
             self.deliver(0, [])
+            self.nothing_stands_there_twice()
+            self.nobody_is_overwritten()
         rows = self.processes[0].ledger.rows()
         assert {row.state for row in rows} <= {State.SENT}, [(row.state, row.reason) for row in rows]
         carried = {each["value"] for held in self.toy.held.values() for each in held.get("identifier", [])}
