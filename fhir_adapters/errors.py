@@ -7,6 +7,7 @@
     ├── PullConflict           a pull cannot be made as asked: another one was begun, or the folder holds something else
     ├── WrongPatient           data of another person came with this person's
     ├── KeyUnusable            a private key of ours cannot be used
+    ├── NotWritable            what we were about to write is not what we may write
     └── EhrUnavailable         the server refused, failed or answered something unusable
         ├── AccessRefused      no token, or one that allows less than was asked for
         ├── IncompleteSearch   a search ended without showing everything it said it had found
@@ -36,6 +37,10 @@ class WrongPatient(AdapterError):
 
 class KeyUnusable(AdapterError):
     """A private key of ours is not there, not safe or not fit; the message names the file, never what it holds."""
+
+
+class NotWritable(AdapterError):
+    """Something of ours must not be written as it is: the message says which element, and why, without its value."""
 
 
 class EhrUnavailable(AdapterError):

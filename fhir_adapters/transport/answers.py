@@ -34,6 +34,8 @@ class Answer:
     """Their names in any case."""
     body: Json | None
     """The resource; ``None`` if there was no body."""
+    content: bytes = b""
+    """The body as it was written: `body` no longer tells 1.00 from 1.0."""
 
     @property
     def etag(self) -> str | None:
@@ -65,7 +67,7 @@ def understood(response: requests.Response, limit: int) -> Answer:
         raise Transient("the answer is not JSON, or was cut", status=status) from None
     if not isinstance(body, dict):
         raise EhrUnavailable("the answer is not a resource", status)
-    return Answer(status, response.headers, body)
+    return Answer(status, response.headers, body, content)
 
 
 def passed_on(response: requests.Response) -> Iterator[bytes]:

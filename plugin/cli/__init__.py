@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "docs": "Write a page about each rule.",
     "directory": "Check and search what partner agencies offer.",
     "export": "Hand rules on to other systems: FHIR with CQL.",
+    "outbox": "Look after what is to be written to EHRs: show it, send it, count it there.",
     "serve": "Serve the worklist and CDS Hooks.",
     "doctor": "Say what works on this machine, or with a FHIR server, and what does not.",
     "subscription": "Hear of changes as they happen, and evaluate those people again.",

@@ -1,0 +1,170 @@
+"""``almoner outbox``: what is to be written to EHRs, and how far it came."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from fhir_adapters import FhirServer
+from fhir_adapters.transport import Given
+from fhir_adapters.writeback import Outbox, Policy, Preview, Report, State
+from rules.errors import ExitCode
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_OVERDUE: Final = 24 * 3600
+_USUAL: Final = Policy("usual")
+
+
+def _outbox(function: _F) -> _F:
+    return click.option(
+        "--outbox",
+        "path",
+        type=click.Path(dir_okay=False, path_type=Path),
+        default=Path("state/outbox.sqlite"),
+        show_default=True,
+        help="The file of the outbox.",
+    )(function)
+
+
+def _tenant(function: _F) -> _F:
+    return click.option("--tenant", required=True, help="The connection, as it stands in our identifiers (urn:almoner:TENANT).")(function)
+
+
+def _server(function: _F) -> _F:
+    function = click.option("--server", required=True, metavar="URL", help="Base URL of the FHIR server.")(function)
+    return click.option(
+        "--token-file",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="A file that holds a bearer token for the server.",
+    )(function)
+
+
+@click.group(name="outbox")
+def command() -> None:
+    """Look after what is to be written to EHRs. Nothing is sent without --commit."""
+
+
+@command.command(name="list")
+@_outbox
+@click.option("--tenant", help="Of this connection only.")
+@click.option("--all", "everything", is_flag=True, help="Also what was sent and confirmed.")
+@click.pass_context
+def list_(context: click.Context, path: Path, tenant: str | None, everything: bool) -> None:
+    """What waits, what a person must look at, and why: no contents. Exits with 1 if there is something to look at.
+
+    A person must look at what is parked, at duplicates, and at what has waited for more than a day (overdue).
+    """
+    rows, now = Outbox.at(path).ledger.rows(tenant), time.time()
+    pressing = 0
+    for row in rows:
+        overdue = row.state in (State.PENDING, State.SENDING) and now - row.added > _OVERDUE
+        pressing += overdue or row.state is State.PARKED or bool(row.duplicates)
+        if everything or row.duplicates or row.state not in (State.SENT, State.CONFIRMED):
+            notes = [row.reason, "overdue" if overdue else None, *(f"duplicate {place}" for place in row.duplicates)]
+            noted = ", ".join(filter(None, notes))
+            click.echo(f"{row.id}  {row.state:<9}  {row.tenant}  {row.type}  {row.rule}  {row.attempts} tried  {noted}".rstrip())
+    counts = ", ".join(f"{sum(row.state is state for row in rows)} {state}" for state in State)
+    click.echo(f"{path}: {counts}", err=True)
+    if pressing:
+        context.exit(ExitCode.ANSWER_IS_NO)
+
+
+@command.command(name="deliver")
+@_outbox
+@_tenant
+@_server
+@click.option("--write", multiple=True, metavar="TYPE", help="A resource type that may be written, such as Task. Repeatable.")
+@click.option("--per-run", default=_USUAL.per_run, show_default=True, help="At most so many writes of one run; the rest is parked.")
+@click.option("--per-patient", default=_USUAL.per_patient, show_default=True, help="At most so many for one patient in 30 days.")
+@click.option("--commit", is_flag=True, help="Send. Without it, what would be sent is shown.")
+@click.option("--json", "as_json", is_flag=True, help="Without --commit: print the transaction Bundle instead of the differences.")
+@click.pass_context
+def deliver(
+    context: click.Context,
+    path: Path,
+    tenant: str,
+    server: str,
+    token_file: Path | None,
+    write: tuple[str, ...],
+    per_run: int,
+    per_patient: int,
+    commit: bool,
+    as_json: bool,
+) -> None:
+    """Send what is due, or show it: then the output holds what is on record about patients.
+
+    Exits with 1 if something was parked or stands on the server twice, with 4 if the server failed.
+    """
+    policy = Policy(tenant, frozenset(write), per_run=per_run, per_patient=per_patient)
+    found = Outbox.at(path).deliver(_open(server, token_file), policy, commit=commit)
+    if isinstance(found, Preview):
+        click.echo(found.bundle if as_json else "\n".join(found.lines))
+        click.echo("nothing was sent: that needs --commit", err=True)
+        return
+    _tell(found)
+    if found.ended is not None:
+        context.exit(ExitCode.SERVER_FAILED if found.ended == "the server fails" else ExitCode.ANSWER_IS_NO)
+    if found.duplicates or found.count(State.PARKED):
+        context.exit(ExitCode.ANSWER_IS_NO)
+
+
+@command.command(name="retry")
+@_outbox
+@click.argument("ids", nargs=-1, required=True)
+@click.pass_context
+def retry(context: click.Context, path: Path, ids: tuple[str, ...]) -> None:
+    """Have parked writes sent again, once a person has looked. Exits with 1 if one of IDS is not parked, or not here."""
+    outbox = Outbox.at(path)
+    refused = [id for id in ids if not outbox.ledger.retry(id)]
+    for id in refused:
+        click.echo(f"{id}: not parked, or its contents are no longer here")
+    if refused:
+        context.exit(ExitCode.ANSWER_IS_NO)
+
+
+@command.command(name="reconcile")
+@_outbox
+@_tenant
+@_server
+@click.pass_context
+def reconcile(context: click.Context, path: Path, tenant: str, server: str, token_file: Path | None) -> None:
+    """Count on the server what was sent to it. Exits with 1 if something stands there twice or not at all, with 4 if it failed."""
+    found = Outbox.at(path).reconcile(_open(server, token_file), tenant)
+    click.echo(f"{found.confirmed} confirmed, {found.duplicated} more than once, {found.missing} missing, {found.failed} not answered")
+    if found.failed:
+        context.exit(ExitCode.SERVER_FAILED)
+    if found.duplicated or found.missing:
+        context.exit(ExitCode.ANSWER_IS_NO)
+
+
+@command.command(name="stop")
+@_outbox
+@_tenant
+@click.option("--reason", default="by the operator", show_default=True, help="Shown to whoever tries to deliver.")
+def stop(path: Path, tenant: str, reason: str) -> None:
+    """Send nothing more to this connection, in any process, from the next request on."""
+    Outbox.at(path).ledger.stop(tenant, reason)
+
+
+@command.command(name="resume")
+@_outbox
+@_tenant
+def resume(path: Path, tenant: str) -> None:
+    """Undo stop."""
+    Outbox.at(path).ledger.resume(tenant)
+
+
+def _open(server: str, token_file: Path | None) -> FhirServer:
+    token = token_file.read_text(encoding="utf-8").strip() if token_file else None
+    return FhirServer(server, authority=Given(lambda: token) if token else None)
+
+
+def _tell(report: Report) -> None:
+    for (state, reason), number in sorted(report.settled.items(), key=str):
+        click.echo(f"{number} {state}{f': {reason}' if reason else ''}")
+    if report.duplicates:
+        click.echo(f"{report.duplicates} duplicates on the server: almoner outbox list names them")
+    if report.ended is not None:
+        click.echo(f"ended early: {report.ended}")

@@ -1,0 +1,108 @@
+"""Killed at any moment, with answers that get lost: what was decided stands on the server once, counted there.
+
+``ALMONER_KILLS=250`` for the long form.
+"""
+
+import os
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from support.ehr_server import Ehr, ehr_server, peer_python
+from support.fault_proxy import Asked, Fault, Plan, fault_proxy, unavailable
+from support.server_habits import HABITS, habits
+from support.writeback import OPEN, key, on_server, server, task, times_each
+from support.writer import Writer
+
+from fhir_adapters.writeback import Outbox, Report, State
+
+PEER = peer_python()
+KILLS = int(os.environ.get("ALMONER_KILLS", "8"))
+"""For each kind of server."""
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(PEER is None, reason="no FHIR server here: make peer installs one")]
+
+
+@pytest.fixture
+def ehr(tmp_path: Path) -> Iterator[Ehr]:
+    assert PEER is not None
+    with ehr_server(PEER, tmp_path) as running:
+        yield running
+
+
+def unreliable(draw: random.Random) -> Plan:
+    """One write in ten is refused before it is done, one in ten is done and its answer lost."""
+
+    def faults(asked: Asked) -> Fault | None:
+        chance = draw.random() if asked.method != "GET" else 1.0
+        return unavailable(503) if chance < 0.1 else Fault(lose=True) if chance < 0.2 else None
+
+    return faults
+
+
+def integrity(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as database:
+        (answer,) = database.execute("PRAGMA integrity_check").fetchone()
+        return str(answer)
+
+
+@pytest.mark.parametrize("name", ["client ids, transaction", "server ids, one by one"])
+def test_killed_again_and_again_nothing_is_lost_and_nothing_doubled(ehr: Ehr, tmp_path: Path, name: str) -> None:
+    draw, path = random.Random(7), tmp_path / "outbox.sqlite"  # noqa: S311 the same each time
+    kills = 0
+    plan = habits(*HABITS[name], fault=unreliable(draw))
+    with fault_proxy(ehr.base_url, plan) as proxy, Writer(path, proxy.base_url) as writer:
+        while kills < KILLS:
+            kills += not writer.work("decide", 4, kill_after=draw.uniform(0.05, 0.35))
+        assert writer.work("decide", 2)
+    tasks, requests = on_server(ehr.base_url, "Task"), on_server(ehr.base_url, "ServiceRequest")
+    outbox = Outbox.at(path)
+    with outbox.transaction() as transaction:
+        patients = [patient for (patient,) in transaction.execute("SELECT patient FROM decisions")]
+    assert patients
+    assert times_each(tasks) == {key(patient).value: 1 for patient in patients}
+    assert times_each(requests) == {key(patient, type="ServiceRequest").value: 1 for patient in patients}
+    assert {each["focus"]["reference"] for each in tasks} == {f"ServiceRequest/{each['id']}" for each in requests}
+    vouched = Counter(each["target"][0]["reference"] for each in on_server(ehr.base_url, "Provenance"))
+    assert vouched == {f"{each['resourceType']}/{each['id']}": 1 for each in tasks + requests}
+    assert {row.state for row in outbox.ledger.rows()} == {State.SENT}
+    assert outbox.reconcile(server(ehr.base_url), OPEN.tenant).confirmed == 2 * len(patients)
+    assert integrity(path) == "ok"
+
+
+@pytest.mark.parametrize("name", ["client ids, one by one", "server ids, one by one"])
+def test_eight_threads_with_a_hundred_identical_suggestions_make_one(ehr: Ehr, tmp_path: Path, name: str) -> None:
+    draw = random.Random(11)  # noqa: S311 the same each time
+    with (
+        fault_proxy(ehr.base_url, habits(*HABITS[name], fault=unreliable(draw))) as proxy,
+        Writer(tmp_path / "outbox.sqlite", proxy.base_url) as writer,
+    ):
+        for _ in range(max(KILLS // 2, 1)):
+            writer.work("same", 100, kill_after=draw.uniform(0.01, 0.3))
+        assert writer.work("same", 100)
+    (only,) = on_server(ehr.base_url, "Task")
+    assert times_each([only]) == {key("same").value: 1}
+    assert [each["target"][0]["reference"] for each in on_server(ehr.base_url, "Provenance")] == [f"Task/{only['id']}"]
+
+
+def test_outboxes_that_know_nothing_of_each_other_make_one_where_clients_choose_ids(ehr: Ehr, tmp_path: Path) -> None:
+    reports: list[Report] = []
+
+    def write(number: int) -> None:
+        outbox = Outbox.at(tmp_path / f"outbox-{number}.sqlite")
+        outbox.add(task("shared"))
+        report = outbox.deliver(server(ehr.base_url), OPEN, commit=True)
+        assert isinstance(report, Report)
+        reports.append(report)
+
+    threads = [Thread(target=write, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [report.count(State.SENT) for report in reports] == [1] * 8
+    assert [each["id"] for each in on_server(ehr.base_url, "Task")] == [key("shared").id]
