@@ -38,12 +38,10 @@ class Split(_Data):
 class Bulk(_Data):
     """Bulk Data habits."""
 
-    version: Literal["none", "1.0.1", "2.0", "3.0.0"] = "2.0"
+    version: Literal["none", "1.0.1", "2.0", "3.0.0"] = "3.0.0"
     levels: tuple[Literal["system", "patient", "group"], ...] = ("system", "patient", "group")
     since: bool = True
     """Whether ``_since`` works."""
-    type_repeated: bool = False
-    """Whether each type is a ``_type`` of its own, instead of one list with commas."""
     by_post: bool = False
     longest_wait: float = 900.0
     """Seconds; whatever Retry-After asks for between two polls."""

@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from fhir_adapters.bulk import LIMITS, NEWEST, VERSIONS, ExportRequest, Level, Options, Pending, Pull, Watching
+from fhir_adapters.bulk import LIMITS, VERSIONS, ExportRequest, Level, Options, Pending, Pull, Retries, Watching
 from fhir_adapters.mapping import MAPPED_TYPES
 from fhir_adapters.pulled import Pulled
+from fhir_adapters.smart.scopes import READ
 from fhir_adapters.transport import FhirServer, Given, origin
+from fhir_adapters.vendors import GENERIC, Bulk
 from plugin.cli import options
 from plugin.cli.progress import steps
+from plugin.servers.opening import open_for
 from rules.errors import ExitCode
 from rules.facts import TABLES
 from rules.pack import load_packs
@@ -39,7 +43,8 @@ class Instant(click.ParamType[str]):
 
 @click.command(name="pull")
 @options.packs
-@click.option("--server", "name", required=True, metavar="URL|NAME", help="The FHIR server.")
+@options.config
+@click.option("--server", "name", required=True, metavar="NAME|URL", help="A FHIR server of the settings, or the base URL of one.")
 @click.option("--into", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder; it keeps its state there.")
 @click.option("--group", default="", metavar="ID", help="Only the people in this Group.")
 @click.option("--system", is_flag=True, help="The whole server, and not only what belongs to patients.")
@@ -54,7 +59,7 @@ class Instant(click.ParamType[str]):
 @click.option("--organize-by", default="", metavar="TYPE", help="Files by instances of this type instead of one type to a file.")
 @click.option("--partial", is_flag=True, help="Take files before the server has made them all.")
 @click.option("--post", is_flag=True, help="Ask by POST.")
-@click.option("--bulk-version", type=click.Choice(list(VERSIONS)), default=NEWEST, show_default=True, help="What the server understands.")
+@click.option("--bulk-version", type=click.Choice(list(VERSIONS)), show_default="the vendor's", help="What the server understands.")
 @click.option("--file-host", "hosts", multiple=True, metavar="URL", help="A host on which files may lie; it never gets the token.")
 @click.option("--parallel", type=click.IntRange(1, 10), default=4, show_default=True, help="Files at one time.")
 @click.option("--token-file", type=click.Path(dir_okay=False, exists=True, path_type=Path), help="A file that holds a bearer token.")
@@ -62,7 +67,7 @@ class Instant(click.ParamType[str]):
 @click.option("--cancel", is_flag=True, help="Give up what was begun, here and on the server.")
 @click.option("--no-wait", is_flag=True, help="Do what can be done now, and end; exits with 1 if there is more to come.")
 @click.pass_context
-def command(context: click.Context, /, packs: Path, name: str, into: Path, **given: Any) -> None:
+def command(context: click.Context, /, packs: Path, name: str, into: Path, config: Path | None, **given: Any) -> None:
     """Export a population from a FHIR server (Bulk Data) into a folder for --source.
 
     The first pull brings everything, later ones what has changed since. It may be ended at any moment: the same command goes on where it
@@ -70,23 +75,36 @@ def command(context: click.Context, /, packs: Path, name: str, into: Path, **giv
     """
     if given["group"] and given["system"]:
         raise click.UsageError("--group and --system exclude each other")
-    server = server_named(name, given["token_file"])
-    with _watching() as watching, Pull(server, into, _options(given, watching)) as pull:
+    request = _request(packs, given)
+    server, habits = _server(name, config, request, given["token_file"])
+    request = _as_it_likes(request, habits, given)
+    with _watching() as watching, Pull(server, into, _options(given, watching, habits)) as pull:
         if given["cancel"]:
             click.echo(f"{pull.cancel()} export(s) given up", err=True)
             return
         if not given["resume"]:
-            pull.begin(_request(packs, given), full=given["full"])
+            pull.begin(request, full=given["full"] or not habits.since)
         result = pull.run(wait=not given["no_wait"])
     context.exit(_told(result, into))
 
 
-def server_named(name: str, token_file: Path | None = None) -> FhirServer:
-    """The server at an address."""
-    if not name.startswith(_ADDRESSES):
-        raise click.BadParameter(f"'{name}' is no address: it begins with https://", param_hint="--server")
-    authority = Given(lambda: token_file.read_text(encoding="utf-8").strip()) if token_file else None
-    return FhirServer(name, authority=authority, limits=LIMITS)
+def _server(name: str, config: Path | None, request: ExportRequest, token_file: Path | None) -> tuple[FhirServer, Bulk]:
+    """The server, for reading what is asked for, and its habits."""
+    if name.startswith(_ADDRESSES):
+        authority = Given(lambda: token_file.read_text(encoding="utf-8").strip()) if token_file else None
+        return FhirServer(name, authority=authority, limits=LIMITS), GENERIC.bulk
+    done = dict.fromkeys((*request.types, *(["Group"] if request.group else [])), READ)
+    opened = open_for(options.settings(config), name, done, limits=LIMITS)
+    return opened.server, opened.vendor.bulk
+
+
+def _as_it_likes(request: ExportRequest, habits: Bulk, given: dict[str, Any]) -> ExportRequest:
+    """In the words that the server understands, unless the command says which. Raises `click.UsageError` if it does no such export."""
+    if habits.version == "none":
+        raise click.UsageError("this server does not serve exports over FHIR; read it with --source NAME instead")
+    if request.level not in habits.levels:
+        raise click.UsageError(f"this server makes {' and '.join(habits.levels)} exports only: say --group ID or --system")
+    return replace(request, version=given["bulk_version"] or habits.version, post=request.post or habits.by_post)
 
 
 def types_read(packs: Path) -> tuple[str, ...]:
@@ -109,15 +127,19 @@ def _request(packs: Path, given: dict[str, Any]) -> ExportRequest:
         organize_by=given["organize_by"],
         partial=given["partial"],
         post=given["post"],
-        version=given["bulk_version"],
     )
 
 
-def _options(given: dict[str, Any], watching: Watching) -> Options:
+def _options(given: dict[str, Any], watching: Watching, habits: Bulk) -> Options:
     for url in given["hosts"]:
         if not url.startswith(_ADDRESSES):
             raise click.BadParameter(f"'{url}' is no address: it begins with https://", param_hint="--file-host")
-    return Options(hosts=tuple(origin(url) for url in given["hosts"]), parallel=given["parallel"], watching=watching)
+    return Options(
+        hosts=tuple(origin(url) for url in given["hosts"]),
+        parallel=given["parallel"],
+        retries=Retries(longest=habits.longest_wait),
+        watching=watching,
+    )
 
 
 @contextmanager
