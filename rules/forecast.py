@@ -63,7 +63,7 @@ def _limits(program: Program) -> dict[str, set[int]]:
     conditions = [d.condition for d in program.derived] + [b.when for fact in computed for b in fact.branches]
     for leaf in (leaf for condition in conditions for leaf in leaves(condition) if isinstance(leaf, Compare)):
         found.setdefault(leaf.fact, set()).update({floor(leaf.number), floor(leaf.number) + 1})
-    for name in (name for fact in computed for name in fact.uses()):
+    for name in (name for fact in computed for name in fact.computed_with()):
         found.setdefault(name, set()).update(range(1, STEPS + 1))
     return found
 

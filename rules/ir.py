@@ -220,9 +220,11 @@ class ComputedFact:
 
     def uses(self) -> tuple[str, ...]:
         """The facts it is computed from."""
-        found = [name for b in self.branches if not isinstance(b.value, str) for name in readings(b.value)]
-        found += [leaf.fact for b in self.branches for leaf in leaves(b.when)]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys((*self.computed_with(), *(leaf.fact for b in self.branches for leaf in leaves(b.when)))))
+
+    def computed_with(self) -> Iterator[str]:
+        """The facts whose numbers are in its own, and not only in its conditions."""
+        yield from (name for b in self.branches if not isinstance(b.value, str) for name in readings(b.value))
 
 
 Fact = PatientFact | EventFact | ComputedFact

@@ -123,8 +123,8 @@ def _requests() -> Iterator[tuple[str, Json]]:
     ):
         yield "ServiceRequest", found
     for found in _with(
-        base | {"code": _CODE},
-        status=("rejected", "on-hold"),
+        base | {"code": _CODE, "status": "requested"},
+        status=("rejected", "on-hold", "active"),
         statusReason=(_CODE,),
         reasonCode=(_CODE, _TEXT),
         performerType=([_CODE], [_OTHER, _CODE], [_TEXT]),
@@ -357,7 +357,7 @@ def _observations() -> Iterator[tuple[str, Json]]:
     for performers in _PERFORMERS:
         yield "Procedure", {"status": "completed", "code": _CODE, "performedDateTime": _START, "performer": performers}
     for participants in _taking_part("type", "individual", [_CODE], [_OTHER], [_TEXT]):
-        yield "Encounter", {"status": "finished", "type": [_CODE], "class": {"code": "AMB"}, "participant": participants}
+        yield "Encounter", {"status": "finished", "period": {"start": _START}, "class": {"code": "AMB"}, "participant": participants}
     for period in _PERIODS:
         for status in ("finished", "in-progress", "unknown"):
             visit: Json = {"status": status, "type": [_CODE], "class": {"code": "AMB"}}
