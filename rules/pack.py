@@ -13,6 +13,7 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -171,7 +172,7 @@ def _find(path: Path) -> Iterator[tuple[Path, list[Path]]]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [file for kind in ("rules", "measures") for file in sorted((folder / kind).glob("*.yaml"))]
+    return [file for kind in ("rules", "measures") for file in sorted((folder / kind).glob("*.yaml"), key=attrgetter("name"))]
 
 
 def _read_pack(folder: Path, files: list[Path], reader: Reader) -> doc.Pack:

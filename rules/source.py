@@ -26,6 +26,7 @@ _REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Event = Any
 """An event of PyYAML; most kinds have an anchor and a tag, only a scalar has a value."""
+_SCALAR: Final = yaml.ScalarEvent
 _tuple: Final = tuple.__new__
 """Makes a named tuple from its parts without the detour through Python; a pack has half a million of them."""
 
@@ -184,19 +185,25 @@ class _Builder:
         return Span(self.path, mark.line + 1, mark.column + 1)
 
     def node(self, event: _Event, depth: int) -> Node:
-        """The node that ``event`` starts. Most of the time of reading is spent here: it looks at each thing once."""
+        """The node that ``event`` starts."""
+        if type(event) is _SCALAR:
+            return self.text(event, depth)
         self.count += 1
         if self.count > MAX_NODES or depth > MAX_DEPTH or event.anchor or event.tag:
             self.refuse(event, depth)
-        kind = type(event)
-        if kind is yaml.ScalarEvent:
-            if not event.value.isprintable():
-                _check_value(event.value, self.span(event))
-            mark = event.start_mark
-            return _tuple(TextNode, (event.value, self.path, mark.line + 1, mark.column + 1))
-        if kind is yaml.SequenceStartEvent:
+        if type(event) is yaml.SequenceStartEvent:
             return ListNode(self.items(depth + 1), self.span(event))
         return MapNode(self.entries(depth + 1), self.span(event))
+
+    def text(self, event: _Event, depth: int) -> TextNode:
+        """Most of the time of reading is spent here: it looks at each thing once."""
+        self.count += 1
+        if self.count > MAX_NODES or depth > MAX_DEPTH or event.anchor or event.tag:
+            self.refuse(event, depth)
+        value, mark = event.value, event.start_mark
+        if not value.isprintable():
+            _check_value(value, self.span(event))
+        return _tuple(TextNode, (value, self.path, mark.line + 1, mark.column + 1))
 
     def refuse(self, event: _Event, depth: int) -> NoReturn:
         span = self.span(event)
@@ -209,25 +216,26 @@ class _Builder:
         raise _Refused(span, "ALM012", f"the tag {event.tag!r} is not allowed", "write the plain value")
 
     def items(self, depth: int) -> tuple[Node, ...]:
-        event, node = self.event, self.node
-        found = []
+        event, node, text = self.event, self.node, self.text
+        found: list[Node] = []
         while type(start := event()) is not yaml.SequenceEndEvent:
-            found.append(node(start, depth))
+            found.append(text(start, depth) if type(start) is _SCALAR else node(start, depth))
         return tuple(found)
 
     def entries(self, depth: int) -> dict[str, tuple[TextNode, Node]]:
-        event, node = self.event, self.node
+        event, node, text = self.event, self.node, self.text
         found: dict[str, tuple[TextNode, Node]] = {}
         while type(start := event()) is not yaml.MappingEndEvent:
-            key = node(start, depth)
-            if type(key) is not TextNode or not key.text.isascii() or not key.text.isprintable() or key.text in found or key.text == "<<":
+            if type(start) is not _SCALAR:
+                raise _Refused(node(start, depth).span, "ALM014", "a key must be plain text")
+            key, name = text(start, depth), start.value
+            if name in found or name == "<<" or not name.isascii() or not name.isprintable():
                 self.refuse_key(key, found)
-            found[key.text] = key, node(event(), depth)
+            value = event()
+            found[name] = key, text(value, depth) if type(value) is _SCALAR else node(value, depth)
         return found
 
-    def refuse_key(self, node: Node, earlier: Mapping[str, tuple[TextNode, Node]]) -> NoReturn:
-        if not isinstance(node, TextNode):
-            raise _Refused(node.span, "ALM014", "a key must be plain text")
+    def refuse_key(self, node: TextNode, earlier: Mapping[str, tuple[TextNode, Node]]) -> NoReturn:
         if node.text == "<<":
             raise _Refused(node.span, "ALM015", "merge keys (<<) are not allowed", "write the values out")
         if not node.text.isascii() or not node.text.isprintable():

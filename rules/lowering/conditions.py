@@ -98,11 +98,10 @@ class _Lowering:
         return next(iter(self.words(fact, scope)), "…")
 
     def comparison(self, full: str, name: str, rest: str, line: TextNode, fact: doc.Fact) -> logic.Condition:
-        compare, between = _COMPARE.fullmatch(rest), _BETWEEN.fullmatch(rest)
-        if compare:
+        if compare := _COMPARE.fullmatch(rest):
             self.check_unit(name, compare[3], line, fact)
             return logic.Compare(full, _OPERATORS[compare[1]], float(compare[2]))
-        if between:
+        if between := _BETWEEN.fullmatch(rest):
             self.check_unit(name, between[3], line, fact)
             low, high = float(between[1]), float(between[2])
             if low > high:
