@@ -34,8 +34,11 @@ def encounters(resource: Json, reading: Reading, updated: Moment | None) -> Iter
 
 
 def _older(resource: Json, reading: Reading) -> Json:
-    """R5's period and reasons under R4's names; its ``reason`` holds what it was used for and, inside, the codes."""
+    """R5's period, participants and reasons under R4's names; its ``reason`` holds what it was used for and, inside, the codes."""
     resource = renamed(resource, {"actualPeriod": "period"})
+    if isinstance(taking_part := resource.get("participant"), list):
+        named = [renamed(item, {"actor": "individual"}) if isinstance(item, dict) else item for item in taking_part]
+        resource = resource | {"participant": named}
     reasons = resource.get("reason")
     if reasons is None or "reasonCode" in resource:
         return resource

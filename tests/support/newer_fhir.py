@@ -33,6 +33,9 @@ def _encounter(resource: Json) -> None:
         resource["class"] = [{"coding": [resource["class"]]}]
     if "reason" in resource:
         resource["reason"] = [{"value": resource["reason"]}]
+    if isinstance(resource.get("participant"), list):
+        names = {"individual": "actor"}
+        resource["participant"] = [{names.get(n, n): v for n, v in each.items()} for each in resource["participant"]]
     _rename(resource, period="actualPeriod")
     words = {"finished": "completed", "onleave": "on-hold"}
     resource["status"] = words.get(resource.get("status", ""), resource.get("status"))
