@@ -8,7 +8,11 @@ TYPED := plugin rules fhir_adapters $(wildcard tests/support tests/robustness)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
+<<<<<<< HEAD
 .PHONY: demo test check install dev peer robustness lock vendor clean bench long chaos mutation fuzz hostile cql docs
+=======
+.PHONY: demo test check install dev peer robustness lock vendor clean bench long mutation fuzz hostile kills cql docs
+>>>>>>> help/writeback
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
@@ -88,6 +92,10 @@ fuzz: robustness
 
 hostile: dev
 	$(PY) -P tests/robustness/hostile.py 2>/dev/null
+
+# Five hundred kills while decisions are made and written; nothing may be lost or doubled.
+kills: dev peer
+	ALMONER_KILLS=250 $(PY) -m pytest tests/integration/test_writeback_kills.py $(ARGS)
 
 # The exported CQL on engines of others. Needs Node.js and npm; what it installs stays in tests/support/cql/node_modules.
 CQL := tests/support/cql

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from fhir_adapters.errors import EhrUnavailable, IncompleteSearch
 from fhir_adapters.quarantine import Json
 from fhir_adapters.transport import FhirServer
-from fhir_adapters.writeback.desk import Desk, Park, by_age
+from fhir_adapters.writeback.desk import Desk, Park, at_fault, by_age
 from fhir_adapters.writeback.states import Claim
 
 _MOST_PAGES: Final = 20
@@ -35,16 +35,16 @@ def standing(desk: Desk, claim: Claim) -> list[str]:
 
 
 def absent(desk: Desk, claims: Sequence[Claim]) -> set[str]:
-    """The ids of those that surely do not stand on the server: with one request where it takes batches."""
-    if not desk.abilities.batch:
-        return {claim.id for claim in claims if _surely_absent(desk, claim)}
-    unplaced = [claim for claim in claims if claim.place is None and {claim.type} & (desk.abilities.by_id | desk.abilities.searchable)]
-    entries = [{"request": {"method": "GET", "url": _question(desk, claim)}} for claim in unplaced]
-    answer = desk.server.post("", {"resourceType": "Bundle", "type": "batch", "entry": entries}) if entries else {}
-    answers = answer.get("entry")
-    if not isinstance(answers, list) or len(answers) != len(unplaced):
+    """The ids of those that surely do not stand on the server: with one request where it takes batches.
+
+    Who is not among them is to be looked at alone: it stands there, or the answer leaves a doubt.
+    """
+    try:
+        return _absent_by_batch(desk, claims) if desk.abilities.batch else {each.id for each in claims if _surely_absent(desk, each)}
+    except EhrUnavailable as error:
+        if at_fault(error):
+            raise
         return set()
-    return {claim.id for claim, entry in zip(unplaced, answers, strict=True) if _says_absent(entry, claim.type in desk.abilities.by_id)}
 
 
 def identified(server: FhirServer, type: str, tenant: str, value: str) -> list[str]:
@@ -96,6 +96,16 @@ def heeded(page: Json, wanted: Iterable[str]) -> bool:
     return not used or used >= set(wanted)
 
 
+def _absent_by_batch(desk: Desk, claims: Sequence[Claim]) -> set[str]:
+    unplaced = [claim for claim in claims if claim.place is None and claim.type in desk.abilities.by_id | desk.abilities.searchable]
+    entries = [{"request": {"method": "GET", "url": _question(desk, claim)}} for claim in unplaced]
+    answer = desk.server.post("", {"resourceType": "Bundle", "type": "batch", "entry": entries}) if entries else {}
+    answers = answer.get("entry")
+    if not isinstance(answers, list) or len(answers) != len(unplaced):
+        return set()
+    return {claim.id for claim, entry in zip(unplaced, answers, strict=True) if _says_absent(entry, claim.type in desk.abilities.by_id)}
+
+
 def _question(desk: Desk, claim: Claim) -> str:
     if claim.type in desk.abilities.by_id:
         return f"{claim.type}/{claim.id}"
@@ -109,7 +119,9 @@ def _says_absent(entry: Any, by_id: bool) -> bool:
     if by_id:
         return status == "404"
     page = entry.get("resource") if status == "200" else None
-    return isinstance(page, dict) and heeded(page, ["identifier"]) and not list(_resources(page)) and _link(page, "next") is None
+    if not isinstance(page, dict) or page.get("resourceType") != "Bundle" or not heeded(page, ["identifier"]):
+        return False
+    return not list(_resources(page)) and _link(page, "next") is None
 
 
 def _surely_absent(desk: Desk, claim: Claim) -> bool:

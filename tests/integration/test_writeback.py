@@ -169,6 +169,23 @@ def test_a_row_that_makes_the_server_fail_blocks_nobody(ehr: Ehr, proxy: Proxy, 
     assert set(states.values()) == {State.SENT}
 
 
+def misunderstood(answer: Answered) -> Answered:
+    body = json.loads(answer.body)
+    body["entry"][0] = {"response": {"status": "200 OK"}, "resource": {"resourceType": "OperationOutcome"}}
+    return Answered(answer.status, answer.headers, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("fault", [unavailable(400), Fault(edit=misunderstood)], ids=["refused", "odd"])
+def test_where_a_batch_does_not_tell_each_is_looked_at_by_itself(ehr: Ehr, proxy: Proxy, outbox: Outbox, fault: Fault) -> None:
+    proxy.plan = habits(no_client_ids, fault=lambda asked: fault if b'"batch"' in asked.body else None)
+    people = [f"batch-{number}-{fault.edit is None}" for number in range(3)]
+    for person in people:
+        outbox.add(task(person))
+    assert dict(deliver(outbox, proxy).settled) == {(State.SENT, None): 3}
+    found = times_each(on_server(ehr.base_url, "Task"))
+    assert [found[key(person).value] for person in people] == [1] * 3
+
+
 def changed(target: str, episode: str, *edits: Any, patient: str, **more: Any) -> Any:
     return change(key(patient, episode), target, edits, run="run-2", author=AUTHOR, recorded=RECORDED, **more)
 

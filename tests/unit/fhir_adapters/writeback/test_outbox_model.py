@@ -24,7 +24,8 @@ from fhir_adapters.writeback import Intent, Outbox, Policy, State, Suggestion, c
 
 SETTLE, LEASE = 60.0, 900.0
 POLICY = Policy("north", frozenset({"Task", "ServiceRequest"}), per_run=10_000, per_patient=10_000, entries=6, lease=LEASE, settle=SETTLE)
-FATES = ["done", "lost before", "lost after", "delayed", "twice", "crash before", "crash after", "refused for now", "others first"]
+TROUBLE = ["lost before", "lost after", "delayed", "twice", "crash before", "crash after", "refused for now"]
+FATES = ["done", *TROUBLE, "others first", "others first"]
 _MEMORY = Path("/dev/shm")  # noqa: S108 a file system in memory, if there is one: thousands of transactions
 
 Json = dict[str, Any]
