@@ -1,17 +1,16 @@
 """What a server says it can do, as far as writing is concerned."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from fhir_adapters.quarantine import Json
+from fhir_adapters.capability import Capability
 
 _JSON_PATCH: Final = "application/json-patch+json"
 
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """From its CapabilityStatement. What it does not say, it cannot do."""
+    """What it does not say, it cannot do."""
 
     takes: frozenset[str] = frozenset()
     """Types that can be created."""
@@ -25,31 +24,14 @@ class Abilities:
     batch: bool = False
 
     @classmethod
-    def of(cls, statement: Json) -> "Abilities":
-        """What ``statement`` says; whatever is not understood counts as not said."""
-        rest = [each for each in _dicts(statement.get("rest")) if each.get("mode") == "server"]
-        types = {str(each.get("type")): each for one in rest for each in _dicts(one.get("resource"))}
-        system = {code for one in rest for code in _codes(one)}
-        patching = statement.get("patchFormat")
+    def of(cls, capability: Capability) -> "Abilities":
+        """From what the server says of itself."""
+        types = capability.types.items()
         return cls(
-            takes=frozenset(name for name, each in types.items() if "create" in _codes(each) or each.get("updateCreate") is True),
-            by_id=frozenset(name for name, each in types.items() if each.get("updateCreate") is True),
-            searchable=frozenset(
-                name for name, each in types.items() if any(p.get("name") == "identifier" for p in _dicts(each.get("searchParam")))
-            ),
-            patches=frozenset(name for name, each in types.items() if "patch" in _codes(each))
-            if isinstance(patching, list) and _JSON_PATCH in patching
-            else frozenset(),
-            transaction="transaction" in system,
-            batch="batch" in system,
+            takes=frozenset(name for name, each in types if "create" in each.interactions or each.creates_by_update),
+            by_id=frozenset(name for name, each in types if each.creates_by_update),
+            searchable=frozenset(name for name, each in types if "identifier" in each.searches),
+            patches=frozenset(name for name, each in types if "patch" in each.interactions and _JSON_PATCH in capability.patch_formats),
+            transaction="transaction" in capability.interactions,
+            batch="batch" in capability.interactions,
         )
-
-
-def _codes(of: Json) -> set[Any]:
-    return {each.get("code") for each in _dicts(of.get("interaction"))}
-
-
-def _dicts(value: Any) -> Iterator[Json]:
-    for each in value if isinstance(value, list) else []:
-        if isinstance(each, dict):
-            yield each

@@ -5,9 +5,10 @@ from urllib.parse import quote
 
 from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.quarantine import Json
+from fhir_adapters.search import Query, find
 from fhir_adapters.writeback.desk import Desk, Later, Park, at_fault, place_of, refusal
 from fhir_adapters.writeback.intent import referring
-from fhir_adapters.writeback.looking import carries, matching, standing
+from fhir_adapters.writeback.looking import carries, standing
 from fhir_adapters.writeback.states import Claim, Settled, State
 
 
@@ -81,7 +82,7 @@ def _vouched_already(desk: Desk, claim: Claim, place: str, id: str) -> bool:
             if error.status != 410:
                 raise
         return True
-    return bool(matching(desk.server, "Provenance", {"target": place}, lambda each: _names(each, desk, claim)))
+    return bool(find(desk.server, Query("Provenance", (("target", place),)), lambda each: _names(each, desk, claim)))
 
 
 def _names(provenance: Json, desk: Desk, claim: Claim) -> bool:

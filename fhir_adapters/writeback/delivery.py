@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from fhir_adapters.capability import read_capability
 from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.transport import FhirServer
 from fhir_adapters.writeback.abilities import Abilities
@@ -53,7 +54,7 @@ def deliver(ledger: Ledger, server: FhirServer, policy: Policy, gate: Gate = ope
     """
     if (reason := ledger.stopped(policy.tenant)) is not None:
         return Report(ended=f"stopped: {reason}")
-    desk = Desk(server, Abilities.of(server.get("metadata")), ledger, policy)
+    desk = Desk(server, Abilities.of(read_capability(server)), ledger, policy)
     return _Run(desk, gate).to_the_end()
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_adapters.capability import read_capability
 from fhir_adapters.transport import FhirServer
 from fhir_adapters.writeback.abilities import Abilities
 from fhir_adapters.writeback.changing import edit, version
@@ -29,7 +30,7 @@ class Preview:
 
 def preview(ledger: Ledger, server: FhirServer, policy: Policy) -> Preview:
     """What is due and allowed. The server is only read from. Ceilings are applied when it comes to sending."""
-    desk = Desk(server, Abilities.of(server.get("metadata")), ledger, policy)
+    desk = Desk(server, Abilities.of(read_capability(server)), ledger, policy)
     claims = ledger.waiting(policy)
     entries: list[str] = []
     lines: list[str] = []

@@ -1,15 +1,19 @@
 """``almoner outbox``: what is to be written to EHRs, and how far it came."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
 from fhir_adapters import FhirServer
+from fhir_adapters.smart.scopes import WRITE
 from fhir_adapters.transport import Given
 from fhir_adapters.writeback import Outbox, Policy, Preview, Report, State
+from plugin.cli import options
+from plugin.servers.opening import connection, open_for
 from rules.errors import ExitCode
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -29,11 +33,13 @@ def _outbox(function: _F) -> _F:
 
 
 def _tenant(function: _F) -> _F:
-    return click.option("--tenant", required=True, help="The connection, as it stands in our identifiers (urn:almoner:TENANT).")(function)
+    return click.option("--tenant", help="As in our identifiers (urn:almoner:TENANT); else the settings'.")(function)
 
 
 def _server(function: _F) -> _F:
-    function = click.option("--server", required=True, metavar="URL", help="Base URL of the FHIR server.")(function)
+    function = click.option("--server", required=True, metavar="NAME|URL", help="A FHIR server of the settings, or the base URL of one.")(
+        function
+    )
     return click.option(
         "--token-file",
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -84,7 +90,7 @@ def list_(context: click.Context, path: Path, tenant: str | None, everything: bo
 def deliver(
     context: click.Context,
     path: Path,
-    tenant: str,
+    tenant: str | None,
     server: str,
     token_file: Path | None,
     write: tuple[str, ...],
@@ -97,8 +103,9 @@ def deliver(
 
     Exits with 1 if something was parked or stands on the server twice, with 4 if the server failed.
     """
-    policy = Policy(tenant, frozenset(write), per_run=per_run, per_patient=per_patient)
-    found = Outbox.at(path).deliver(_open(server, token_file), policy, commit=commit)
+    site = _site(server, tenant, token_file, write)
+    policy = Policy(site.tenant, site.write, per_run=per_run, per_patient=per_patient)
+    found = Outbox.at(path).deliver(site.server, policy, commit=commit)
     if isinstance(found, Preview):
         click.echo(found.bundle if as_json else "\n".join(found.lines))
         click.echo("nothing was sent: that needs --commit", err=True)
@@ -129,9 +136,10 @@ def retry(context: click.Context, path: Path, ids: tuple[str, ...]) -> None:
 @_tenant
 @_server
 @click.pass_context
-def reconcile(context: click.Context, path: Path, tenant: str, server: str, token_file: Path | None) -> None:
+def reconcile(context: click.Context, path: Path, tenant: str | None, server: str, token_file: Path | None) -> None:
     """Count on the server what was sent to it. Exits with 1 if something stands there twice or not at all, with 4 if it failed."""
-    found = Outbox.at(path).reconcile(_open(server, token_file), tenant)
+    site = _site(server, tenant, token_file)
+    found = Outbox.at(path).reconcile(site.server, site.tenant)
     click.echo(f"{found.confirmed} confirmed, {found.duplicated} more than once, {found.missing} missing, {found.failed} not answered")
     if found.failed:
         context.exit(ExitCode.SERVER_FAILED)
@@ -156,9 +164,30 @@ def resume(path: Path, tenant: str) -> None:
     Outbox.at(path).ledger.resume(tenant)
 
 
-def _open(server: str, token_file: Path | None) -> FhirServer:
-    token = token_file.read_text(encoding="utf-8").strip() if token_file else None
-    return FhirServer(server, authority=Given(lambda: token) if token else None)
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """Where to, in whose name, and what may be written there."""
+
+    server: FhirServer
+    tenant: str
+    write: frozenset[str]
+
+
+def _site(name: str, tenant: str | None, token_file: Path | None, write: Collection[str] = ()) -> _Site:
+    """A server of the settings may be written to as far as its ``write:`` says; of that, ``write`` if it names some."""
+    if name.startswith(("http://", "https://")):
+        if tenant is None:
+            raise click.UsageError("an address alone does not say whose it is: --tenant")
+        token = token_file.read_text(encoding="utf-8").strip() if token_file else None
+        return _Site(FhirServer(name, authority=Given(lambda: token) if token else None), tenant, frozenset(write))
+    found = options.settings(None)
+    allowed = frozenset(connection(found, name).write)
+    if refused := sorted(set(write) - allowed):
+        raise click.UsageError(f"the settings do not allow {', '.join(refused)} to be written to {name}")
+    kinds = frozenset(write) or allowed
+    done = dict.fromkeys((*kinds, *(["Provenance"] if kinds else ())), WRITE)
+    opened = open_for(found, name, done)
+    return _Site(opened.server, tenant or opened.connection.tenant, kinds)
 
 
 def _tell(report: Report) -> None:

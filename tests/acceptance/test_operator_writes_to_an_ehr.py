@@ -96,3 +96,17 @@ def test_a_server_that_refuses_is_told_from_one_that_fails(ehr: Ehr, path: Path)
     gone = deliver(path, proxy.base_url, "--commit")
     assert gone.code == 4
     assert "Patient" not in gone.err
+
+
+def test_the_settings_say_who_we_are_and_what_may_be_written(ehr: Ehr, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = path.parent.parent / "almoner.yaml"
+    file.write_text(json.dumps({"servers": {"main": {"base_url": ehr.base_url, "tenant": "north", "write": ["Task"]}}}))
+    monkeypatch.setenv("ALMONER_CONFIG", str(file))
+    Outbox.at(path).add(task("by-name"))
+    refused = almoner("outbox", "deliver", "--outbox", path, "--server", "main", "--write", "Flag", "--commit")
+    assert (refused.code, "do not allow Flag" in refused.err) == (2, True)
+    sent = almoner("outbox", "deliver", "--outbox", path, "--server", "main", "--commit")
+    assert (sent.code, sent.out) == (0, "1 sent\n")
+    assert almoner("outbox", "reconcile", "--outbox", path, "--server", "main").out.startswith("1 confirmed")
+    nameless = almoner("outbox", "reconcile", "--outbox", path, "--server", ehr.base_url)
+    assert (nameless.code, "--tenant" in nameless.err) == (2, True)

@@ -165,7 +165,7 @@ class Toy:
         each = {"updateCreate": self.client_ids, "interaction": [{"code": "create"}], "searchParam": [{"name": "identifier"}]}
         types = [{"type": type, **each} for type in ("Task", "ServiceRequest", "Provenance")]
         system = [{"code": "transaction"}, {"code": "batch"}] if self.bundles else []
-        return {"rest": [{"mode": "server", "resource": types, "interaction": system}]}
+        return {"resourceType": "CapabilityStatement", "rest": [{"mode": "server", "resource": types, "interaction": system}]}
 
 
 PEOPLE = ["ann", "bob"]
