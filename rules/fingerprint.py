@@ -56,6 +56,8 @@ class Meanings:
     def __init__(self, program: ir.Program) -> None:
         self._program = program
         self._known: dict[str, str] = {}
+        self._derived_in_turn = False
+        """Whether the digests of all derived facts are being made: once one is asked for."""
         self._groups: dict[str, tuple[str, tuple[str, ...]]] = {}
         """Digest of a connective → its kind and the digests of its parts."""
         self._ordered: dict[frozenset[Any] | tuple[Any, ...], list[Form]] = {}
@@ -65,12 +67,14 @@ class Meanings:
         """The digest of a fact, derived fact or rule by its name inside the program."""
         name = self._program.twins.get(name, name)
         if name not in self._known:
-            fact = self._program.by_name.get(name)
-            if fact is not None:
-                self._known[name] = self.of_fact(fact)
+            if name in self._program.by_name:
+                self._known[name] = self.of_fact(self._program.by_name[name])
+            elif self._derived_in_turn:
+                self._known[name] = self.of_condition(self._program.conditions[name])
             else:
+                self._derived_in_turn = True
                 for derived in self._program.derived:  # in dependency order, so that no chain of them is too long for the stack
-                    self._known[derived.name] = self.of_condition(derived.condition)
+                    self.of_name(derived.name)
         return self._known[name]
 
     def of_fact(self, fact: ir.Fact) -> str:
