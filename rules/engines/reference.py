@@ -233,8 +233,9 @@ def _word(fact: EventFact, certain: Sequence[Event], *, exact: bool) -> FactResu
     latest = fact.aggregate == "latest"
     moment = (certain[-1] if latest else certain[0]).instant
     together = [e for e in certain if e.instant == moment]
-    best = min(rank(fact.series, e) for e in together)
-    event = [e for e in together if rank(fact.series, e) == best][-1]
+    ranks = [rank(fact.series, e) for e in together]
+    best = min(ranks)
+    event = together[-1] if len(together) == 1 else [e for e, place in zip(together, ranks, strict=True) if place == best][-1]
     if not exact:
         apart = [e for e in certain if e.instant != moment]
         if any(_may_be_later(e, event) if latest else _may_be_later(event, e) for e in apart):
