@@ -21,27 +21,27 @@ from fhir_adapters.writeback import Outbox, State
 
 LEASE = 3.0
 """Longer than the server may take for anything; short, for tests."""
-_POLICY = type(OPEN)(OPEN.tenant, OPEN.write, per_run=10_000, entries=8, lease=LEASE, settle=0.2, longest_wait=0.2)
+_POLICY = type(OPEN)(OPEN.tenant, OPEN.write, per_run=10_000, per_patient=10_000, entries=8, lease=LEASE, settle=0.2, longest_wait=0.2)
 
 
 def decide_and_write(outbox: Outbox, url: str, people: int) -> None:
-    """A decision for so many more ``people``, each together with its referral in the outbox; then everything to the server."""
+    """A decision for so many more ``people``, each together with its referral in the outbox, and to the server."""
     with outbox.transaction() as transaction:
         transaction.execute("CREATE TABLE IF NOT EXISTS decisions (patient TEXT PRIMARY KEY) STRICT")
         (decided,) = transaction.execute("SELECT count(*) FROM decisions").fetchone()
     for first in range(decided, decided + people, 2):
         _decide(outbox, [f"k{first}", f"k{first + 1}"])
         outbox.deliver(server(url), _POLICY, commit=True)
-    _until_settled(outbox, url)
 
 
-def suggest_the_same(outbox: Outbox, url: str, times: int) -> None:
-    """Eight threads, each with the same suggestion so many times."""
+def suggest_the_same(outbox: Outbox, url: str, episode: int) -> None:
+    """Eight threads, each with the same suggestion a hundred times."""
+    same = [task("same", str(episode), run=f"run-{number}") for number in range(100)]
 
     def suggest() -> None:
-        for number in range(times):
-            outbox.add(task("same", run=f"run-{number}"))
-            if number % 10 == 0:
+        for number, each in enumerate(same):
+            outbox.add(each)
+            if number % 20 == 0:
                 outbox.deliver(server(url), _POLICY, commit=True)
 
     threads = [Thread(target=suggest) for _ in range(8)]
@@ -49,7 +49,6 @@ def suggest_the_same(outbox: Outbox, url: str, times: int) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    _until_settled(outbox, url)
 
 
 def _decide(outbox: Outbox, patients: list[str]) -> None:
@@ -60,13 +59,14 @@ def _decide(outbox: Outbox, patients: list[str]) -> None:
                     outbox.add(intent, transaction)
 
 
-def _until_settled(outbox: Outbox, url: str) -> None:
+def finish(outbox: Outbox, url: str, _: int) -> None:
+    """Everything to the server, however often it takes."""
     while outbox.ledger.rows(states=[State.PENDING, State.SENDING]):
         outbox.deliver(server(url), _POLICY, commit=True)
         sleep(0.02)
 
 
-WORK = {"decide": decide_and_write, "same": suggest_the_same}
+WORK = {"decide": decide_and_write, "same": suggest_the_same, "finish": finish}
 
 
 class Writer:
