@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -24,6 +24,15 @@ _NAMED_TYPE: Final = re.compile(r"(?:\d+\.)?([A-Z][A-Za-z]*)")
 _FLAWS: Final = {Flaw.TOO_LONG: Reason.LINE_TOO_LONG, Flaw.BROKEN: Reason.CUT_SHORT}
 
 
+class Taker(Protocol):
+    """What documents are handed to: a `Collector`, or the warehouse."""
+
+    report: Report
+
+    def add_document(self, document: Any, part: Part) -> None:
+        """A parsed line or file."""
+
+
 def read_directory(
     path: Path | str,
     *,
@@ -42,18 +51,24 @@ def read_directory(
     report = Report()
     collector = Collector(report, household_key)
     named = set(loaded)
-    for file in _files(root, report):
+    for file in files_in(root, report):
         part = report.part(file.relative_to(root).as_posix() if file != root else file.name)
-        if file.name.endswith(_LINES):
-            named |= {_named_type(part)}
-            _read_lines(file, part, collector, max_line)
-        else:
-            _read_document(file, part, collector, max_document)
+        named |= read_file(file, part, collector, max_line, max_document)
     report.not_loaded = _not_loaded(report, collector.types | named)
     return collector.population(report.not_loaded)
 
 
-def _files(root: Path, report: Report) -> list[Path]:
+def read_file(file: Path, part: Part, taker: Taker, max_line: int = MAX_LINE, max_document: int = MAX_DOCUMENT) -> set[str]:
+    """Hand over everything in a file; the resource type that it is named after, if it is line-wise."""
+    if file.name.endswith(_LINES):
+        _read_lines(file, part, taker, max_line)
+        return {named_type(part)}
+    _read_document(file, part, taker, max_document)
+    return set()
+
+
+def files_in(root: Path, report: Report) -> list[Path]:
+    """The files below ``root`` (or itself) that can be read; others are noted. Raises `SourceUnreadable` if there is none."""
     if not root.exists():
         raise SourceUnreadable(f"{root}: no such file or folder")
     try:
@@ -68,20 +83,21 @@ def _files(root: Path, report: Report) -> list[Path]:
     return usable
 
 
-def _named_type(part: Part) -> str:
+def named_type(part: Part) -> str:
+    """The resource type that a file is named after; empty if it is named otherwise."""
     found = _NAMED_TYPE.match(part.name.rsplit("/", 1)[-1])
     return found[1] if found else ""
 
 
-def _read_lines(file: Path, part: Part, collector: Collector, limit: int) -> None:
+def _read_lines(file: Path, part: Part, taker: Taker, limit: int) -> None:
     for line in _lines(file, limit):
         part.lines += 1
         if isinstance(line, Flaw):
             part.cut_short |= line is Flaw.BROKEN
-            _refuse(part, collector, _FLAWS[line])
+            _refuse(part, taker, _FLAWS[line])
         elif not line.content.strip():
             part.count(Outcome.BLANK)
-        elif not _take(line.content, part, collector) and not line.ended:
+        elif not _take(line.content, part, taker) and not line.ended:
             part.cut_short = True
 
 
@@ -93,7 +109,7 @@ def _lines(file: Path, limit: int) -> Iterator[Line | Flaw]:
         raise SourceUnreadable(f"{file}: {error.strerror or 'cannot be read'}") from error
 
 
-def _read_document(file: Path, part: Part, collector: Collector, limit: int) -> None:
+def _read_document(file: Path, part: Part, taker: Taker, limit: int) -> None:
     try:
         with opened(file) as stream:
             content = whole(stream, limit)
@@ -101,26 +117,26 @@ def _read_document(file: Path, part: Part, collector: Collector, limit: int) -> 
         raise SourceUnreadable(f"{file}: {error.strerror or 'cannot be read'}") from error
     part.lines = 1
     if isinstance(content, Flaw):
-        _refuse(part, collector, _FLAWS[content])
+        _refuse(part, taker, _FLAWS[content])
     elif not content.strip():
         part.count(Outcome.BLANK)
     else:
-        _take(content, part, collector)
+        _take(content, part, taker)
 
 
-def _take(content: bytes, part: Part, collector: Collector) -> bool:
+def _take(content: bytes, part: Part, taker: Taker) -> bool:
     """Whether ``content`` is JSON at all."""
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError:
-        _refuse(part, collector, Reason.NOT_JSON)
+        _refuse(part, taker, Reason.NOT_JSON)
         return False
-    collector.add_document(document, part)
+    taker.add_document(document, part)
     return True
 
 
-def _refuse(part: Part, collector: Collector, reason: Reason) -> None:
-    collector.report.quarantine.add(_named_type(part), "", "", reason)
+def _refuse(part: Part, taker: Taker, reason: Reason) -> None:
+    taker.report.quarantine.add(named_type(part), "", "", reason)
     part.count(Outcome.QUARANTINED)
 
 
@@ -134,7 +150,7 @@ def _not_loaded(report: Report, present: set[str]) -> dict[str, str]:
 
 def _tables_of(part: Part) -> list[str]:
     """Tables that the missing rest of a file may have held: by its name, else by what was in it, else any."""
-    types = {_named_type(part)} & FIRST_TYPES.keys() or {name for name, _ in part.tally} & FIRST_TYPES.keys()
+    types = {named_type(part)} & FIRST_TYPES.keys() or {name for name, _ in part.tally} & FIRST_TYPES.keys()
     if types:
         return [FIRST_TYPES[name] for name in types]
-    return [] if _named_type(part) else list(TABLES)
+    return [] if named_type(part) else list(TABLES)
