@@ -161,8 +161,7 @@ class Writer:
             f"SELECT source, {self.at}::BIGINT AS gone_at FROM deletion ANTI JOIN newest USING (source)"
         )
         open_gaps = (
-            "SELECT person, tbl FROM gaps ANTI JOIN read_person USING (person) "
-            "WHERE tbl NOT IN (FROM whole_table) UNION FROM new_gap"
+            "SELECT person, tbl FROM gaps ANTI JOIN read_person USING (person) WHERE tbl NOT IN (FROM whole_table) UNION FROM new_gap"
         )
         queries = {
             "dead": "SELECT run, source FROM leaving WHERE NOT $anew",

@@ -12,6 +12,7 @@ from fhir_adapters.directory_source import named_type, read_file
 from fhir_adapters.mapping import MAPPED_TYPES
 from fhir_adapters.quarantine import Quarantine
 from fhir_adapters.report import Part, Report
+from fhir_adapters.warehouse import SNAPSHOTS
 from fhir_adapters.warehouse.assembly import Habits, Intake, Loaded, Writer
 from fhir_adapters.warehouse.deletions import DeletionReader
 from fhir_adapters.warehouse.lock import WriterLock
@@ -105,7 +106,7 @@ def micros(at: datetime) -> int:
 
 
 def _load(root: Path, habits: Habits, report: Report, at: int, fill: Callable[[Stage, Snapshot], Intake]) -> Loaded:
-    for folder in (root / "snapshots", root / "data"):
+    for folder in (root / SNAPSHOTS, root / "data"):
         folder.mkdir(parents=True, exist_ok=True)
     with WriterLock(root) as lock:
         remove_leftovers(root)

@@ -51,10 +51,9 @@ class _Reader:
         self._whole = patients is not None and patients.loaded
 
     def batches(self, people: int) -> Iterator[list[PersonRecord]]:
-        cuts = self._connection.execute(
-            "SELECT DISTINCT place FROM (SELECT place, row_number() OVER (ORDER BY place) AS r FROM live_people) WHERE r % $1 = 0 ORDER BY 1",
-            [people],
-        ).fetchall()
+        numbered = "SELECT place, row_number() OVER (ORDER BY place) AS number FROM live_people"
+        query = f"SELECT DISTINCT place FROM ({numbered}) WHERE number % $1 = 0 ORDER BY place"
+        cuts = self._connection.execute(query, [people]).fetchall()
         edges = [-1, *(cut for (cut,) in cuts), 2**62]
         for low, high in pairwise(edges):
             if batch := self._between(low, high):
@@ -93,15 +92,12 @@ class _Reader:
         report.parts.append(part)
         if not self._whole:
             report.notes.append("not everybody is in the warehouse: what rules ask of households is unknown")
-        rows = self._connection.execute(
-            "SELECT type, quarantined, count(*) FROM live_events WHERE n = 0 AND person NOT IN (SELECT person FROM live_people) GROUP BY ALL"
-        ).fetchall()
+        strays = "FROM live_events WHERE n = 0 AND person NOT IN (SELECT person FROM live_people)"
+        rows = self._connection.execute(f"SELECT type, quarantined, count(*) {strays} GROUP BY ALL").fetchall()
         for name, quarantined, count in rows:
             part.tally[name, Outcome.QUARANTINED if quarantined else Outcome.MAPPED] -= count
             part.tally[name, Outcome.QUARANTINED] += count
-        orphans = self._connection.execute(
-            "SELECT DISTINCT person FROM live_events WHERE person NOT IN (SELECT person FROM live_people) ORDER BY person"
-        ).fetchall()
+        orphans = self._connection.execute(f"SELECT DISTINCT person {strays} ORDER BY person").fetchall()
         for (person,) in orphans:
             report.quarantine.add("Patient", person, "", Reason.NO_PATIENT)
         report.orphans = len(orphans)

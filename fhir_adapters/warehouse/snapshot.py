@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fhir_adapters.warehouse import SNAPSHOTS
 from fhir_adapters.warehouse.columns import SCHEMA
 from fhir_adapters.warehouse.errors import WarehouseBusy, WarehouseDamaged, WarehouseTooNew
 from fhir_adapters.warehouse.state import TypeState
@@ -56,11 +57,6 @@ class Snapshot:
     def of_kind(self, *kinds: str) -> list[DataFile]:
         """The files of these kinds."""
         return [file for file in self.files if file.kind in kinds]
-
-
-def is_warehouse(path: Path) -> bool:
-    """Whether ``path`` is a folder that holds a warehouse."""
-    return (path / "snapshots").is_dir()
 
 
 @contextmanager
@@ -102,7 +98,7 @@ def _held(root: Path) -> Iterator[Path | None]:
 
 def manifests(root: Path) -> list[Path]:
     """All manifests, the newest last."""
-    return sorted((root / "snapshots").glob("*.json"))
+    return sorted((root / SNAPSHOTS).glob("*.json"))
 
 
 def _parsed(manifest: Path) -> Snapshot:
@@ -140,8 +136,11 @@ def digest(path: Path) -> str:
 
 
 def publish(root: Path, snapshot: Snapshot) -> None:
-    """Make ``snapshot`` the newest one, in one step; its files are on disk by then. Raises `WarehouseBusy` if there is one of that number."""
-    folder = root / "snapshots"
+    """Make ``snapshot`` the newest one, in one step; its files are on disk by then.
+
+    Raises `WarehouseBusy` if there is one of that number already.
+    """
+    folder = root / SNAPSHOTS
     folder.mkdir(exist_ok=True)
     for file in snapshot.files:
         if file.run == snapshot.number:
@@ -184,7 +183,7 @@ def vacuum(root: Path, keep: int) -> None:
     for path in (root / "data").iterdir():
         if path not in named:
             path.unlink()
-    for path in (root / "snapshots").glob("*.new"):
+    for path in (root / SNAPSHOTS).glob("*.new"):
         path.unlink()
     remove_leftovers(root)
 

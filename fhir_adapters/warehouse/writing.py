@@ -19,7 +19,8 @@ _PLACED: Final = f"""
 CREATE TABLE placed_{{kind}} AS
 SELECT $run::INTEGER AS run, coalesce(h.place, {STRAY.format(patient="r.patient")}) AS place, coalesce(h.person, r.patient) AS person,
        r.seen, {{columns}}
-FROM (SELECT {{columns}}, $at::BIGINT AS seen FROM staged_{{kind}} SEMI JOIN (SELECT ordinal FROM verdict WHERE verdict = 'write') USING (ordinal)
+FROM (SELECT {{columns}}, $at::BIGINT AS seen FROM staged_{{kind}}
+      SEMI JOIN (SELECT ordinal FROM verdict WHERE verdict = 'write') USING (ordinal)
       UNION ALL SELECT {{columns}}, seen FROM live_{{kind}} ANTI JOIN leaving USING (run, source) {{moving}}) r
 LEFT JOIN homes_after h USING (patient)
 ORDER BY {{order}}
@@ -52,10 +53,9 @@ def write_rows(connection: duckdb.DuckDBPyConnection, folder: Path, name: str, r
     """Write what is placed; each file with its kind and number of rows."""
     for kind in KINDS:
         table = f"placed_{kind}"
-        cuts = connection.execute(
-            f"SELECT DISTINCT place FROM (SELECT place, row_number() OVER (ORDER BY place) AS r FROM {table}) WHERE r % $1 = 0 ORDER BY place",
-            [rows],
-        ).fetchall()
+        numbered = f"SELECT place, row_number() OVER (ORDER BY place) AS number FROM {table}"
+        query = f"SELECT DISTINCT place FROM ({numbered}) WHERE number % $1 = 0 ORDER BY place"
+        cuts = connection.execute(query, [rows]).fetchall()
         edges = [None, *(cut for (cut,) in cuts), None]
         for number, (low, high) in enumerate(pairwise(edges)):
             within = f"({low} IS NULL OR place > {low}) AND ({high} IS NULL OR place <= {high})".replace("None", "NULL")

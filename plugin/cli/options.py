@@ -9,6 +9,7 @@ import click
 
 from fhir_adapters import Dataset, read_directory
 from fhir_adapters.search import read_patients
+from fhir_adapters.warehouse import is_warehouse
 from rules.engines import ENGINES
 from rules.pack import BUILT_IN
 
@@ -44,7 +45,7 @@ def source(function: _F) -> _F:
     function = click.option(
         "--source",
         required=True,
-        help="A folder of FHIR files (NDJSON, Bundles, resources; gzipped or not), or the base URL of a FHIR server.",
+        help="A folder of FHIR files (NDJSON, Bundles, resources; gzipped or not), a warehouse, or the base URL of a FHIR server.",
     )(function)
     return click.option(
         "--loaded",
@@ -73,6 +74,12 @@ def engine(default: str) -> Callable[[_F], _F]:
 
 
 def read_source(source: str, loaded: str) -> Dataset:
-    """Everybody in a folder or on a FHIR server."""
+    """Everybody in a folder, in a warehouse or on a FHIR server."""
+    if source.startswith(("http://", "https://")):
+        return read_patients(source)
+    if is_warehouse(Path(source)):
+        from fhir_adapters.warehouse.read import read_warehouse  # brings a database along, which other sources do not need
+
+        return read_warehouse(Path(source))
     types = frozenset(filter(None, (name.strip() for name in loaded.split(","))))
-    return read_patients(source) if source.startswith(("http://", "https://")) else read_directory(Path(source), loaded=types)
+    return read_directory(Path(source), loaded=types)
