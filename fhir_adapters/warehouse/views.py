@@ -24,7 +24,7 @@ SMALL: Final[dict[str, str]] = {
 """Kinds of file beside people and events, with their columns: rows that no longer count; resources deleted as of a time; tables not
 loaded of one person; defects that belong to no row."""
 
-MEMORY: Final = "512MB"
+MEMORY: Final = "256MB"
 """Of DuckDB, unless said otherwise; what does not fit is spilled to a working folder."""
 
 PLACE: Final = "(md5_number(coalesce('home ' || {household}, 'person ' || {person})) >> 68)::BIGINT"
@@ -32,10 +32,10 @@ PLACE: Final = "(md5_number(coalesce('home ' || {household}, 'person ' || {perso
 
 
 def connect(folder: Path | None, memory: str) -> duckdb.DuckDBPyConnection:
-    """A connection that spills what does not fit into ``memory`` to ``folder``; without one, into memory only."""
-    connection = duckdb.connect(str(folder / "work.duckdb") if folder else ":memory:")
-    connection.execute("SET TimeZone = 'UTC'; SET threads = 2; SET enable_progress_bar = false; SET preserve_insertion_order = false")
-    connection.execute("SET memory_limit = ?", [memory])
+    """A database in memory; what does not fit into ``memory`` is spilled to ``folder``. Without one, nothing large may be made."""
+    connection = duckdb.connect(config={"threads": 2, "memory_limit": memory, "preserve_insertion_order": False})
+    if folder:
+        connection.execute("SET temp_directory = $1", [str(folder)])
     return connection
 
 

@@ -125,7 +125,10 @@ def test_an_older_full_pull_removes_nothing_that_came_later(store: Store) -> Non
     "document",
     [
         {"resourceType": "Bundle", "type": "transaction", "entry": [{"request": {"method": "DELETE", "url": "Observation/o1"}}]},
-        {"resourceType": "Bundle", "entry": [{"request": {"method": "DELETE", "url": "https://ehr.example/fhir/Observation/o1/_history/2"}}]},
+        {
+            "resourceType": "Bundle",
+            "entry": [{"request": {"method": "DELETE", "url": "https://ehr.example/fhir/Observation/o1/_history/2"}}],
+        },
         {"resourceType": "Bundle", "type": "collection", "entry": [{"fullUrl": "https://ehr.example/fhir/Observation/o1"}]},
         {"resourceType": "Observation", "id": "o1"},
         {"reference": "Observation/o1"},
