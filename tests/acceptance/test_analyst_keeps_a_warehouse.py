@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import almoner
+from support.ehr_history import EhrHistory, observation, patient
 
 from fhir_adapters.synthetic import write_ndjson
 from fhir_adapters.warehouse.load import load_pull
@@ -35,6 +36,28 @@ def test_synthetic_people(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_people_of_synthea(shared_data: Path, tmp_path: Path) -> None:
     assert _compare(shared_data / "synthea" / "sdoh", "2023-10-03", tmp_path, "--engine", "columnar")
+
+
+def test_day_by_day(tmp_path: Path) -> None:
+    """The first night everything, then only what changed; what cannot be told is said."""
+    ehr, warehouse = EhrHistory(), tmp_path / "warehouse"
+    ehr.put(patient("p1"))
+    ehr.put(observation("o1", "p1", 9.5))
+    first = ehr.export(tmp_path / "monday")
+    ran = almoner("warehouse", "load", tmp_path / "monday", "--into", warehouse, "--at", first.at.isoformat(), "--types", "Task")
+    assert ran.code == 0, ran.err
+    assert "2 rows written, 0 resources removed, 0 unchanged" in ran.err
+    ehr.delete("Observation/o1")
+    second = ehr.export(tmp_path / "tuesday", first.at)
+    since = ("--since", first.at.isoformat())
+    ran = almoner("warehouse", "load", tmp_path / "tuesday", "--into", warehouse, "--at", second.at.isoformat(), *since)
+    assert ran.code == 0, ran.err
+    assert "0 rows written, 1 resources removed" in ran.err
+    shown = almoner("warehouse", "show", warehouse)
+    assert shown.code == 0, shown.err
+    assert f"Observation: loaded, complete as of {second.at.isoformat()}" in shown.out
+    assert f"Task: loaded, complete as of {first.at.isoformat()}" in shown.out
+    assert almoner("warehouse", "load", tmp_path / "tuesday", "--into", warehouse).code == 3, "nobody said as of when"
 
 
 def test_a_damaged_warehouse_is_refused_and_the_file_named(tmp_path: Path) -> None:
