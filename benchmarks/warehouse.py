@@ -90,10 +90,10 @@ def loads(folder: Path, people: int, count: int) -> Iterator[str]:
         pull = pull_in(folder / f"day{day}", at=FULL + timedelta(days=day), since=FULL + timedelta(days=day - 1))
         times.append(cpu(lambda pull=pull: results.append(load_pull(folder / "w0", pull, habits))))
         sizes.append(written(results[-1]))
-    size_of_day, files_of_day = sizes[-1]
-    share = f"{median(times) / full:.3f} x the full load"
-    yield f"  1 % of people change {median(times):6.2f} s, {share}; {size_of_day / 1e6:8.2f} MB ({size_of_day / size:.3f} x) in {files_of_day} files"
-    yield f"                      ({number:,} resources of {sum(part.lines for part in results[0].report.parts):,})"
+    day_size, day_files = sizes[-1]
+    total = sum(part.lines for part in results[0].report.parts)
+    yield f"  1 % of people change {median(times):6.2f} s, {median(times) / full:.3f} x the full load ({number:,} resources of {total:,});"
+    yield f"                      {day_size / 1e6:.2f} MB in {day_files} files, {day_size / size:.3f} x the full load"
     read, _ = rounds(lambda: sum(len(batch) for batch in people_batches(folder / "w0")), count)
     yield f"  read everybody      {read:7.2f} s, {read / reading:.2f} x reading the folder"
 

@@ -37,7 +37,7 @@ def load(pull: Path, into: Path, at: datetime | None, since: datetime | None, ty
     asked = frozenset(filter(None, (name.strip() for name in types.split(","))))
     loaded = load_pull(into, pull_in(pull, at=_zoned(at), since=_zoned(since), types=asked))
     click.echo("\n".join(render(loaded.report)), err=True)
-    changes = f"{loaded.written:,} rows written, {loaded.removed:,} resources removed, {loaded.unchanged:,} unchanged"
+    changes = f"rows written: {loaded.written:,}; resources removed: {loaded.removed:,}, unchanged: {loaded.unchanged:,}"
     click.echo(f"{changes} -> {into}, snapshot {loaded.snapshot.number}", err=True)
 
 

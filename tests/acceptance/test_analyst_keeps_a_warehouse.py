@@ -46,13 +46,13 @@ def test_day_by_day(tmp_path: Path) -> None:
     first = ehr.export(tmp_path / "monday")
     ran = almoner("warehouse", "load", tmp_path / "monday", "--into", warehouse, "--at", first.at.isoformat(), "--types", "Task")
     assert ran.code == 0, ran.err
-    assert "2 rows written, 0 resources removed, 0 unchanged" in ran.err
+    assert "rows written: 2; resources removed: 0, unchanged: 0" in ran.err
     ehr.delete("Observation/o1")
     second = ehr.export(tmp_path / "tuesday", first.at)
     since = ("--since", first.at.isoformat())
     ran = almoner("warehouse", "load", tmp_path / "tuesday", "--into", warehouse, "--at", second.at.isoformat(), *since)
     assert ran.code == 0, ran.err
-    assert "0 rows written, 1 resources removed" in ran.err
+    assert "resources removed: 1, unchanged: 0" in ran.err
     shown = almoner("warehouse", "show", warehouse)
     assert shown.code == 0, shown.err
     assert f"Observation: loaded, complete as of {second.at.isoformat()}" in shown.out
