@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fhir_adapters.mapping import Outcome
+from fhir_adapters.mapping import MAPPED_TYPES, Outcome
 from fhir_adapters.quarantine import Reason
 from fhir_adapters.report import Part, Report
 
@@ -38,11 +38,15 @@ class DeletionReader:
             self._take(item, part)
 
     def _take(self, item: Any, part: Part) -> None:
-        named = [found[1] for text in _names(item) if (found := _REFERENCE.fullmatch(text))]
-        self.sources.update(named[:1])
-        part.count(Outcome.MAPPED if named else Outcome.QUARANTINED, DELETIONS)
-        if not named:
+        source = next((found[1] for text in _names(item) if (found := _REFERENCE.fullmatch(text))), None)
+        if source is None:
             self.report.quarantine.add("", "", "", Reason.DELETION)
+            part.count(Outcome.QUARANTINED, DELETIONS)
+        elif source.split("/")[0] not in MAPPED_TYPES:
+            part.count(Outcome.IGNORED, DELETIONS)
+        else:
+            self.sources.add(source)
+            part.count(Outcome.MAPPED, DELETIONS)
 
 
 def _names(item: Any) -> Iterator[str]:

@@ -107,7 +107,7 @@ def micros(at: datetime) -> int:
 
 def _load(root: Path, habits: Habits, report: Report, at: int, fill: Callable[[Stage, Snapshot], Intake]) -> Loaded:
     for folder in (root / SNAPSHOTS, root / "data"):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with WriterLock(root) as lock:
         remove_leftovers(root)
         work = root / f"work-{lock.token}"

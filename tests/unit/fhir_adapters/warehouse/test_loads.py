@@ -153,10 +153,11 @@ def test_a_deletion_that_says_nothing_is_counted(store: Store) -> None:
     store.pull()
     folder = store.folder / "forms"
     (folder / "deleted").mkdir(parents=True)
-    entries = [{"request": {"method": "GET", "url": "Patient/p1"}}, {"request": {"method": "DELETE", "url": "?name=x"}}, 7]
+    entries = [{"request": {"method": "GET", "url": "Patient/p1"}}, {"request": {"method": "DELETE", "url": "?name=x"}}, 7, "Claim/1"]
     (folder / "deleted" / "1.ndjson").write_text(json.dumps({"resourceType": "Bundle", "entry": entries}) + "\n")
     report = load_pull(store.root, pull_in(folder, at=store.ehr.clock, since=BEGIN), store.habits).report
     assert report.quarantine.counts["", Reason.DELETION] == 3
+    assert report.total(Outcome.IGNORED) == 1, "claims are not kept here"
     assert report.balances()
     assert list(store.records()) == ["p1"]
 
