@@ -6,7 +6,7 @@ from pathlib import Path
 from fhir_adapters.dataset import FIRST_TYPES, Collector, Dataset
 from fhir_adapters.errors import SourceUnreadable
 from fhir_adapters.extracts import SUFFIX, read_extract
-from fhir_adapters.files import FHIR_FILES, MAX_DOCUMENT, MAX_LINE, Before, files_in, named_type, read_file
+from fhir_adapters.files import FHIR_FILES, MAX_DOCUMENT, MAX_LINE, Gone, files_in, named_type, read_file
 from fhir_adapters.linking import EXCLUDED_BY_DEFAULT, Excluded
 from fhir_adapters.mapping.people import DEFAULT_KEY
 from fhir_adapters.pulled import Deletions, Pulled, read_pulled, unchanged, withheld_types
@@ -62,10 +62,8 @@ def _read_pulled(root: Path, pulled: Pulled, collector: Collector, max_line: int
             gone.add(root / file.path, file.type, file.export)
     for file in usable:
         if file.kind == "output":
-            read_file(root / file.path, report.part(file.path), collector, Before(gone, file.export), max_line)
-    report.notes += pulled.notes
-    if gone.unread:
-        report.notes.append(f"{gone.unread} deletion(s) could not be applied: nobody can tell which resource they mean")
+            read_file(root / file.path, report.part(file.path), collector, Gone(gone, file.export), max_line)
+    report.notes += [*pulled.notes, *gone.notes()]
     report.not_loaded = _not_loaded(report, set(pulled.loaded))
     report.not_loaded |= {FIRST_TYPES[name]: reason for name, reason in withheld.items() if name in FIRST_TYPES}
     report.notes += [f"{name}: {reason}" for name, reason in withheld.items() if name not in FIRST_TYPES]

@@ -34,8 +34,8 @@ class Taker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
-    """What a file was overtaken by: deletions that its own ``export``, or a later one, told of."""
+class Gone:
+    """What may have been deleted since: a resource is gone if its own ``export``, or a later one, told of its deletion."""
 
     deletions: Deletions
     export: int = 0
@@ -61,7 +61,7 @@ def named_type(part: Part) -> str:
 
 
 def read_file(
-    file: Path, part: Part, taker: Taker, gone: Before | None = None, max_line: int = MAX_LINE, max_document: int = MAX_DOCUMENT
+    file: Path, part: Part, taker: Taker, gone: Gone | None = None, max_line: int = MAX_LINE, max_document: int = MAX_DOCUMENT
 ) -> set[str]:
     """Hand over everything in a file; the resource type that it is named after, if it is line-wise.
 
@@ -88,7 +88,7 @@ def _lines(file: Path, limit: int) -> Iterator[Line | Flaw]:
         raise SourceUnreadable(f"{file}: {error.strerror or 'cannot be read'}") from error
 
 
-def _take(line: Line | Flaw, part: Part, taker: Taker, gone: Before | None, *, whole_file: bool) -> None:
+def _take(line: Line | Flaw, part: Part, taker: Taker, gone: Gone | None, *, whole_file: bool) -> None:
     """Give a line or document its place. A damaged one may be the first of many that are missing, unless it was the ``whole_file``."""
     part.lines += 1
     if isinstance(line, Flaw):

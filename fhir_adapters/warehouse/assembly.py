@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -68,6 +68,10 @@ class Intake:
     read_people: Sequence[str] = ()
     """People of whom it says anew which tables are not loaded:"""
     gaps: Sequence[tuple[str, str]] = ()
+    everybody: bool = True
+    """Whether all people of the source were asked for, and not only a group."""
+    taken: Mapping[str, str] = field(default_factory=dict)
+    """Of a pulled folder: see `fhir_adapters.warehouse.snapshot.Snapshot.taken`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,8 @@ class Writer:
             types=self.intake.types,
             account=account,
             written=datetime.now(UTC).isoformat(timespec="seconds"),
+            everybody=self.intake.everybody,
+            taken=self.intake.taken,
         )
         removed, unchanged = self._count("leaving WHERE for_good"), self._count("verdict WHERE verdict = 'same'")
         return Loaded(stage.report, snapshot, sum(f.rows for f in files if f.kind in KINDS), removed, unchanged, anew)

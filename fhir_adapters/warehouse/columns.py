@@ -1,9 +1,11 @@
 """The columns of the warehouse's files, and how people and events become rows and rows become them again.
 
-Two kinds of file: ``people`` holds one row for each Patient resource, ``events`` one for each event (and one without an event for a
-resource that says nothing, so that its version is known). Both begin with the same header about the resource.
+Three kinds of file: ``people`` holds one row for each Patient resource, ``events`` one for each event (and one without an event for a
+resource that says nothing, so that its version is known), ``named`` one for each resource that is nobody's, but to which those of people
+refer. All begin with the same header about the resource.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import accumulate, starmap
@@ -12,15 +14,19 @@ from typing import Any, Final
 import pyarrow as pa
 
 from fhir_adapters.codes import shared
-from fhir_adapters.merges import Links
-from rules.facts import Coding, DateRange, Event, Person
+from fhir_adapters.forms import Form, Question
+from fhir_adapters.mapping import Mapped
+from fhir_adapters.mapping.identities import Identity
+from rules.facts import Area, Coding, DateRange, Event, Person
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """The version of the columns below. Files keep the version they were written in; `views` adds to older ones what they lack."""
 
-_INT, _LONG, _TEXT, _YES, _DAY = pa.int32(), pa.int64(), pa.string(), pa.bool_(), pa.date32()
+_INT, _LONG, _FLOAT, _TEXT, _YES, _DAY = pa.int32(), pa.int64(), pa.float64(), pa.string(), pa.bool_(), pa.date32()
 _CODINGS: Final = pa.list_(pa.struct({"system": _TEXT, "code": _TEXT}))
 _TAGS: Final = pa.list_(pa.struct({"role": _TEXT, "system": _TEXT, "code": _TEXT}))
+_IDENTIFIERS: Final = pa.list_(pa.struct({"system": _TEXT, "value": _TEXT}))
+_AREAS: Final = pa.list_(pa.struct({"scheme": _TEXT, "vintage": _TEXT, "code": _TEXT, "level": _FLOAT}))
 _DEFECTS: Final = pa.list_(pa.struct({"path": _TEXT, "reason": _TEXT}))
 
 HEADER: Final[dict[str, pa.DataType]] = {
@@ -33,16 +39,20 @@ HEADER: Final[dict[str, pa.DataType]] = {
     "quarantined": _YES,
     "defects": _DEFECTS,
 }
-"""``patient`` as the resource says; ``updated`` (microseconds since 1970 UTC, null: not said) and ``number`` (−1: not said) order its
-versions; ``content`` is a digest; ``quarantined`` says that the resource was not understood, ``defects`` what in it was not."""
+"""``patient`` as the resource says: an id, the key of an identifier, or empty if it is nobody's; ``updated`` (microseconds since 1970
+UTC, null: not said) and ``number`` (−1: not said) order its versions; ``content`` is a digest; ``quarantined`` says that the resource
+was not understood, ``defects`` what in it was not."""
 
 PLACED: Final[dict[str, pa.DataType]] = {"run": _INT, "place": _LONG, "person": _TEXT, "seen": _LONG}
 """Given when a row is written: ``run`` (the load that wrote it), ``person`` (the patient, or who survived a merge), ``place`` (a hash
 of the household, by which rows are sorted) and ``seen`` (the time as of which the source said so, microseconds since 1970 UTC)."""
 
 _PERSON: Final[dict[str, pa.DataType]] = {
+    "identifiers": _IDENTIFIERS,
     "replaced_by": pa.list_(_TEXT),
     "replaces": pa.list_(_TEXT),
+    "active": _YES,
+    "test": _YES,
     "birth_low": _DAY,
     "birth_high": _DAY,
     "sex": _TEXT,
@@ -57,6 +67,10 @@ _PERSON: Final[dict[str, pa.DataType]] = {
     "name": _TEXT,
     "phone": _TEXT,
     "interpreter": _YES,
+    "contact_system": _TEXT,
+    "contact_code": _TEXT,
+    "tract": _TEXT,
+    "areas": _AREAS,
 }
 _EVENT: Final[dict[str, pa.DataType]] = {
     "n": _INT,
@@ -65,7 +79,7 @@ _EVENT: Final[dict[str, pa.DataType]] = {
     "codes": _CODINGS,
     "answers": _CODINGS,
     "tags": _TAGS,
-    "value": pa.float64(),
+    "value": _FLOAT,
     "unit": _TEXT,
     "status": _TEXT,
     "start_low": _DAY,
@@ -76,21 +90,30 @@ _EVENT: Final[dict[str, pa.DataType]] = {
     "issued": _LONG,
     "event_updated": _LONG,
     "opaque": _YES,
+    "awaits": _TEXT,
+    "form": _TEXT,
 }
-KINDS: Final[dict[str, dict[str, pa.DataType]]] = {"people": HEADER | _PERSON, "events": HEADER | _EVENT}
+"""``awaits``: the Medication whose codes it takes; ``form``: the canonical URL of the Questionnaire that it answers. Both are looked up
+when it is read, so that it does not matter which comes first."""
+_NAMED: Final[dict[str, pa.DataType]] = {"codes": _CODINGS, "questions": _TEXT}
+KINDS: Final[dict[str, dict[str, pa.DataType]]] = {"people": HEADER | _PERSON, "events": HEADER | _EVENT, "named": HEADER | _NAMED}
 """Kind of file → its columns, without those that are given when a row is written."""
 
 REFUSED: Final = {"type": _TEXT, "id": _TEXT, "path": _TEXT, "reason": _TEXT, "times": _LONG}
 """Of a defect that belongs to no row."""
 
-NO_EVENT: Final = (0, *(None,) * (len(_EVENT) - 1))
+_NO_EVENT: Final = (0, *(None,) * (len(_EVENT) - 1))
 """The row of a resource that says nothing: no table."""
 
 
-def person_row(person: Person, links: Links) -> tuple[object, ...]:
+def person_row(person: Person, said: Identity) -> tuple[object, ...]:
     """The columns of a person after the header."""
     return (
-        *links,
+        said.identifiers,
+        said.replaced_by,
+        said.replaces,
+        said.active,
+        said.test,
         *_days(person.birth),
         person.sex,
         person.deceased,
@@ -103,12 +126,17 @@ def person_row(person: Person, links: Links) -> tuple[object, ...]:
         person.name,
         person.phone,
         person.interpreter,
+        *(person.contact or (None, None)),
+        person.tract,
+        person.areas,
     )
 
 
-def event_rows(events: Iterable[Event]) -> Iterator[tuple[object, ...]]:
-    """The columns of a resource's events after the header, numbered."""
-    for n, event in enumerate(events):
+def event_rows(mapped: Mapped) -> Iterator[tuple[object, ...]]:
+    """The columns of a resource's events after the header, numbered; one row without an event if it says nothing."""
+    if not mapped.events:
+        yield _NO_EVENT
+    for n, event in enumerate(mapped.events):
         yield (
             n,
             event.table,
@@ -125,7 +153,25 @@ def event_rows(events: Iterable[Event]) -> Iterator[tuple[object, ...]]:
             event.issued,
             event.updated,
             event.opaque,
+            mapped.awaits or None,
+            mapped.answers or None,
         )
+
+
+def named_row(mapped: Mapped) -> tuple[object, ...]:
+    """The columns of a Medication or Questionnaire after the header."""
+    form = mapped.form
+    return mapped.codes, json.dumps([form.url, form.version, list(form.questions.values())]) if form else None
+
+
+def form_from(questions: str) -> Form:
+    """The form in a row of ``named``."""
+    url, version, listed = json.loads(questions)
+    found = [
+        Question(link, tuple(starmap(shared, codes)), tuple(coded), type, unit, extract, tuple(category))
+        for link, codes, coded, type, unit, extract, category in listed
+    ]
+    return Form(url, version, {question.link: question for question in found})
 
 
 def _days(days: DateRange | None) -> tuple[object, object]:
@@ -138,8 +184,10 @@ def people_from(table: pa.Table) -> list[Person]:
     born = map(_range, columns["birth_low"], columns["birth_high"])
     died = map(_range, columns["died_low"], columns["died_high"])
     plain = (columns[name] for name in ("language", "postcode", "household"))
-    last = (columns[name] for name in ("ethnicity", "name", "phone", "interpreter"))
-    races = map(tuple, columns["race"])
+    others = (columns[name] for name in ("ethnicity", "name", "phone", "interpreter"))
+    races, areas = map(tuple, columns["race"]), map(_areas, columns["areas"])
+    contact = map(_contact, columns["contact_system"], columns["contact_code"])
+    last = (*others, contact, columns["tract"], areas)
     rows = zip(columns["patient"], born, columns["sex"], columns["deceased"], died, *plain, races, *last, strict=True)
     return list(starmap(Person, rows))
 
@@ -159,6 +207,14 @@ def events_from(table: pa.Table) -> list[Event]:
 
 def _range(low: date | None, high: date | None) -> DateRange | None:
     return None if low is None or high is None else DateRange(low, high)
+
+
+def _contact(system: str | None, code: str | None) -> Coding | None:
+    return None if system is None or code is None else shared(system, code)
+
+
+def _areas(rows: Sequence[tuple[str, str, str, float | None]]) -> tuple[Area, ...]:
+    return tuple(starmap(Area, rows))
 
 
 def _codings(rows: Sequence[tuple[str, str]]) -> tuple[Coding, ...]:
@@ -183,7 +239,7 @@ def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     offsets = pa.array([0, *accumulate(map(len, filled))], type=pa.int32())
     items = [item for value in filled for item in value]
     children = zip(*items, strict=True) if items else [()] * kind.value_type.num_fields
-    fields = [pa.array(child, type=_TEXT) for child in children]
+    fields = [pa.array(child, type=field.type) for child, field in zip(children, kind.value_type, strict=True)]
     return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(fields, names=[f.name for f in kind.value_type]))
 
 

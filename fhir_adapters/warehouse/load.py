@@ -1,20 +1,23 @@
-"""Filling a warehouse: one pull, or people who were read otherwise, becomes the next snapshot, or nothing does."""
+"""Filling a warehouse: an export, what pulls brought since, or people who were read otherwise become the next snapshot, or nothing does."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from fhir_adapters import dates
 from fhir_adapters.dataset import FIRST_TYPES, Dataset
-from fhir_adapters.files import named_type, read_file
-from fhir_adapters.mapping import MAPPED_TYPES
+from fhir_adapters.errors import SourceUnreadable
+from fhir_adapters.files import Gone, named_type, read_file
+from fhir_adapters.mapping import READ_TYPES
+from fhir_adapters.pulled import Deletions, PulledFile, read_pulled, unchanged, withheld_types
 from fhir_adapters.quarantine import Quarantine
 from fhir_adapters.report import Part, Report
 from fhir_adapters.warehouse import SNAPSHOTS
 from fhir_adapters.warehouse.assembly import Habits, Intake, Loaded, Writer
-from fhir_adapters.warehouse.deletions import DeletionReader
+from fhir_adapters.warehouse.follow import News, news
 from fhir_adapters.warehouse.lock import WriterLock
 from fhir_adapters.warehouse.pull import Pull
 from fhir_adapters.warehouse.snapshot import Snapshot, current, publish, remove_leftovers, vacuum
@@ -41,18 +44,81 @@ def load_pull(root: Path, pull: Pull, habits: Habits = _HABITS) -> Loaded:
     report = Report()
 
     def fill(stage: Stage, before: Snapshot) -> Intake:
+        gone = Deletions()
+        for file in pull.deleted:
+            gone.add(file, "", 0)
         named = set(pull.types)
         for file in pull.files:
-            named |= read_file(file, _part(report, pull, file), stage)
-        deletions = DeletionReader(report)
-        for file in pull.deleted:
-            read_file(file, _part(report, pull, file), deletions)
+            named |= read_file(file, _part(report, pull, file), stage, Gone(gone))
+        report.notes += [*pull.notes, *gone.notes()]
         reasons = {**_cut_short(report), **pull.failed}
-        whole = (named | stage.types) & MAPPED_TYPES - reasons.keys()
+        whole = (named | stage.types) & READ_TYPES - reasons.keys()
         types = failed(delivered(before.types, whole, at, since), reasons)
-        return Intake(types, [(name, None) for name in sorted(whole)] if since is None else (), deletions.sources)
+        return Intake(types, [(name, None) for name in sorted(whole)] if since is None else (), _kept(gone.last))
 
     return _load(root, habits, report, at, fill)
+
+
+def load_pulled(root: Path, folder: Path, habits: Habits = _HABITS) -> Loaded:
+    """Bring what ``folder``, into which `fhir_adapters.bulk` pulls, holds and the warehouse at ``root`` does not.
+
+    The first time that is everything; later what was pulled since, and the whole of each type that was exported in full again. Types
+    that are withheld there are *not loaded* here, and what was known of them stays.
+
+    Raises:
+        SourceUnreadable: nothing was pulled into the folder, or it or the warehouse cannot be read.
+        WarehouseBusy: somebody else writes to it.
+    """
+    pulled = read_pulled(folder)
+    if pulled is None or not pulled.loaded:
+        raise SourceUnreadable(f"{folder}: nothing of a pull is here: pull again")
+    times = {name: _instant(time, folder) for name, time in pulled.loaded.items()}
+    report = Report()
+
+    def fill(stage: Stage, before: Snapshot) -> Intake:
+        changed = [file for file in pulled.files if not unchanged(folder, file)]
+        usable = [file for file in pulled.files if file not in changed]
+        found = news(pulled, usable, before, stage.salt)
+        deletions = _read_news(folder, usable, found, stage)
+        damaged = withheld_types(replace(pulled, withheld={}), changed) | _cut_short(report)
+        report.notes += pulled.notes
+        states = before.types
+        for name in times.keys() & READ_TYPES - damaged.keys():
+            since = None if name in found.whole else before.types[name].watermark
+            states = delivered(states, [name], times[name], since)
+        reasons = {name: why for name, why in {**pulled.withheld, **damaged}.items() if name in READ_TYPES}
+        scope = [(name, None) for name in sorted(found.whole & READ_TYPES - damaged.keys())]
+        taken = found.taken if not any(part.cut_short for part in report.parts) else {}
+        return Intake(failed(states, reasons), scope, deletions, everybody=pulled.everybody, taken=taken)
+
+    return _load(root, habits, report, max(times.values()), fill)
+
+
+def _instant(time: str, folder: Path) -> int:
+    moment = dates.parse(time)
+    if moment is None:
+        raise SourceUnreadable(f"{folder}: the server's time is not a time: pull again with --full")
+    return moment.instant
+
+
+def _read_news(folder: Path, usable: Collection[PulledFile], found: News, stage: Stage) -> set[str]:
+    """Stage what is new; the deletions that concern what was there before."""
+    gone, later = Deletions(), Deletions()
+    for file in usable:
+        if file.kind == "deleted":
+            gone.add(folder / file.path, file.type, file.export)
+    for file in found.files:
+        if file.kind == "deleted":
+            later.add(folder / file.path, file.type, file.export)
+        else:
+            read_file(folder / file.path, stage.report.part(file.path), stage, Gone(gone, file.export))
+    stage.report.notes += later.notes()
+    return _kept(later.last)
+
+
+def _kept(sources: Iterable[str]) -> set[str]:
+    """Those of types that are kept here."""
+    return {source for source in sources if source.split("/", 1)[0] in READ_TYPES}
 
 
 def _part(report: Report, pull: Pull, file: Path) -> Part:
@@ -64,8 +130,8 @@ def _cut_short(report: Report) -> dict[str, str]:
     reasons: dict[str, str] = {}
     for part in report.parts:
         if part.cut_short:
-            types = {named_type(part)} & MAPPED_TYPES or {name for name, _ in part.tally} & MAPPED_TYPES
-            reasons |= dict.fromkeys(types or (() if named_type(part) else MAPPED_TYPES), "a file was cut short")
+            types = {named_type(part)} & READ_TYPES or {name for name, _ in part.tally} & READ_TYPES
+            reasons |= dict.fromkeys(types or (() if named_type(part) else READ_TYPES), "a file was cut short")
     return reasons
 
 
@@ -87,7 +153,7 @@ def load_dataset(root: Path, data: Dataset, at: datetime, *, everybody: bool, ha
         if not everybody:
             gaps = [(record.person.id, name) for record in data.records for name in sorted(record.not_loaded & TABLES.keys())]
             scope = [(name, r.person.id) for r in data.records for name in _types_of(TABLES.keys() - r.not_loaded)]
-            return Intake(before.types, scope, read_people=people, gaps=gaps)
+            return Intake(before.types, scope, read_people=people, gaps=gaps, everybody=before.everybody, taken=before.taken)
         whole = ["Patient", *_types_of(TABLES.keys() - missing.keys())]
         reasons = {first: missing[table] for first, table in FIRST_TYPES.items() if table in missing}
         types = failed(delivered(before.types, whole, micros(at), None), reasons)

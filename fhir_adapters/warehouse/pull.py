@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 
 from fhir_adapters.errors import SourceUnreadable
+from fhir_adapters.extracts import SUFFIX
 from fhir_adapters.files import FHIR_FILES, files_in
 from rules.facts import TABLES
 
@@ -31,6 +32,8 @@ class Pull:
     """Resource types that were asked for, be there any or not; those that files are named after, or that are in them, need not be said."""
     failed: Mapping[str, str] = field(default_factory=dict)
     """Resource type → why its export failed or is not whole."""
+    notes: tuple[str, ...] = ()
+    """What else the operator should know."""
 
 
 def pull_in(
@@ -47,7 +50,12 @@ def pull_in(
     they concern, all of them count as failed. Raises `SourceUnreadable` if there is no time, or nothing to read.
     """
     manifest = _manifest(folder)
-    found = [file for file in files_in(folder) if file.name.endswith(FHIR_FILES) and file != folder / _MANIFEST]
+    listed = files_in(folder)
+    if any(file.name.endswith(SUFFIX) for file in listed):
+        raise SourceUnreadable(f"{folder}: a warehouse holds FHIR resources; read described extracts from their own folder")
+    found = [file for file in listed if file.name.endswith(FHIR_FILES) and file != folder / _MANIFEST]
+    others = sum(not file.name.endswith(FHIR_FILES) for file in listed)
+    notes = (f"{others} file(s) of other kinds were left alone",) if others else ()
     named = {_file_name(entry) for entry in _entries(manifest, _DELETED)}
     beside = {_file_name(entry) for entry in _entries(manifest, "error") + _entries(manifest, "outcome")}
     deleted = [file for file in found if _DELETED in file.relative_to(folder).parts[:-1] or file.name in named]
@@ -56,7 +64,7 @@ def pull_in(
     if failed is None:
         delivered = asked | {str(entry.get("type")) for entry in _entries(manifest, "output")}
         failed = dict.fromkeys(delivered or _EVERY_TYPE, "the export reported errors") if _entries(manifest, "error") else {}
-    return Pull(folder, tuple(files), at or _transaction_time(folder, manifest), tuple(deleted), since, asked, failed)
+    return Pull(folder, tuple(files), at or _transaction_time(folder, manifest), tuple(deleted), since, asked, failed, notes)
 
 
 _EVERY_TYPE: Final = frozenset({"Patient", *(name for table in TABLES.values() for name in table.resource_types)})

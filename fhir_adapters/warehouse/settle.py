@@ -1,7 +1,7 @@
 """Which of the staged resources count, and which of the rows that are there no longer do. All in the working database.
 
-In: ``staged_people``, ``staged_events``, the views of the snapshot, ``deletion`` (source), ``scope`` (type, patient: what the pull is the
-whole of; patient null: of everybody) and ``watermark`` (type, seen). Out: ``verdict`` and ``leaving``.
+In: ``staged_people``, ``staged_events``, ``staged_named``, the views of the snapshot, ``deletion`` (source), ``scope`` (type, patient: what
+the pull is the whole of; patient null: of everybody) and ``watermark`` (type, seen). Out: ``verdict`` and ``leaving``.
 """
 
 from typing import Final
@@ -16,6 +16,7 @@ _STAGED: Final = f"""
 CREATE TABLE header AS
 SELECT {_HEADER}, ordinal, part_no, likeness FROM staged_people
 UNION ALL SELECT {_HEADER}, ordinal, part_no, likeness FROM staged_events WHERE n = 0
+UNION ALL SELECT {_HEADER}, ordinal, part_no, likeness FROM staged_named
 """
 
 _NEWEST: Final = f"""
@@ -31,7 +32,8 @@ CREATE TABLE known AS
 SELECT k.run, k.source, k.type, k.patient, k.updated, k.number, k.content, greatest(k.seen, coalesce(w.seen, {NEVER})) AS seen,
        k.type IN (SELECT type FROM scope WHERE patient IS NULL)
        OR (k.type, k.patient) IN (SELECT (type, patient) FROM scope WHERE patient IS NOT NULL) AS covered
-FROM (SELECT {_HEADER}, run, seen FROM live_people UNION ALL SELECT {_HEADER}, run, seen FROM live_events WHERE n = 0) k
+FROM (SELECT {_HEADER}, run, seen FROM live_people UNION ALL SELECT {_HEADER}, run, seen FROM live_events WHERE n = 0
+      UNION ALL SELECT {_HEADER}, run, seen FROM live_named) k
 LEFT JOIN watermark w USING (type)
 WHERE covered OR k.source IN (SELECT source FROM newest UNION ALL SELECT source FROM deletion)
 """
@@ -65,15 +67,16 @@ _REPEATED: Final = f"""
 SELECT type, source, patient = before.patient AS same_patient FROM (
   SELECT type, source, patient, likeness, max({{'u': coalesce(updated, {NEVER}), 'v': number, 'o': ordinal, 'likeness': likeness,
          'patient': patient}}) OVER (PARTITION BY source ORDER BY ordinal ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-  FROM header WHERE source IN (SELECT source FROM header GROUP BY source HAVING count(*) > 1))
+  FROM header WHERE patient <> '' AND source IN (SELECT source FROM header GROUP BY source HAVING count(*) > 1))
 WHERE before IS NOT NULL AND likeness <> before.likeness ORDER BY type, source
 """
 _SURPLUS: Final = """
 SELECT h.part_no, h.type, h.quarantined, count(*) FROM header h
 JOIN (SELECT source, min(ordinal) AS first FROM header GROUP BY source) f USING (source)
 LEFT JOIN (SELECT source FROM verdict WHERE verdict = 'older') o USING (source)
-WHERE h.ordinal <> f.first OR o.source IS NOT NULL GROUP BY ALL
+WHERE h.patient <> '' AND (h.ordinal <> f.first OR o.source IS NOT NULL) GROUP BY ALL
 """
+"""What is nobody's is accounted for as it comes: which version of it counts changes what others say, not who says it."""
 
 
 def settle(connection: duckdb.DuckDBPyConnection, at: int) -> None:

@@ -32,7 +32,7 @@ class DataFile:
     path: str
     """Below the warehouse's folder."""
     kind: str
-    """``people``, ``events``; ``dead`` (rows that no longer count), ``gone`` (deleted resources), ``gaps``, ``refused``."""
+    """``people``, ``events``, ``named``; ``dead`` (rows that no longer count), ``gone`` (deleted resources), ``gaps``, ``refused``."""
     run: int
     rows: int
     bytes: int
@@ -53,6 +53,10 @@ class Snapshot:
     """Of all loads since the last full one: lines, entries, and type → outcome → how many."""
     written: str = ""
     """When, by the writer's clock."""
+    everybody: bool = True
+    """Whether all people of the source were asked for, and not only a group."""
+    taken: Mapping[str, str] = field(default_factory=dict)
+    """If a pulled folder was loaded last: a mark of each of its files → its resource type."""
 
     def of_kind(self, *kinds: str) -> list[DataFile]:
         """The files of these kinds."""
@@ -113,6 +117,8 @@ def _parsed(manifest: Path) -> Snapshot:
             types={name: TypeState(**state) for name, state in found["types"].items()},
             account=found["account"],
             written=found["written"],
+            everybody=found.get("everybody", True),
+            taken=found.get("taken", {}),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise WarehouseDamaged(f"{manifest}: is not a manifest; restore it from a backup, or load anew into an empty folder") from error

@@ -15,13 +15,13 @@ import orjson
 import pyarrow as pa
 
 from fhir_adapters.bundles import resources_in
-from fhir_adapters.mapping import Mapped, Outcome, map_resource
+from fhir_adapters.mapping import NAMED_TYPES, Mapped, Outcome, map_resource
+from fhir_adapters.mapping.identities import Identity
 from fhir_adapters.mapping.people import DEFAULT_KEY
 from fhir_adapters.mapping.resource import Version
-from fhir_adapters.merges import NO_LINKS, Links, links_of
 from fhir_adapters.quarantine import Entry, Json, Quarantine
 from fhir_adapters.report import Part, Report
-from fhir_adapters.warehouse.columns import KINDS, NO_EVENT, arrow, event_rows, person_row
+from fhir_adapters.warehouse.columns import KINDS, arrow, event_rows, named_row, person_row
 from fhir_adapters.warehouse.views import register
 from rules.facts import NEVER, PersonRecord
 
@@ -60,14 +60,14 @@ class Stage:
     def _add(self, resource: Json, part: Part, urls: Mapping[str, str]) -> None:
         found = Quarantine()
         mapped = map_resource(resource, found, urls, household_key=self.household_key)
-        target = self.noted if mapped.patient else self.report.quarantine
+        kept = mapped.patient or mapped.resource_type in NAMED_TYPES
+        target = self.noted if kept else self.report.quarantine
         for entry in found.entries:
             target.add(entry.resource_type, entry.id, entry.path, entry.reason)
         self.types.add(mapped.resource_type)
         part.count(mapped.outcome, mapped.resource_type)
-        if mapped.patient:
-            links = links_of(resource) if mapped.person is not None else NO_LINKS
-            self.take(mapped, part, self._digest(resource, urls), found.entries, links)
+        if kept:
+            self.take(mapped, part, self._digest(resource, urls), found.entries)
 
     def _digest(self, resource: Json, urls: Mapping[str, str]) -> str:
         try:
@@ -84,8 +84,8 @@ class Stage:
             part.count(mapped.outcome, mapped.resource_type)
             self.take(mapped, part, hashlib.blake2b(content, digest_size=12, key=self.salt).hexdigest())
 
-    def take(self, mapped: Mapped, part: Part, content: str, defects: Iterable[Entry] = (), links: Links = NO_LINKS) -> None:
-        """A resource that is somebody's: its rows."""
+    def take(self, mapped: Mapped, part: Part, content: str, defects: Iterable[Entry] = ()) -> None:
+        """A resource that is somebody's, or to which such resources refer: its rows."""
         self._ordinal += 1
         updated = None if mapped.version.updated == NEVER else mapped.version.updated
         likeness = hash((mapped.patient, mapped.person, mapped.events))
@@ -96,9 +96,11 @@ class Stage:
             *(mapped.outcome is Outcome.QUARANTINED, noted),
         )
         if mapped.person is not None:
-            self._rows["people"].append((*staged, *header, *person_row(mapped.person, links)))
+            self._rows["people"].append((*staged, *header, *person_row(mapped.person, mapped.identity or Identity())))
+        elif mapped.patient:
+            self._rows["events"] += [(*staged, *header, *row) for row in event_rows(mapped)]
         else:
-            self._rows["events"] += [(*staged, *header, *row) for row in event_rows(mapped.events)] or [(*staged, *header, *NO_EVENT)]
+            self._rows["named"].append((*staged, *header, *named_row(mapped)))
         if sum(map(len, self._rows.values())) >= _BATCH:
             self.done()
 

@@ -1,4 +1,4 @@
-"""The rows that count, as views in a DuckDB connection: ``live_people``, ``live_events``, ``gone``, ``gaps`` and ``refused``."""
+"""The rows that count, as views in a DuckDB connection: ``live_people``, ``live_events``, ``live_named``, and the small kinds."""
 
 from pathlib import Path
 from typing import Final
@@ -11,6 +11,17 @@ from fhir_adapters.warehouse.snapshot import Snapshot
 
 LACKING: Final[dict[int, dict[str, str]]] = {
     1: {"defects": "[]::STRUCT(path VARCHAR, reason VARCHAR)[]", "replaced_by": "[]::VARCHAR[]", "replaces": "[]::VARCHAR[]"},
+    2: {
+        "identifiers": "[]::STRUCT(system VARCHAR, value VARCHAR)[]",
+        "active": "true",
+        "test": "false",
+        "contact_system": "NULL::VARCHAR",
+        "contact_code": "NULL::VARCHAR",
+        "tract": "NULL::VARCHAR",
+        "areas": "[]::STRUCT(scheme VARCHAR, vintage VARCHAR, code VARCHAR, level DOUBLE)[]",
+        "awaits": "NULL::VARCHAR",
+        "form": "NULL::VARCHAR",
+    },
 }
 """Version of the columns → what the next one added, and what that is in older files. So an old warehouse is read as it is: its files
 are brought up to date when they are next written anew."""

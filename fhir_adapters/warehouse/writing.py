@@ -25,7 +25,7 @@ FROM (SELECT {{columns}}, $at::BIGINT AS seen FROM staged_{{kind}}
 LEFT JOIN homes_after h USING (patient)
 ORDER BY {{order}}
 """
-_ORDER: Final = {"people": "place, person, source", "events": "place, person, source, n"}
+_ORDER: Final = {"people": "place, person, source", "events": "place, person, source, n", "named": "place, source"}
 
 
 def place(connection: duckdb.DuckDBPyConnection, run: int, at: int, *, everything: bool) -> None:

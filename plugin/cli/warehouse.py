@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from fhir_adapters.pulled import read_pulled
 from fhir_adapters.report import render
-from fhir_adapters.warehouse.load import load_pull
+from fhir_adapters.warehouse.load import load_pull, load_pulled
 from fhir_adapters.warehouse.pull import pull_in
 from fhir_adapters.warehouse.snapshot import Snapshot, current
 
@@ -30,13 +31,19 @@ def command() -> None:
     "--types", default="", metavar="TYPES", help="Resource types that were asked for, such as Task,Goal, though no file may hold any."
 )
 def load(pull: Path, into: Path, at: datetime | None, since: datetime | None, types: str) -> None:
-    """Load a folder of Bulk Data files; files below deleted/ say what is to be deleted.
+    """Load a folder of Bulk Data files: one that `almoner pull` keeps, or any other.
 
-    Readers see the warehouse as it was until everything is in.
+    Of a pulled one only what is new since the last load is read. Of others files below deleted/ say what is to be deleted. Readers see
+    the warehouse as it was until everything is in.
     """
-    asked = frozenset(filter(None, (name.strip() for name in types.split(","))))
-    loaded = load_pull(into, pull_in(pull, at=_zoned(at), since=_zoned(since), types=asked))
-    click.echo("\n".join(render(loaded.report)), err=True)
+    if read_pulled(pull):
+        if at or since or types:
+            raise click.UsageError("what was pulled says itself as of when it is, since when, and what was asked for")
+        loaded = load_pulled(into, pull)
+    else:
+        asked = frozenset(filter(None, (name.strip() for name in types.split(","))))
+        loaded = load_pull(into, pull_in(pull, at=_zoned(at), since=_zoned(since), types=asked))
+    click.echo("\n".join([*render(loaded.report), *loaded.report.notes]), err=True)
     changes = f"rows written: {loaded.written:,}; resources removed: {loaded.removed:,}, unchanged: {loaded.unchanged:,}"
     click.echo(f"{changes} -> {into}, snapshot {loaded.snapshot.number}", err=True)
 

@@ -20,6 +20,7 @@ class EhrHistory:
     dated: bool = True
     """Whether resources say when they were last updated; some servers never do."""
     types: tuple[str, ...] = ("Patient", "Observation", "Condition")
+    """What is exported unless said otherwise."""
     clock: datetime = BEGIN
     state: dict[str, Resource] = field(default_factory=dict)
     changed: dict[str, datetime] = field(default_factory=dict)
@@ -29,8 +30,8 @@ class EhrHistory:
         """Create or update."""
         self.clock += timedelta(hours=1)
         source = f"{resource['resourceType']}/{resource['id']}"
-        meta = {"meta": {"lastUpdated": self.clock.isoformat()}} if self.dated else {}
-        self.state[source] = {k: v for k, v in resource.items() if k != "meta"} | meta
+        meta = {"lastUpdated": self.clock.isoformat()} if self.dated else {}
+        self.state[source] = resource | {"meta": {k: v for k, v in resource.get("meta", {}).items() if k != "lastUpdated"} | meta}
         self.changed[source] = self.clock
         self.deleted.pop(source, None)
 
@@ -93,3 +94,44 @@ def condition(id: str, subject: str, code: str = "44054006", **elements: Any) ->
         "subject": {"reference": f"Patient/{subject}"},
         "onsetDateTime": "2019",
     } | elements
+
+
+MRN = "urn:oid:1.2.36.146.595.217.0.1"
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+FORM = "http://example.org/Questionnaire/intake"
+
+
+def numbered(number: str) -> Resource:
+    """An Identifier of a Patient."""
+    return {"system": MRN, "value": number}
+
+
+def known_by(number: str) -> Resource:
+    """A subject of whom only the identifier is said."""
+    return {"subject": {"identifier": numbered(number)}}
+
+
+def medication(id: str, code: str | None = "582620") -> Resource:
+    """What is prescribed; without a code it says nothing."""
+    return {"resourceType": "Medication", "id": id} | ({"code": {"coding": [{"system": RXNORM, "code": code}]}} if code else {})
+
+
+def prescription(id: str, subject: str, of: str) -> Resource:
+    """A MedicationRequest that says only in another resource what is prescribed."""
+    given = {"medicationReference": {"reference": f"Medication/{of}"}, "subject": {"reference": f"Patient/{subject}"}}
+    return {"resourceType": "MedicationRequest", "id": id, "status": "active", "intent": "order", "authoredOn": "2025-11-03"} | given
+
+
+def questionnaire(id: str, code: str = "88122-7", unit: str = "kg") -> Resource:
+    """A form with one coded question, answered in a unit."""
+    coding = {"system": "http://unitsofmeasure.org", "code": unit}
+    in_unit = {"url": "http://hl7.org/fhir/StructureDefinition/questionnaire-unit", "valueCoding": coding}
+    item = {"linkId": "1", "type": "decimal", "code": [{"system": "http://loinc.org", "code": code}], "extension": [in_unit]}
+    return {"resourceType": "Questionnaire", "id": id, "url": FORM, "status": "active", "item": [item]}
+
+
+def answers(id: str, subject: str, value: float = 70.5) -> Resource:
+    """A QuestionnaireResponse to that form."""
+    said = {"questionnaire": f"{FORM}|1", "authored": "2025-11-03T10:00:00Z", "subject": {"reference": f"Patient/{subject}"}}
+    item = {"linkId": "1", "answer": [{"valueDecimal": value}]}
+    return {"resourceType": "QuestionnaireResponse", "id": id, "status": "completed", "item": [item]} | said

@@ -1,6 +1,6 @@
 """Makes a warehouse of schema version 1, as the code of that version wrote it: ``python -m support.old_warehouse FOLDER``.
 
-Version 1 kept no defects beside a resource, and did not know which patients were merged.
+Version 1 kept no defects beside a resource, and did not know which patients were merged, nor what later versions keep.
 """
 
 import json
@@ -12,10 +12,12 @@ from pathlib import Path
 import duckdb
 from support.ehr_history import EhrHistory, home, observation, patient
 
+from fhir_adapters.warehouse.columns import KINDS
 from fhir_adapters.warehouse.load import load_pull
 from fhir_adapters.warehouse.snapshot import digest
+from fhir_adapters.warehouse.views import LACKING
 
-ADDED_IN_2 = {"people": "defects, replaced_by, replaces", "events": "defects"}
+ADDED_SINCE = {name for lacking in LACKING.values() for name in lacking}
 
 
 def write(root: Path) -> None:
@@ -29,14 +31,14 @@ def write(root: Path) -> None:
     (path,) = (root / "snapshots").iterdir()
     manifest = json.loads(path.read_text())
     for file in manifest["files"]:
-        _without(root / file["path"], ADDED_IN_2[file["kind"]])
+        _without(root / file["path"], sorted(ADDED_SINCE & KINDS[file["kind"]].keys()))
         file |= {"schema": 1, "bytes": (root / file["path"]).stat().st_size, "sha256": digest(root / file["path"])}
     path.write_text(json.dumps(manifest | {"schema": 1}, indent=1) + "\n")
 
 
-def _without(path: Path, columns: str) -> None:
+def _without(path: Path, columns: list[str]) -> None:
     with duckdb.connect() as connection:
-        connection.execute(f"CREATE TABLE old AS SELECT * EXCLUDE ({columns}) FROM '{path}'")  # noqa: S608
+        connection.execute(f"CREATE TABLE old AS SELECT * EXCLUDE ({', '.join(columns)}) FROM '{path}'")  # noqa: S608
         connection.execute(f"COPY old TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
 
 

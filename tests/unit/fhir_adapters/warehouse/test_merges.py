@@ -4,8 +4,6 @@ import pytest
 from support.ehr_history import home, observation, patient
 from unit.fhir_adapters.warehouse.conftest import Store
 
-from fhir_adapters.merges import Links, links_of, survivors
-
 
 def linked(kind: str, *ids: str) -> dict[str, object]:
     return {"link": [{"type": kind, "other": {"reference": f"Patient/{id}"}} for id in ids]}
@@ -58,29 +56,3 @@ def test_without_the_survivor_nobody_is_merged(two: Store) -> None:
     two.pull(last)
     assert two.sources() == {"old": ["Observation/o1"]}
     assert two.read().report.orphans == 1
-
-
-@pytest.mark.parametrize(
-    ("links", "expected"),
-    [
-        ({"a": Links(("b",))}, {"a": "b"}),
-        ({"a": Links(("b",)), "b": Links(("c",))}, {"a": "c", "b": "c"}),
-        ({"a": Links(("b",)), "b": Links(("a",))}, {}),
-        ({"a": Links(("a",))}, {}),
-        ({"a": Links(("b",)), "b": Links(("c",)), "c": Links(("b",))}, {}),
-        ({"a": Links(("b", "c"))}, {}),
-        ({"a": Links(("b", "c")), "b": Links(("d",)), "c": Links(("d",))}, {"a": "d", "b": "d", "c": "d"}),
-        ({"a": Links(("unknown",))}, {}),
-        ({"b": Links((), ("a", "x"))}, {"a": "b", "x": "b"}),
-    ],
-)
-def test_chains_circles_and_forks(links: dict[str, Links], expected: dict[str, str]) -> None:
-    assert survivors(links, frozenset("abcd")) == expected
-
-
-def test_only_links_that_say_who_replaces_whom_count() -> None:
-    odd = [{"type": "seealso", "other": {"reference": "Patient/b"}}, {"type": "replaced-by", "other": {"display": "B"}}, "x", None]
-    assert links_of({"link": odd}) == Links()
-    assert links_of({"link": "x"}) == Links()
-    twice = {"type": "replaced-by", "other": {"reference": "https://ehr.example/fhir/Patient/b/_history/1"}}
-    assert links_of({"link": [twice, twice]}) == Links(("b",))

@@ -9,14 +9,16 @@ import pytest
 from support.ehr_history import EhrHistory, home, observation, patient
 from unit.fhir_adapters.warehouse.conftest import ADDING
 
-from fhir_adapters.merges import NO_LINKS
+from fhir_adapters.forms import Form, Question
+from fhir_adapters.mapping import Mapped, Outcome
+from fhir_adapters.mapping.identities import Identity
 from fhir_adapters.warehouse.assembly import Habits
-from fhir_adapters.warehouse.columns import KINDS, SCHEMA, arrow, event_rows, events_from, people_from, person_row
+from fhir_adapters.warehouse.columns import KINDS, SCHEMA, arrow, event_rows, events_from, form_from, named_row, people_from, person_row
 from fhir_adapters.warehouse.load import load_pull
 from fhir_adapters.warehouse.read import read_warehouse
 from fhir_adapters.warehouse.snapshot import current
 from fhir_adapters.warehouse.views import LACKING
-from rules.facts import Coding, DateRange, Event, Person
+from rules.facts import Area, Coding, DateRange, Event, Person
 
 OLD = Path(__file__).parent / "schema-1"
 DAYS = DateRange(date(1, 1, 1), date(9999, 12, 31))
@@ -34,6 +36,9 @@ FULL_PERSON = Person(
     name="N",
     phone="1",
     interpreter=False,
+    contact=Coding("s", "6"),
+    tract="25009204300",
+    areas=(Area("adi", "2022", "x", 97.5), Area("imd", "2019", "y")),
 )
 FULL_EVENT = Event(
     table="observations",
@@ -64,14 +69,24 @@ def test_every_field_of_a_person_is_stored() -> None:
     for field in fields(Person):
         assert getattr(FULL_PERSON, field.name) not in (None, "", ()), f"{field.name} has no column: add one, and a schema version"
     people = [FULL_PERSON, Person("p1")]
-    assert people_from(arrow([(*header("people"), *person_row(person, NO_LINKS)) for person in people], KINDS["people"])) == people
+    assert people_from(arrow([(*header("people"), *person_row(person, Identity())) for person in people], KINDS["people"])) == people
 
 
 def test_every_field_of_an_event_is_stored() -> None:
     for field in fields(Event):
         assert getattr(FULL_EVENT, field.name) not in (None, "", ()), f"{field.name} has no column: add one, and a schema version"
     events = [FULL_EVENT, Event("conditions", "Observation/1")]
-    assert events_from(arrow([(*header("events"), *row) for row in event_rows(events)], KINDS["events"])) == events
+    mapped = Mapped(Outcome.MAPPED, "Observation", patient="p1", events=tuple(events))
+    assert events_from(arrow([(*header("events"), *row) for row in event_rows(mapped)], KINDS["events"])) == events
+
+
+def test_a_form_is_stored_whole() -> None:
+    unit = {"system": "http://unitsofmeasure.org", "code": "kg"}
+    asked = Question("/[1]", (Coding("s", "1"),), ({"code": "1"},), "decimal", unit, "observation", ({"text": "survey"},))
+    form = Form("http://example.org/q", "2", {"/[1]": asked, "b": Question("b", (), (), "group", None, None, ())})
+    _, questions = named_row(Mapped(Outcome.MAPPED, "Questionnaire", form=form))
+    assert isinstance(questions, str)
+    assert form_from(questions) == form
 
 
 def test_every_older_version_says_what_it_lacks() -> None:
@@ -102,11 +117,11 @@ def test_it_is_brought_up_to_date_as_it_is_filled(old: Path, tmp_path: Path) -> 
     since = datetime(2026, 1, 1, tzinfo=UTC)
     load_pull(old, ehr.export(tmp_path / "pull", since), ADDING)
     with current(old) as snapshot:
-        assert {file.schema for file in snapshot.files} == {1, 2}
+        assert {file.schema for file in snapshot.files} == {1, SCHEMA}
     (record,) = read_warehouse(old).records
     assert [event.source for event in record.events] == ["Observation/o3", "Observation/o1", "Observation/o2"]
     assert sum(read_warehouse(old).report.quarantine.counts.values()) == 1
     load_pull(old, ehr.export(tmp_path / "again", last), Habits(rewrite_at=0.0))
     with current(old) as snapshot:
-        assert {file.schema for file in snapshot.files} == {2}
+        assert {file.schema for file in snapshot.files} == {SCHEMA}
     assert read_warehouse(old).records == [record]
