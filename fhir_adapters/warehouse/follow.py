@@ -15,7 +15,7 @@ class News:
     files: tuple[PulledFile, ...]
     """Of new resources and deletions."""
     whole: frozenset[str]
-    """Resource types that are read anew from all their files; of the others only what came since."""
+    """Resource types, asked for or not, that are read anew from all their files; of the others only what came since."""
     taken: Mapping[str, str]
     """A mark of each file that is in the warehouse after this → its resource type."""
 
@@ -29,13 +29,12 @@ def news(pulled: Pulled, usable: Collection[PulledFile], before: Snapshot, salt:
     marks = {_mark(file, salt): file for file in usable}
     last = max((file.export for mark, file in marks.items() if mark in before.taken), default=-1)
     fresh = frozenset(file for mark, file in marks.items() if mark not in before.taken)
-    replaced = {type for mark, type in before.taken.items() if mark not in marks}
-    stale = replaced | set(_never_whole(pulled, before))
-    mixed = any(file.kind == "output" and file.type not in pulled.loaded for file in usable)
-    everything = not before.taken or "" in replaced or any(file.export <= last for file in fresh) or (mixed and bool(stale))
-    whole = frozenset(name for name in pulled.loaded if everything or name in stale)
+    stale = {type for mark, type in before.taken.items() if mark not in marks} | set(_never_whole(pulled, before))
+    mixed = any(file.kind == "output" and not file.type for file in usable)
+    everything = not before.taken or "" in stale or any(file.export <= last for file in fresh) or (mixed and bool(stale))
+    whole = stale | {*pulled.loaded, *before.taken.values()} - {""} if everything else stale
     files = [file for file in usable if file in fresh or (file.kind == "output" and (everything or file.type in whole))]
-    return News(tuple(files), whole, {mark: file.type if file.kind == "output" else "" for mark, file in marks.items()})
+    return News(tuple(files), frozenset(whole), {mark: file.type if file.kind == "output" else "" for mark, file in marks.items()})
 
 
 def _never_whole(pulled: Pulled, before: Snapshot) -> Iterator[str]:
