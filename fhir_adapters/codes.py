@@ -80,7 +80,8 @@ NO_CODES: Final = Codes()
 
 
 @lru_cache(maxsize=1 << 16)
-def _shared(system: str, code: str) -> Coding:
+def shared(system: str, code: str) -> Coding:
+    """One object for each coding: a registry holds few different ones, many times."""
     return Coding(system, code)
 
 
@@ -98,7 +99,7 @@ def read_coding(reading: Reading, value: Any, path: str) -> Coding | None:
     if not code.strip():
         reading.bad(path, Reason.EMPTY)
         return None
-    return _shared((system or "").strip(), code.strip())
+    return shared((system or "").strip(), code.strip())
 
 
 def read_codes(reading: Reading, value: Any, path: str) -> Codes:

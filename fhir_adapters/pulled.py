@@ -11,12 +11,13 @@ from typing import Any, Final
 import orjson
 
 from fhir_adapters.errors import SourceUnreadable
-from fhir_adapters.lines import Flaw, bounded_lines, opened
+from fhir_adapters.lines import Flaw, Line, bounded_lines, opened, whole
 
 NAME: Final = "pull.json"
 _FORMAT: Final = 1
 _PIECE: Final = 1 << 20
 _LONGEST_LINE: Final = 32 << 20
+_DOCUMENTS: Final = (".json", ".json.gz")
 _RESOURCE: Final = re.compile(r"(?:[^?#\s]*/)?([A-Z][A-Za-z]{0,63})/([A-Za-z0-9\-._]{1,128})(?:/_history/[A-Za-z0-9\-._]+)?", re.ASCII)
 
 
@@ -97,23 +98,41 @@ class Deletions:
     """Entries of which nobody can say which resource they mean, such as a deletion by search."""
 
     def add(self, path: Path, type: str, export: int) -> None:
-        """Read a file of deletions: Bundles of DELETE entries, lists of references or ids, in JSON or bare, one or many a line."""
-        with opened(path) as stream:
-            for line in bounded_lines(stream, _LONGEST_LINE):
-                for name in _named(line, type):
-                    if name is None:
-                        self.unread += 1
-                    else:
-                        self.last[name] = max(export, self.last.get(name, 0))
+        """Read a file of deletions: Bundles of DELETE entries, lists of references or ids, in JSON or bare, one or many a line.
+
+        Raises `SourceUnreadable`.
+        """
+        for line in _lines(path):
+            for name in _named(line, type):
+                if name is None:
+                    self.unread += 1
+                else:
+                    self.last[name] = max(export, self.last.get(name, 0))
+
+    def notes(self) -> list[str]:
+        """What the operator should know."""
+        return [f"{self.unread} deletion(s) could not be applied: nobody can tell which resource they mean"] if self.unread else []
 
     def cover(self, resource: Any, export: int) -> bool:
         """Whether this resource, as ``export`` brought it, was deleted then or later."""
         if not self.last or not isinstance(resource, dict):
             return False
-        return self.last.get(f"{resource.get('resourceType')}/{resource.get('id')}", 0) >= export
+        return self.last.get(f"{resource.get('resourceType')}/{resource.get('id')}", -1) >= export
 
 
-def _named(line: Any, type: str) -> Iterator[str | None]:
+def _lines(path: Path) -> Iterator[Line | Flaw]:
+    try:
+        with opened(path) as stream:
+            if path.name.endswith(_DOCUMENTS):
+                content = whole(stream, _LONGEST_LINE)
+                yield content if isinstance(content, Flaw) else Line(content)
+            else:
+                yield from bounded_lines(stream, _LONGEST_LINE)
+    except OSError as error:
+        raise SourceUnreadable(f"{path}: {error.strerror or 'cannot be read'}") from error
+
+
+def _named(line: Line | Flaw, type: str) -> Iterator[str | None]:
     if isinstance(line, Flaw):
         yield None
         return

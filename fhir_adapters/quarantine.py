@@ -81,6 +81,15 @@ class Quarantine:
             self.entries.append(Entry(resource_type, id if _ID.fullmatch(id) else "?", path, reason))
 
 
+def joined(*parts: Quarantine) -> Quarantine:
+    """All of them as one."""
+    whole = Quarantine()
+    for part in parts:
+        whole.entries += part.entries[: KEPT - len(whole.entries)]
+        whole.counts += part.counts
+    return whole
+
+
 @dataclass(slots=True)
 class Reading:
     """One resource while it is read: says where its defects go."""

@@ -43,10 +43,10 @@ class Part:
         """Give one line or entry its place."""
         self.tally[resource_type, outcome] += 1
 
-    def move(self, resource_type: str, outcome: Outcome, other: Outcome) -> None:
-        """Give it another place than the one that it had."""
-        self.tally[resource_type, outcome] -= 1
-        self.tally[resource_type, other] += 1
+    def move(self, resource_type: str, outcome: Outcome, other: Outcome, count: int = 1) -> None:
+        """Give it (or so many) another place than the one that it had."""
+        self.tally[resource_type, outcome] -= count
+        self.tally[resource_type, other] += count
 
     def total(self, outcome: Outcome) -> int:
         """How many lines and entries ended so."""

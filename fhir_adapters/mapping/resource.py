@@ -124,9 +124,10 @@ _TYPES: Final = {
 
 MAPPED_TYPES: Final = frozenset({"Patient", *_TYPES})
 """Whose resources become people and events. A Medication is read too: what refers to it needs its codes."""
-_NAMED: Final = frozenset({"Medication", "Questionnaire"})
+NAMED_TYPES: Final = frozenset({"Medication", "Questionnaire"})
 """Nobody's resources, to which those of people refer."""
-_READ: Final = MAPPED_TYPES | _NAMED
+READ_TYPES: Final = MAPPED_TYPES | NAMED_TYPES
+"""What is not ignored."""
 _MEDICATED: Final = frozenset({"MedicationRequest", "MedicationDispense", "MedicationStatement"})
 _ID: Final = re.compile(r"[A-Za-z0-9\-._]{1,128}", re.ASCII)
 _COUNTER: Final = re.compile(r"\d{1,18}", re.ASCII)
@@ -140,7 +141,7 @@ def map_resource(
     name = resource.get("resourceType")
     if not isinstance(name, str) or not _TYPE_NAME.fullmatch(name):
         return Mapped(Outcome.IGNORED, NOT_FHIR)
-    if name not in _READ:
+    if name not in READ_TYPES:
         return Mapped(Outcome.IGNORED, name)
     reading = Reading(quarantine, name, _identity(resource))
     if "#" in reading.id:
@@ -148,7 +149,7 @@ def map_resource(
     updated, version = _meta(resource, reading)
     if name == "Patient":
         return _patient(resource, reading, version, urls, household_key)
-    if name in _NAMED:
+    if name in NAMED_TYPES:
         return _named(resource, reading, version)
     kind = _TYPES[name]
     patient = _whose(resource, kind, urls)

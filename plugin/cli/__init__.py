@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "pull": "Export a population from a FHIR server into a folder (Bulk Data).",
     "evaluate": "Evaluate rules over a folder or a FHIR server into a file of findings.",
     "sweep": "Evaluate everybody and publish the worklist.",
+    "warehouse": "Keep people and events between pulls, so that only what changed is read again.",
     "check": "Check rules: every mistake with its line and column.",
     "pack": "Record what every rule means; fetch the codes of value sets from a terminology server.",
     "schema": "Print the JSON Schemas of rule files, for editors.",

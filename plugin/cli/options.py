@@ -48,8 +48,8 @@ def source(function: _F) -> _F:
     function = click.option(
         "--source",
         required=True,
-        help="A folder of FHIR files (NDJSON, Bundles, resources; gzipped or not), the name of a FHIR server of the settings, or the base "
-        "URL of an open one.",
+        help="A folder of FHIR files (NDJSON, Bundles, resources; gzipped or not), a warehouse, the name of a FHIR server of the "
+        "settings, or the base URL of an open one.",
     )(function)
     return click.option(
         "--loaded",
@@ -110,10 +110,15 @@ def read_source(source: str, loaded: str, packs: Iterable[Pack]) -> "Dataset":
     """Everybody in a folder, on an open FHIR server, or on a server of the settings: of that, only what ``packs`` read."""
     # Imported here: commands that read no source need no web client.
     from fhir_adapters import read_directory, read_patients
+    from fhir_adapters.warehouse import is_warehouse
 
     types = frozenset(filter(None, (name.strip() for name in loaded.split(","))))
     if source.startswith(("http://", "https://")):
         return read_patients(source)
+    if is_warehouse(Path(source)):
+        from fhir_adapters.warehouse.read import read_warehouse
+
+        return read_warehouse(Path(source))
     if Path(source).exists():
         return read_directory(Path(source), loaded=types)
     found = settings(None)

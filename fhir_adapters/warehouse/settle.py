@@ -1,0 +1,97 @@
+"""Which of the staged resources count, and which of the rows that are there no longer do. All in the working database.
+
+In: ``staged_people``, ``staged_events``, ``staged_named``, the views of the snapshot, ``deletion`` (source), ``scope`` (type, patient: what
+the pull is the whole of; patient null: of everybody) and ``watermark`` (type, seen). Out: ``verdict`` and ``leaving``.
+"""
+
+from typing import Final
+
+import duckdb
+
+from rules.facts import NEVER
+
+_HEADER: Final = "source, type, patient, updated, number, content, quarantined"
+
+_STAGED: Final = f"""
+CREATE TABLE header AS
+SELECT {_HEADER}, ordinal, part_no, likeness FROM staged_people
+UNION ALL SELECT {_HEADER}, ordinal, part_no, likeness FROM staged_events WHERE n = 0
+UNION ALL SELECT {_HEADER}, ordinal, part_no, likeness FROM staged_named
+"""
+
+_NEWEST: Final = f"""
+CREATE TABLE newest AS
+SELECT header.* FROM header
+JOIN (SELECT arg_max(ordinal, {{'u': coalesce(updated, {NEVER}), 'v': number, 'o': ordinal}}) AS ordinal FROM header GROUP BY source)
+USING (ordinal)
+"""
+"""Of several versions in one pull the newest, of those without a date the last; one with a date is newer than one without."""
+
+_KNOWN: Final = f"""
+CREATE TABLE known AS
+SELECT k.run, k.source, k.type, k.patient, k.updated, k.number, k.content, greatest(k.seen, coalesce(w.seen, {NEVER})) AS seen,
+       k.type IN (SELECT type FROM scope WHERE patient IS NULL)
+       OR (k.type, k.patient) IN (SELECT (type, patient) FROM scope WHERE patient IS NOT NULL) AS covered
+FROM (SELECT {_HEADER}, run, seen FROM live_people UNION ALL SELECT {_HEADER}, run, seen FROM live_events WHERE n = 0
+      UNION ALL SELECT {_HEADER}, run, seen FROM live_named) k
+LEFT JOIN watermark w USING (type)
+WHERE covered OR k.source IN (SELECT source FROM newest UNION ALL SELECT source FROM deletion)
+"""
+"""The rows that this pull may concern. ``seen``: the last time as of which the source confirmed the row."""
+
+_VERDICT: Final = """
+CREATE TABLE verdict AS
+SELECT n.*, k.run AS old_run,
+  CASE WHEN k.source IS NULL THEN
+         CASE WHEN g.gone_at IS NULL OR n.updated > g.gone_at OR $at > g.gone_at THEN 'write' ELSE 'older' END
+       WHEN NOT CASE WHEN n.updated IS NULL OR k.updated IS NULL THEN $at >= k.seen
+                     WHEN n.updated = k.updated AND n.number = k.number THEN $at >= k.seen
+                     ELSE (n.updated, n.number) > (k.updated, k.number) END THEN 'older'
+       WHEN n.content = k.content AND (n.updated IS NOT NULL OR n.type IN (SELECT type FROM scope WHERE patient IS NULL)) THEN 'same'
+       ELSE 'write' END AS verdict
+FROM newest n LEFT JOIN known k USING (source)
+LEFT JOIN (SELECT source, max(gone_at) AS gone_at FROM gone GROUP BY source) g USING (source)
+"""
+"""A dated version replaces a dated one that is not newer. Where a date is missing, the pull's own time decides. What was deleted
+comes back only by a pull, or with a date, after the deletion."""
+
+_LEAVING: Final = """
+CREATE TABLE leaving AS
+SELECT k.run, k.source, true AS for_good FROM known k ANTI JOIN newest USING (source)
+WHERE (k.covered OR k.source IN (SELECT source FROM deletion)) AND $at >= k.seen AND (k.updated IS NULL OR k.updated <= $at)
+UNION ALL SELECT old_run, source, false FROM verdict WHERE verdict = 'write' AND old_run IS NOT NULL
+"""
+"""Rows that are deleted, or not in a pull that would have them, or replaced. A resource that the same pull holds is not deleted."""
+
+_REPEATED: Final = f"""
+SELECT type, source, patient = before.patient AS same_patient FROM (
+  SELECT type, source, patient, likeness, max({{'u': coalesce(updated, {NEVER}), 'v': number, 'o': ordinal, 'likeness': likeness,
+         'patient': patient}}) OVER (PARTITION BY source ORDER BY ordinal ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+  FROM header WHERE patient <> '' AND source IN (SELECT source FROM header GROUP BY source HAVING count(*) > 1))
+WHERE before IS NOT NULL AND likeness <> before.likeness ORDER BY type, source
+"""
+_SURPLUS: Final = """
+SELECT h.part_no, h.type, h.quarantined, count(*) FROM header h
+JOIN (SELECT source, min(ordinal) AS first FROM header GROUP BY source) f USING (source)
+LEFT JOIN (SELECT source FROM verdict WHERE verdict = 'older') o USING (source)
+WHERE h.patient <> '' AND (h.ordinal <> f.first OR o.source IS NOT NULL) GROUP BY ALL
+"""
+"""What is nobody's is accounted for as it comes: which version of it counts changes what others say, not who says it."""
+
+
+def settle(connection: duckdb.DuckDBPyConnection, at: int) -> None:
+    """Make ``verdict`` (write, same or older, for each staged resource) and ``leaving`` for a pull as of ``at``."""
+    for statement in (_STAGED, _NEWEST, _KNOWN):
+        connection.execute(statement)
+    for statement in (_VERDICT, _LEAVING):
+        connection.execute(statement, {"at": at})
+
+
+def surplus(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, str, bool, int]]:
+    """Versions that do not count, beside another of the same id: part of the account, type, whether quarantined, how many."""
+    return connection.execute(_SURPLUS).fetchall()
+
+
+def repeated(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, bool]]:
+    """Ids that came again and said something else: type, source, whether at least of the same patient."""
+    return connection.execute(_REPEATED).fetchall()

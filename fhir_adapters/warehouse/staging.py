@@ -1,0 +1,129 @@
+"""Resources on their way in: mapped, batch by batch, into tables of the working database.
+
+Whatever the size of the input, only one batch of rows is in memory. Which version of a resource counts is decided later, in SQL.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from fhir_adapters.bundles import resources_in
+from fhir_adapters.mapping import NAMED_TYPES, Mapped, Outcome, map_resource
+from fhir_adapters.mapping.identities import Identity
+from fhir_adapters.mapping.people import DEFAULT_KEY
+from fhir_adapters.mapping.resource import Version
+from fhir_adapters.quarantine import Entry, Json, Quarantine
+from fhir_adapters.report import Part, Report
+from fhir_adapters.warehouse.columns import KINDS, arrow, event_rows, named_row, person_row
+from fhir_adapters.warehouse.views import register
+from rules.facts import NEVER, PersonRecord
+
+_STAGED: Final[dict[str, pa.DataType]] = {"ordinal": pa.int64(), "part_no": pa.int32(), "likeness": pa.int64()}
+"""Of a row on its way in: its place in the order of reading, the part of the account it came from, and what it says, hashed (good
+within one process only: to tell whether two rows of one id say the same)."""
+_BATCH: Final = 20_000
+
+
+@dataclass(slots=True)
+class Stage:
+    """Takes documents; `done` writes what is left. What stands in the report's quarantine meanwhile are defects that get no row."""
+
+    connection: duckdb.DuckDBPyConnection
+    report: Report
+    salt: bytes
+    """Keys the digests (at most 64 bytes): another household key or another mapping makes other rows of the same resources."""
+    household_key: bytes = DEFAULT_KEY
+    types: set[str] = field(default_factory=set)
+    """Resource types of which at least one resource was seen, usable or not."""
+    noted: Quarantine = field(default_factory=Quarantine)
+    """Defects that stand in the row of their resource."""
+    _rows: dict[str, list[tuple[object, ...]]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    _ordinal: int = 0
+    _parts: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for kind, columns in KINDS.items():
+            register(self.connection, f"staged_{kind}", arrow([], _STAGED | columns))
+
+    def add_document(self, document: Any, part: Part) -> None:
+        """A parsed line or file: one resource, or a Bundle of any type."""
+        for resource, urls in resources_in(document, part, self.report.quarantine):
+            self._add(resource, part, urls)
+
+    def _add(self, resource: Json, part: Part, urls: Mapping[str, str]) -> None:
+        found = Quarantine()
+        mapped = map_resource(resource, found, urls, household_key=self.household_key)
+        kept = mapped.patient or mapped.resource_type in NAMED_TYPES
+        target = self.noted if kept else self.report.quarantine
+        for entry in found.entries:
+            target.add(entry.resource_type, entry.id, entry.path, entry.reason)
+        self.types.add(mapped.resource_type)
+        part.count(mapped.outcome, mapped.resource_type)
+        if kept:
+            self.take(mapped, part, self._digest(resource, urls), found.entries)
+
+    def _digest(self, resource: Json, urls: Mapping[str, str]) -> str:
+        try:
+            content = orjson.dumps((resource, urls), option=orjson.OPT_SORT_KEYS)
+        except orjson.JSONEncodeError:  # a number that JSON allows and 64 bits do not hold
+            content = repr((resource, urls)).encode("utf-8", "backslashreplace")
+        return hashlib.blake2b(content, digest_size=12, key=self.salt).hexdigest()
+
+    def add_record(self, record: PersonRecord, part: Part) -> None:
+        """A person who was read and mapped otherwise."""
+        for mapped in resources_of(record):
+            content = repr((mapped.person, mapped.events)).encode("utf-8", "backslashreplace")
+            part.entries += 1
+            part.count(mapped.outcome, mapped.resource_type)
+            self.take(mapped, part, hashlib.blake2b(content, digest_size=12, key=self.salt).hexdigest())
+
+    def take(self, mapped: Mapped, part: Part, content: str, defects: Iterable[Entry] = ()) -> None:
+        """A resource that is somebody's, or to which such resources refer: its rows."""
+        self._ordinal += 1
+        updated = None if mapped.version.updated == NEVER else mapped.version.updated
+        likeness = hash((mapped.patient, mapped.person, mapped.events))
+        staged = (self._ordinal, self._part_no(part), likeness)
+        noted = tuple((entry.path, entry.reason.value) for entry in defects)
+        header = (
+            *(mapped.source, mapped.resource_type, mapped.patient, updated, mapped.version.number, content),
+            *(mapped.outcome is Outcome.QUARANTINED, noted),
+        )
+        if mapped.person is not None:
+            self._rows["people"].append((*staged, *header, *person_row(mapped.person, mapped.identity or Identity())))
+        elif mapped.patient:
+            self._rows["events"] += [(*staged, *header, *row) for row in event_rows(mapped)]
+        else:
+            self._rows["named"].append((*staged, *header, *named_row(mapped)))
+        if sum(map(len, self._rows.values())) >= _BATCH:
+            self.done()
+
+    def _part_no(self, part: Part) -> int:
+        if id(part) not in self._parts:
+            self._parts[id(part)] = next(number for number, known in enumerate(self.report.parts) if known is part)
+        return self._parts[id(part)]
+
+    def done(self) -> None:
+        """Write what is still in memory."""
+        for kind, rows in self._rows.items():
+            self.connection.register("batch", arrow(rows, _STAGED | KINDS[kind]))
+            self.connection.execute(f"INSERT INTO staged_{kind} FROM batch")
+            self.connection.unregister("batch")
+            rows.clear()
+
+
+def resources_of(record: PersonRecord) -> Iterator[Mapped]:
+    """A record that was read otherwise, as the resources that it was made of; those that said nothing have left no trace in it."""
+    yield Mapped(Outcome.MAPPED, "Patient", f"Patient/{record.person.id}", record.person.id, person=record.person)
+    for source, group in groupby(sorted(record.events, key=attrgetter("source")), key=attrgetter("source")):
+        events = tuple(group)
+        unread = any(event.opaque and not event.part for event in events)
+        updated = max((event.updated for event in events if event.updated is not None), default=NEVER)
+        outcome = Outcome.QUARANTINED if unread else Outcome.MAPPED
+        yield Mapped(outcome, source.split("/", 1)[0], source, record.person.id, Version(updated), None, events)
