@@ -1,13 +1,14 @@
 """Pulling in tests: people in files of an export, a pull without waits, and what a folder holds afterwards."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from support.bulk_server import BulkServer, Produced, output
+from support.bulk_server import BulkServer, Exchange, Produced, output
 from support.hand_made import person
 
 from fhir_adapters.bulk import ExportRequest, Options, Pull, Retries
@@ -65,3 +66,28 @@ def tree(folder: Path) -> dict[str, str]:
 def received(folder: Path) -> set[bytes]:
     """The bytes of every file of an export."""
     return {path.read_bytes() for path in folder.rglob("*.ndjson*") if _EXPORT.fullmatch(path.relative_to(folder).parts[0])}
+
+
+OBSERVATIONS = "Observation.1"
+"""A file of `people`."""
+TOKEN = "t" * 20
+
+
+def whole(server: BulkServer, folder: Path) -> bool:
+    """Whether every file is here byte for byte, and nothing else."""
+    return received(folder) == {file.content for file in server.files}
+
+
+def patient(id: str, **elements: Any) -> dict[str, Any]:
+    """A Patient resource."""
+    return {"resourceType": "Patient", "id": id} | elements
+
+
+def fine(exchange: Exchange) -> None:
+    """The server took note."""
+    exchange.send(202)
+
+
+def messages(*issues: dict[str, Any]) -> Produced:
+    """A file of what the server has to say."""
+    return Produced("error", "OperationOutcome", "errors.1", [json.dumps({"resourceType": "OperationOutcome", "issue": list(issues)})])
