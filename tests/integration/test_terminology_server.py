@@ -153,7 +153,7 @@ def test_redirects_lead_nowhere_else(faulty: Faulty) -> None:
     with pytest.raises(UnsafeRedirect, match="another host"):
         expand(quick(faulty), NUMBERS_SET)
     faulty.behaviours["ValueSet"] = fixed((307, {"Location": "/fhir/ValueSet/$expand"}, b""))
-    with pytest.raises(UnsafeRedirect, match="redirects what was posted"):
+    with pytest.raises(UnsafeRedirect, match="redirects what was sent"):
         expand_hierarchy(quick(faulty), "is-a", [Coding(NUMBERS, "n0")])
 
 
