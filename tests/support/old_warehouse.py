@@ -13,7 +13,7 @@ import duckdb
 from support.ehr_history import EhrHistory, home, observation, patient
 
 from fhir_adapters.warehouse.columns import KINDS
-from fhir_adapters.warehouse.load import load_pull
+from fhir_adapters.warehouse.load import load_export
 from fhir_adapters.warehouse.snapshot import digest
 from fhir_adapters.warehouse.views import LACKING
 
@@ -26,7 +26,7 @@ def write(root: Path) -> None:
     for resource in (patient("p1", address=home(1)), patient("p2", address=home(1)), observation("o1", "p1"), observation("o2", "p2")):
         ehr.put(resource)
     with tempfile.TemporaryDirectory() as folder:
-        load_pull(root, ehr.export(Path(folder) / "pull"))
+        load_export(root, ehr.export(Path(folder) / "pull"))
     (root / "lock").unlink()
     (path,) = (root / "snapshots").iterdir()
     manifest = json.loads(path.read_text())

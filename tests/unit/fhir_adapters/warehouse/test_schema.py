@@ -14,7 +14,7 @@ from fhir_adapters.mapping import Mapped, Outcome
 from fhir_adapters.mapping.identities import Identity
 from fhir_adapters.warehouse.assembly import Habits
 from fhir_adapters.warehouse.columns import KINDS, SCHEMA, arrow, event_rows, events_from, form_from, named_row, people_from, person_row
-from fhir_adapters.warehouse.load import load_pull
+from fhir_adapters.warehouse.load import load_export
 from fhir_adapters.warehouse.read import read_warehouse
 from fhir_adapters.warehouse.snapshot import current
 from fhir_adapters.warehouse.views import LACKING
@@ -115,13 +115,13 @@ def test_it_is_brought_up_to_date_as_it_is_filled(old: Path, tmp_path: Path) -> 
     ehr.put(patient("p2", address=home(1), link=[{"type": "replaced-by", "other": {"reference": "Patient/p1"}}]))
     ehr.put(observation("o3", "p1", effectiveDateTime="someday"))
     since = datetime(2026, 1, 1, tzinfo=UTC)
-    load_pull(old, ehr.export(tmp_path / "pull", since), ADDING)
+    load_export(old, ehr.export(tmp_path / "pull", since), ADDING)
     with current(old) as snapshot:
         assert {file.schema for file in snapshot.files} == {1, SCHEMA}
     (record,) = read_warehouse(old).records
     assert [event.source for event in record.events] == ["Observation/o3", "Observation/o1", "Observation/o2"]
     assert sum(read_warehouse(old).report.quarantine.counts.values()) == 1
-    load_pull(old, ehr.export(tmp_path / "again", last), Habits(rewrite_at=0.0))
+    load_export(old, ehr.export(tmp_path / "again", last), Habits(rewrite_at=0.0))
     with current(old) as snapshot:
         assert {file.schema for file in snapshot.files} == {SCHEMA}
     assert read_warehouse(old).records == [record]
