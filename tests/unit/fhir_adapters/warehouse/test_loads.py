@@ -147,6 +147,20 @@ def test_deletions_come_in_many_forms(store: Store, document: object) -> None:
     assert loaded.report.balances()
 
 
+def test_what_an_export_both_holds_and_lists_as_deleted_is_gone(store: Store) -> None:
+    for resource in (patient("p1"), observation("o1", "p1"), observation("o2", "p1")):
+        store.ehr.put(resource)
+    store.pull()
+    folder = store.folder / "both"
+    (folder / "deleted").mkdir(parents=True)
+    (folder / "deleted" / "1.json").write_text(json.dumps(["Observation/o1", "Observation/new"], indent=1))
+    lines = [observation("o1", "p1", 5.0), observation("new", "p1")]
+    (folder / "Observation.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = load_export(store.root, export_in(folder, at=store.ehr.clock, since=BEGIN), store.habits).report
+    assert store.sources() == {"p1": ["Observation/o2"]}
+    assert (report.total(Outcome.IGNORED), report.balances()) == (2, True)
+
+
 def test_a_deletion_that_says_nothing_is_counted(store: Store) -> None:
     store.ehr.put(patient("p1"))
     store.pull()
