@@ -21,8 +21,8 @@ from benchmarks.first_light import cpu, rounds, show
 from fhir_adapters import read_directory
 from fhir_adapters.synthetic import write_ndjson
 from fhir_adapters.warehouse.assembly import Habits, Loaded
-from fhir_adapters.warehouse.load import load_pull
-from fhir_adapters.warehouse.pull import pull_in
+from fhir_adapters.warehouse.export import export_in
+from fhir_adapters.warehouse.load import load_export
 from fhir_adapters.warehouse.read import people_batches
 
 AS_OF = date(2026, 6, 30)
@@ -32,12 +32,12 @@ import resource, sys
 from pathlib import Path
 from datetime import UTC, datetime
 from fhir_adapters.warehouse.assembly import Habits
-from fhir_adapters.warehouse.load import load_pull
-from fhir_adapters.warehouse.pull import pull_in
+from fhir_adapters.warehouse.load import load_export
+from fhir_adapters.warehouse.export import export_in
 from fhir_adapters.warehouse.read import people_batches
 root, files, doing = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 if doing == "load":
-    load_pull(root, pull_in(files, at=datetime(2026, 7, 1, tzinfo=UTC)), Habits(memory="128MB"))
+    load_export(root, export_in(files, at=datetime(2026, 7, 1, tzinfo=UTC)), Habits(memory="128MB"))
 else:
     sum(len(batch) for batch in people_batches(root, 1000))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "linux" else 1024**2))
@@ -78,17 +78,17 @@ def loads(folder: Path, people: int, count: int) -> Iterator[str]:
     reading, _ = rounds(lambda: read_directory(folder / "files"), count)
     habits, results = Habits(rewrite_at=1.0), []
     full = median(
-        cpu(lambda n=n: results.append(load_pull(folder / f"w{n}", pull_in(folder / "files", at=FULL), habits))) for n in range(count)
+        cpu(lambda n=n: results.append(load_export(folder / f"w{n}", export_in(folder / "files", at=FULL), habits))) for n in range(count)
     )
     size, files = written(results[0])
     yield f"  full load           {full:7.2f} s, {full / reading:.1f} x reading the folder; {size / 1e6:8.2f} MB in {files} files"
-    again = cpu(lambda: results.append(load_pull(folder / "w0", pull_in(folder / "files", at=FULL + timedelta(hours=1)), habits)))
+    again = cpu(lambda: results.append(load_export(folder / "w0", export_in(folder / "files", at=FULL + timedelta(hours=1)), habits)))
     yield f"  the same again      {again:7.2f} s, {again / full:.2f} x the full load; {written(results[-1])[0] / 1e6:8.2f} MB"
     times, sizes, number = [], [], 0
     for day in range(1, count + 1):
         number = write_changes(folder / "files", folder / f"day{day}", day)
-        pull = pull_in(folder / f"day{day}", at=FULL + timedelta(days=day), since=FULL + timedelta(days=day - 1))
-        times.append(cpu(lambda pull=pull: results.append(load_pull(folder / "w0", pull, habits))))
+        pull = export_in(folder / f"day{day}", at=FULL + timedelta(days=day), since=FULL + timedelta(days=day - 1))
+        times.append(cpu(lambda pull=pull: results.append(load_export(folder / "w0", pull, habits))))
         sizes.append(written(results[-1]))
     day_size, day_files = sizes[-1]
     total = sum(part.lines for part in results[0].report.parts)

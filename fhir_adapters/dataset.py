@@ -9,7 +9,7 @@ from typing import Any, Final
 from fhir_adapters.areas import AreaTable, located
 from fhir_adapters.bundles import resources_in
 from fhir_adapters.errors import WrongPatient
-from fhir_adapters.forms import Form, understood
+from fhir_adapters.forms import Form, named, understood
 from fhir_adapters.linking import EXCLUDED_BY_DEFAULT, Excluded, Owners, exclusion, owners
 from fhir_adapters.mapping import Mapped, Outcome, map_resource
 from fhir_adapters.mapping.people import DEFAULT_KEY
@@ -82,7 +82,7 @@ class Collector:
     def complete(self) -> None:
         """Give what refers to a Medication or a Questionnaire its codes, wherever those came in the stream."""
         for source, (mapped, part) in self._kept.items():
-            form = self._form(mapped.answers) if mapped.answers else None
+            form = named(self._forms, mapped.answers) if mapped.answers else None
             if form is not None:
                 self._kept[source] = replace(mapped, events=understood(mapped.events, form)), part
             if not mapped.awaits:
@@ -95,10 +95,6 @@ class Collector:
             events = tuple(replace(event, codes=codes, opaque=False) for event in mapped.events)
             self._kept[source] = replace(mapped, outcome=Outcome.MAPPED, events=events, awaits=""), part
             part.move(mapped.resource_type, mapped.outcome, Outcome.MAPPED)
-
-    def _form(self, canonical: str) -> Form | None:
-        """The form in the version that the response names, else in the one at hand."""
-        return self._forms.get(canonical) or self._forms.get(canonical.partition("|")[0])
 
     def owners(self) -> Owners:
         """Whose each record is, by what all Patients say."""

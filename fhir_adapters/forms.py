@@ -1,7 +1,7 @@
 """Questionnaires: what each question of a form is about, so that the answers of a response can be understood."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
@@ -126,6 +126,11 @@ def _extract(element: Json, above: str | None) -> str | None:
 def _categories(element: Json, above: tuple[Json, ...]) -> tuple[Json, ...]:
     found = [extension.get("valueCodeableConcept") for extension in _extensions(element, _CATEGORY)]
     return tuple(concept for concept in found if isinstance(concept, dict)) or above
+
+
+def named(forms: Mapping[str, Form], canonical: str) -> Form | None:
+    """Of the forms by their names the one in the version that a response names, else the one at hand."""
+    return forms.get(canonical) or forms.get(canonical.partition("|")[0])
 
 
 def understood(events: tuple[Event, ...], form: Form) -> tuple[Event, ...]:

@@ -1,7 +1,7 @@
 """The warehouse: people and events as Parquet, filled pull by pull, read as one consistent snapshot.
 
-`load.load_pull` and `load.load_dataset` fill it, `read.read_warehouse` and `read.people_batches` read it. Importing this package alone
-loads no database.
+`load.load_pulled`, `load.load_export` and `load.load_dataset` fill it, `read.read_warehouse` and `read.people_batches` read it. Importing
+this package alone loads no database.
 """
 
 from pathlib import Path

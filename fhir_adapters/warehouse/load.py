@@ -17,9 +17,9 @@ from fhir_adapters.quarantine import Quarantine
 from fhir_adapters.report import Part, Report
 from fhir_adapters.warehouse import SNAPSHOTS
 from fhir_adapters.warehouse.assembly import Habits, Intake, Loaded, Writer
+from fhir_adapters.warehouse.export import BulkExport
 from fhir_adapters.warehouse.follow import News, news
 from fhir_adapters.warehouse.lock import WriterLock
-from fhir_adapters.warehouse.pull import Pull
 from fhir_adapters.warehouse.snapshot import Snapshot, current, publish, remove_leftovers, vacuum
 from fhir_adapters.warehouse.staging import Stage
 from fhir_adapters.warehouse.state import delivered, failed
@@ -30,28 +30,28 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HABITS: Final = Habits()
 
 
-def load_pull(root: Path, pull: Pull, habits: Habits = _HABITS) -> Loaded:
-    """Bring a Bulk Data pull into the warehouse at ``root`` (made if missing).
+def load_export(root: Path, export: BulkExport, habits: Habits = _HABITS) -> Loaded:
+    """Bring a Bulk Data export into the warehouse at ``root`` (made if missing).
 
-    Newest versions win over older ones, whatever the order in which pulls come. Deletions are carried out, merged patients' events
-    move to the survivor. Types of which a file was cut short, or whose export failed, are *not loaded* until a later pull brings them.
+    Newest versions win over older ones, whatever the order in which exports come. Deletions are carried out, merged patients' events
+    move to the survivor. Types of which a file was cut short, or whose export failed, are *not loaded* until a later one brings them.
 
     Raises:
-        SourceUnreadable: a file of the pull, or of the warehouse, cannot be read.
+        SourceUnreadable: a file of the export, or of the warehouse, cannot be read.
         WarehouseBusy: somebody else writes to it.
     """
-    at, since = micros(pull.at), None if pull.since is None else micros(pull.since)
+    at, since = micros(export.at), None if export.since is None else micros(export.since)
     report = Report()
 
     def fill(stage: Stage, before: Snapshot) -> Intake:
         gone = Deletions()
-        for file in pull.deleted:
+        for file in export.deleted:
             gone.add(file, "", 0)
-        named = set(pull.types)
-        for file in pull.files:
-            named |= read_file(file, _part(report, pull, file), stage, Gone(gone))
-        report.notes += [*pull.notes, *gone.notes()]
-        reasons = {**_cut_short(report), **pull.failed}
+        named = set(export.types)
+        for file in export.files:
+            named |= read_file(file, _part(report, export, file), stage, Gone(gone))
+        report.notes += [*export.notes, *gone.notes()]
+        reasons = {**_cut_short(report), **export.failed}
         whole = (named | stage.types) & READ_TYPES - reasons.keys()
         types = failed(delivered(before.types, whole, at, since), reasons)
         return Intake(types, [(name, None) for name in sorted(whole)] if since is None else (), _kept(gone.last))
@@ -121,8 +121,8 @@ def _kept(sources: Iterable[str]) -> set[str]:
     return {source for source in sources if source.split("/", 1)[0] in READ_TYPES}
 
 
-def _part(report: Report, pull: Pull, file: Path) -> Part:
-    return report.part(file.relative_to(pull.root).as_posix() if file != pull.root else file.name)
+def _part(report: Report, export: BulkExport, file: Path) -> Part:
+    return report.part(file.relative_to(export.root).as_posix() if file != export.root else file.name)
 
 
 def _cut_short(report: Report) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Final
 import pyarrow as pa
 
 from fhir_adapters.dataset import Dataset
-from fhir_adapters.forms import understood
+from fhir_adapters.forms import named, understood
 from fhir_adapters.linking import EXCLUDED_BY_DEFAULT, Excluded, exclusion
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.mapping.identities import Identity
@@ -119,7 +119,7 @@ class _Reader:
         found: dict[str, list[Event]] = defaultdict(list)
         columns = (table.column(name).to_pylist() for name in ("person", "form"))
         for person, canonical, event in zip(*columns, events_from(table), strict=True):
-            form = (self._forms.get(canonical) or self._forms.get(canonical.partition("|")[0])) if canonical else None
+            form = named(self._forms, canonical) if canonical else None
             found[person].append(understood((event,), form)[0] if form else event)
         for events in found.values():
             events.sort(key=attrgetter("table", "order"))

@@ -8,8 +8,8 @@ import click
 
 from fhir_adapters.pulled import read_pulled
 from fhir_adapters.report import render
-from fhir_adapters.warehouse.load import load_pull, load_pulled
-from fhir_adapters.warehouse.pull import pull_in
+from fhir_adapters.warehouse.export import export_in
+from fhir_adapters.warehouse.load import load_export, load_pulled
 from fhir_adapters.warehouse.snapshot import Snapshot, current
 
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
@@ -21,7 +21,7 @@ def command() -> None:
 
 
 @command.command(name="load")
-@click.argument("pull", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--into", required=True, type=click.Path(file_okay=False, path_type=Path), help="The warehouse; made if missing.")
 @click.option(
     "--at", type=click.DateTime(_TIMES), help="As of when the files are, unless their manifest.json says so (UTC without a zone)."
@@ -30,19 +30,19 @@ def command() -> None:
 @click.option(
     "--types", default="", metavar="TYPES", help="Resource types that were asked for, such as Task,Goal, though no file may hold any."
 )
-def load(pull: Path, into: Path, at: datetime | None, since: datetime | None, types: str) -> None:
+def load(folder: Path, into: Path, at: datetime | None, since: datetime | None, types: str) -> None:
     """Load a folder of Bulk Data files: one that `almoner pull` keeps, or any other.
 
     Of a pulled one only what is new since the last load is read. Of others files below deleted/ say what is to be deleted. Readers see
     the warehouse as it was until everything is in.
     """
-    if read_pulled(pull):
+    if read_pulled(folder):
         if at or since or types:
             raise click.UsageError("what was pulled says itself as of when it is, since when, and what was asked for")
-        loaded = load_pulled(into, pull)
+        loaded = load_pulled(into, folder)
     else:
         asked = frozenset(filter(None, (name.strip() for name in types.split(","))))
-        loaded = load_pull(into, pull_in(pull, at=_zoned(at), since=_zoned(since), types=asked))
+        loaded = load_export(into, export_in(folder, at=_zoned(at), since=_zoned(since), types=asked))
     click.echo("\n".join([*render(loaded.report), *loaded.report.notes]), err=True)
     changes = f"rows written: {loaded.written:,}; resources removed: {loaded.removed:,}, unchanged: {loaded.unchanged:,}"
     click.echo(f"{changes} -> {into}, snapshot {loaded.snapshot.number}", err=True)

@@ -26,8 +26,8 @@ from fhir_adapters import read_directory
 from fhir_adapters.mapping import READ_TYPES, Outcome
 from fhir_adapters.report import render
 from fhir_adapters.synthetic import write_ndjson
-from fhir_adapters.warehouse.load import load_pull
-from fhir_adapters.warehouse.pull import pull_in
+from fhir_adapters.warehouse.export import export_in
+from fhir_adapters.warehouse.load import load_export
 from fhir_adapters.warehouse.read import read_warehouse
 
 ALL = ("--all", "--facts")
@@ -40,7 +40,7 @@ def _findings(source: Path, as_of: str, out: Path, *more: str) -> bytes:
 
 
 def _compare(folder: Path, as_of: str, work: Path, *more: str) -> list[bytes]:
-    load_pull(work / "warehouse", pull_in(folder, at=datetime(2026, 7, 1, tzinfo=UTC)))
+    load_export(work / "warehouse", export_in(folder, at=datetime(2026, 7, 1, tzinfo=UTC)))
     from_files = _findings(folder, as_of, work / "files.ndjson", *more)
     assert _findings(work / "warehouse", as_of, work / "warehouse.ndjson", *more) == from_files
     return from_files.splitlines()
@@ -145,7 +145,7 @@ def test_day_by_day(tmp_path: Path) -> None:
 
 def test_a_damaged_warehouse_is_refused_and_the_file_named(tmp_path: Path) -> None:
     write_ndjson(tmp_path / "files", 3, 7, date(2026, 6, 30))
-    load_pull(tmp_path / "warehouse", pull_in(tmp_path / "files", at=datetime(2026, 7, 1, tzinfo=UTC)))
+    load_export(tmp_path / "warehouse", export_in(tmp_path / "files", at=datetime(2026, 7, 1, tzinfo=UTC)))
     (file,) = (tmp_path / "warehouse" / "data").glob("*-people-*.parquet")
     file.write_bytes(file.read_bytes()[:-1])
     ran = almoner("evaluate", "--source", tmp_path / "warehouse", "--out", tmp_path / "out.ndjson")

@@ -26,8 +26,8 @@ from support.ehr_history import (
 
 from fhir_adapters import read_directory
 from fhir_adapters.warehouse.assembly import Habits
-from fhir_adapters.warehouse.load import load_pull
-from fhir_adapters.warehouse.pull import Pull
+from fhir_adapters.warehouse.export import BulkExport
+from fhir_adapters.warehouse.load import load_export
 from fhir_adapters.warehouse.read import read_warehouse
 
 EXAMPLES = int(os.environ.get("ALMONER_WAREHOUSE_EXAMPLES", "12"))
@@ -70,7 +70,7 @@ STEPS = st.tuples(st.lists(CHANGES, max_size=4), st.sampled_from(["full", "chang
 
 def play(ehr: EhrHistory, steps: list[tuple[list[tuple[str, object]], str]], folder: Path, habits: Habits) -> None:
     """Change the server and pull, step by step; ``again`` loads an old pull after a new one."""
-    pulls: list[Pull] = []
+    pulls: list[BulkExport] = []
     for number, (changes, kind) in enumerate(steps):
         for what, thing in changes:
             if what == "put":
@@ -80,9 +80,9 @@ def play(ehr: EhrHistory, steps: list[tuple[list[tuple[str, object]], str]], fol
                 ehr.delete(str(thing))
         since = None if kind == "full" or not pulls else pulls[max(0, len(pulls) - (1 if kind == "changes" else 2))].at
         pulls.append(ehr.export(folder / f"pull-{number}", since))
-        load_pull(folder / "warehouse", pulls[-1], habits)
+        load_export(folder / "warehouse", pulls[-1], habits)
         if kind == "again":
-            load_pull(folder / "warehouse", pulls[number // 2], habits)
+            load_export(folder / "warehouse", pulls[number // 2], habits)
 
 
 @pytest.mark.slow
@@ -93,7 +93,7 @@ def test_any_sequence_ends_as_one_full_load(steps: list[tuple[list[tuple[str, ob
         folder, ehr = Path(name), EhrHistory(dated=dated, types=TYPES)
         play(ehr, steps, folder, Habits(rewrite_at=rewrite_at))
         final = ehr.export(folder / "final")
-        load_pull(folder / "fresh", final)
+        load_export(folder / "fresh", final)
         at_last, fresh = read_warehouse(folder / "warehouse"), read_warehouse(folder / "fresh")
         assert at_last.records == fresh.records
         assert at_last.report.not_loaded == fresh.report.not_loaded

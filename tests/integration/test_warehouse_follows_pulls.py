@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.bulk_server import BulkServer, Produced, bulk_server, output, status
+from support.command_line import almoner
 from support.ehr_history import answers, condition, known_by, medication, numbered, patient, prescription, questionnaire
 from support.hand_made import person
 from support.pulling import asking, exported, pull
@@ -173,6 +174,11 @@ def test_a_group_leaves_nobody_out_and_knows_no_households(tmp_path: Path) -> No
         data = nights.agree()
         assert list(sources(data)) == ["ann", "off"]
         assert data.report.not_loaded[HOUSEHOLD] == "only a group was pulled"
+
+
+def test_a_pulled_folder_says_itself_since_when_it_is(nights: Nights) -> None:
+    ran = almoner("warehouse", "load", nights.folder, "--into", nights.warehouse, "--since", "2026-07-01")
+    assert (ran.code, "says itself" in ran.err) == (2, True), ran.err
 
 
 def test_a_folder_without_a_pull_is_refused(tmp_path: Path) -> None:

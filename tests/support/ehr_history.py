@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from fhir_adapters.warehouse.pull import Pull, pull_in
+from fhir_adapters.warehouse.export import BulkExport, export_in
 
 Resource = dict[str, Any]
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -41,8 +41,8 @@ class EhrHistory:
             self.clock += timedelta(hours=1)
             self.deleted[source] = self.clock
 
-    def export(self, folder: Path, since: datetime | None = None, *, types: tuple[str, ...] | None = None) -> Pull:
-        """What changed since then, or everything of these types, as files; the pull that they make."""
+    def export(self, folder: Path, since: datetime | None = None, *, types: tuple[str, ...] | None = None) -> BulkExport:
+        """What changed since then, or everything of these types, as files; the export that they make."""
         self.clock += timedelta(minutes=1)
         wanted = types or self.types
         folder.mkdir(parents=True)
@@ -52,7 +52,7 @@ class EhrHistory:
         if since is not None:
             gone = [s for s, at in self.deleted.items() if at > since and s.split("/")[0] in wanted]
             self._write_deleted(folder / "deleted", gone)
-        return pull_in(folder, at=self.clock, since=since, types=wanted)
+        return export_in(folder, at=self.clock, since=since, types=wanted)
 
     def _write_deleted(self, folder: Path, sources: list[str]) -> None:
         folder.mkdir()

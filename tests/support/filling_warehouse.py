@@ -14,8 +14,8 @@ from support.ehr_history import home, observation, patient
 
 from fhir_adapters.warehouse import is_warehouse
 from fhir_adapters.warehouse.assembly import Habits
-from fhir_adapters.warehouse.load import load_pull
-from fhir_adapters.warehouse.pull import pull_in
+from fhir_adapters.warehouse.export import export_in
+from fhir_adapters.warehouse.load import load_export
 from fhir_adapters.warehouse.read import read_warehouse
 
 PEOPLE = 30
@@ -43,7 +43,7 @@ def pull(root: Path, number: int) -> None:
     ):
         (folder / f"{name}.ndjson").write_bytes(b"".join(orjson.dumps(r, option=orjson.OPT_APPEND_NEWLINE) for r in resources))
     since = at - timedelta(hours=1) if number > 1 else None
-    load_pull(root, pull_in(folder, at=at, since=since), Habits(rewrite_at=3.0))
+    load_export(root, export_in(folder, at=at, since=since), Habits(rewrite_at=3.0))
 
 
 def main(root: Path) -> None:

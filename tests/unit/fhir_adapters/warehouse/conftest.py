@@ -11,7 +11,7 @@ from support.ehr_history import EhrHistory
 
 from fhir_adapters.dataset import Dataset
 from fhir_adapters.warehouse.assembly import Habits, Loaded
-from fhir_adapters.warehouse.load import load_pull
+from fhir_adapters.warehouse.load import load_export
 from fhir_adapters.warehouse.read import read_warehouse
 from rules.facts import PersonRecord
 
@@ -35,7 +35,7 @@ class Store:
     def pull(self, since: datetime | None = None, **arguments: Any) -> Loaded:
         """Export and load."""
         self.pulls += 1
-        return load_pull(self.root, self.ehr.export(self.folder / f"pull-{self.pulls}", since, **arguments), self.habits)
+        return load_export(self.root, self.ehr.export(self.folder / f"pull-{self.pulls}", since, **arguments), self.habits)
 
     def read(self) -> Dataset:
         return read_warehouse(self.root)

@@ -13,8 +13,8 @@ from fhir_adapters import read_directory
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.quarantine import Reason
 from fhir_adapters.warehouse.assembly import Habits
-from fhir_adapters.warehouse.load import load_pull
-from fhir_adapters.warehouse.pull import pull_in
+from fhir_adapters.warehouse.export import export_in
+from fhir_adapters.warehouse.load import load_export
 from fhir_adapters.warehouse.read import people_batches, read_warehouse
 from rules.facts import HOUSEHOLD
 
@@ -58,7 +58,7 @@ def test_an_older_version_never_replaces_a_newer_one(store: Store) -> None:
     old = store.ehr.export(store.folder / "old")
     store.ehr.put(observation("o1", "p1", 6.4))
     store.pull()
-    load_pull(store.root, old, store.habits)
+    load_export(store.root, old, store.habits)
     assert values(store) == [6.4]
 
 
@@ -69,7 +69,7 @@ def test_versions_of_the_same_moment_are_told_apart_by_number(store: Store) -> N
     folder = store.folder / "versions"
     folder.mkdir()
     (folder / "all.ndjson").write_text("\n".join(json.dumps(line) for line in [patient("p1"), *lines]) + "\n")
-    load_pull(store.root, pull_in(folder, at=BEGIN), store.habits)
+    load_export(store.root, export_in(folder, at=BEGIN), store.habits)
     assert values(store) == [9.0]
 
 
@@ -80,7 +80,7 @@ def test_without_dates_the_later_pull_counts(store: Store) -> None:
     old = store.ehr.export(store.folder / "old")
     store.ehr.put(observation("o1", "p1", 6.4))
     store.pull()
-    load_pull(store.root, old, store.habits)
+    load_export(store.root, old, store.habits)
     assert values(store) == [6.4]
     store.ehr.put(observation("o1", "p1", 5.0))
     store.pull()
@@ -105,7 +105,7 @@ def test_a_deletion_is_not_undone_by_an_older_pull_but_by_a_newer_one(store: Sto
     old, last = store.ehr.export(store.folder / "old"), store.ehr.clock
     store.ehr.delete("Observation/o1")
     store.pull(last)
-    load_pull(store.root, old, store.habits)
+    load_export(store.root, old, store.habits)
     assert store.sources() == {"p1": []}
     store.ehr.put(observation("o1", "p1"))
     store.pull(last)
@@ -117,7 +117,7 @@ def test_an_older_full_pull_removes_nothing_that_came_later(store: Store) -> Non
     old = store.ehr.export(store.folder / "old")
     store.ehr.put(observation("o1", "p1"))
     store.pull()
-    load_pull(store.root, old, store.habits)
+    load_export(store.root, old, store.habits)
     assert store.sources() == {"p1": ["Observation/o1"]}
 
 
@@ -142,9 +142,23 @@ def test_deletions_come_in_many_forms(store: Store, document: object) -> None:
     folder = store.folder / "forms"
     (folder / "deleted").mkdir(parents=True)
     (folder / "deleted" / "1.ndjson").write_text(json.dumps(document) + "\n")
-    loaded = load_pull(store.root, pull_in(folder, at=store.ehr.clock + timedelta(hours=1), since=store.ehr.clock), store.habits)
+    loaded = load_export(store.root, export_in(folder, at=store.ehr.clock + timedelta(hours=1), since=store.ehr.clock), store.habits)
     assert store.sources() == {"p1": []}
     assert loaded.report.balances()
+
+
+def test_what_an_export_both_holds_and_lists_as_deleted_is_gone(store: Store) -> None:
+    for resource in (patient("p1"), observation("o1", "p1"), observation("o2", "p1")):
+        store.ehr.put(resource)
+    store.pull()
+    folder = store.folder / "both"
+    (folder / "deleted").mkdir(parents=True)
+    (folder / "deleted" / "1.json").write_text(json.dumps(["Observation/o1", "Observation/new"], indent=1))
+    lines = [observation("o1", "p1", 5.0), observation("new", "p1")]
+    (folder / "Observation.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = load_export(store.root, export_in(folder, at=store.ehr.clock, since=BEGIN), store.habits).report
+    assert store.sources() == {"p1": ["Observation/o2"]}
+    assert (report.total(Outcome.IGNORED), report.balances()) == (2, True)
 
 
 def test_a_deletion_that_says_nothing_is_counted(store: Store) -> None:
@@ -154,7 +168,7 @@ def test_a_deletion_that_says_nothing_is_counted(store: Store) -> None:
     (folder / "deleted").mkdir(parents=True)
     entries = [{"request": {"method": "GET", "url": "Patient/p1"}}, {"request": {"method": "DELETE", "url": "?name=x"}}, 7]
     (folder / "deleted" / "1.ndjson").write_text(json.dumps({"resourceType": "Bundle", "entry": entries}) + "\n")
-    report = load_pull(store.root, pull_in(folder, at=store.ehr.clock, since=BEGIN), store.habits).report
+    report = load_export(store.root, export_in(folder, at=store.ehr.clock, since=BEGIN), store.habits).report
     assert [note for note in report.notes if note.startswith("3 deletion(s)")]
     assert list(store.records()) == ["p1"]
 
@@ -237,7 +251,7 @@ def test_the_same_id_twice_in_one_pull_is_reported_as_from_a_folder(store: Store
     folder.mkdir()
     lines = [patient("p1"), observation("o1", "p1", 1.0), observation("o1", "p1", 2.0), observation("o1", "p2", 3.0), patient("p1")]
     (folder / "all.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    loaded = load_pull(store.root, pull_in(folder, at=BEGIN), store.habits)
+    loaded = load_export(store.root, export_in(folder, at=BEGIN), store.habits)
     folder_report = read_directory(folder).report
     assert loaded.report.quarantine.counts == {("Observation", Reason.DUPLICATE_ID): 1, ("Observation", Reason.OTHER_SUBJECT): 1}
     assert read_warehouse(store.root).report.rows() == folder_report.rows()
@@ -263,7 +277,7 @@ def test_rows_in_are_accepted_quarantined_ignored_or_superseded(store: Store) ->
     folder.mkdir()
     lines = [json.dumps(r) for r in (patient("p1"), observation("o1", "p1"), observation("o1", "p1"), {"resourceType": "Device"})]
     (folder / "all.ndjson").write_text("\n".join([*lines, "{not json", "", json.dumps({"resourceType": "Observation"})]) + "\n")
-    report = load_pull(store.root, pull_in(folder, at=BEGIN), store.habits).report
+    report = load_export(store.root, export_in(folder, at=BEGIN), store.habits).report
     outcomes = {outcome: report.total(outcome) for outcome in Outcome}
     assert outcomes == {"mapped": 2, "ignored": 1, "quarantined": 2, "duplicate": 1, "blank": 1, "opened": 0, "excluded": 0}
     assert report.balances()

@@ -12,8 +12,8 @@ from unit.fhir_adapters.warehouse.conftest import Store
 from fhir_adapters.dataset import Dataset, records_from_resources
 from fhir_adapters.errors import SourceUnreadable
 from fhir_adapters.report import Report
-from fhir_adapters.warehouse.load import load_dataset, load_pull
-from fhir_adapters.warehouse.pull import pull_in
+from fhir_adapters.warehouse.export import export_in
+from fhir_adapters.warehouse.load import load_dataset, load_export
 from fhir_adapters.warehouse.read import people_batches
 from rules.facts import HOUSEHOLD, TABLES, with_households
 
@@ -43,7 +43,7 @@ def test_a_type_whose_export_failed_is_not_loaded_until_it_comes(filled: Store) 
     filled.ehr.put(observation("o2", "p1"))
     folder = filled.folder / "partial"
     pull = replace(filled.ehr.export(folder, last, types=("Patient",)), failed={"Observation": "the server gave up"})
-    load_pull(filled.root, pull, filled.habits)
+    load_export(filled.root, pull, filled.habits)
     assert reasons(filled) == {"observations": "the server gave up"}
     assert filled.sources()["p1"] == ["Condition/c1", "Observation/o1"], "what is known stays"
     filled.pull(last, types=("Observation",))
@@ -81,7 +81,7 @@ def test_a_file_that_was_cut_short_withholds_what_it_may_have_held(filled: Store
     lines = [observation(f"x{n}", "p1") for n in range(200)] if name.startswith("Obs") else [observation("x", "p1"), condition("y", "p1")]
     content = gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode())
     (folder / name).write_bytes(content[:-8])
-    load_pull(filled.root, pull_in(folder, at=filled.ehr.clock + timedelta(hours=1)), filled.habits)
+    load_export(filled.root, export_in(folder, at=filled.ehr.clock + timedelta(hours=1)), filled.habits)
     assert set(reasons(filled)) == tables
     assert "Observation/o1" in filled.sources()["p1"], "a pull that is not whole takes nothing away"
 
@@ -98,7 +98,7 @@ def test_a_manifest_gives_the_time_and_tells_files_apart(filled: Store) -> None:
         "error": [],
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    load_pull(filled.root, pull_in(folder, since=filled.ehr.clock), filled.habits)
+    load_export(filled.root, export_in(folder, since=filled.ehr.clock), filled.habits)
     assert filled.sources()["p1"] == ["Condition/c1", "Observation/o9"]
 
 
@@ -109,9 +109,9 @@ def test_errors_in_a_manifest_withhold_its_types_unless_somebody_says_which(fill
     (folder / "2.ndjson").write_text(json.dumps({"resourceType": "OperationOutcome"}) + "\n")
     output, error = ([{"type": kind, "url": name}] for kind, name in (("Observation", "1.ndjson"), ("OperationOutcome", "2.ndjson")))
     (folder / "manifest.json").write_text(json.dumps({"transactionTime": "2026-06-01T00:00:00Z", "output": output, "error": error}))
-    load_pull(filled.root, pull_in(folder, since=filled.ehr.clock), filled.habits)
+    load_export(filled.root, export_in(folder, since=filled.ehr.clock), filled.habits)
     assert reasons(filled) == {"observations": "the export reported errors"}
-    load_pull(filled.root, pull_in(folder, since=filled.ehr.clock, failed={}), filled.habits)
+    load_export(filled.root, export_in(folder, since=filled.ehr.clock, failed={}), filled.habits)
     assert reasons(filled) == {}
 
 
@@ -120,7 +120,7 @@ def test_files_without_a_time_are_refused(filled: Store) -> None:
     folder.mkdir()
     (folder / "1.ndjson").write_text("\n")
     with pytest.raises(SourceUnreadable, match="transactionTime"):
-        pull_in(folder)
+        export_in(folder)
 
 
 # ---------------------------------------------------------------- people read one by one

@@ -11,7 +11,7 @@ from unit.fhir_adapters.warehouse.conftest import Store
 from fhir_adapters.errors import SourceUnreadable
 from fhir_adapters.warehouse import is_warehouse
 from fhir_adapters.warehouse.errors import WarehouseBusy, WarehouseDamaged, WarehouseTooNew
-from fhir_adapters.warehouse.load import load_pull
+from fhir_adapters.warehouse.load import load_export
 from fhir_adapters.warehouse.lock import WriterLock
 from fhir_adapters.warehouse.read import people_batches, read_warehouse
 from fhir_adapters.warehouse.snapshot import current
@@ -170,7 +170,7 @@ def test_a_pull_that_cannot_be_read_leaves_everything_as_it_was(filled: Store) -
     pull = filled.ehr.export(filled.folder / "vanished")
     pull.files[0].unlink()
     with pytest.raises(SourceUnreadable, match="No such file"):
-        load_pull(filled.root, pull, filled.habits)
+        load_export(filled.root, pull, filled.habits)
     assert filled.records()["p1"].events[0].value == 7.1
 
 

@@ -1,4 +1,4 @@
-"""A pull: what one Bulk Data export left on disk."""
+"""What one Bulk Data export left on disk, whoever fetched it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _DELETED: Final = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
-class Pull:
+class BulkExport:
     """Files of resources, files of deletions, and what they are the whole of."""
 
     root: Path
@@ -36,15 +36,15 @@ class Pull:
     """What else the operator should know."""
 
 
-def pull_in(
+def export_in(
     folder: Path,
     *,
     at: datetime | None = None,
     since: datetime | None = None,
     types: Collection[str] = (),
     failed: Mapping[str, str] | None = None,
-) -> Pull:
-    """The pull in a folder: every file of resources in it; those below ``deleted/``, or so called in its ``manifest.json``, are deletions.
+) -> BulkExport:
+    """The export in a folder: every file of resources in it; those below ``deleted/``, or so called in ``manifest.json``, are deletions.
 
     ``at`` is the manifest's ``transactionTime`` unless given. If the manifest tells of errors and ``failed`` does not say which types
     they concern, all of them count as failed. Raises `SourceUnreadable` if there is no time, or nothing to read.
@@ -64,7 +64,7 @@ def pull_in(
     if failed is None:
         delivered = asked | {str(entry.get("type")) for entry in _entries(manifest, "output")}
         failed = dict.fromkeys(delivered or _EVERY_TYPE, "the export reported errors") if _entries(manifest, "error") else {}
-    return Pull(folder, tuple(files), at or _transaction_time(folder, manifest), tuple(deleted), since, asked, failed, notes)
+    return BulkExport(folder, tuple(files), at or _transaction_time(folder, manifest), tuple(deleted), since, asked, failed, notes)
 
 
 _EVERY_TYPE: Final = frozenset({"Patient", *(name for table in TABLES.values() for name in table.resource_types)})
