@@ -79,6 +79,10 @@ class Collector:
         if new.version >= old.version:
             self._kept[new.source] = new, part
 
+    def awaited(self) -> list[str]:
+        """The Medications (``Type/id``) that are referred to and did not come."""
+        return sorted({mapped.awaits for mapped, _ in self._kept.values() if mapped.awaits} - self._medications.keys())
+
     def complete(self) -> None:
         """Give what refers to a Medication or a Questionnaire its codes, wherever those came in the stream."""
         for source, (mapped, part) in self._kept.items():

@@ -3,6 +3,6 @@
 Nothing here raises on odd data. What cannot be understood is reported to the `Quarantine` and is unknown from there on.
 """
 
-from fhir_adapters.mapping.resource import MAPPED_TYPES, NAMED_TYPES, READ_TYPES, Mapped, Outcome, map_resource, subject_of
+from fhir_adapters.mapping.resource import MAPPED_TYPES, NAMED_TYPES, READ_TYPES, Mapped, Outcome, beside, map_resource, subject_of
 
-__all__ = ["MAPPED_TYPES", "NAMED_TYPES", "READ_TYPES", "Mapped", "Outcome", "map_resource", "subject_of"]
+__all__ = ["MAPPED_TYPES", "NAMED_TYPES", "READ_TYPES", "Mapped", "Outcome", "beside", "map_resource", "subject_of"]

@@ -129,6 +129,13 @@ NAMED_TYPES: Final = frozenset({"Medication", "Questionnaire"})
 READ_TYPES: Final = MAPPED_TYPES | NAMED_TYPES
 """What is not ignored."""
 _MEDICATED: Final = frozenset({"MedicationRequest", "MedicationDispense", "MedicationStatement"})
+
+
+def beside(types: Iterable[str]) -> frozenset[str]:
+    """The types to which resources of ``types`` leave it to say what was given: a prescription may only refer to its Medication."""
+    return frozenset({"Medication"}) if _MEDICATED & set(types) else frozenset()
+
+
 _ID: Final = re.compile(r"[A-Za-z0-9\-._]{1,128}", re.ASCII)
 _COUNTER: Final = re.compile(r"\d{1,18}", re.ASCII)
 _TYPE_NAME: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)

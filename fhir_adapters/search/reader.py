@@ -52,6 +52,7 @@ def read_patients(
         return reader.everybody()
     for id in sorted(set(patient_ids) if patient_ids is not None else _listed(open_server, plan, cohort or {}, group)):
         reader.one(id)
+    reader.look_up()
     records = [replace(r, not_loaded=r.not_loaded | reader.failed[r.person.id]) for r in reader.collector.records(unasked)]
     whole = patient_ids is None and cohort is None and group is None
     return Dataset(with_households(records) if whole else records, report)
@@ -91,7 +92,31 @@ class _Reader:
                     self._take(page, name)
             except EhrUnavailable as error:
                 self._missed(name, error)
+        self.look_up()
         return self.collector.population(self.report.not_loaded)
+
+    def look_up(self) -> None:
+        """Read what prescriptions only refer to, each Medication once. One that cannot be had leaves them unknown."""
+        places = self.collector.awaited()
+        if not places:
+            return
+        part = self.part("Medication")
+        with ThreadPoolExecutor(self.plan.vendor.at_once) as threads:
+            found = list(threads.map(self._medication, places))
+        for resource in found:
+            if resource is not None:
+                part.lines += 1
+                self.collector.add(resource, part)
+        missing = sum(resource is None for resource in found)
+        if missing:
+            self.report.notes.append(f"Medication: {missing} of {len(places)} that prescriptions refer to could not be read")
+
+    def _medication(self, place: str) -> Json | None:
+        try:
+            resource = self.server.get(place)
+        except EhrUnavailable:
+            return None
+        return resource if f"{resource.get('resourceType')}/{resource.get('id')}" == place else None
 
     def one(self, id: str) -> None:
         """One patient: the types side by side, as many at once as the server may be asked."""

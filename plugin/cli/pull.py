@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from fhir_adapters.bulk import LIMITS, VERSIONS, ExportRequest, Level, Options, Pending, Pull, Retries, Watching
-from fhir_adapters.mapping import MAPPED_TYPES
+from fhir_adapters.mapping import MAPPED_TYPES, beside
 from fhir_adapters.pulled import Pulled
 from fhir_adapters.smart.scopes import READ
 from fhir_adapters.transport import FhirServer, Given, origin
@@ -108,9 +108,10 @@ def _as_it_likes(request: ExportRequest, habits: Bulk, given: dict[str, Any]) ->
 
 
 def types_read(packs: Path) -> tuple[str, ...]:
-    """The resource types that the rules of the packs read, with the people themselves."""
+    """The resource types that the rules of the packs read, with the people themselves and what those resources only refer to."""
     tables = {table for pack in load_packs(packs) for series in pack.program.series() for table in series.tables}
-    return tuple(sorted({"Patient", *(name for table in tables for name in TABLES[table].resource_types)} & MAPPED_TYPES))
+    types = {"Patient", *(name for table in tables for name in TABLES[table].resource_types)} & MAPPED_TYPES
+    return tuple(sorted(types | beside(types)))
 
 
 def _request(packs: Path, given: dict[str, Any]) -> ExportRequest:

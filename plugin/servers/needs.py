@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from fhir_adapters.mapping import beside
 from fhir_adapters.smart.scopes import READ, WRITE, joined
 from rules.pack import Pack
 from rules.reads import resource_types
@@ -22,7 +23,7 @@ def needs(packs: Iterable[Pack]) -> tuple[Need, ...]:
     """Every type that some rule or measure reads, the Patient first: everything is read about somebody."""
     found: dict[str, list[str]] = {PATIENT: []}
     for name, types in _readings(packs):
-        for each in (PATIENT, *types):
+        for each in (PATIENT, *types, *beside(types)):
             if name not in found.setdefault(each, []):
                 found[each].append(name)
     return tuple(Need(name, tuple(sorted(found[name]))) for name in (PATIENT, *sorted(found.keys() - {PATIENT})))

@@ -198,3 +198,26 @@ def test_a_batch_that_fails_is_no_loss(faulty: Faulty) -> None:
     dataset = read_patients(FhirServer(faulty.base_url, limits=QUICK), patient_ids=["ann"], plan=Plan(habits))
     assert dataset.report.not_loaded == {}
     assert any(note.startswith("batch: ") for note in dataset.report.notes)
+
+
+def test_a_medication_that_prescriptions_only_refer_to_is_read_once(faulty: Faulty) -> None:
+    given = {
+        "resourceType": "MedicationRequest",
+        "status": "active",
+        "intent": "order",
+        "medicationReference": {"reference": "Medication/m1"},
+        "subject": about("ann"),
+        "authoredOn": "2026-01-05",
+    }
+    metformin = {"resourceType": "Medication", "id": "m1", "code": {"coding": [{"system": "urn:x", "code": "1"}]}}
+    faulty.behaviours["MedicationRequest"] = fixed(body(page([given | {"id": "1"}, given | {"id": "2"}], 2)))
+    faulty.behaviours["Medication"] = fixed(body(metformin))
+    for found in (read_patients(faulty.base_url, patient_ids=["ann"]), read_patients(faulty.base_url)):
+        prescribed = [e for e in found.records[0].events if e.table == "medications"]
+        assert [[coding.code for coding in e.codes] for e in prescribed] == [["1"], ["1"]]
+        assert found.report.balances()
+    assert asked(faulty, "Medication/") == ["Medication/m1", "Medication/m1"]
+    faulty.behaviours["Medication"] = fixed(body({}, 403))
+    unread = read_patients(faulty.base_url, patient_ids=["ann"])
+    assert [e.opaque for e in unread.records[0].events if e.table == "medications"] == [True, True]
+    assert "Medication: 1 of 1 that prescriptions refer to could not be read" in unread.report.notes
