@@ -32,6 +32,8 @@ TESTS: Final = (
     "tests/unit/rules/test_days.py",
     "tests/unit/rules/test_units.py",
     "tests/unit/rules/test_ir.py",
+    "tests/unit/rules/test_logic.py",
+    "tests/unit/rules/test_reading.py",
     "tests/unit/rules/test_reduction.py",
     "tests/spec",
     "tests/unit/rules/test_hostile_rule_files.py",

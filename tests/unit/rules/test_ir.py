@@ -6,9 +6,9 @@ from types import ModuleType
 
 import pytest
 
-from rules import days, ir, units
+from rules import arithmetic, days, ir, logic, units
 from rules.arithmetic import Arithmetic, Constant, Reading, compute, rounded
-from rules.engines import matching, reference
+from rules.engines import matching, reading
 from rules.facts import Value
 from rules.ir import Bound, Branch, ComputedFact, Derived, EventFact, Fact, PatientFact, Program, Relation, Series, Window, computed_value
 from rules.logic import All, Any, Compare, Holds, Is, Known, Not, leaves, truth
@@ -20,7 +20,7 @@ def classes(*modules: ModuleType) -> list[type]:
     return [c for module, c in found if c.__module__ == module.__name__ and dataclasses.is_dataclass(c)]
 
 
-@pytest.mark.parametrize("kind", classes(ir, matching, reference, units, days), ids=lambda c: c.__name__)
+@pytest.mark.parametrize("kind", classes(ir, logic, arithmetic, matching, reading, units, days), ids=lambda c: c.__name__)
 def test_operators_are_frozen_and_slotted(kind: type) -> None:
     """What is shared by threads, kept in caches and hashed must not change, nor grow fields by a slip of the pen."""
     assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
@@ -42,6 +42,30 @@ def test_the_unit_of_a_fact_is_that_of_its_series() -> None:
     assert EventFact("f", "latest", "number", Series(("observations",), unit="%")).unit == "%"
 
 
+def told(aggregate: str, *, unit: str | None = None, scale: str | None = None) -> tuple[str | None, str | None]:
+    fact = EventFact("f", aggregate, "number", Series(("observations",), unit=unit), scale=scale)
+    return fact.unit, fact.told_in
+
+
+def test_the_unit_that_people_read() -> None:
+    assert told("latest", unit="%") == ("%", "%")
+    assert told("trend", unit="%", scale="month") == ("%/mo", "%/mo")
+    assert told("time since latest", scale="month") == (None, "months")
+    assert told("time since latest", unit="%", scale="month") == ("%", "%")
+    assert told("days covered") == (None, "days")
+    assert told("days covered", unit="%") == ("%", "days")
+    assert told("count") == (None, None)
+    assert told("sum", unit="%") == ("%", "%")
+
+
+def test_only_all_reads_events_of_its_own() -> None:
+    """It looks at those that do not pass, too; all other aggregates of one series share what was read."""
+    same = Series(("observations",))
+    kinds = ("exists", "all", "count", "latest", "sum")
+    facts = tuple(EventFact(kind, kind, "number", same) for kind in kinds) + (EventFact("home", "exists", "yes/no", same, household=True),)
+    assert dict(Program(facts, (), ()).readings) == {"exists": 0, "all": 1, "count": 0, "latest": 0, "sum": 0, "home": 2}
+
+
 # ---------------------------------------------------------------- bounds
 
 
@@ -57,6 +81,9 @@ def test_the_unit_of_a_fact_is_that_of_its_series() -> None:
         (Bound(offset=days.Duration(1, "day"), backwards=True), date(2026, 6, 29)),
         (Bound(offset=days.Duration(1, "day")), date(2026, 7, 1)),
         (Bound(day=date(2025, 1, 2), offset=days.Duration(1, "month")), date(2025, 2, 2)),
+        (Bound(day=date(2025, 1, 2), days=3), date(2025, 1, 5)),
+        (Bound(day=date(2025, 1, 2), days=-3), date(2024, 12, 30)),
+        (Bound(day=date(2025, 1, 31), offset=days.Duration(1, "month"), days=1), date(2025, 3, 1)),
     ],
 )
 def test_the_day_that_a_bound_means(bound: Bound, expected: date) -> None:

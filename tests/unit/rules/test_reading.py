@@ -1,0 +1,115 @@
+"""A window on a person's events, found as a slice where it is one, is what asking each event gives."""
+
+from datetime import date, timedelta
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.engines.matching import IN_WINDOW, Span
+from rules.engines.reading import ORDER, read
+from rules.facts import HOUSEHOLD, Coding, DateRange, Event, Person, PersonRecord
+from rules.ir import EventFact, Series, TagTest, Timing, Window
+
+DAY = date(2026, 1, 1)
+CODE = Coding("urn:x", "1")
+KIND = Coding("urn:x", "kind")
+AS_OF = date(2026, 3, 1)
+
+
+def series(**changes: object) -> Series:
+    return Series(("procedures",), frozenset({CODE}), (("procedures", frozenset({"completed"})),), **changes)  # type: ignore[arg-type]
+
+
+def fact(aggregate: str = "count", *, household: bool = False, **changes: object) -> EventFact:
+    return EventFact("x", aggregate, "number", series(**changes), household=household)
+
+
+days = st.integers(0, 40)
+ranges = st.builds(lambda low, wide: DateRange(DAY + timedelta(low), DAY + timedelta(low + wide)), days, st.sampled_from([0, 0, 0, 5, 30]))
+
+
+@st.composite
+def events(draw: st.DrawFn) -> Event:
+    start = draw(st.one_of(st.none(), ranges, ranges, ranges))
+    end = draw(st.one_of(st.none(), ranges))
+    zone = draw(st.sampled_from([0, 0, 0, 36]))  # a time zone far away has two days change places
+    return Event(
+        "procedures",
+        f"Procedure/{draw(st.integers(0, 99))}",
+        codes=(CODE,),
+        status=draw(st.sampled_from(["completed", "completed", "completed", None, "not-done"])),
+        start=start,
+        end=end,
+        instant=None if start is None else (start.low - DAY).days * 24 + zone,
+        opaque=draw(st.integers(0, 9)) == 0,
+    )
+
+
+people = st.lists(events(), max_size=8).map(lambda found: PersonRecord(Person("a"), tuple(found), frozenset()))
+spans = st.builds(Span, ranges, ranges)
+
+
+@given(record=people, span=spans, timing=st.sampled_from(get_args(Timing)))
+def test_a_window_is_what_asking_each_event_gives(record: PersonRecord, span: Span, timing: Timing) -> None:
+    found = read(fact(), record, AS_OF)
+    selected = found.within(Window(timing=timing), span)
+    test = IN_WINDOW[timing]
+    assert list(selected.certain) == [e for e in found.certain if test(e, span)]
+    unsure = [e for e in found.certain if test(e, span) is None] + [e for e in found.possible if test(e, span) is not False]
+    assert sorted(map(ORDER, selected.possible)) == sorted(map(ORDER, unsure))
+    assert list(selected.certain) == sorted(selected.certain, key=ORDER)
+    if selected.exact:
+        assert not selected.possible
+        assert all(e.start and e.start.low == e.start.high for e in selected.certain)
+
+
+@given(record=people, span=spans)
+def test_where_every_day_is_known_the_selection_says_so(record: PersonRecord, span: Span) -> None:
+    found = read(fact(), record, AS_OF)
+    rising = [e.start.low for e in found.certain if e.start]
+    known = all(e.start and e.start.low == e.start.high for e in found.certain) and rising == sorted(rising)
+    if span.days and known and not found.possible:
+        assert found.within(Window(), span).exact
+
+
+def event(id: str, day: int, **changes: object) -> Event:
+    start = DateRange(DAY + timedelta(day), DAY + timedelta(day))
+    return Event("procedures", f"Procedure/{id}", codes=(CODE,), status="completed", start=start, instant=day, **changes)  # type: ignore[arg-type]
+
+
+def test_the_events_of_a_household_stand_in_one_order() -> None:
+    other = PersonRecord(Person("b"), (event("2", 2), event("4", 4)), frozenset())
+    own = PersonRecord(Person("a"), (event("3", 3), event("1", 1)), frozenset(), (other,))
+    assert [e.source[-1] for e in read(fact(household=True), own, AS_OF).certain] == ["1", "2", "3", "4"]
+    assert [e.source[-1] for e in read(fact(), own, AS_OF).certain] == ["1", "3"]
+
+
+def test_only_all_looks_at_events_that_do_not_pass() -> None:
+    tagged = event("1", 1, tags=(("category", KIND),))
+    record = PersonRecord(Person("a"), (tagged, event("2", 2)), frozenset())
+    asked = (TagTest("category", frozenset({KIND})),)
+    found = read(fact(tags=asked), record, AS_OF)
+    assert ([e.source[-1] for e in found.certain], [e.source[-1] for e in found.possible]) == (["1"], ["2"])
+    words = {"words": (("yes", frozenset({KIND})),), "answers": frozenset({"yes"})}
+    answered = PersonRecord(Person("a"), (event("1", 1, answers=(CODE,)), event("2", 2, answers=(KIND,))), frozenset())
+    assert [e.source[-1] for e in read(fact("count", **words), answered, AS_OF).certain] == ["2"]
+    assert [e.source[-1] for e in read(fact("all", **words), answered, AS_OF).certain] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "household", "others", "complete"),
+    [
+        (set(), False, set(), True),
+        ({"procedures"}, False, set(), False),
+        ({"goals", HOUSEHOLD}, False, {"procedures"}, True),
+        ({HOUSEHOLD}, True, set(), False),
+        (set(), True, set(), True),
+        (set(), True, {"procedures"}, False),
+    ],
+)
+def test_what_was_not_read_is_not_complete(missing: set[str], household: bool, others: set[str], complete: bool) -> None:
+    other = PersonRecord(Person("b"), (), frozenset(others))
+    record = PersonRecord(Person("a"), (), frozenset(missing), (other,))
+    assert read(fact(household=household), record, AS_OF).complete is complete
