@@ -62,8 +62,9 @@ def test_only_all_reads_events_of_its_own() -> None:
     """It looks at those that do not pass, too; all other aggregates of one series share what was read."""
     same = Series(("observations",))
     kinds = ("exists", "all", "count", "latest", "sum")
-    facts = tuple(EventFact(kind, kind, "number", same) for kind in kinds) + (EventFact("home", "exists", "yes/no", same, household=True),)
-    assert dict(Program(facts, (), ()).readings) == {"exists": 0, "all": 1, "count": 0, "latest": 0, "sum": 0, "home": 2}
+    facts = [EventFact(kind, kind, "number", same) for kind in kinds]
+    home = EventFact("home", "exists", "yes/no", same, household=True)
+    assert dict(Program((*facts, home), (), ()).readings) == {"exists": 0, "all": 1, "count": 0, "latest": 0, "sum": 0, "home": 2}
 
 
 # ---------------------------------------------------------------- bounds
