@@ -8,11 +8,7 @@ TYPED := plugin rules fhir_adapters $(wildcard tests/support tests/robustness)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-<<<<<<< HEAD
-.PHONY: demo test check install dev peer robustness lock vendor clean bench long chaos mutation fuzz hostile cql docs
-=======
-.PHONY: demo test check install dev peer robustness lock vendor clean bench long mutation fuzz hostile kills cql docs
->>>>>>> help/writeback
+.PHONY: demo test check install dev peer robustness lock vendor clean bench long chaos kills mutation fuzz hostile cql docs
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
