@@ -27,6 +27,19 @@ def test_operators_are_frozen_and_slotted(kind: type) -> None:
     assert "__slots__" in vars(kind)
 
 
+@pytest.mark.parametrize(
+    ("relation", "said"),
+    [
+        (Relation(Series(("tasks",)), True, False), "followed by"),
+        (Relation(Series(("tasks",)), False, True), "not preceded by"),
+        (Relation(Series(("tasks",)), True, False, period=True), "during"),
+        (Relation(Series(("tasks",)), False, True, period=True), "not containing"),
+    ],
+)
+def test_how_a_relation_is_written(relation: Relation, said: str) -> None:
+    assert relation.said == said
+
+
 def test_what_is_not_said_is_the_plainest() -> None:
     assert Bound() == Bound(anchor=None, day=None, year=None, last=False, offset=None, backwards=False)
     assert Window() == Window((), (), "starts")
@@ -108,6 +121,14 @@ def test_a_window_names_each_anchor_once() -> None:
         ("/", 2.0, 0.5, 4.0),
         ("/", 2.0, 0.0, None),
         ("/", 0.0, 2.0, 0.0),
+        ("/", 6.0, -2.0, -3.0),
+        ("log", 8.0, 2.0, 3.0),
+        ("log", 0.25, 0.5, 2.0),
+        ("log", 8.0, 1.0, None),
+        ("log", 8.0, 0.0, None),
+        ("log", 8.0, -2.0, None),
+        ("log", 0.0, 2.0, None),
+        ("log", -8.0, 2.0, None),
         ("^", 2.0, 0.0, 1.0),
         ("^", 2.0, -1.0, 0.5),
         ("^", 0.5, 2.0, 0.25),

@@ -79,6 +79,18 @@ def event(id: str, day: int, **changes: object) -> Event:
     return Event("procedures", f"Procedure/{id}", codes=(CODE,), status="completed", start=start, instant=day, **changes)  # type: ignore[arg-type]
 
 
+def test_an_event_across_the_edge_of_a_window_leaves_partial_days_within_it_partial() -> None:
+    """One may lie before the window; of two within it nobody knows which came last."""
+    month = DateRange(DAY + timedelta(10), DAY + timedelta(30))
+    across = Event("procedures", "Procedure/0", codes=(CODE,), status="completed", start=DateRange(DAY, DAY + timedelta(8)), instant=0)
+    within = Event("procedures", "Procedure/1", codes=(CODE,), status="completed", start=month, instant=10)
+    record = PersonRecord(Person("a"), (across, within, event("2", 20)), frozenset())
+    low, high = DAY + timedelta(5), DAY + timedelta(35)
+    selected = read(fact(), record, AS_OF).within(Window(), Span(DateRange(low, low), DateRange(high, high)))
+    assert ([e.source[-1] for e in selected.certain], [e.source[-1] for e in selected.possible]) == (["1", "2"], ["0"])
+    assert not selected.exact
+
+
 def test_the_events_of_a_household_stand_in_one_order() -> None:
     other = PersonRecord(Person("b"), (event("2", 2), event("4", 4)), frozenset())
     own = PersonRecord(Person("a"), (event("3", 3), event("1", 1)), frozenset(), (other,))

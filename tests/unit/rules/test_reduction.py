@@ -8,7 +8,7 @@ from support.spec import AT_RISK, NO_RISK, answered, diagnosed, event, measured
 from rules.engines.matching import matches
 from rules.engines.reference import reduce_facts
 from rules.facts import TABLES, DateRange, Event, Person, PersonRecord, Value
-from rules.ir import EventFact, PatientFact, Program, Series
+from rules.ir import Bound, EventFact, PatientFact, Program, Series, Window
 from rules.units import conversions
 
 AS_OF = date(2026, 6, 30)
@@ -116,3 +116,30 @@ def test_who_died_about_today(low: str, high: str, expected: bool | None) -> Non
 )
 def test_a_birth_date_is_shown_if_it_is_a_day(birth: DateRange | None, expected: str | None) -> None:
     assert value(PatientFact("born", "birth", "date"), person=Person("p", birth=birth)) == expected
+
+
+@pytest.mark.parametrize("aggregate", ["latest", "earliest"])
+def test_of_answers_alike_at_one_moment_the_last_one_is_the_evidence(aggregate: str) -> None:
+    fact = EventFact("f", aggregate, "word", HUNGER)
+    risks = [answered(AT_RISK, source=f"Observation/{n}") for n in (2, 3, 1)]
+    record = PersonRecord(Person("p"), (*risks, answered(NO_RISK, source="Observation/4")), frozenset())
+    found = reduce_facts(Program((fact,), (), ()), record, AS_OF)["f"]
+    assert (found.value, [e.source for e in found.events]) == ("at risk", ["Observation/3"])
+
+
+@pytest.mark.parametrize(("other", "expected"), [("2026-05-31", None), ("2026-06-01", None), ("2026-06-02", 7.0)])
+def test_an_event_that_may_count_may_be_the_earliest(other: str, expected: Value) -> None:
+    """Also on the very day of the one that does."""
+    fact = EventFact("f", "earliest", "number", HBA1C)
+    assert value(fact, measured(7.0, on="2026-06-01"), measured(9.0, on=other, status=None)) == expected
+
+
+@pytest.mark.parametrize("first", ["2026-01-01", "2026-01-02"])
+def test_days_are_covered_once_in_whatever_order_periods_come(first: str) -> None:
+    low = date.fromisoformat(first)
+    window = Window((Bound(day=low),), (Bound(day=date(2026, 1, 31)),), "overlaps")
+    fact = EventFact("f", "days covered", "number", series("medications"), window)
+    periods = [("2026-01-20", "2026-01-25"), (first, "2026-01-10"), ("2026-01-05", "2026-01-22")]
+    taken = [event("medications", None, start, end=day(end), source=f"MedicationRequest/{n}") for n, (start, end) in enumerate(periods)]
+    assert value(fact, *taken) == float((date(2026, 1, 25) - low).days + 1)
+    assert value(fact, event("medications", None, first, end=day(first))) == 1.0
