@@ -67,3 +67,18 @@ def pytest_configure(config: pytest.Config) -> None:
     """Watch where the reports of all workers come together."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(PhiCanary(), "phi-canary")
+
+
+JOB_STATE = ("almoner.log", ".pull/*.sqlite*", "log.ndjson", "pull.json", "keys.json", "servers/*.json")
+"""What jobs write about themselves, in which nobody must be named. The stores of people (worklists, warehouses, outboxes) do name them."""
+
+
+@pytest.fixture(autouse=True)
+def _state_of_jobs_names_nobody(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that left the canary in the state of a job."""
+    folder: Path | None = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    if folder is not None:
+        named = [pattern for pattern in JOB_STATE for file in folder.rglob(pattern) if CANARY.encode() in file.read_bytes()]
+        if named:
+            pytest.fail(f"personal data in {', '.join(named)}", pytrace=False)

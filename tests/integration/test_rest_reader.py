@@ -12,7 +12,8 @@ import pytest
 from support.ehr_server import Ehr, ehr_server, peer_python
 from support.hand_made import HAND_MADE, person
 
-from fhir_adapters import read_directory, read_patients
+from fhir_adapters import FhirServer, read_directory, read_patients
+from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.mapping import MAPPED_TYPES, Outcome, subject_of
 from fhir_adapters.quarantine import Reason
 from fhir_adapters.search import Plan
@@ -98,3 +99,21 @@ def test_a_real_server_that_ignores_the_patient_parameter_is_not_believed(python
     assert record.not_loaded == {HOUSEHOLD, "goals"}
     assert {event.source.split("-")[0].split("/")[1] for event in record.events} == {"ann"}
     assert [note.split(":")[0] for note in dataset.report.notes] == ["QuestionnaireResponse"]
+
+
+@pytest.mark.slow
+def test_the_versions_of_a_resource_can_be_read_and_a_stale_one_is_not_overwritten(ehr: Ehr) -> None:
+    server = FhirServer(ehr.base_url)
+    ehr.put(person("ann"))
+    first = server.ask("GET", "Goal/ann-g")
+    assert first.body is not None
+    assert first.etag is not None
+    server.ask("PUT", "Goal/ann-g", first.body | {"lifecycleStatus": "on-hold"}, headers={"If-Match": first.etag})
+    history = server.get("Goal/ann-g/_history")
+    versions = {entry["resource"]["meta"]["versionId"]: entry["resource"]["lifecycleStatus"] for entry in history["entry"]}
+    assert versions[first.body["meta"]["versionId"]] == first.body["lifecycleStatus"]
+    assert "on-hold" in versions.values()
+    with pytest.raises(EhrUnavailable) as stale:
+        server.ask("PUT", "Goal/ann-g", first.body, headers={"If-Match": first.etag})
+    assert stale.value.status == 412
+    assert server.ask("GET", "Goal/ann-g", headers={"If-None-Match": server.ask("GET", "Goal/ann-g").etag or ""}).status == 304
