@@ -103,7 +103,7 @@ class FhirServer:
         """What the server answers to a request; ``body`` is a resource, or bytes whose Content-Type the ``headers`` name.
 
         A request that is not ``repeatable`` (POST and PATCH are not, unless the caller says so) is sent again only if the server said
-        that it did nothing (429, 503 …) or never got it. Raises `OutcomeUnknown` where nobody can say whether it was done,
+        that it did nothing (425, 429) or never got it. Raises `OutcomeUnknown` where nobody can say whether it was done,
         `EhrUnavailable` (with status and OperationOutcome) if it was refused or time is up.
         """
         sent = self._headers | dict(headers or {})
