@@ -1,5 +1,6 @@
 """Where the inbox is."""
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,11 @@ def inbox_file(settings: Settings) -> Path:
 
 
 def inbox_of(settings: Settings) -> Inbox | None:
-    """The inbox; ``None`` if nothing was ever subscribed to."""
+    """The inbox; ``None`` if nothing was ever subscribed to. Made ready once in a process, for a server waits for each answer."""
     path = inbox_file(settings)
-    return Inbox(path) if path.exists() else None
+    return _opened(path) if path.exists() else None
+
+
+@cache
+def _opened(path: Path) -> Inbox:
+    return Inbox(path)
