@@ -36,17 +36,21 @@ def _lines(fields: Mapping[str, FieldInfo], indent: str) -> Iterator[str]:
             yield f"{indent}# {name}: (the packs that come with Almoner)"
         elif isinstance(field.default, dict):
             yield f"{indent}{name}: {{}}"
-            yield from (f"{indent}#   {line}" for line in ("NAME:", *_lines(_named(field).model_fields, "  ")))
+            yield from (f"{indent}#   {line}" for line in _entry(field))
         elif field.is_required():
             yield f"{indent}{name}: (it has no default)"
         else:
             yield f"{indent}{name}: {_yaml(field.default)}"
 
 
-def _named(field: FieldInfo) -> type[BaseModel]:
+def _entry(field: FieldInfo) -> Iterator[str]:
     """What stands under each name of a mapping."""
-    model: type[BaseModel] = get_args(field.annotation)[1]
-    return model
+    kind = get_args(field.annotation)[1]
+    if issubclass(kind, BaseModel):
+        yield "NAME:"
+        yield from _lines(kind.model_fields, "  ")
+    else:
+        yield '"THIS": "THAT"'
 
 
 def _choices(field: FieldInfo) -> str:

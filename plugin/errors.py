@@ -11,3 +11,7 @@ class UnknownServer(Exception):
 
 class SettingsUnreadable(Exception):
     """The settings cannot be used; the message names each setting that is wrong, and holds none of its text."""
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says what to do, and holds neither its password nor its rows."""

@@ -12,17 +12,52 @@ from fhir_adapters.vendors import known_vendors
 from rules.pack import BUILT_IN
 
 
+class ClientSettings(BaseModel):
+    """One CDS Hooks client: an EHR, or one tenant of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    profile: str = Field(default="generic", description="The profile of known habits of this kind of client; see docs/how-to/cds-hooks.")
+    issuer: str | None = Field(
+        default=None, description="The iss of its tokens, to the letter. None: an open client, without tokens; there can be one."
+    )
+    tenant: str | None = Field(default=None, description="The tenant of its tokens, where one issuer serves several organisations.")
+    audience: tuple[str, ...] = Field(
+        default=(),
+        description="Base URLs by which the client knows this service (aud), if they are not public_url: behind a proxy, for one.",
+    )
+    jwks_url: str | None = Field(
+        default=None, description="Where its keys are fetched (https); a token that names another place (jku) is refused."
+    )
+    jwks_file: Path | None = Field(default=None, description="Its keys as a file, if they were handed over.")
+    fhir_servers: tuple[str, ...] = Field(
+        default=(), description="Base URLs of FHIR servers from which missing data may be read; others are never contacted."
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        default=(), description="Origins of browser-based clients, exactly as browsers send them (CORS)."
+    )
+    links: tuple[str, ...] = Field(default=(), description="Beginnings of addresses to which a card may lead; none: as the profile says.")
+    order_codes: dict[str, str] = Field(
+        default={}, description="What the site's order catalogue calls a service: our code (system|code) to theirs (system|code)."
+    )
+    language: str = Field(default="en", description="The language of cards (BCP 47): en or es.")
+    max_cards: int | None = Field(default=None, ge=1, le=10, description="At most so many cards for one call; else as cds.max_cards says.")
+
+
 class CdsSettings(BaseModel):
     """The CDS Hooks service."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    fhir_servers: tuple[str, ...] = Field(
-        default=(), description="Base URLs of FHIR servers from which missing data may be read; others are never contacted."
+    clients: dict[str, ClientSettings] = Field(
+        default={}, description="Who may call, by name. None: an open service, for this machine only unless anonymous is true."
     )
-    allowed_origins: tuple[str, ...] = Field(
-        default=(), description="Origins of browser-based CDS clients, exactly as browsers send them (CORS)."
+    anonymous: bool = Field(
+        default=False,
+        description="Answer callers without a token even where other machines can reach the service: for trials behind a gate.",
     )
+    fhir_servers: tuple[str, ...] = Field(default=(), description="Like that of a client: for a service without clients.")
+    allowed_origins: tuple[str, ...] = Field(default=(), description="Like that of a client: for a service without clients.")
     max_cards: int = Field(default=2, ge=1, le=10, description="At most so many cards for one call; the highest priority first.")
 
 
@@ -90,6 +125,9 @@ class Settings(BaseSettings):
 
     packs: Path = Field(BUILT_IN, description="A folder of rule packs, one pack, or one rule file.")
     state: Path = Field(Path("state"), description="Where sweeps are published.")
+    database: str | None = Field(
+        None, description="The URL of the database: postgresql+psycopg://USER@HOST/NAME; else SQLite, almoner.db in the folder of state."
+    )
     as_of: date | None = Field(None, description="Evaluate as of this day instead of today; for demonstrations.")
     engine: Literal["reference", "durable", "verify"] = Field("verify", description="The engine that answers CDS Hooks calls.")
     host: str = Field("127.0.0.1", description="Address to listen on. The default accepts connections from this machine only.")
@@ -99,6 +137,11 @@ class Settings(BaseSettings):
     servers: dict[str, ServerSettings] = Field({}, description="FHIR servers by name.")
     cds: CdsSettings = Field(CdsSettings(), description="The CDS Hooks service.")
     playground: PlaygroundSettings = Field(PlaygroundSettings(), description="The page on which rules are written and tried.")
+
+    @property
+    def database_url(self) -> str:
+        """Where the store is."""
+        return self.database or f"sqlite:///{self.state / 'almoner.db'}"
 
     @classmethod
     def settings_customise_sources(

@@ -3,9 +3,13 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from plugin.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 CANARY = "ZZ" + "CANARY"
@@ -30,6 +34,36 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no shared reference data here: set ALMONER_SHARED to the folder that holds its data/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a real PostgreSQL server, started when the first test asks for it."""
+    from support.databases import postgresql
+
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A new database without tables: the test runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'almoner.db'}"
+        return
+    from support.databases import emptied
+
+    with emptied(request.getfixturevalue("postgresql_server")) as url:
+        yield url
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator["Store"]:
+    """A new database with all our tables."""
+    from support.databases import opened
+
+    with opened(database_url) as found:
+        yield found
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "serve": "Serve the worklist and CDS Hooks.",
     "doctor": "Say what works on this machine, or with a FHIR server, and what does not.",
     "subscription": "Hear of changes as they happen, and evaluate those people again.",
+    "db": "Look after the database: its version, and the way to another one.",
     "keys": "Make and rotate the keys by which FHIR servers know us.",
 }
 

@@ -6,7 +6,7 @@ import click
 
 from fhir_adapters.errors import AdapterError, KeyUnusable, PullConflict, SourceUnreadable
 from fhir_adapters.smart.ring import NotYet
-from plugin.errors import ServeError, SettingsUnreadable, UnknownServer
+from plugin.errors import ServeError, SettingsUnreadable, StoreError, UnknownServer
 from rules.errors import EngineError, EnginesDisagree, ExitCode, ExportGap, RuleError
 from rules.expansions import ExpansionError
 
@@ -23,6 +23,7 @@ _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (PullConflict, ExitCode.USAGE),
     (AdapterError, ExitCode.SERVER_FAILED),
     (ServeError, ExitCode.SERVER_FAILED),
+    (StoreError, ExitCode.SERVER_FAILED),
     (EnginesDisagree, ExitCode.ANSWER_IS_NO),
     (ExportGap, ExitCode.ANSWER_IS_NO),
     (EngineError, ExitCode.USAGE),

@@ -1,0 +1,91 @@
+"""Connections to the store, and the two kinds of transaction."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError
+
+from plugin.errors import StoreError
+
+_READS: Final = "almoner_reads"
+_SECONDS: Final = 10
+"""So long a writer of SQLite waits for another one."""
+
+
+class Store:
+    """A database with our tables. One per process; its connections may be used by any thread, each by one at a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is the embedded database, which has one writer at a time."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may change something: all of it, or nothing if the block raises."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only looks; it sees one moment, and keeps no writer waiting."""
+        with self.engine.connect().execution_options(**{_READS: True}) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
+
+
+def open_store(url: str) -> Store:
+    """The store at a SQLAlchemy URL: ``sqlite:///state/almoner.db`` or ``postgresql+psycopg://user@host/name``.
+
+    The file of a SQLite store is made if it is missing, for its owner only. The tables are not: see `plugin.store.versions`.
+
+    Raises:
+        StoreError: the URL names neither, or the driver is not installed.
+    """
+    try:
+        parsed = make_url(url)
+        engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+    except ImportError as missing:
+        raise StoreError(f"the database's driver is not installed ({missing.name}): pip install 'almoner[postgres]'") from missing
+    except (ArgumentError, ValueError):
+        raise StoreError("the database's URL cannot be read: write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME") from None
+    return Store(engine)
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        file = Path(url.database)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    engine = create_engine(url, connect_args={"timeout": _SECONDS})
+    event.listen(engine, "connect", _prepared)
+    event.listen(engine, "begin", _begun)
+    return engine
+
+
+def _prepared(connection: Any, _: Any) -> None:
+    """Our own BEGIN instead of the driver's: the driver begins late, and then two readers who write exclude each other."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begun(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(_READS) else "BEGIN IMMEDIATE")
+
+
+def _postgresql(url: URL) -> Engine:
+    if url.get_backend_name() != "postgresql":
+        raise StoreError(f"{url.get_backend_name()} is not supported: use sqlite or postgresql")
+    return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8, max_overflow=8)

@@ -1,0 +1,115 @@
+"""The store: one version of tables at a time, whole transactions, moments with a zone; the same on both databases."""
+
+import stat
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from click.testing import CliRunner
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from plugin.cli.db import command
+from plugin.errors import StoreError
+from plugin.store import Store, open_store
+from plugin.store.tables import METADATA, SEEN_TOKENS
+from plugin.store.versions import current, migrate, newest, ready
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def test_the_migrations_make_the_tables_that_the_program_knows(store: Store) -> None:
+    with store.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), METADATA) == []
+
+
+def test_every_step_can_be_taken_back_and_again(store: Store) -> None:
+    migrate(store, "base")
+    assert current(store) is None
+    migrate(store)
+    assert current(store) == newest()
+    with store.write() as connection:
+        connection.execute(insert(SEEN_TOKENS), {"client": "a", "jti": "1", "expires": NOON})
+
+
+def test_a_transaction_happens_whole_or_not_at_all(store: Store) -> None:
+    row = {"client": "a", "jti": "1", "expires": NOON}
+    with pytest.raises(IntegrityError), store.write() as connection:
+        connection.execute(insert(SEEN_TOKENS), [row, row])
+    with store.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(SEEN_TOKENS)) == 0
+
+
+def test_a_moment_comes_back_in_utc_and_sorts_by_time(store: Store) -> None:
+    east = NOON.astimezone(timezone(timedelta(hours=9)))
+    with store.write() as connection:
+        connection.execute(insert(SEEN_TOKENS), [{"client": "a", "jti": "1", "expires": east + timedelta(seconds=1)}])
+        connection.execute(insert(SEEN_TOKENS), [{"client": "a", "jti": "2", "expires": NOON}])
+        connection.execute(delete(SEEN_TOKENS).where(SEEN_TOKENS.c.expires <= NOON))
+    with store.read() as connection:
+        assert [tuple(row) for row in connection.execute(select(SEEN_TOKENS))] == [("a", "1", NOON + timedelta(seconds=1))]
+
+
+def test_a_moment_without_a_zone_is_refused(store: Store) -> None:
+    with pytest.raises(Exception, match="time zone"), store.write() as connection:
+        connection.execute(insert(SEEN_TOKENS), {"client": "a", "jti": "1", "expires": NOON.replace(tzinfo=None)})
+
+
+def test_writers_at_one_time_wait_for_each_other(store: Store) -> None:
+    with store.write() as connection:
+        connection.execute(insert(SEEN_TOKENS), {"client": "a", "jti": "0", "expires": NOON})
+
+    def count_up() -> None:
+        for _ in range(20):
+            with store.write() as connection:
+                row = connection.execute(select(SEEN_TOKENS).with_for_update()).one()
+                connection.execute(update(SEEN_TOKENS).values(jti=str(int(row.jti) + 1)))
+
+    writers = [threading.Thread(target=count_up) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    with store.read() as connection:
+        assert connection.scalar(select(SEEN_TOKENS.c.jti)) == "80"
+
+
+def test_an_embedded_database_is_brought_up_to_date_and_a_server_is_not(database_url: str) -> None:
+    store = open_store(database_url)
+    if store.is_sqlite:
+        assert current(ready(store)) == newest()
+    else:
+        with pytest.raises(StoreError, match="almoner db upgrade"):
+            ready(store)
+        migrate(store)
+        assert ready(store) is store
+    store.close()
+
+
+def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    open_store(f"sqlite:///{tmp_path}/new/almoner.db").close()
+    assert stat.S_IMODE((tmp_path / "new" / "almoner.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("url", ["mysql://somewhere/db", "not a url", "sqlit:///x.db"])
+def test_another_database_is_refused_without_repeating_the_url(url: str) -> None:
+    with pytest.raises(StoreError) as refused:
+        open_store(url)
+    assert "sqlite" in str(refused.value)
+    assert url not in str(refused.value)
+
+
+def test_the_operator_upgrades_looks_and_goes_back(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ALMONER_CONFIG", raising=False)
+    monkeypatch.setenv("ALMONER_DATABASE", database_url)
+    said = [
+        CliRunner().invoke(command, words, catch_exceptions=False).output for words in (["current"], ["upgrade"], ["downgrade", "base"])
+    ]
+    assert said == [
+        f"the database is at version none; this program needs {newest()}\n",
+        f"the database is at version {newest()}; this program needs {newest()}\n",
+        f"the database is at version none; this program needs {newest()}\n",
+    ]
