@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from rules.engines.base import Engine, Evaluation
-from rules.engines.reading import Reading, read
+from rules.engines.reading import Asked, Reading, read
 from rules.engines.reference import reduce_facts, span_of
 from rules.facts import HOUSEHOLD, Event, Person, PersonRecord, Value
 from rules.ir import EventFact
@@ -63,7 +63,7 @@ def counted_of(measure: Measure, record: PersonRecord, as_of: date) -> Iterator[
     if measure.each is None:
         yield Counted(record, record.person.id)
         return
-    reading = read(measure.each, record, as_of)
+    (reading,) = read(Asked([measure.each]), record, as_of)
     certain, possible = _episodes(measure, measure.each, reading, record, as_of)
     found = [(event, True) for event in certain] + [(event, False) for event in possible]
     for number, (event, sure) in enumerate(sorted(found, key=lambda each: each[0].order)):
@@ -80,8 +80,8 @@ def _episodes(
     span = span_of(each, as_of, results)
     if span is None:  # nothing to count from: any of them may be one
         return (), (*reading.certain, *reading.possible)
-    found = reading.within(each.window, span)
-    return found.certain, found.possible
+    certain, possible, _ = reading.within(each.window, span)
+    return certain, possible
 
 
 def _about(record: PersonRecord, episode: Event | None, number: int) -> PersonRecord:

@@ -5,7 +5,7 @@ An adapter turns FHIR resources into `Event` rows of a `Person`; engines reduce 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from operator import attrgetter
@@ -226,20 +226,25 @@ class PersonRecord:
     _places: dict[Coding | None, list[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Code → places of its events in ``_ordered``; under ``None`` the opaque ones."""
 
+    def ordered(self) -> Sequence[Event]:
+        """The events in `Event.order`."""
+        if len(self._ordered) < len(self.events):
+            self._ordered[:] = sorted(self.events, key=attrgetter("order"))
+        return self._ordered
+
     def having(self, codes: frozenset[Coding] | None) -> Iterable[Event]:
         """The events that carry one of ``codes`` (all events if ``None``), and the opaque ones, which might: in `Event.order`."""
-        places = self._places or self._index()
         if codes is None:
-            return self._ordered
+            return self.ordered()
+        places = self._places or self._index()
         known = codes & places.keys() if len(codes) < len(places) else {code for code in places if code in codes}
         found = set(places[None])
         found.update(*(places[code] for code in known))
         return [self._ordered[place] for place in sorted(found)]
 
     def _index(self) -> dict[Coding | None, list[int]]:
-        self._ordered.extend(sorted(self.events, key=attrgetter("order")))
         self._places[None] = []
-        for place, event in enumerate(self._ordered):
+        for place, event in enumerate(self.ordered()):
             for code in (None,) if event.opaque else event.codes:
                 self._places.setdefault(code, []).append(place)
         return self._places

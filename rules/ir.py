@@ -141,12 +141,15 @@ class Series:
     relations: tuple[Relation, ...] = ()
     counted: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     """``statuses``, by table."""
+    rates: Mapping[str | None, Conversion] = field(init=False, repr=False, compare=False)
+    """``conversions``, by the unit of the event."""
     plain: bool = field(init=False, repr=False, compare=False)
     """Whether code, status and time are all that is asked of an event (windows apart)."""
 
     def __post_init__(self) -> None:
         asks = self.answers is not None or self.values or self.tags or self.usable or self.relations
         object.__setattr__(self, "counted", dict(self.statuses))
+        object.__setattr__(self, "rates", {each.source: each for each in reversed(self.conversions)})
         object.__setattr__(self, "plain", not asks)
 
     def nested(self) -> Iterator["Series"]:

@@ -56,9 +56,10 @@ def matches(series: Series, event: Event, record: PersonRecord, as_of: date, *, 
     """
     if event.table not in series.tables:
         return False
+    begun = _begun(event, as_of)
     if event.opaque:
-        return None if _begun(event, as_of) is not False else False
-    counts, begun = _status_counts(series, event), _begun(event, as_of)
+        return None if begun is not False else False
+    counts = None if event.status is None else event.status in series.counted[event.table]
     if counts is False or begun is False:
         return False
     if series.plain:
@@ -67,10 +68,6 @@ def matches(series: Series, event: Event, record: PersonRecord, as_of: date, *, 
     if tests is False or not series.relations:
         return tests
     return both((tests, *(related(r, event, record, as_of) for r in series.relations)))
-
-
-def _status_counts(series: Series, event: Event) -> bool | None:
-    return None if event.status is None else event.status in series.counted[event.table]
 
 
 def _begun(event: Event, as_of: date) -> bool | None:
@@ -119,10 +116,8 @@ def convert(series: Series, event: Event) -> float | None:
     """The event's value in the series' unit; ``None`` if there is no value, no valid conversion, or no finite result."""
     if event.value is None:
         return None
-    row = next((c for c in series.conversions if c.source == event.unit), None)
-    if row is None:
-        return None
-    return finite(event.value * row.factor + row.offset)
+    rate = series.rates.get(event.unit)
+    return None if rate is None else finite(event.value * rate.factor + rate.offset)
 
 
 def rank(series: Series, event: Event) -> int:

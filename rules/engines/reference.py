@@ -4,19 +4,19 @@ From events to facts, for one person. What an event only *possibly* matches (`ru
 number; it makes the fact unknown, unless certain events settle it anyway.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from math import inf
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rules import days
 from rules.arithmetic import finite
 from rules.engines.base import Evaluation
 from rules.engines.matching import Span, convert, passes, rank, word_of_rank
-from rules.engines.reading import Reading, Selection, read
+from rules.engines.reading import Asked, Reading, read
 from rules.facts import DateRange, Event, Person, PersonRecord, Value
-from rules.ir import Bound, ComputedFact, EventFact, PatientFact, Program, Window, computed_value, derive
+from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, Window, computed_value, derive
 
 
 class FactResult(NamedTuple):
@@ -28,7 +28,8 @@ class FactResult(NamedTuple):
     """The day of the chosen event, from which windows of other facts may count."""
 
 
-UNKNOWN = FactResult(None)
+UNKNOWN: Final = FactResult(None)
+NO: Final = FactResult(False)
 
 
 class ReferenceEngine:
@@ -49,21 +50,29 @@ class ReferenceEngine:
 def reduce_facts(program: Program, record: PersonRecord, as_of: date) -> dict[str, FactResult]:
     """Every base fact of ``program`` for one person on ``as_of``, with its events."""
     results: dict[str, FactResult] = {}
-    readings: dict[int, Reading] = {}
-    spans = _fixed_spans(program, as_of)
-    for fact in program.facts:
-        name = fact.name
-        if name in program.twins:
-            results[name] = results[program.twins[name]]
+    readings = read(_asked(program), record, as_of)
+    for name, twin, fact, reading, fixed in _steps(program, as_of):
+        if twin:
+            results[name] = results[twin]
         elif isinstance(fact, EventFact):
-            number = program.readings[name]
-            if number not in readings:
-                readings[number] = read(fact, record, as_of)
-            span = spans.get(name) or span_of(fact, as_of, results)
-            results[name] = _aggregate(fact, readings[number], as_of, span) if span else UNKNOWN  # else nothing to count from
+            span = fixed or span_of(fact, as_of, results)
+            results[name] = _REDUCERS[fact.aggregate](fact, readings[reading], as_of, span) if span else UNKNOWN  # nothing to count from
         else:
             results[name] = _reduce(fact, record, as_of, results)
     return results
+
+
+@lru_cache(maxsize=512)
+def _steps(program: Program, as_of: date) -> tuple[tuple[str, str | None, Fact, int, Span | None], ...]:
+    """How each fact is found, as far as it is the same for everybody: its twin, its reading, and its window if that needs no other fact."""
+    places = [(f.name, program.twins.get(f.name), f, program.readings.get(f.name, 0)) for f in program.facts]
+    return tuple((*place, _fixed_span(place[2], as_of)) for place in places)
+
+
+@lru_cache(maxsize=512)
+def _asked(program: Program) -> Asked:
+    first = {program.readings[f.name]: f for f in reversed(program.facts) if isinstance(f, EventFact)}
+    return Asked(first[number] for number in sorted(first))
 
 
 def _reduce(fact: PatientFact | ComputedFact, record: PersonRecord, as_of: date, results: Mapping[str, FactResult]) -> FactResult:
@@ -81,66 +90,55 @@ def span_of(fact: EventFact, as_of: date, results: Mapping[str, FactResult]) -> 
     return None if None in days_of.values() else _span(fact.window, as_of, days_of)
 
 
-@lru_cache(maxsize=512)
-def _fixed_spans(program: Program, as_of: date) -> Mapping[str, Span]:
-    """The windows that are the same for everybody, computed once."""
-    return {f.name: _span(f.window, as_of, {}) for f in program.facts if isinstance(f, EventFact) and not f.window.anchors}
+def _fixed_span(fact: Fact, as_of: date) -> Span | None:
+    """The window of a fact where it is the same for everybody."""
+    return _span(fact.window, as_of, {}) if isinstance(fact, EventFact) and not fact.window.anchors else None
 
 
 def _span(window: Window, as_of: date, days_of: Mapping[str, DateRange | None]) -> Span:
-    lows = [_place(bound, as_of, days_of) for bound in window.lower]
-    highs = [_place(bound, as_of, days_of) for bound in window.upper]
-    return Span(
-        DateRange(max([date.min, *(r.low for r in lows)]), max([date.min, *(r.high for r in lows)])),
-        DateRange(min([as_of, *(r.low for r in highs)]), min([as_of, *(r.high for r in highs)])),
-    )
+    low, high = DateRange(date.min, date.min), DateRange(as_of, as_of)
+    for bound in window.lower:
+        place = _place(bound, as_of, days_of)
+        low = DateRange(max(low.low, place.low), max(low.high, place.high))
+    for bound in window.upper:
+        place = _place(bound, as_of, days_of)
+        high = DateRange(min(high.low, place.low), min(high.high, place.high))
+    return Span(low, high)
 
 
 def _place(bound: Bound, as_of: date, days_of: Mapping[str, DateRange | None]) -> DateRange:
     found = days_of[bound.anchor] if bound.anchor else None
-    if found is None:
-        day = bound.fixed(as_of)
-        return DateRange(day, day)
-    return DateRange(bound.shifted(found.low), bound.shifted(found.high))
+    day = bound.shifted(found.low) if found else bound.fixed(as_of)
+    return DateRange(day, bound.shifted(found.high) if found and found.high != found.low else day)
 
 
 # ---------------------------------------------------------------- from events to a value
 
 
-def _aggregate(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
-    found = reading.within(fact.window, span)
-    match fact.aggregate:
-        case "exists":
-            return _exists(found, reading.complete)
-        case "all":
-            return _all(fact, found, reading.complete)
-    if not reading.complete:
-        return UNKNOWN
-    match fact.aggregate:
-        case "latest" | "time since latest":
-            return _latest(fact, found, as_of)
-        case "count":
-            return FactResult(None if found.possible else _count(fact, found.certain), tuple(found.certain))
-        case "days covered":
-            return FactResult(None if found.possible else _days_covered(found.certain, span), tuple(found.certain))
-        case "earliest":
-            return _earliest(fact, found)
-    return UNKNOWN if found.possible or not found.certain else _summary(fact, found.certain, as_of)
+def _exists(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
+    certain, possible, _ = reading.within(fact.window, span)
+    if certain:
+        return FactResult(True, (certain[-1],))
+    return NO if reading.complete and not possible else UNKNOWN
 
 
-def _exists(found: Selection, complete: bool) -> FactResult:
-    if found.certain:
-        return FactResult(True, (found.certain[-1],))
-    return FactResult(False if complete and not found.possible else None)
-
-
-def _all(fact: EventFact, found: Selection, complete: bool) -> FactResult:
+def _all(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
     """Of nothing, nothing is said: without any event it is unknown."""
-    failing = [e for e in found.certain if passes(fact.series, e) is False]
+    certain, possible, _ = reading.within(fact.window, span)
+    failing = [e for e in certain if passes(fact.series, e) is False]
     if failing:
         return FactResult(False, (failing[-1],))
-    sure = complete and all(passes(fact.series, e) for e in (*found.certain, *found.possible))
-    return FactResult(True, tuple(found.certain)) if found.certain and sure else UNKNOWN
+    sure = reading.complete and all(passes(fact.series, e) for e in (*certain, *possible))
+    return FactResult(True, tuple(certain)) if certain and sure else UNKNOWN
+
+
+def _counted(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
+    """The number of events, or of the days that they cover. One that is only possible makes it unknown."""
+    certain, possible, _ = reading.within(fact.window, span)
+    if not reading.complete:
+        return UNKNOWN
+    number = _days_covered(certain, span) if fact.aggregate == "days covered" else _count(fact, certain)
+    return FactResult(None if possible else number, tuple(certain))
 
 
 def _days_covered(certain: Sequence[Event], span: Span) -> float | None:
@@ -174,29 +172,29 @@ def _count(fact: EventFact, certain: Sequence[Event]) -> float | None:
     return float(len({start.low for start in starts}))
 
 
-def _latest(fact: EventFact, found: Selection, as_of: date) -> FactResult:
-    certain = found.certain
-    if not certain or (found.possible and _may_follow(found)):
+def _latest(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
+    certain, possible, exact = reading.within(fact.window, span)
+    if not reading.complete or not certain or (possible and _may_follow(possible, certain)):
         return UNKNOWN
     if fact.type == "word":
-        return _word(fact, certain, exact=found.exact)
+        return _word(fact, certain, exact=exact)
     event = max(certain, key=lambda e: (_low(e), _tie(fact, e), e.order)) if fact.ties else certain[-1]
-    if not found.exact and any(_may_be_later(other, event) for other in certain):
+    if not exact and any(_may_be_later(other, event) for other in certain):
         return UNKNOWN
     value = _time_since(fact.scale, event.start, as_of) if fact.scale else convert(fact.series, event)
     return FactResult(value, (event,), event.start)
 
 
-def _may_follow(found: Selection) -> bool:
+def _may_follow(possible: Sequence[Event], certain: Sequence[Event]) -> bool:
     """Whether an event that is only possible may be the latest."""
-    last = max(map(_low, found.certain))
-    return any(e.start is None or e.start.high >= last for e in found.possible)
+    last = max(map(_low, certain))
+    return any(e.start is None or e.start.high >= last for e in possible)
 
 
-def _may_precede(found: Selection) -> bool:
+def _may_precede(possible: Sequence[Event], certain: Sequence[Event]) -> bool:
     """Whether an event that is only possible may be the earliest."""
-    first = min(map(_low, found.certain))
-    return any(e.start is None or e.start.low <= first for e in found.possible)
+    first = min(map(_low, certain))
+    return any(e.start is None or e.start.low <= first for e in possible)
 
 
 def _tie(fact: EventFact, event: Event) -> float:
@@ -213,14 +211,14 @@ def _may_be_later(other: Event, chosen: Event) -> bool:
     return partial and other.start.high >= chosen.start.low
 
 
-def _earliest(fact: EventFact, found: Selection) -> FactResult:
-    certain = found.certain
-    if not certain or (found.possible and _may_precede(found)):
+def _earliest(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
+    certain, possible, exact = reading.within(fact.window, span)
+    if not reading.complete or not certain or (possible and _may_precede(possible, certain)):
         return UNKNOWN
     if fact.type == "word":
-        return _word(fact, certain, exact=found.exact)
+        return _word(fact, certain, exact=exact)
     event = max(certain, key=lambda e: (-_low(e).toordinal(), _tie(fact, e), e.order)) if fact.ties else certain[0]
-    if not found.exact and any(_may_be_later(event, other) for other in certain):
+    if not exact and any(_may_be_later(event, other) for other in certain):
         return UNKNOWN
     return FactResult(convert(fact.series, event), (event,), event.start)
 
@@ -231,20 +229,20 @@ def _word(fact: EventFact, certain: Sequence[Event], *, exact: bool) -> FactResu
     An unusable answer yields only to the first word.
     """
     latest = fact.aggregate == "latest"
-    moment = (certain[-1] if latest else certain[0]).instant
-    together = [e for e in certain if e.instant == moment]
-    ranks = [rank(fact.series, e) for e in together]
-    best = min(ranks)
-    event = together[-1] if len(together) == 1 else [e for e, place in zip(together, ranks, strict=True) if place == best][-1]
-    if not exact:
-        apart = [e for e in certain if e.instant != moment]
-        if any(_may_be_later(e, event) if latest else _may_be_later(event, e) for e in apart):
-            return UNKNOWN
-    return FactResult(word_of_rank(fact.series, best), (event,), event.start)
+    event, next_to_it = (certain[-1], certain[-2:-1]) if latest else (certain[0], certain[1:2])
+    if next_to_it and next_to_it[0].instant == event.instant:
+        together = [e for e in reversed(certain) if e.instant == event.instant]
+        event = min(together, key=lambda e: rank(fact.series, e))  # of several that mean this word, the last
+    if not exact and any(_may_be_later(e, event) if latest else _may_be_later(event, e) for e in certain if e.instant != event.instant):
+        return UNKNOWN
+    return FactResult(word_of_rank(fact.series, rank(fact.series, event)), (event,), event.start)
 
 
-def _summary(fact: EventFact, events: Sequence[Event], as_of: date) -> FactResult:
-    """Highest, lowest, sum, mean, trend. One value that cannot be used makes the summary unknown."""
+def _summary(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
+    """Highest, lowest, sum, mean, trend. One value that cannot be used, or that is only possible, makes the summary unknown."""
+    events, possible, _ = reading.within(fact.window, span)
+    if not reading.complete or possible or not events:
+        return UNKNOWN
     values = [convert(fact.series, event) for event in events]
     known = [value for value in values if value is not None]
     if len(known) < len(values):
@@ -284,6 +282,19 @@ def _time_since(scale: str, start: DateRange | None, as_of: date) -> float | Non
         return None
     longest, shortest = (days.whole(scale, day, as_of) for day in (start.low, start.high))
     return float(longest) if longest == shortest else None
+
+
+_REDUCERS: Final[Mapping[str, Callable[[EventFact, Reading, date, Span], FactResult]]] = {
+    "exists": _exists,
+    "all": _all,
+    "latest": _latest,
+    "time since latest": _latest,
+    "earliest": _earliest,
+    "count": _counted,
+    "days covered": _counted,
+    **dict.fromkeys(("highest", "lowest", "sum", "mean", "trend"), _summary),
+}
+"""What makes a value of the events of a fact, given its window on this person's calendar."""
 
 
 # ---------------------------------------------------------------- facts about the person

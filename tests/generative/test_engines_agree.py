@@ -11,7 +11,7 @@ from rules.conformance.draws import WORDS
 from rules.conformance.populations import World
 from rules.days import UNITS
 from rules.engines import Engine
-from rules.engines.reading import read
+from rules.engines.reading import Asked, read
 from rules.engines.reference import ReferenceEngine, reduce_facts, span_of
 from rules.facts import HOUSEHOLD, ROLES
 from rules.grammar import AGGREGATES, ATTRIBUTES, TIES, TIMINGS
@@ -231,7 +231,7 @@ def test_every_word_and_aggregate_is_reached(worlds: list[World]) -> None:
                 seen[fact.aggregate, value is None] += 1
                 seen["word", value] += isinstance(value, str)
                 if span := span_of(fact, world.as_of, results):
-                    certain, possible, _ = read(fact, record, world.as_of).within(fact.window, span)
+                    certain, possible, _ = read(Asked([fact]), record, world.as_of)[0].within(fact.window, span)
                     seen["certain and possible"] += bool(certain and possible)
     rare = {(a, unknown): seen[a, unknown] for a in AGGREGATES for unknown in (True, False) if seen[a, unknown] <= 10}
     assert rare == {}

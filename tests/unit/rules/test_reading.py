@@ -1,5 +1,6 @@
 """A window on a person's events, found as a slice where it is one, is what asking each event gives."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import get_args
 
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.engines.matching import IN_WINDOW, Span
-from rules.engines.reading import ORDER, read
+from rules.engines.reading import ORDER, Asked, Reading
+from rules.engines.reading import read as read_all
 from rules.facts import HOUSEHOLD, Coding, DateRange, Event, Person, PersonRecord
 from rules.ir import EventFact, Series, TagTest, Timing, Window
 
@@ -24,6 +26,11 @@ def series(**changes: object) -> Series:
 
 def fact(aggregate: str = "count", *, household: bool = False, **changes: object) -> EventFact:
     return EventFact("x", aggregate, "number", series(**changes), household=household)
+
+
+def read(asked: EventFact, record: PersonRecord) -> Reading:
+    (found,) = read_all(Asked([asked]), record, AS_OF)
+    return found
 
 
 days = st.integers(0, 40)
@@ -53,25 +60,25 @@ spans = st.builds(Span, ranges, ranges)
 
 @given(record=people, span=spans, timing=st.sampled_from(get_args(Timing)))
 def test_a_window_is_what_asking_each_event_gives(record: PersonRecord, span: Span, timing: Timing) -> None:
-    found = read(fact(), record, AS_OF)
-    selected = found.within(Window(timing=timing), span)
+    found = read(fact(), record)
+    certain, possible, exact = found.within(Window(timing=timing), span)
     test = IN_WINDOW[timing]
-    assert list(selected.certain) == [e for e in found.certain if test(e, span)]
+    assert list(certain) == [e for e in found.certain if test(e, span)]
     unsure = [e for e in found.certain if test(e, span) is None] + [e for e in found.possible if test(e, span) is not False]
-    assert sorted(map(ORDER, selected.possible)) == sorted(map(ORDER, unsure))
-    assert list(selected.certain) == sorted(selected.certain, key=ORDER)
-    if selected.exact:
-        assert not selected.possible
-        assert all(e.start and e.start.low == e.start.high for e in selected.certain)
+    assert sorted(map(ORDER, possible)) == sorted(map(ORDER, unsure))
+    assert list(certain) == sorted(certain, key=ORDER)
+    if exact:
+        assert not possible
+        assert all(e.start and e.start.low == e.start.high for e in certain)
 
 
 @given(record=people, span=spans)
 def test_where_every_day_is_known_the_selection_says_so(record: PersonRecord, span: Span) -> None:
-    found = read(fact(), record, AS_OF)
+    found = read(fact(), record)
     rising = [e.start.low for e in found.certain if e.start]
     known = all(e.start and e.start.low == e.start.high for e in found.certain) and rising == sorted(rising)
     if span.days and known and not found.possible:
-        assert found.within(Window(), span).exact
+        assert found.within(Window(), span)[2]
 
 
 def event(id: str, day: int, **changes: object) -> Event:
@@ -86,28 +93,55 @@ def test_an_event_across_the_edge_of_a_window_leaves_partial_days_within_it_part
     within = Event("procedures", "Procedure/1", codes=(CODE,), status="completed", start=month, instant=10)
     record = PersonRecord(Person("a"), (across, within, event("2", 20)), frozenset())
     low, high = DAY + timedelta(5), DAY + timedelta(35)
-    selected = read(fact(), record, AS_OF).within(Window(), Span(DateRange(low, low), DateRange(high, high)))
-    assert ([e.source[-1] for e in selected.certain], [e.source[-1] for e in selected.possible]) == (["1", "2"], ["0"])
-    assert not selected.exact
+    certain, possible, exact = read(fact(), record).within(Window(), Span(DateRange(low, low), DateRange(high, high)))
+    assert ([e.source[-1] for e in certain], [e.source[-1] for e in possible]) == (["1", "2"], ["0"])
+    assert not exact
 
 
 def test_the_events_of_a_household_stand_in_one_order() -> None:
     other = PersonRecord(Person("b"), (event("2", 2), event("4", 4)), frozenset())
     own = PersonRecord(Person("a"), (event("3", 3), event("1", 1)), frozenset(), (other,))
-    assert [e.source[-1] for e in read(fact(household=True), own, AS_OF).certain] == ["1", "2", "3", "4"]
-    assert [e.source[-1] for e in read(fact(), own, AS_OF).certain] == ["1", "3"]
+    assert [e.source[-1] for e in read(fact(household=True), own).certain] == ["1", "2", "3", "4"]
+    assert [e.source[-1] for e in read(fact(), own).certain] == ["1", "3"]
+
+
+OTHER = Coding("urn:x", "2")
+
+
+def of(codes: frozenset[Coding] | None, table: str = "procedures", *, household: bool = False) -> EventFact:
+    asked = Series((table,), codes, ((table, frozenset({"completed"})),))
+    return EventFact("x", "count", "number", asked, household=household)
+
+
+def test_every_fact_reads_what_it_would_read_alone() -> None:
+    """By any code, by one, by two of which an event carries both; from another table; what could not be understood; a household."""
+    facts = [of(None), of(frozenset({CODE})), of(frozenset({CODE, OTHER})), of(frozenset({OTHER}), household=True), of(None, "goals")]
+    goal = Event("goals", "Goal/7", status="completed", start=DateRange(DAY, DAY), instant=0)
+    opaque = Event("procedures", "Procedure/8", start=DateRange(DAY, DAY), instant=9, opaque=True)
+    own = (event("1", 1), replace(event("2", 2), codes=(CODE, OTHER)), replace(event("3", 3), codes=()), goal, opaque)
+    other = PersonRecord(Person("b"), (replace(event("5", 5), codes=(OTHER,)), event("6", 6)), frozenset())
+    record = PersonRecord(Person("a"), own, frozenset(), (other,))
+    together = read_all(Asked(facts), record, AS_OF)
+    assert together == [read(each, record) for each in facts]
+    assert [([e.source[-1] for e in each.certain], [e.source[-1] for e in each.possible]) for each in together] == [
+        (["1", "2", "3"], ["8"]),
+        (["1", "2"], ["8"]),
+        (["1", "2"], ["8"]),
+        (["2", "5"], ["8"]),
+        (["7"], []),
+    ]
 
 
 def test_only_all_looks_at_events_that_do_not_pass() -> None:
     tagged = event("1", 1, tags=(("category", KIND),))
     record = PersonRecord(Person("a"), (tagged, event("2", 2)), frozenset())
     asked = (TagTest("category", frozenset({KIND})),)
-    found = read(fact(tags=asked), record, AS_OF)
+    found = read(fact(tags=asked), record)
     assert ([e.source[-1] for e in found.certain], [e.source[-1] for e in found.possible]) == (["1"], ["2"])
     words = {"words": (("yes", frozenset({KIND})),), "answers": frozenset({"yes"})}
     answered = PersonRecord(Person("a"), (event("1", 1, answers=(CODE,)), event("2", 2, answers=(KIND,))), frozenset())
-    assert [e.source[-1] for e in read(fact("count", **words), answered, AS_OF).certain] == ["2"]
-    assert [e.source[-1] for e in read(fact("all", **words), answered, AS_OF).certain] == ["1", "2"]
+    assert [e.source[-1] for e in read(fact("count", **words), answered).certain] == ["2"]
+    assert [e.source[-1] for e in read(fact("all", **words), answered).certain] == ["1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -124,4 +158,4 @@ def test_only_all_looks_at_events_that_do_not_pass() -> None:
 def test_what_was_not_read_is_not_complete(missing: set[str], household: bool, others: set[str], complete: bool) -> None:
     other = PersonRecord(Person("b"), (), frozenset(others))
     record = PersonRecord(Person("a"), (), frozenset(missing), (other,))
-    assert read(fact(household=household), record, AS_OF).complete is complete
+    assert read(fact(household=household), record).complete is complete
