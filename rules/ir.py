@@ -62,6 +62,8 @@ class Bound:
         """``day`` moved by the offset."""
         if self.offset is not None:
             day = before(day, self.offset) if self.backwards else after(day, self.offset)
+        if not self.days:
+            return day
         return after(day, Duration(self.days, "day")) if self.days > 0 else before(day, Duration(-self.days, "day"))
 
 

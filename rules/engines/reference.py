@@ -229,8 +229,8 @@ def _word(fact: EventFact, certain: Sequence[Event], *, exact: bool) -> FactResu
     An unusable answer yields only to the first word.
     """
     latest = fact.aggregate == "latest"
-    event, next_to_it = (certain[-1], certain[-2:-1]) if latest else (certain[0], certain[1:2])
-    if next_to_it and next_to_it[0].instant == event.instant:
+    event, beside = (certain[-1], -2) if latest else (certain[0], 1)
+    if len(certain) > 1 and certain[beside].instant == event.instant:
         together = [e for e in reversed(certain) if e.instant == event.instant]
         event = min(together, key=lambda e: rank(fact.series, e))  # of several that mean this word, the last
     if not exact and any(_may_be_later(e, event) if latest else _may_be_later(event, e) for e in certain if e.instant != event.instant):
