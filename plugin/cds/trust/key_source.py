@@ -1,0 +1,144 @@
+"""Where the keys of a client come from: a file that was handed over, or an address at which the client publishes them.
+
+What is fetched is kept. It is fetched again in the background once it is `FRESH` seconds old, and at once, but not more often than every
+`PAUSE` seconds, when a token names a key that is not in it. While the address does not answer, the old keys serve on for `STALE` seconds.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any, Final, Protocol
+
+import orjson
+
+from fhir_adapters.errors import EhrUnavailable
+from fhir_adapters.transport import FhirServer, Limits
+from plugin.cds.trust.keys import KeySetRefused, VerifyingKey, key_set
+
+LOG = logging.getLogger(__name__)
+
+FRESH: Final = 600.0
+STALE: Final = 24 * 3600.0
+PAUSE: Final = 60.0
+AFTER_FAILURE: Final = 10.0
+"""Seconds until an address that did not answer is asked again."""
+LIMITS: Final = Limits(connect=1.0, attempt=2.0, call=2.0, attempts=1, body=256 << 10, redirects=0)
+"""A clinician may be waiting, and a key set is small."""
+
+Keys = Mapping[str, VerifyingKey]
+
+
+class KeysUnavailable(Exception):
+    """There are no keys of the client that may be used now. The message is for the log."""
+
+
+class KeySource(Protocol):
+    """The keys of one client, for any number of threads."""
+
+    def key(self, kid: str) -> VerifyingKey | None:
+        """The key of that name; ``None`` if the client has none. Raises `KeysUnavailable`."""
+        ...
+
+
+class KeyFile:
+    """Keys in a file. It is read again when it changes; while a new one cannot be used, the old keys stay."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `KeysUnavailable` if the file cannot be used."""
+        self._path = path
+        self._seen, self._keys = self._stamp(), self._read()
+
+    def key(self, kid: str) -> VerifyingKey | None:
+        """As `KeySource.key`."""
+        try:
+            if (stamp := self._stamp()) != self._seen:
+                self._keys, self._seen = self._read(), stamp
+        except KeysUnavailable as problem:
+            LOG.error("key_set_unusable source=file problem=%s", problem)
+        return self._keys.get(kid)
+
+    def _stamp(self) -> tuple[int, int, int]:
+        try:
+            status = self._path.stat()
+        except OSError as error:
+            raise KeysUnavailable(f"the file cannot be read ({type(error).__name__})") from None
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def _read(self) -> Keys:
+        try:
+            return key_set(orjson.loads(self._path.read_bytes()))
+        except OSError as error:
+            raise KeysUnavailable(f"the file cannot be read ({type(error).__name__})") from None
+        except orjson.JSONDecodeError:
+            raise KeysUnavailable("the file is not JSON") from None
+        except KeySetRefused as refused:
+            raise KeysUnavailable(str(refused)) from None
+
+
+def fetched(url: str, ca_file: Path | None = None) -> Any:
+    """The JSON object at ``url``, in one attempt, within `LIMITS`, without following redirects. Raises `EhrUnavailable`."""
+    return FhirServer(url, ca_file=ca_file, limits=LIMITS, headers={"Accept": "application/json"}).get(url)
+
+
+def in_background(work: Callable[[], None]) -> None:
+    """Do it beside the request."""
+    Thread(target=work, daemon=True).start()
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    keys: Keys
+    at: float
+
+
+class PublishedKeys:
+    """Keys that the client publishes; at most one request for them is under way."""
+
+    def __init__(
+        self,
+        fetch: Callable[[], Any],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        start: Callable[[Callable[[], None]], None] = in_background,
+    ) -> None:
+        """``fetch`` gives the document, or raises `EhrUnavailable`; ``start`` does work that nobody waits for."""
+        self._fetch, self._clock, self._start = fetch, clock, start
+        self._held: _Held | None = None
+        self._not_before = clock()
+        self._fetching = Lock()
+
+    def key(self, kid: str) -> VerifyingKey | None:
+        """As `KeySource.key`. Nobody waits for the network but the first caller, and who names a key that is not known."""
+        held = self._usable()
+        if held is not None and kid in held.keys:
+            if self._clock() - held.at > FRESH and self._may_ask() and not self._fetching.locked():
+                self._start(self._renew)
+            return held.keys[kid]
+        self._renew()
+        held = self._usable()
+        if held is None:
+            raise KeysUnavailable("they could not be fetched")
+        return held.keys.get(kid)
+
+    def _usable(self) -> _Held | None:
+        held = self._held
+        return None if held is None or self._clock() - held.at > STALE else held
+
+    def _may_ask(self) -> bool:
+        return self._clock() >= self._not_before
+
+    def _renew(self) -> None:
+        """Fetch, unless that was done a moment ago: who waited here for another one's request finds what it brought."""
+        with self._fetching:
+            if not self._may_ask():
+                return
+            try:
+                keys = key_set(self._fetch())
+            except (EhrUnavailable, KeySetRefused) as problem:
+                self._not_before = self._clock() + AFTER_FAILURE
+                LOG.error("key_set_unusable source=address problem=%s", problem)
+            else:
+                self._held, self._not_before = _Held(keys, self._clock()), self._clock() + PAUSE
