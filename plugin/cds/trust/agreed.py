@@ -6,6 +6,7 @@ from typing import Final
 
 from plugin.cds.clients.client import Client
 from plugin.cds.trust.key_source import KeyFile, KeySource, KeysUnavailable, PublishedKeys, fetched
+from plugin.cds.trust.places import is_key_place
 from plugin.errors import SettingsUnreadable
 
 PUBLISHED_KEYS: Final = frozenset({"sandbox"})
@@ -42,14 +43,14 @@ def agreed(client: Client) -> Agreed | None:
 def key_source(by: Agreed) -> KeySource:
     """Where the keys of the client come from: its file, else its address.
 
-    Raises `SettingsUnreadable` if there is neither, or if the file cannot be used.
+    Raises `SettingsUnreadable` if there is neither, or if it cannot be used.
     """
     if by.jwks_file is not None:
         try:
             return KeyFile(by.jwks_file)
         except KeysUnavailable as problem:
             raise SettingsUnreadable(f"cds.clients.{by.client.name}.jwks_file: {problem}") from None
-    if by.jwks_url is None:
-        raise SettingsUnreadable(f"cds.clients.{by.client.name}: say where its keys are: jwks_url or jwks_file")
+    if by.jwks_url is None or not is_key_place(by.jwks_url):
+        raise SettingsUnreadable(f"cds.clients.{by.client.name}: say where its keys are: jwks_url (https) or jwks_file")
     url, ca_file = by.jwks_url, by.client.settings.ca_file
     return PublishedKeys(lambda: fetched(url, ca_file))

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from urllib.parse import urlsplit
 
 from plugin.cds.clients.client import Client
 from plugin.cds.trust.agreed import PUBLISHED_KEYS, Agreed, agreed
-from plugin.cds.trust.places import is_loopback, is_origin, is_safe
+from plugin.cds.trust.places import is_key_place, is_loopback, is_origin, is_safe
 from plugin.errors import SettingsUnreadable
 from plugin.settings import Settings
 
@@ -80,7 +79,7 @@ def _of_tokens(by: Agreed, settings: Settings) -> Iterator[str]:
     at = _at(by.client)
     if by.jwks_url is None and by.jwks_file is None:
         yield f"{at}: say where its keys are: jwks_url or jwks_file"
-    if by.jwks_url is not None and not (is_safe(by.jwks_url) and urlsplit(by.jwks_url).scheme == "https"):
+    if by.jwks_url is not None and not is_key_place(by.jwks_url):
         yield f"{at}.jwks_url: keys are fetched over https only, from a plain address"
     if not (by.audience or settings.public_url) and not listens_on_loopback(settings):
         yield f"{at}: say by which address it calls this service (audience, or public_url for all): its tokens are meant for that one"

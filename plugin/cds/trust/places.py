@@ -27,6 +27,11 @@ def is_safe(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
 
 
+def is_key_place(url: str) -> bool:
+    """Whether keys may be fetched from ``url``: over https, without exception, for whoever changes a key set on its way is everybody."""
+    return is_safe(url) and url.startswith("https://")
+
+
 def is_loopback(host: str) -> bool:
     """Whether ``host`` (a name or an address) is this machine, seen from itself."""
     if host.lower() == "localhost":
