@@ -3,9 +3,14 @@
 Whatever a call names (``fhirServer``, ``jku``) is a stranger's text: it is compared with the operator's list, never followed.
 """
 
+import re
 from collections.abc import Iterable
 from ipaddress import IPv6Address, ip_address
+from typing import Final
 from urllib.parse import urlsplit
+
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.:\[\]-]+", re.ASCII)
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
 def is_trusted(url: str, allowed: Iterable[str]) -> bool:
@@ -55,9 +60,10 @@ def host_of(url: str) -> str:
 
 def is_origin(text: str) -> bool:
     """Whether ``text`` is an origin as browsers send it: scheme, host, a port that is not the scheme's own, and nothing else."""
-    parts = urlsplit(text)
+    if not _ORIGIN.fullmatch(text):
+        return False
     try:
-        usual = {"http": 80, "https": 443}.get(parts.scheme)
-        return usual is not None and parts.port != usual and text == f"{parts.scheme}://{parts.netloc}".lower() and "@" not in parts.netloc
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != _USUAL_PORTS[parts.scheme]
     except ValueError:
         return False
