@@ -11,6 +11,8 @@ LIMIT: Final = 10 * 1024 * 1024
 DEPTH: Final = 100
 """Levels of objects and arrays. FHIR's deepest, Questionnaires, have some dozens; far below where Python's own functions give up."""
 
+_NESTING: Final = frozenset({dict, list})
+
 
 def read_body() -> bytes:
     """The body of the current request: 413 if it is larger than `LIMIT`, 400 if less came than was announced."""
@@ -39,14 +41,9 @@ def read_json() -> Any:
 
 def is_deeper(value: Any, most: int) -> bool:
     """Whether parsed JSON has more than ``most`` levels of objects and arrays. Level by level, so that no depth is too much for it."""
-    level = [value] if isinstance(value, dict | list) else []
+    level = [value] if type(value) in _NESTING else []
     for _ in range(most):
-        level = [
-            child
-            for each in level
-            for child in (each.values() if type(each) is dict else each)
-            if type(child) is dict or type(child) is list
-        ]
+        level = [child for each in level for child in (each.values() if type(each) is dict else each) if type(child) in _NESTING]
         if not level:
             return False
     return bool(level)

@@ -84,7 +84,7 @@ class Published:
         return len(self.server.asked)
 
     def keys(self) -> PublishedKeys:
-        return PublishedKeys(partial(fetched, self.url, self.ca_file), clock=self.clock, start=self.later)
+        return PublishedKeys(partial(fetched, self.url, self.ca_file), "clinic", clock=self.clock, start=self.later)
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_while_the_place_is_down_the_keys_serve_on_but_not_for_ever(published: P
         assert keys.key("old") is not None
         published.later.do()
         published.clock.now += STALE / 24
-    assert "key_set_unusable source=address problem=HTTP 503" in caplog.text
+    assert "key_set_unusable client=clinic problem=HTTP 503" in caplog.text
     published.clock.now = begun + STALE + 1
     with pytest.raises(KeysUnavailable):
         keys.key("old")
@@ -228,6 +228,11 @@ def test_a_place_with_a_certificate_of_others_is_not_believed(published: Publish
     assert published.asked == 0
 
 
+def test_certificates_that_are_gone_are_no_defect(published: Published, tmp_path: Path) -> None:
+    with pytest.raises(EhrUnavailable, match="certificates to trust cannot be read"):
+        fetched(published.url, tmp_path / "gone.pem")
+
+
 HOSTILE_JKU: Final = [
     "https://127.0.0.1:{port}/fhir/jwks.json",
     "http://127.0.0.1:{port}/fhir/jwks.json",
@@ -277,6 +282,7 @@ def test_strangers_cannot_make_us_fetch(published: Published, memory: Store) -> 
 # ------------------------------------------------------------ a file
 
 
+@pytest.mark.requirement("cds-hooks_2.0@199")
 def test_keys_in_a_file_need_no_network(tmp_path: Path, memory: Store) -> None:
     by_file = client(jwks_url=GONE, jwks_file=written(tmp_path, OLD.jwks()))
     with connections() as made:
@@ -298,7 +304,7 @@ def test_with_a_file_and_an_address_the_address_is_only_a_name(tmp_path: Path, m
 def test_a_file_that_is_replaced_is_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     path = written(tmp_path, OLD.jwks())
-    keys = KeyFile(path)
+    keys = KeyFile(path, "clinic")
     assert [keys.key("old") is None, keys.key("new") is None] == [False, True]
     written(tmp_path, both())
     assert [keys.key("old") is None, keys.key("new") is None] == [False, False]
@@ -307,7 +313,7 @@ def test_a_file_that_is_replaced_is_read_again(tmp_path: Path, caplog: pytest.Lo
         assert keys.key("old") is not None
     path.unlink()
     assert keys.key("old") is not None
-    assert caplog.text.count("key_set_unusable source=file") == 3
+    assert caplog.text.count("key_set_unusable client=clinic") == 3
     written(tmp_path, NEW.jwks())
     assert keys.key("old") is None
 

@@ -1,4 +1,4 @@
-"""A token is good for one call, whichever worker, process or thread it comes to; what is over is forgotten; without a memory nobody gets in."""
+"""A token is good for one call, whichever process or thread it comes to; what is over is forgotten; without a memory nobody gets in."""
 
 import os
 import subprocess
@@ -76,6 +76,23 @@ def test_what_is_over_is_forgotten(store: Store) -> None:
     for minutes in range(0, 40, 2):
         trust.client_of(f"Bearer {EHR.token(NOW + timedelta(minutes=minutes))}", CALLED, NOW + timedelta(minutes=minutes))
     assert remembered(store) <= 7
+
+
+def test_a_memory_that_cannot_be_tidied_refuses_nobody(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    trust = trusting(store)
+    deletes = "BEFORE DELETE ON seen_tokens"
+    with store.write() as connection:
+        if store.is_sqlite:
+            connection.exec_driver_sql(f"CREATE TRIGGER locked {deletes} BEGIN SELECT RAISE(ABORT, 'locked'); END")
+        else:
+            connection.exec_driver_sql(
+                "CREATE FUNCTION locked() RETURNS trigger AS 'BEGIN RAISE EXCEPTION ''locked''; END' LANGUAGE plpgsql"
+            )
+            connection.exec_driver_sql(f"CREATE TRIGGER locked {deletes} FOR EACH ROW EXECUTE FUNCTION locked()")
+    for hours in (0, 1, 2):
+        later = NOW + timedelta(hours=hours)
+        assert trust.client_of(f"Bearer {EHR.token(later)}", CALLED, later).name == "clinic"
+    assert caplog.text.count("tokens_not_purged") == 2
 
 
 def test_any_jti_can_be_remembered(store: Store) -> None:

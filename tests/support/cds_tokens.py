@@ -111,7 +111,8 @@ def trusting(store: Store, *clients: Client, keys: KeySource | None = None, **ho
     def found(_: Agreed) -> KeySource:
         return source
 
-    return Trust(clients or (client(),), store, **({"public_url": PUBLIC_URL, "source": found} | how))
+    settings: dict[str, Any] = {"public_url": PUBLIC_URL, "source": found}
+    return Trust(clients or (client(),), store, **(settings | how))
 
 
 def written(folder: Path, document: Any) -> Path:

@@ -47,10 +47,10 @@ def key_source(by: Agreed) -> KeySource:
     """
     if by.jwks_file is not None:
         try:
-            return KeyFile(by.jwks_file)
+            return KeyFile(by.jwks_file, by.client.name)
         except KeysUnavailable as problem:
             raise SettingsUnreadable(f"cds.clients.{by.client.name}.jwks_file: {problem}") from None
     if by.jwks_url is None or not is_key_place(by.jwks_url):
         raise SettingsUnreadable(f"cds.clients.{by.client.name}: say where its keys are: jwks_url (https) or jwks_file")
     url, ca_file = by.jwks_url, by.client.settings.ca_file
-    return PublishedKeys(lambda: fetched(url, ca_file))
+    return PublishedKeys(lambda: fetched(url, ca_file), by.client.name)

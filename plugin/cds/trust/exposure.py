@@ -81,6 +81,9 @@ def _of_tokens(by: Agreed, settings: Settings) -> Iterator[str]:
         yield f"{at}: say where its keys are: jwks_url or jwks_file"
     if by.jwks_url is not None and not is_key_place(by.jwks_url):
         yield f"{at}.jwks_url: keys are fetched over https only, from a plain address"
+    ca_file = by.client.settings.ca_file
+    if ca_file is not None and not ca_file.is_file():
+        yield f"{at}.ca_file: there is no such file"
     if not (by.audience or settings.public_url) and not listens_on_loopback(settings):
         yield f"{at}: say by which address it calls this service (audience, or public_url for all): its tokens are meant for that one"
     for url in (*by.audience, *([settings.public_url] if settings.public_url else [])):

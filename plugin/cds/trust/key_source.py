@@ -46,9 +46,9 @@ class KeySource(Protocol):
 class KeyFile:
     """Keys in a file. It is read again when it changes; while a new one cannot be used, the old keys stay."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises `KeysUnavailable` if the file cannot be used."""
-        self._path = path
+    def __init__(self, path: Path, client: str) -> None:
+        """``client`` is its name, for the log. Raises `KeysUnavailable` if the file cannot be used."""
+        self._path, self._client = path, client
         self._seen, self._keys = self._stamp(), self._read()
 
     def key(self, kid: str) -> VerifyingKey | None:
@@ -57,7 +57,7 @@ class KeyFile:
             if (stamp := self._stamp()) != self._seen:
                 self._keys, self._seen = self._read(), stamp
         except KeysUnavailable as problem:
-            LOG.error("key_set_unusable source=file problem=%s", problem)
+            LOG.error("key_set_unusable client=%s problem=%s", self._client, problem)
         return self._keys.get(kid)
 
     def _stamp(self) -> tuple[int, int, int]:
@@ -80,7 +80,10 @@ class KeyFile:
 
 def fetched(url: str, ca_file: Path | None = None) -> Any:
     """The JSON object at ``url``, in one attempt, within `LIMITS`, without following redirects. Raises `EhrUnavailable`."""
-    return FhirServer(url, ca_file=ca_file, limits=LIMITS, headers={"Accept": "application/json"}).get(url)
+    try:
+        return FhirServer(url, ca_file=ca_file, limits=LIMITS, headers={"Accept": "application/json"}).get(url)
+    except OSError as error:
+        raise EhrUnavailable(f"the certificates to trust cannot be read ({type(error).__name__})") from None
 
 
 def in_background(work: Callable[[], None]) -> None:
@@ -100,12 +103,13 @@ class PublishedKeys:
     def __init__(
         self,
         fetch: Callable[[], Any],
+        client: str,
         *,
         clock: Callable[[], float] = time.monotonic,
         start: Callable[[Callable[[], None]], None] = in_background,
     ) -> None:
-        """``fetch`` gives the document, or raises `EhrUnavailable`; ``start`` does work that nobody waits for."""
-        self._fetch, self._clock, self._start = fetch, clock, start
+        """``fetch`` gives the document, or raises `EhrUnavailable`; ``client`` is its name; ``start`` does work that nobody waits for."""
+        self._fetch, self._client, self._clock, self._start = fetch, client, clock, start
         self._held: _Held | None = None
         self._not_before = clock()
         self._fetching = Lock()
@@ -139,6 +143,6 @@ class PublishedKeys:
                 keys = key_set(self._fetch())
             except (EhrUnavailable, KeySetRefused) as problem:
                 self._not_before = self._clock() + AFTER_FAILURE
-                LOG.error("key_set_unusable source=address problem=%s", problem)
+                LOG.error("key_set_unusable client=%s problem=%s", self._client, problem)
             else:
                 self._held, self._not_before = _Held(keys, self._clock()), self._clock() + PAUSE

@@ -35,17 +35,20 @@ class SeenTokens:
         try:
             with self._store.write(durable=False) as connection:
                 connection.execute(insert(SEEN_TOKENS), row)
-            self._purge(now)
         except IntegrityError:
             raise Unauthorized(Reason.REPLAYED) from None
         except SQLAlchemyError as error:
             LOG.error("token_memory_unavailable type=%s", type(error).__name__)
             raise Unauthorized(Reason.MEMORY_UNAVAILABLE) from None
+        self._purge(now)
 
     def _purge(self, now: datetime) -> None:
-        """Forget tokens that are over, once in a while."""
+        """Forget tokens that are over, once in a while. If that fails, nobody is refused for it: it is tried again later."""
         if self._next_purge is not None and now < self._next_purge:
             return
         self._next_purge = now + _PURGE_EVERY
-        with self._store.write(durable=False) as connection:
-            connection.execute(delete(SEEN_TOKENS).where(SEEN_TOKENS.c.expires < now))
+        try:
+            with self._store.write(durable=False) as connection:
+                connection.execute(delete(SEEN_TOKENS).where(SEEN_TOKENS.c.expires < now))
+        except SQLAlchemyError as error:
+            LOG.warning("tokens_not_purged type=%s", type(error).__name__)

@@ -74,6 +74,7 @@ def test_a_client_with_tokens_needs_keys_and_a_name_for_us() -> None:
         (found,) = said(settings(clients={"a": EPIC | {"jwks_url": url}}))
         assert "over https only" in found
         assert "secret" not in found
+    assert said(settings(clients={"a": EPIC | {"ca_file": "gone.pem"}})) == ["cds.clients.a.ca_file: there is no such file"]
     assert "audience, or public_url" in said(settings(EVERYWHERE, None, clients={"a": EPIC}))[0]
     assert said(settings(EVERYWHERE, None, clients={"a": EPIC | {"audience": ("https://gate.example",)}})) == []
     assert "no address for a token" in said(settings(clients={"a": EPIC | {"audience": ("gate.example",)}}))[0]
