@@ -23,7 +23,7 @@ from support.smart_keys import ec_key, jwk, rsa_key
 from fhir_adapters.errors import EhrUnavailable
 from plugin.cds.trust import Reason, Trust, Unauthorized
 from plugin.cds.trust.agreed import agreed, key_source
-from plugin.cds.trust.key_source import AFTER_FAILURE, FRESH, LIMITS, PAUSE, STALE, KeyFile, KeysUnavailable, PublishedKeys, fetched
+from plugin.cds.trust.key_source import AFTER_FAILURE, FRESH, LATE, LIMITS, PAUSE, STALE, KeyFile, KeysUnavailable, PublishedKeys, fetched
 from plugin.errors import SettingsUnreadable
 from plugin.store import Store
 
@@ -142,6 +142,27 @@ def test_what_is_no_longer_fresh_is_fetched_beside_the_calls(published: Publishe
     assert published.later.do() == 1
     assert published.asked == 2
     assert keys.key("old") is None
+
+
+def test_after_a_silence_a_key_that_was_withdrawn_is_not_accepted_even_once(published: Published) -> None:
+    published.says(body(both()), body(NEW.jwks()))
+    keys = published.keys()
+    assert keys.key("old") is not None
+    published.clock.now += LATE + 1
+    assert keys.key("old") is None
+    assert [published.asked, published.later.do()] == [2, 0]
+
+
+def test_a_place_that_is_down_after_a_silence_holds_up_one_call_only(published: Published) -> None:
+    published.says(body(OLD.jwks()), body({}, 503))
+    keys = published.keys()
+    assert keys.key("old") is not None
+    published.clock.now += LATE + 1
+    assert keys.key("old") is not None
+    assert [published.asked, published.later.do()] == [2, 0]
+    published.clock.now += AFTER_FAILURE
+    assert keys.key("old") is not None
+    assert [published.asked, published.later.do(), published.asked] == [2, 1, 3]
 
 
 def test_while_the_place_is_down_the_keys_serve_on_but_not_for_ever(published: Published, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,7 +1,9 @@
 """Where the keys of a client come from: a file that was handed over, or an address at which the client publishes them.
 
-What is fetched is kept. It is fetched again in the background once it is `FRESH` seconds old, and at once, but not more often than every
-`PAUSE` seconds, when a token names a key that is not in it. While the address does not answer, the old keys serve on for `STALE` seconds.
+What is fetched is kept. Once it is `FRESH` seconds old it is fetched again beside the calls, and after `LATE` seconds no call is answered
+before that was tried: a key that was withdrawn in a quiet hour must not be good once more. A token that names a key which is not there
+makes us look again, but not more often than every `PAUSE` seconds. While the address does not answer, the old keys serve on for `STALE`
+seconds.
 """
 
 import logging
@@ -21,6 +23,7 @@ from plugin.cds.trust.keys import KeySetRefused, VerifyingKey, key_set
 LOG = logging.getLogger(__name__)
 
 FRESH: Final = 600.0
+LATE: Final = 1200.0
 STALE: Final = 24 * 3600.0
 PAUSE: Final = 60.0
 AFTER_FAILURE: Final = 10.0
@@ -111,21 +114,28 @@ class PublishedKeys:
         """``fetch`` gives the document, or raises `EhrUnavailable`; ``client`` is its name; ``start`` does work that nobody waits for."""
         self._fetch, self._client, self._clock, self._start = fetch, client, clock, start
         self._held: _Held | None = None
-        self._not_before = clock()
+        self._not_before, self._failing = clock(), False
         self._fetching = Lock()
 
     def key(self, kid: str) -> VerifyingKey | None:
-        """As `KeySource.key`. Nobody waits for the network but the first caller, and who names a key that is not known."""
+        """As `KeySource.key`. Calls wait for the network only if nothing recent is here, or if they name a key that is not."""
         held = self._usable()
-        if held is not None and kid in held.keys:
-            if self._clock() - held.at > FRESH and self._may_ask() and not self._fetching.locked():
-                self._start(self._renew)
-            return held.keys[kid]
-        self._renew()
-        held = self._usable()
+        if held is not None and self._clock() - held.at > FRESH and self._may_ask():
+            held = self._freshened(held)
+        if held is None or kid not in held.keys:
+            self._renew()
+            held = self._usable()
         if held is None:
             raise KeysUnavailable("they could not be fetched")
         return held.keys.get(kid)
+
+    def _freshened(self, held: _Held) -> _Held | None:
+        if self._clock() - held.at > LATE and not self._failing:
+            self._renew()
+            return self._usable()
+        if not self._fetching.locked():
+            self._start(self._renew)
+        return held
 
     def _usable(self) -> _Held | None:
         held = self._held
@@ -142,7 +152,7 @@ class PublishedKeys:
             try:
                 keys = key_set(self._fetch())
             except (EhrUnavailable, KeySetRefused) as problem:
-                self._not_before = self._clock() + AFTER_FAILURE
+                self._not_before, self._failing = self._clock() + AFTER_FAILURE, True
                 LOG.error("key_set_unusable client=%s problem=%s", self._client, problem)
             else:
-                self._held, self._not_before = _Held(keys, self._clock()), self._clock() + PAUSE
+                self._held, self._not_before, self._failing = _Held(keys, self._clock()), self._clock() + PAUSE, False

@@ -8,7 +8,7 @@ from plugin.cds.body import DEPTH, LIMIT
 from plugin.cds.trust import Reason
 from plugin.cds.trust.claims import LONGEST_LIFE
 from plugin.cds.trust.jws import LONGEST
-from plugin.cds.trust.key_source import FRESH, PAUSE, STALE
+from plugin.cds.trust.key_source import LATE, PAUSE, STALE
 from plugin.settings import ClientSettings
 
 ABOUT = ("issuer", "tenant", "audience", "jwks_url", "jwks_file", "ca_file", "fhir_servers", "allowed_origins")
@@ -27,4 +27,4 @@ def test_the_page_says_what_to_do_about_each_reason(reason: Reason, page: str) -
 def test_the_page_names_the_settings_and_the_bounds_as_they_are(page: str) -> None:
     assert {*ABOUT} <= ClientSettings.model_fields.keys()
     assert [name for name in ABOUT if f"`{name}`" not in page] == []
-    assert (LONGEST_LIFE, LONGEST, FRESH, PAUSE, STALE, LIMIT, DEPTH) == (15 * 60, 16 << 10, 600, 60, 86400, 10 << 20, 100)
+    assert (LONGEST_LIFE, LONGEST, LATE, PAUSE, STALE, LIMIT, DEPTH) == (15 * 60, 16 << 10, 20 * 60, 60, 86400, 10 << 20, 100)
