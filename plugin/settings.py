@@ -29,7 +29,8 @@ class ClientSettings(BaseModel):
     jwks_url: str | None = Field(
         default=None, description="Where its keys are fetched (https); a token that names another place (jku) is refused."
     )
-    jwks_file: Path | None = Field(default=None, description="Its keys as a file, if they were handed over.")
+    jwks_file: Path | None = Field(default=None, description="Its keys as a file, if they were handed over; then none are fetched.")
+    ca_file: Path | None = Field(default=None, description="Certificates to trust at jwks_url instead of the public ones (PEM).")
     fhir_servers: tuple[str, ...] = Field(
         default=(), description="Base URLs of FHIR servers from which missing data may be read; others are never contacted."
     )

@@ -24,6 +24,8 @@ class Limits:
     """Whatever Retry-After asks for."""
     body: int = 64 << 20
     """After decompression."""
+    redirects: int = 3
+    """Followed by a GET, within the server."""
     download: float = 3600.0
     """One attempt to download one file; `attempt` bounds the silence within it."""
 

@@ -24,7 +24,6 @@ from fhir_adapters.transport.pace import Breaker, Pace
 from fhir_adapters.transport.urls import LOOPBACK, joined, origin, rebased, resolved
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS: Final = 3
 _NOTHING_DONE: Final = frozenset({425, 429})
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _FHIR_JSON: Final = "application/fhir+json"
@@ -192,7 +191,7 @@ class FhirServer:
         return answer
 
     def _exchange(self, asked: "_Request", allowed: float) -> Answer:
-        for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(self._limits.redirects + 1):
             with self._send(asked, allowed) as response:
                 if response.status_code not in _REDIRECTS:
                     return understood(response, self._limits.body)
@@ -209,7 +208,7 @@ class FhirServer:
         allowed: float,
         begin: Callable[[int, Mapping[str, str]], Any] | None,
     ) -> Fetched:
-        for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(self._limits.redirects + 1):
             if origin(asked.url) not in known:
                 raise UnsafeRedirect("a file lies on a host that is not allowed; it was not asked for")
             if origin(asked.url) != self._origin:

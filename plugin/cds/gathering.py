@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Final
-from urllib.parse import urlsplit
 
 from fhir_adapters import Dataset, FhirServer, Limits, read_patients, records_from_resources
 from fhir_adapters.errors import EhrUnavailable
@@ -15,16 +14,15 @@ from fhir_adapters.transport import Given
 from plugin.cds.availability import supplied
 from plugin.cds.prefetch import Template
 from plugin.cds.request import HookCall
+from plugin.cds.trust.places import is_trusted
 from rules.facts import HOUSEHOLD, TABLES, Event, PersonRecord
 
 LOG = logging.getLogger(__name__)
 
-LIMITS: Final = Limits(connect=1.0, attempt=1.5, call=1.5, attempts=1, body=10 << 20)
-"""A clinician waits: one attempt, and a slow server counts as no server."""
+LIMITS: Final = Limits(connect=1.0, attempt=1.5, call=1.5, attempts=1, body=10 << 20, redirects=0)
+"""A clinician waits: one attempt, and a slow server counts as no server. Nobody sends us elsewhere."""
 SECONDS: Final = 3.0
 """After so long no further search begins; what is missing then is unknown."""
-
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class PatientUnavailable(Exception):
@@ -118,11 +116,3 @@ def _merged(brought: _Part, read: _Part) -> _Part:
 
 def _type(event: Event) -> str:
     return event.source.partition("/")[0]
-
-
-def is_trusted(url: str, allowed: Iterable[str]) -> bool:
-    """Whether data may be read from ``url``: it is on the list, to the letter but for a final slash, and the way there is safe."""
-    if url.rstrip("/") not in {each.rstrip("/") for each in allowed}:
-        return False
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)

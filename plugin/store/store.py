@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from plugin.errors import StoreError
 
 _READS: Final = "almoner_reads"
+_HASTY: Final = "almoner_hasty"
 _SECONDS: Final = 10
 """So long a writer of SQLite waits for another one."""
 
@@ -29,9 +30,12 @@ class Store:
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that may change something: all of it, or nothing if the block raises."""
-        with self.engine.begin() as connection:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+        """A transaction that may change something: all of it, or nothing if the block raises.
+
+        One that is not ``durable`` does not wait for the disk: it survives the end of our processes, but not that of the machine.
+        """
+        with self.engine.connect().execution_options(**{_HASTY: not durable}) as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -77,15 +81,24 @@ def _sqlite(url: URL) -> Engine:
 def _prepared(connection: Any, _: Any) -> None:
     """Our own BEGIN instead of the driver's: the driver begins late, and then two readers who write exclude each other."""
     connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+    for pragma in ("journal_mode = WAL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begun(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(_READS) else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if options.get(_HASTY) else 'FULL'}")
+    connection.exec_driver_sql("BEGIN" if options.get(_READS) else "BEGIN IMMEDIATE")
 
 
 def _postgresql(url: URL) -> Engine:
     if url.get_backend_name() != "postgresql":
         raise StoreError(f"{url.get_backend_name()} is not supported: use sqlite or postgresql")
-    return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8, max_overflow=8)
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8, max_overflow=8)
+    event.listen(engine, "begin", _begun_there)
+    return engine
+
+
+def _begun_there(connection: Connection) -> None:
+    if connection.get_execution_options().get(_HASTY):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")

@@ -10,7 +10,7 @@ from fhir_adapters import Dataset, FhirServer, records_from_resources
 from fhir_adapters.errors import EhrUnavailable, WrongPatient
 from fhir_adapters.report import Report
 from plugin.cds import gathering
-from plugin.cds.gathering import PatientUnavailable, gather, is_trusted
+from plugin.cds.gathering import PatientUnavailable, gather
 from plugin.cds.prefetch import templates
 from plugin.cds.request import parse_call
 from plugin.cds.service import HOOK
@@ -166,14 +166,6 @@ def test_an_unusable_authorization_keeps_us_from_reading(ehr: Ehr) -> None:
     with pytest.raises(PatientUnavailable):
         gathered({}, fhirServer=SERVER, fhirAuthorization={"access_token": ""})
     assert ehr.asked == []
-
-
-def test_the_list_holds_to_the_letter_but_for_a_final_slash() -> None:
-    assert is_trusted("https://ehr.example/fhir", ["https://ehr.example/fhir/"])
-    assert is_trusted("https://ehr.example/fhir/", ["https://ehr.example/fhir"])
-    assert is_trusted("http://127.0.0.1:8080/fhir", ["http://127.0.0.1:8080/fhir"])
-    assert not is_trusted("http://ehr.example/fhir", ["http://ehr.example/fhir"])
-    assert not is_trusted("ftp://127.0.0.1/fhir", ["ftp://127.0.0.1/fhir"])
 
 
 def test_a_slow_ehr_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

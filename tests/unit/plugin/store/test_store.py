@@ -43,6 +43,14 @@ def test_a_transaction_happens_whole_or_not_at_all(store: Store) -> None:
         assert connection.scalar(select(func.count()).select_from(SEEN_TOKENS)) == 0
 
 
+def test_only_a_hasty_transaction_does_not_wait_for_the_disk(store: Store) -> None:
+    asked = "PRAGMA synchronous" if store.is_sqlite else "SHOW synchronous_commit"
+    hasty, durable = ("1", "2") if store.is_sqlite else ("off", "on")
+    for wanted in (True, False, True):
+        with store.write(durable=wanted) as connection:
+            assert str(connection.exec_driver_sql(asked).scalar()) == (durable if wanted else hasty)
+
+
 def test_a_moment_comes_back_in_utc_and_sorts_by_time(store: Store) -> None:
     east = NOON.astimezone(timezone(timedelta(hours=9)))
     with store.write() as connection:
