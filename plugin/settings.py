@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from fhir_adapters.vendors import known_vendors
+from plugin.cds.clients.profile import known_profiles
 from rules.pack import BUILT_IN
 
 
@@ -42,6 +43,13 @@ class ClientSettings(BaseModel):
     )
     language: str = Field(default="en", description="The language of cards (BCP 47): en or es.")
     max_cards: int | None = Field(default=None, ge=1, le=10, description="At most so many cards for one call; else as cds.max_cards says.")
+
+    @field_validator("profile")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in known_profiles():
+            raise ValueError(f"no such profile; there are: {', '.join(known_profiles())}")
+        return value
 
 
 class CdsSettings(BaseModel):
