@@ -5,13 +5,11 @@ import unicodedata
 from typing import Final
 from urllib.parse import quote
 
-from plugin.wording import NARROW_SPACE, amount
-from rules.facts import Value
-
 MOST: Final = 120
 """Characters that one value from a record may take."""
 
 _SPECIAL: Final = {ord(sign): f"&#{ord(sign)};" for sign in "&<>\"'\\`*_{}[]#|~!=@^$"}
+_FULL_WIDTH: Final = {sign: sign + 0xFEE0 for sign in _SPECIAL if chr(sign) not in "\"'!"}
 _LIST_MARKER: Final = re.compile(r"^(?:(?=[-+])|(\d+)(?=[.)](?:\s|$)))(.)")
 _LINKIFIED: Final = re.compile(r"(?<=:)(?=//)|(?=\.[^\W\d_]{2})|(?<=&#64;)")
 _NOT_IN_SUMMARY: Final = re.compile(r"[^\w .,%/+\-]")
@@ -42,6 +40,11 @@ def escaped(text: str, most: int | None = None) -> str:
     return _LINKIFIED.sub(_BREAK, safe)
 
 
+def unmarked(text: str) -> str:
+    """The text with signs that could be markup in their full-width form, which means nothing: for clients that show text as it is."""
+    return _LINKIFIED.sub(_BREAK, plain(text).translate(_FULL_WIDTH))
+
+
 def link(label: str, url: str) -> str:
     """A Markdown link; the label alone if ``url`` is not an absolute web address."""
     if not is_web_address(url):
@@ -52,11 +55,6 @@ def link(label: str, url: str) -> str:
 def is_web_address(url: str) -> bool:
     """Whether ``url`` is absolute and opens a web page."""
     return re.match(r"https?://[^/\s]", url) is not None
-
-
-def shown(value: Value, unit: str | None = None) -> str:
-    """A value for people: ``9.6 %``, ``yes``, ``not known``."""
-    return "not known" if value is None else amount(value, unit).replace(NARROW_SPACE, " ")
 
 
 def in_summary(text: str) -> str:

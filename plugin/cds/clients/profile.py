@@ -61,6 +61,8 @@ class ClientProfile(_Data):
     """Whether it asks for the services; else an analyst types in what `setup_sheet` prints."""
     markdown: Literal["gfm", "plain", "html"] = "gfm"
     """What a card's detail is shown best as."""
+    content_type: str | None = None
+    """The extension of a card that says what its detail is; ``None``: there is none, or it is not needed."""
     max_cards: int | None = None
     max_suggestions: int | None = None
     """``0``: it shows none."""
