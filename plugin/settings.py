@@ -66,6 +66,9 @@ class CdsSettings(BaseModel):
     )
     fhir_servers: tuple[str, ...] = Field(default=(), description="Like that of a client: for a service without clients.")
     allowed_origins: tuple[str, ...] = Field(default=(), description="Like that of a client: for a service without clients.")
+    preview: bool = Field(
+        default=False, description="Whether the page is there that shows a card as each kind of client would; it stores nothing."
+    )
     max_cards: int = Field(default=2, ge=1, le=10, description="At most so many cards for one call; the highest priority first.")
 
 

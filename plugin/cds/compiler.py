@@ -52,10 +52,12 @@ def compile_card(
     words, profile = texts(client.settings.language), client.profile
     wanted, uuid = wish(advice), new_id()
     proposed = list(proposals(advice, wanted, words, new_id, requester))
-    card, lost = fitted(_whole(advice, uuid, words, proposed, links), client)
     markup = MARKUPS[profile.markdown]
-    writer = Writer(markup, words, lambda url: markup.has_links and may_lead(client, url))
-    card["detail"] = writer.detail(advice, wanted, [each.what for each in lost if each.kind is LossKind.SUGGESTION])
+    below = [*links, *([] if markup.has_links else _citations(advice))]
+    card, lost = fitted(_whole(advice, uuid, words, proposed, below), client)
+    writer = Writer(markup, words, lambda url: may_lead(client, url))
+    detail = writer.detail(advice, wanted, [each.what for each in lost if each.kind is LossKind.SUGGESTION])
+    card = {"uuid": uuid, "summary": card["summary"], "detail": detail} | card
     if profile.content_type:
         card["extension"] = {profile.content_type: _MIME_TYPES[profile.markdown]}
     return Compiled(card, (*lost, *_lost_in_text(advice, client)), tuple(_offered(card, proposed, client)))
@@ -105,8 +107,13 @@ def _created(suggestion: Json, client: Client) -> tuple[str, ...]:
     return tuple(action["resource"]["resourceType"] for action in suggestion.get("actions", ()))
 
 
+def _citations(advice: Advice) -> list[Json]:
+    """What the rule rests on, as links below the card: for a text that cannot hold any."""
+    cited = [citation for citation in advice.rule.citations if is_web_address(citation.url)]
+    return [{"label": plain(citation.title), "url": citation.url, "type": "absolute"} for citation in cited]
+
+
 def _lost_in_text(advice: Advice, client: Client) -> list[Loss]:
     markup = MARKUPS[client.profile.markdown]
-    lost = [] if markup.has_tables else [Loss(LossKind.TABLE, "why")]
-    cited = [citation for citation in advice.rule.citations if is_web_address(citation.url)]
-    return lost + [Loss(LossKind.LINK, plain(c.title)) for c in cited if not (markup.has_links and may_lead(client, c.url))]
+    barred = [link for link in _citations(advice) if not may_lead(client, link["url"])] if markup.has_links else []
+    return [*([] if markup.has_tables else [Loss(LossKind.TABLE, "why")]), *(Loss(LossKind.LINK, link["label"]) for link in barred)]

@@ -7,6 +7,7 @@ from fhir_adapters.mapping.contact import TELECOM
 from fhir_adapters.social import SocialFact
 from plugin.cds.advice import Advice
 from plugin.cds.markup import Item, Markup
+from plugin.cds.text import MOST, plain
 from plugin.cds.texts import Texts
 from plugin.cds.wish import Wish
 from rules.explain import Reason
@@ -64,19 +65,19 @@ class Writer:
     def _social(self, what: str, fact: SocialFact) -> str:
         said = self.texts.say(f"{what} {fact.state}")
         if fact.by:
-            said = self.texts.say("said", said=said, day=fact.by.day.isoformat(), source=fact.by.source)
+            said = self.texts.say("said", said=said, day=fact.by.day.isoformat(), source=plain(fact.by.source, MOST))
         return f"{said}; {self.texts.say('disagree')}" if fact.conflicts else said
 
     def _person(self, person: Person) -> Iterator[str]:
         if person.language or person.interpreter is not None:
-            known = [self.texts.language(person.language) if person.language else self.texts.say("not known")]
+            known = [plain(self.texts.language(person.language), MOST) if person.language else self.texts.say("not known")]
             if person.interpreter is not None:
                 known.append(self.texts.say("interpreter" if person.interpreter else "no interpreter"))
             yield self.markup.paragraph("; ".join(known), self.texts.say("speaks"))
         if person.contact:
             code = person.contact.code
             way = self.texts.contacts.get(code, code) if person.contact.system == TELECOM else code
-            yield self.markup.paragraph(way, self.texts.say("contact"))
+            yield self.markup.paragraph(plain(way, MOST), self.texts.say("contact"))
 
     def _small_print(self, advice: Advice) -> Iterator[str]:
         rule, header, flip = advice.rule, advice.pack.document, advice.explained.finding.next_flip

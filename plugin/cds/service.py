@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from plugin.cds.advice import Advice, advise
 from plugin.cds.clients.client import clients
+from plugin.cds.clients.limits import limit_problems
 from plugin.cds.compiler import compile_card
 from plugin.cds.gathering import PatientUnavailable, gather
 from plugin.cds.prefetch import Template, templates
@@ -80,7 +81,7 @@ class PatientViewService:
     def _card(self, advice: Advice) -> Json | str:
         """The card, or, if it breaks the standard, the error id."""
         found = compile_card(advice, self._client, self._new_id).card
-        problems = response_problems({"cards": [found]})
+        problems = response_problems({"cards": [found]}) or limit_problems(found, self._client.profile)
         if not problems:
             return found
         LOG.error("card_invalid rule=%s problems=%s", advice.rule.id.text, "; ".join(problems))

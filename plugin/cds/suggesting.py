@@ -101,7 +101,7 @@ def _create(description: str, resource: Json) -> Json:
 
 
 def _not_asked(advice: Advice, wish: Wish | None) -> gravity.Questionnaire | None:
-    """The questions that would tell what nobody knows: about the domain of the referral, else what the rule itself misses."""
+    """The questions that would tell what nobody knows: about the domain of the referral, else what the rule finds missing."""
     if "observations" in advice.record.not_loaded:
         return None
     if wish is None:
@@ -110,12 +110,10 @@ def _not_asked(advice: Advice, wish: Wish | None) -> gravity.Questionnaire | Non
 
 
 def _unanswered(advice: Advice) -> frozenset[str]:
-    """The LOINC codes of the observations that the rule reads and that are not there."""
-    program, rule = advice.pack.program, advice.explained.finding
-    behind = [program.by_name[name] for name in program.facts_behind(rule.rule)]
-    facts = [fact for fact in behind if isinstance(fact, EventFact) and fact.series.tables == ("observations",)]
-    missing = [fact for fact in facts if not rule.facts.get(fact.name.rpartition("/")[2])]
-    return frozenset(code.code for fact in missing for code in fact.series.codes or () if code.system == LOINC)
+    """The LOINC codes of the observations whose absence is why the rule says yes."""
+    facts = [advice.fact(reason.fact) for reason in advice.explained.reasons if not reason.value]
+    absent = [fact for fact in facts if isinstance(fact, EventFact) and fact.series.tables == ("observations",)]
+    return frozenset(code.code for fact in absent for code in fact.series.codes or () if code.system == LOINC)
 
 
 def _of_codes(codes: frozenset[str]) -> gravity.Questionnaire | None:

@@ -31,7 +31,7 @@ def wish(advice: Advice) -> Wish | None:
     domain, record = advice.rule.referral.category, advice.record
     goals = _goal_codes(advice)
     told = tuple(_about(event, domain, goals) for event in record.events if event.table in _TOLD_IN)
-    facts = social_facts(replace(record, events=told), advice.as_of, stale_after=STALE_AFTER)
+    facts = social_facts(replace(record, events=told), advice.as_of, stale_after=STALE_AFTER, domains=(domain,))
     return Wish(*(facts[domain, aspect] for aspect in (Aspect.DESIRE, Aspect.CONSENT, Aspect.RISK)))
 
 

@@ -101,7 +101,7 @@ def test_the_card_says_what_to_do_why_and_on_what_evidence(world: World) -> None
     ):
         assert row in diabetes["detail"]
     assert "| home problems is cold or damp | cold or damp | 2026-05-02 | Observation/home |" in housing["detail"]
-    (suggestion,) = housing["suggestions"]
+    suggestion = housing["suggestions"][0]
     assert suggestion["label"] == "Refer: Referral to housing service (housing association or council)"
     assert suggestion["actions"][0]["resource"]["reasonReference"] == [
         {"reference": "Condition/asthma"},
