@@ -88,6 +88,10 @@ def _html_link(item: Item) -> str:
     return f'<a href="{html.escape(item.url)}">{_html(item.label)}</a>'
 
 
+_LINE: Final = "  \n"
+"""Ends a line also where the text is taken for Markdown."""
+
+
 class _Plain:
     """Also when somebody takes it for Markdown or HTML, nothing comes of it."""
 
@@ -97,10 +101,10 @@ class _Plain:
         return unmarked(f"{lead} {text}")
 
     def table(self, head: Row, rows: Iterable[Row]) -> str:
-        return "\n".join(f"• {unmarked(_in_words([plain(cell, MOST) for cell in row]))}" for row in rows)
+        return _LINE.join(f"• {unmarked(_in_words([plain(cell, MOST) for cell in row]))}" for row in rows)
 
     def items(self, items: Iterable[Item], lead: str, text: str = "") -> str:
-        return "\n".join([self.paragraph(text, lead), *(f"• {unmarked(item.label)}" for item in items)])
+        return _LINE.join([self.paragraph(text, lead), *(f"• {unmarked(item.label)}" for item in items)])
 
     def joined(self, parts: Iterable[str]) -> str:
         return "\n\n".join(parts)

@@ -9,7 +9,10 @@ MOST: Final = 120
 """Characters that one value from a record may take."""
 
 _SPECIAL: Final = {ord(sign): f"&#{ord(sign)};" for sign in "&<>\"'\\`*_{}[]#|~!=@^$"}
-_FULL_WIDTH: Final = {sign: sign + 0xFEE0 for sign in _SPECIAL if chr(sign) not in "\"'!"}
+_ALIKE: Final = {
+    **dict(zip(map(ord, "<>*_`[]{}|~\\"), "‹›×‗‘()()¦˜/", strict=True)),
+    **{ord(sign): f"{sign}\u200b" for sign in "&@#"},
+}
 _LIST_MARKER: Final = re.compile(r"^(?:(?=[-+])|(\d+)(?=[.)](?:\s|$)))(.)")
 _LINKIFIED: Final = re.compile(r"(?<=:)(?=//)|(?=\.[^\W\d_]{2})|(?<=&#64;)")
 _NOT_IN_SUMMARY: Final = re.compile(r"[^\w .,%/+\-]")
@@ -41,8 +44,8 @@ def escaped(text: str, most: int | None = None) -> str:
 
 
 def unmarked(text: str) -> str:
-    """The text with signs that could be markup in their full-width form, which means nothing: for clients that show text as it is."""
-    return _LINKIFIED.sub(_BREAK, plain(text).translate(_FULL_WIDTH))
+    """The text with other signs for those that could be markup: for clients that show it as it is, and for those that do not after all."""
+    return _LINKIFIED.sub(_BREAK, plain(text).replace(">=", "≥").replace("<=", "≤").translate(_ALIKE))
 
 
 def link(label: str, url: str) -> str:

@@ -35,7 +35,7 @@ def setup_sheet(client: Client, services: Sequence[Service], packs: Sequence[Pac
         _endpoints(client, services, base),
         *(_prefetch(service) for service in services),
         _tokens(client, services, base),
-        _table("Topics", "Acknowledgements are remembered under these codes; they never change.", ["code", "rule"], _topics(client, rules)),
+        _table("Topics", "Cards name their rule by these codes, which never change.", ["code", "rule"], _topics(client, rules)),
         _orders(client, rules),
         _links(client, rules),
         _reasons(client),

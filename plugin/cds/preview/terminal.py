@@ -26,7 +26,7 @@ def print_card(console: Console, view: Shown) -> None:
     for choice in view.choices:
         parts.append(Text(f"▸ {choice.text}{' (recommended)' if choice.recommended else ''}", style="bold"))
         parts += [Text(f"    {line}", style="dim") for line in choice.does]
-    parts += [Text(f"→ {link['label']}  {link['url']}") for link in view.card.get("links", ())]
+    parts += [Text(f"→ {link['label']}  {link['url']}") for link in view.links]
     if view.reasons:
         parts.append(Text(f"Decline: {'; '.join(view.reasons)}", style="dim"))
     indicator = view.card["indicator"]
@@ -43,7 +43,7 @@ def _detail(view: Shown) -> RenderableType:
         case "text/plain":
             return Text(text)
         case _:
-            return Text(text) if "\n• " in text else Markdown(text)
+            return Markdown(text)
 
 
 def _without_tags(text: str) -> str:

@@ -31,6 +31,7 @@ class Shown:
     detail: str
     """Harmless HTML."""
     choices: tuple[Choice, ...]
+    links: tuple[Json, ...]
     reasons: tuple[str, ...]
     lost: tuple[Loss, ...]
 
@@ -43,6 +44,7 @@ def shown(card: Json, lost: Iterable[Loss], client: Client) -> Shown:
         card=card,
         detail=detail_html(card),
         choices=tuple(_choice(each, client) for each in card.get("suggestions", ())),
+        links=tuple(card.get("links", ())),
         reasons=tuple(str(reason["display"]) for reason in card.get("overrideReasons", ())),
         lost=tuple(lost),
     )
