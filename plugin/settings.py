@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from fhir_adapters.vendors import known_vendors
 from plugin.cds.clients.profile import known_profiles
+from plugin.cds.texts import known_languages
 from rules.pack import BUILT_IN
 
 
@@ -49,6 +50,13 @@ class ClientSettings(BaseModel):
     def _known(cls, value: str) -> str:
         if value not in known_profiles():
             raise ValueError(f"no such profile; there are: {', '.join(known_profiles())}")
+        return value
+
+    @field_validator("language")
+    @classmethod
+    def _spoken(cls, value: str) -> str:
+        if value.partition("-")[0].lower() not in known_languages():
+            raise ValueError(f"cards do not speak it; they speak: {', '.join(known_languages())}")
         return value
 
 

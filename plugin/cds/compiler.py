@@ -55,7 +55,8 @@ def compile_card(
     markup = MARKUPS[profile.markdown]
     below = [*links, *([] if markup.has_links else _citations(advice))]
     card, lost = fitted(_whole(advice, uuid, words, proposed, below), client)
-    writer = Writer(markup, words, lambda url: may_lead(client, url))
+    linked = frozenset(link["url"] for link in card.get("links", ()))
+    writer = Writer(markup, words, lambda url: may_lead(client, url), linked)
     detail = writer.detail(advice, wanted, [each.what for each in lost if each.kind is LossKind.SUGGESTION])
     card = {"uuid": uuid, "summary": card["summary"], "detail": detail} | card
     if profile.content_type:

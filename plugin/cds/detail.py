@@ -23,6 +23,8 @@ class Writer:
     texts: Texts
     may_lead: Callable[[str], bool]
     """Whether a link may lead to an address."""
+    below: frozenset[str]
+    """The addresses of the links that stand below the text."""
 
     def detail(self, advice: Advice, wish: Wish | None, by_hand: Sequence[str]) -> str:
         """Everything below the summary. ``by_hand``: what could not be suggested. Parts that have nothing to say are left out."""
@@ -55,8 +57,11 @@ class Writer:
         return self.texts.shown(reason.value, reason.unit)
 
     def _guidance(self, advice: Advice) -> str:
-        cited = [Item(c.title, c.url if self.may_lead(c.url) else None) for c in advice.rule.citations]
-        return self.markup.items(cited, self.texts.say("guidance"), self.texts.say("grade", grade=advice.rule.grade))
+        told = self.texts.say("guidance"), self.texts.say("grade", grade=advice.rule.grade)
+        cited = [c for c in advice.rule.citations if c.url not in self.below]
+        if not cited and advice.rule.citations:
+            return self.markup.paragraph(f"{told[1]} {self.texts.say('links below')}", told[0])
+        return self.markup.items([Item(c.title, c.url if self.may_lead(c.url) else None) for c in cited], *told)
 
     def _wish(self, wish: Wish) -> str:
         consent = f"{self.texts.say('consent')} {self._social('consent', wish.consent)}"
