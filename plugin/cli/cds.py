@@ -43,10 +43,13 @@ def _client(name: str) -> "Client":
 @click.option("--client", "name", default="generic", show_default=True, metavar="NAME|PROFILE", help="Who is to show the cards.")
 @options.packs
 @click.option("--source", help="Read the patient from a folder of FHIR files or a server instead of the request's prefetch.")
+@click.option("--loaded", default="", metavar="TYPES", help="Resource types of which the source has none, though it was asked.")
 @options.as_of
 @click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Also write a page with the cards.")
 @click.pass_context
-def try_(context: click.Context, request: Path, name: str, packs: Path, source: str | None, as_of: date, page: Path | None) -> None:
+def try_(
+    context: click.Context, request: Path, name: str, packs: Path, source: str | None, loaded: str, as_of: date, page: Path | None
+) -> None:
     """Show the cards that REQUEST, the JSON of a hook call, gets, as a client would show them. Exits with 1 if a card is not valid."""
     from rich.console import Console
 
@@ -58,8 +61,8 @@ def try_(context: click.Context, request: Path, name: str, packs: Path, source: 
     from plugin.cds.validate import response_problems
     from rules.engines import engine
 
-    client, loaded = _client(name), load_packs(packs)
-    advice = advise(loaded, _record(request, source, loaded), as_of, engine("reference"), client.max_cards)
+    client, read = _client(name), load_packs(packs)
+    advice = advise(read, _record(request, source, loaded, read), as_of, engine("reference"), client.max_cards)
     numbers = count(1)
     compiled = [compile_card(each, client, lambda: f"trial-{next(numbers)}") for each in advice]
     problems = [
@@ -78,7 +81,7 @@ def try_(context: click.Context, request: Path, name: str, packs: Path, source: 
         context.exit(ExitCode.ANSWER_IS_NO)
 
 
-def _record(request: Path, source: str | None, packs: tuple[Pack, ...]) -> "PersonRecord":
+def _record(request: Path, source: str | None, loaded: str, packs: tuple[Pack, ...]) -> "PersonRecord":
     """What is known about the patient of a call: what came with it, or what the source says."""
     from plugin.cds.gathering import PatientUnavailable, gather
     from plugin.cds.prefetch import templates
@@ -96,7 +99,7 @@ def _record(request: Path, source: str | None, packs: tuple[Pack, ...]) -> "Pers
             raise SourceUnreadable(
                 f"{request}: the prefetch lacks {', '.join(missing.keys)}; say --source to read the patient there"
             ) from None
-    found = [record for record in options.read_source(source, "", packs).records if record.person.id == call.patient]
+    found = [record for record in options.read_source(source, loaded, packs).records if record.person.id == call.patient]
     if not found:
         raise SourceUnreadable("the source has no Patient with the id of the request")
     return found[0]

@@ -31,6 +31,8 @@ class Shown:
     detail: str
     """Harmless HTML."""
     choices: tuple[Choice, ...]
+    url: str
+    """Where the name of the source leads; empty if nowhere."""
     links: tuple[Json, ...]
     reasons: tuple[str, ...]
     lost: tuple[Loss, ...]
@@ -44,6 +46,7 @@ def shown(card: Json, lost: Iterable[Loss], client: Client) -> Shown:
         card=card,
         detail=detail_html(card),
         choices=tuple(_choice(each, client) for each in card.get("suggestions", ())),
+        url=card["source"].get("url", ""),
         links=tuple(card.get("links", ())),
         reasons=tuple(str(reason["display"]) for reason in card.get("overrideReasons", ())),
         lost=tuple(lost),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from support.cds_advice import FOOD, ORDERS, advised, client_of, numbered, record
-from support.cds_calls import goal, patient, prefetch, searchset
+from support.cds_calls import goal, patient, searchset
 
 from fhir_adapters.gravity import QUESTIONNAIRES
 from plugin.cds.advice import Advice
@@ -254,7 +254,3 @@ def test_a_card_in_spanish(diabetes: Advice) -> None:
 
 def test_every_loss_says_what_happens_instead() -> None:
     assert INSTEAD.keys() == set(LossKind)
-
-
-def test_the_prefetch_of_the_person_is_complete() -> None:
-    assert "goal" in prefetch()
