@@ -57,8 +57,10 @@ def _lines(client: ClientProfile) -> Iterator[str]:
 
 def _settings(client: ClientProfile) -> str:
     jwt = client.jwt
-    keys = (jwt and jwt.jwks_url) or "https://ehr.example/jwks.json"
-    tokens = TOKENS.format(issuer=(jwt and jwt.issuer) or "https://ehr.example/fhir/R4", keys=keys) if jwt else ""
+    if jwt is None:
+        return SETTINGS.format(name=client.name, tokens="")
+    keys = jwt.jwks_url or "https://ehr.example/jwks.json"
+    tokens = TOKENS.format(issuer=jwt.issuer or "https://ehr.example/fhir/R4", keys=keys)
     return SETTINGS.format(name=client.name, tokens=tokens)
 
 
@@ -111,8 +113,8 @@ def index(profiles: list[ClientProfile]) -> str:
         "# Cards in an EHR",
         "",
         "One page for each client profile. Begin with `generic` for a client that has none. What a client cannot show, and what happens",
-        "instead, stands on the page of [losses](../../reference/cds-losses.md). To see one card in all of them, set `cds.preview: true` and",
-        "open `/cds/preview`.",
+        "instead, stands on the page of [losses](../../reference/cds-losses.md). To see one card in all of them,",
+        "set `cds.preview: true` and open `/cds/preview`.",
         "",
         "| client | `profile:` | sources |",
         "|---|---|--:|",

@@ -96,7 +96,7 @@ def test_a_rule_is_shown_while_it_is_effective(effective: Effective, number: int
 
 
 def test_the_summary_holds_the_values(diabetes: Advice) -> None:
-    assert summary(diabetes) == "HbA1c 9.6 % and food insecurity; wants help: refer to a food programme"
+    assert summary(diabetes) == "Refer to a food programme: HbA1c 9.6 %, food insecurity, wants help"
 
 
 def test_the_summary_has_fewer_than_140_characters(diabetes: Advice) -> None:

@@ -28,7 +28,7 @@ def tried(file: Path, *more: str | Path) -> tuple[int, str, str]:
 def test_cards_are_shown_as_the_client_would(request_file: Path, client: str) -> None:
     code, out, _ = tried(request_file, "--client", client)
     assert code == ExitCode.FINE
-    assert "HbA1c 9.6 % and food insecurity; wants help: refer to a food programme" in out
+    assert "Refer to a food programme: HbA1c 9.6 %, food insecurity, wants help" in out
     assert "Observation/hba1c" in out
     assert ("▸ Refer:" in out) is (client == "generic")
     assert ("cannot show" in out) is (client != "generic")
