@@ -1,6 +1,6 @@
 """What Gravity SDOH Clinical Care 3.0.0 fixes about a referral."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from rules.facts import Coding
 
@@ -18,6 +18,41 @@ APPOINTMENT_TELECOM: Final = (
 SDOH: Final = {"system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-category", "code": "sdoh", "display": "SDOH"}
 """The category that marks what is about social care."""
 SOCIAL_SERVICE: Final = {"system": "http://snomed.info/sct", "code": "410606002", "display": "Social service procedure"}
+
+TASK_CODES: Final = "http://hl7.org/fhir/CodeSystem/task-code"
+SDC_CODES: Final = "http://hl7.org/fhir/uv/sdc/CodeSystem/temp"
+FULFILL: Final = {"system": TASK_CODES, "code": "fulfill", "display": "Fulfill the focal request"}
+"""The Task that goes with a referral."""
+COMPLETE_QUESTIONNAIRE: Final = {"system": SDC_CODES, "code": "complete-questionnaire", "display": "Complete Questionnaire"}
+"""The Task that asks a patient to answer questions."""
+QUESTIONNAIRE: Final = {"system": SDC_CODES, "code": "questionnaire", "display": "Questionnaire"}
+"""The input of such a Task that names the questions."""
+
+
+class Questionnaire(NamedTuple):
+    """A set of questions that Gravity publishes."""
+
+    url: str
+    title: str
+    codes: frozenset[str]
+    """LOINC codes of its questions and of the panels that they stand in."""
+
+
+def _questionnaire(name: str, title: str, codes: str) -> Questionnaire:
+    url = f"http://hl7.org/fhir/us/sdoh-clinicalcare/Questionnaire/SDOHCC-Questionnaire{name}"
+    return Questionnaire(url, title, frozenset(codes.split()))
+
+
+QUESTIONNAIRES: Final = (
+    _questionnaire("HungerVitalSign", "Hunger Vital Sign", "88122-7 88123-5 88124-3"),
+    _questionnaire(
+        "PRAPARE",
+        "PRAPARE",
+        "93025-5 93043-8 56051-6 32624-9 93035-4 93034-7 54899-0 93042-0 63512-8 71802-3 93033-9 56799-0 93041-2 82589-3 67875-5 "
+        "76437-3 63586-2 93031-3 93030-5 93040-4 93029-7 93038-8 93039-6 93028-9 93027-1 93026-3 76501-6",
+    ),
+)
+"""The shortest first."""
 
 
 def category(code: str) -> dict[str, str]:

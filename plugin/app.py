@@ -44,6 +44,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     Raises:
         RuleError: a pack is wrong.
     """
+    from plugin.cds.preview.views import blueprint as preview
     from plugin.playground.views import blueprint as playground
     from plugin.subscriptions import views as subscriptions
     from plugin.worklist.views import blueprint as worklist
@@ -60,9 +61,11 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         cds.blueprint,
         worklist,
         *((playground,) if runtime.settings.playground.enabled else ()),
+        *((preview,) if runtime.settings.cds.preview else ()),
     ):
         app.register_blueprint(blueprint)
     app.register_blueprint(subscriptions.blueprint)
+    app.jinja_env.globals["card_preview"] = runtime.settings.cds.preview
     app.jinja_env.globals["playground"] = runtime.settings.playground.enabled
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _failed)

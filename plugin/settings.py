@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from fhir_adapters.vendors import known_vendors
+from plugin.cds.clients.profile import known_profiles
+from plugin.cds.texts import known_languages
 from rules.pack import BUILT_IN
 
 
@@ -44,6 +46,20 @@ class ClientSettings(BaseModel):
     language: str = Field(default="en", description="The language of cards (BCP 47): en or es.")
     max_cards: int | None = Field(default=None, ge=1, le=10, description="At most so many cards for one call; else as cds.max_cards says.")
 
+    @field_validator("profile")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in known_profiles():
+            raise ValueError(f"no such profile; there are: {', '.join(known_profiles())}")
+        return value
+
+    @field_validator("language")
+    @classmethod
+    def _spoken(cls, value: str) -> str:
+        if value.partition("-")[0].lower() not in known_languages():
+            raise ValueError(f"cards do not speak it; they speak: {', '.join(known_languages())}")
+        return value
+
 
 class CdsSettings(BaseModel):
     """The CDS Hooks service."""
@@ -59,6 +75,9 @@ class CdsSettings(BaseModel):
     )
     fhir_servers: tuple[str, ...] = Field(default=(), description="Like that of a client: for a service without clients.")
     allowed_origins: tuple[str, ...] = Field(default=(), description="Like that of a client: for a service without clients.")
+    preview: bool = Field(
+        default=False, description="Whether the page is there that shows a card as each kind of client would; it stores nothing."
+    )
     max_cards: int = Field(default=2, ge=1, le=10, description="At most so many cards for one call; the highest priority first.")
 
 

@@ -1,7 +1,7 @@
 """From statements to one fact for each domain and aspect."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
@@ -42,9 +42,14 @@ class SocialFact:
 
 
 def social_facts(
-    record: PersonRecord, as_of: date, *, stale_after: timedelta, codes: Crosswalk | None = None
+    record: PersonRecord,
+    as_of: date,
+    *,
+    stale_after: timedelta,
+    codes: Crosswalk | None = None,
+    domains: Sequence[str] = DOMAINS,
 ) -> dict[tuple[str, Aspect], SocialFact]:
-    """Every domain with its four facts, as they stood on ``as_of``.
+    """Each of ``domains`` with its four facts, as they stood on ``as_of``.
 
     A fact whose newest statement is older than ``stale_after`` is *stale*; a consent that says until when it holds, after that day.
     """
@@ -56,7 +61,7 @@ def social_facts(
     oldest = as_of - stale_after
     return {
         (domain, aspect): _fact(domain, aspect, told[domain, aspect], _Silence(record, aspect, frozenset(unread)), as_of, oldest)
-        for domain in DOMAINS
+        for domain in domains
         for aspect in Aspect
     }
 

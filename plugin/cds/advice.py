@@ -1,7 +1,7 @@
 """What is to be said about one person, before it takes the form of a card."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from rules.document import Rule
@@ -22,6 +22,8 @@ class Advice:
     as_of: date
     missing: tuple[str, ...]
     """Tables (or the household) that the rule reads and that were not available, in words, sorted."""
+    record: PersonRecord = field(repr=False)
+    """Of whom it is about: how to speak to them, and what they said that they want."""
 
     def fact(self, name: str) -> Fact | None:
         """The fact that the rule's author calls ``name``: the rule's own, else the pack's; ``None`` for a derived one."""
@@ -43,7 +45,7 @@ def _of_pack(pack: Pack, record: PersonRecord, as_of: date, engine: Engine) -> I
     for explained in evaluate([pack], [record], as_of, engine):
         rule = pack.rule(explained.finding.rule)
         if rule.is_shown(as_of):
-            yield Advice(explained, rule, pack, as_of, _missing(pack.program, explained.finding.rule, record.not_loaded))
+            yield Advice(explained, rule, pack, as_of, _missing(pack.program, explained.finding.rule, record.not_loaded), record)
 
 
 def _missing(program: Program, rule: str, not_loaded: frozenset[str]) -> tuple[str, ...]:

@@ -5,13 +5,14 @@ import unicodedata
 from typing import Final
 from urllib.parse import quote
 
-from plugin.wording import NARROW_SPACE, amount
-from rules.facts import Value
-
 MOST: Final = 120
 """Characters that one value from a record may take."""
 
 _SPECIAL: Final = {ord(sign): f"&#{ord(sign)};" for sign in "&<>\"'\\`*_{}[]#|~!=@^$"}
+_ALIKE: Final = {
+    **dict(zip(map(ord, "<>*_`[]{}|~\\"), "‹›×‗‘()()¦˜/", strict=True)),
+    **{ord(sign): f"{sign}\u200b" for sign in "&@#"},
+}
 _LIST_MARKER: Final = re.compile(r"^(?:(?=[-+])|(\d+)(?=[.)](?:\s|$)))(.)")
 _LINKIFIED: Final = re.compile(r"(?<=:)(?=//)|(?=\.[^\W\d_]{2})|(?<=&#64;)")
 _NOT_IN_SUMMARY: Final = re.compile(r"[^\w .,%/+\-]")
@@ -42,6 +43,11 @@ def escaped(text: str, most: int | None = None) -> str:
     return _LINKIFIED.sub(_BREAK, safe)
 
 
+def unmarked(text: str) -> str:
+    """The text with other signs for those that could be markup: for clients that show it as it is, and for those that do not after all."""
+    return _LINKIFIED.sub(_BREAK, plain(text).replace(">=", "≥").replace("<=", "≤").translate(_ALIKE))
+
+
 def link(label: str, url: str) -> str:
     """A Markdown link; the label alone if ``url`` is not an absolute web address."""
     if not is_web_address(url):
@@ -52,11 +58,6 @@ def link(label: str, url: str) -> str:
 def is_web_address(url: str) -> bool:
     """Whether ``url`` is absolute and opens a web page."""
     return re.match(r"https?://[^/\s]", url) is not None
-
-
-def shown(value: Value, unit: str | None = None) -> str:
-    """A value for people: ``9.6 %``, ``yes``, ``not known``."""
-    return "not known" if value is None else amount(value, unit).replace(NARROW_SPACE, " ")
 
 
 def in_summary(text: str) -> str:

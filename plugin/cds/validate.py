@@ -4,7 +4,7 @@ Each function takes parsed JSON and returns what is wrong, empty if nothing. Mes
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -32,6 +32,19 @@ def response_problems(body: Any) -> list[str]:
         *_each(body, "cards", "response", _card, required=True),
         *_each(body, "systemActions", "response", _action),
     ]
+
+
+def target_problems(body: dict[str, Any], draft_orders: Collection[str]) -> list[str]:
+    """What is wrong with the targets of a valid answer: only the draft orders that came with the call may be changed or deleted.
+
+    ``draft_orders`` are their relative references; empty for a hook without any.
+    """
+    found: list[str] = []
+    for i, card in enumerate(body["cards"]):
+        for j, suggestion in enumerate(card.get("suggestions", ())):
+            at = f"response.cards[{i}].suggestions[{j}]"
+            found += _targets(suggestion.get("actions", ()), draft_orders, at)
+    return found + _targets(body.get("systemActions", ()), draft_orders, "response.systemActions")
 
 
 def discovery_problems(body: Any) -> list[str]:
@@ -77,11 +90,18 @@ def _card(card: dict[str, Any], at: str) -> Problems:
     if len(str(card.get("summary", ""))) >= 140:
         yield f"{at}.summary has 140 characters or more"
     yield from _text(card, "detail", at, required=False)
+    yield from _extension(card, at)
     yield from _one_of(card, "indicator", _INDICATORS, at)
     yield from _source(card.get("source"), f"{at}.source")
     yield from _suggestions(card, at)
     yield from _each(card, "overrideReasons", at, _override_reason)
     yield from _each(card, "links", at, _link)
+
+
+def _extension(parent: dict[str, Any], at: str) -> Problems:
+    extension = parent.get("extension", {})
+    if not isinstance(extension, dict) or not all("." in str(name) for name in extension):
+        yield f"{at}.extension is not an object whose keys are reversed domain names"
 
 
 def _source(source: Any, at: str) -> Problems:
@@ -120,6 +140,21 @@ def _suggestion(suggestion: dict[str, Any], at: str) -> Problems:
     yield from _each(suggestion, "actions", at, _described_action)
 
 
+def _targets(actions: Iterable[dict[str, Any]], draft_orders: Collection[str], at: str) -> list[str]:
+    found: list[str] = []
+    created = {action["resource"]["resourceType"] for action in actions if action["type"] == "create"}
+    for action in actions:
+        if action["type"] == "create":
+            continue
+        deletes = action["type"] == "delete"
+        target = action["resourceId"] if deletes else f"{action['resource']['resourceType']}/{action['resource'].get('id')}"
+        if target not in draft_orders:
+            found.append(f"{at} {action['type']}s what is no draft order of the call")
+        if deletes and target.partition("/")[0] not in created:
+            found.append(f"{at} deletes an order and creates none of its type")
+    return found
+
+
 def _described_action(action: dict[str, Any], at: str) -> Problems:
     yield from ("cds-resp-5: " + p for p in _text(action, "description", at))
     yield from _action(action, at)
@@ -156,6 +191,7 @@ def _link(link: dict[str, Any], at: str) -> Problems:
     yield from _one_of(link, "type", ("absolute", "smart"), at)
     if not is_web_address(str(link.get("url"))):
         yield f"{at}.url is not an absolute address"
+    yield from _text(link, "appContext", at, required=False)
     if "appContext" in link and link.get("type") != "smart":
         yield f"cds-resp-3: {at}.appContext on a link that launches no SMART app"
 

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Final
 
 from rules.checks.citations import NoCitation
+from rules.checks.cut_off import CutOff
 from rules.checks.equal_priority import EqualPriority
 from rules.checks.example_answer import ExampleAnswer
 from rules.checks.few_examples import FewExamples
@@ -40,6 +41,7 @@ LINTS: Final[tuple[Lint, ...]] = (
     ExampleAnswer(),
     EqualPriority(),
     Over(),
+    CutOff(),
     UnusedImport(),
     OutdatedSet(),
     InactiveCodes(),

@@ -92,8 +92,8 @@ def test_the_ehr_discovers_the_service(world: World) -> None:
 
 def test_the_card_says_what_to_do_why_and_on_what_evidence(world: World) -> None:
     diabetes, housing = world.cards(prefetch())
-    assert diabetes["summary"] == "HbA1c 9.6 % and food insecurity; wants help: refer to a food programme"
-    assert housing["summary"] == "Cold or damp home and a respiratory condition: refer for repair or heating"
+    assert diabetes["summary"] == "Refer to a food programme: HbA1c 9.6 %, food insecurity, wants help"
+    assert housing["summary"] == "Refer for repair or heating: cold or damp home and a respiratory condition"
     for row in (
         "| hba1c &#62; 9 % | 9.6 % | 2026-05-02 | Observation/hba1c |",
         "| has diabetes | on record | 2012-01-01 | Condition/dm |",
@@ -101,7 +101,7 @@ def test_the_card_says_what_to_do_why_and_on_what_evidence(world: World) -> None
     ):
         assert row in diabetes["detail"]
     assert "| home problems is cold or damp | cold or damp | 2026-05-02 | Observation/home |" in housing["detail"]
-    (suggestion,) = housing["suggestions"]
+    suggestion = housing["suggestions"][0]
     assert suggestion["label"] == "Refer: Referral to housing service (housing association or council)"
     assert suggestion["actions"][0]["resource"]["reasonReference"] == [
         {"reference": "Condition/asthma"},

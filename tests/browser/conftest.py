@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 from fhir_adapters import read_directory
 from fhir_adapters.synthetic import write_ndjson
 from plugin.playground.views import EXTENSION
-from plugin.settings import PlaygroundSettings
+from plugin.settings import CdsSettings, PlaygroundSettings
 from plugin.sweep.published import Published
 from plugin.sweep.run import run_sweep
 from rules.engines import engine
@@ -79,7 +79,7 @@ def unswept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @contextmanager
 def served(state: Path) -> Iterator[str]:
     """The address of the application over a state folder, answering on this machine while the block runs."""
-    app = application(state, playground=PlaygroundSettings(enabled=True, people=PEOPLE))
+    app = application(state, playground=PlaygroundSettings(enabled=True, people=PEOPLE), cds=CdsSettings(preview=True))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()

@@ -23,6 +23,7 @@ PAGES = {
     "rules": "/rules",
     "a rule": "/rules/diabetes-food-insecurity",
     "the playground": "/playground",
+    "cards": "/cds/preview?rule=diabetes-food-insecurity",
     "a renewed list": "/found/earlier",
     "search": "/found/{sweep}?rows=0.1.2&of=3",
 }

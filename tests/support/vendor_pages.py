@@ -43,12 +43,15 @@ def _lines(profile: Vendor) -> Iterator[str]:
         yield from ("## Registration", "", *(f"{n}. {step}" for n, step in enumerate(profile.registration, 1)), "")
     yield from ("## Habits", "", *(f"- {habit}" for habit in _habits(profile)), "")
     if profile.sources:
-        yield from ("## Where this is known from", "", *(f"- {s.fact} {_link(s.where)}, read {s.seen}" for s in profile.sources))
+        yield from ("## Where this is known from", "", *(f"- {s.fact} {linked(s.where)}, read {s.seen}" for s in profile.sources))
     else:
         yield "Nothing else is assumed of it."
 
 
-def _link(where: str) -> str:
+def linked(where: str) -> str:
+    """Where something is known from: an address becomes a link, what follows it or has none stays."""
+    if not where.startswith("https://"):
+        return where
     address, _, rest = where.partition(" ")
     return f"<{address}>{' ' + rest if rest else ''}"
 

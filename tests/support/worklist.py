@@ -9,7 +9,7 @@ from flask import Flask
 
 from plugin.app import create_app
 from plugin.runtime import Runtime
-from plugin.settings import PlaygroundSettings, Settings
+from plugin.settings import CdsSettings, PlaygroundSettings, Settings
 from plugin.sweep.published import Published, WorklistPerson
 from rules.engines import engine
 from rules.pack import BUILT_IN, Pack, load_packs
@@ -19,10 +19,14 @@ SWEEP = "2026-06-30-first"
 
 
 def application(
-    state: Path, packs: tuple[Pack, ...] | None = None, today: date = AS_OF, playground: PlaygroundSettings | None = None
+    state: Path,
+    packs: tuple[Pack, ...] | None = None,
+    today: date = AS_OF,
+    playground: PlaygroundSettings | None = None,
+    cds: CdsSettings | None = None,
 ) -> Flask:
     """The whole application over a state folder, with the built-in packs unless told otherwise."""
-    settings = Settings(state=state, as_of=today, playground=playground or PlaygroundSettings())
+    settings = Settings(state=state, as_of=today, playground=playground or PlaygroundSettings(), cds=cds or CdsSettings())
     return create_app(Runtime(settings, load_packs(BUILT_IN) if packs is None else packs, engine("reference"), Published(state)))
 
 

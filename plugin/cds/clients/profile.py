@@ -2,17 +2,30 @@
 
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 _FOLDER: Final = files("plugin.cds.clients")
 _ENDING: Final = ".yaml"
+ResourceType = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]+$")]
+SelectionBehavior = Literal["at-most-one", "any"]
 
 
 class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=1)
+
+
+class Source(_Data):
+    """Where a habit is known from."""
+
+    fact: str
+    """The habit, in a sentence."""
+    where: str
+    """Address of the page, or the document."""
+    seen: str
+    """Year and month in which it was read: ``2026-11``."""
 
 
 class Jwt(_Data):
@@ -25,6 +38,10 @@ class Jwt(_Data):
     """``iss``, where every tenant has the same; ``None``: the client's settings say it."""
     jwks_url: str | None = None
     """Where its keys are, where every tenant has the same."""
+    issuer_is: str = "as agreed with the client"
+    """What ``iss`` stands for, for the analyst who looks it up."""
+    subject_is: str | None = None
+    """What ``sub`` stands for; ``None``: it is not used."""
 
 
 class ClientProfile(_Data):
@@ -33,8 +50,46 @@ class ClientProfile(_Data):
     name: str
     """File name without ending, as in the settings."""
     title: str
+    version: Literal["2.0", "3.0"] = "2.0"
+    """Of the specification; members of 3.0 are sent to none that is not known to take them."""
+    hooks: tuple[str, ...] = ()
+    """The hooks that it calls; empty: any."""
+    null_means: Literal["empty", "unknown"] = "empty"
+    """What ``null`` for a prefetch key says: nothing was found, or nothing is known."""
+    prefetch_tokens: Literal["2.0", "3.0"] = "2.0"
+    reads_discovery: bool = True
+    """Whether it asks for the services; else an analyst types in what `setup_sheet` prints."""
+    markdown: Literal["gfm", "plain", "html"] = "gfm"
+    """What a card's detail is shown best as."""
+    content_type: str | None = None
+    """The extension of a card that says what its detail is; ``None``: there is none, or it is not needed."""
+    max_cards: int | None = None
+    max_suggestions: int | None = None
+    """``0``: it shows none."""
+    actions_per_suggestion: int | None = None
+    shows_labels: bool = True
+    """Whether the label of a suggestion is shown; else the description of its action is."""
+    selection: tuple[SelectionBehavior, ...] = ("at-most-one", "any")
+    creates: tuple[ResourceType, ...] = ()
+    """Types that an action may create; empty: any."""
+    order_codes: bool = False
+    """Whether a ServiceRequest must carry the code of the site's own order catalogue (`ClientSettings.order_codes`)."""
+    applies_actions: bool = True
+    """Whether it carries out the actions of an accepted suggestion; else acceptance is a message to us and no more."""
+    action_selection_behavior: bool = False
+    system_actions: bool = False
+    override_reasons: bool = True
+    links: tuple[Literal["absolute", "smart"], ...] = ("absolute", "smart")
+    app_context: bool = True
+    """Whether a SMART link may carry ``appContext``."""
+    topic_code: Literal["any", "alphanumeric"] = "any"
+    """``alphanumeric``: letters and digits, at most 100, the same for ever."""
+    feedback: Literal["none", "standard", "epic"] = "standard"
     jwt: Jwt | None = Jwt()
     """``None``: it sends no token of CDS Hooks."""
+    registration: tuple[str, ...] = ()
+    """What to do at the client's side, step by step."""
+    sources: tuple[Source, ...] = ()
 
 
 def known_profiles() -> list[str]:

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.cds_advice import client_of
 from support.cds_calls import AS_OF, PATIENT, prefetch, resources
 
 from fhir_adapters import records_from_resources
 from fhir_adapters.gravity import SERVICE_REQUEST, category_display
 from plugin.cds import overrides
 from plugin.cds.advice import Advice, advise
-from plugin.cds.cards import TOPICS, card, summary
-from plugin.cds.detail import detail
+from plugin.cds.compiler import TOPICS, compile_card
+from plugin.cds.texts import texts
 from plugin.cds.validate import response_problems
 from rules.document import Citation, Effective, Rule
 from rules.engines.reference import ReferenceEngine
@@ -27,6 +28,21 @@ from rules.pack import BUILT_IN, Pack, load_packs
 
 (PACK,) = load_packs(BUILT_IN)
 RECORD = records_from_resources(resources(prefetch()), PATIENT, ())
+
+
+OPEN = client_of("generic")
+
+
+def card(advice: Advice, new_id: Callable[[], str]) -> dict[str, Any]:
+    return compile_card(advice, OPEN, new_id).card
+
+
+def summary(advice: Advice) -> str:
+    return str(card(advice, lambda: "x")["summary"])
+
+
+def detail(advice: Advice) -> str:
+    return str(card(advice, lambda: "x")["detail"])
 
 
 def advised(record: PersonRecord = RECORD, pack: Pack = PACK, most: int = 10) -> list[Advice]:
@@ -80,7 +96,7 @@ def test_a_rule_is_shown_while_it_is_effective(effective: Effective, number: int
 
 
 def test_the_summary_holds_the_values(diabetes: Advice) -> None:
-    assert summary(diabetes) == "HbA1c 9.6 % and food insecurity; wants help: refer to a food programme"
+    assert summary(diabetes) == "Refer to a food programme: HbA1c 9.6 %, food insecurity, wants help"
 
 
 def test_the_summary_has_fewer_than_140_characters(diabetes: Advice) -> None:
@@ -145,9 +161,9 @@ def test_the_source_is_the_pack_and_the_topic_is_the_rule(diabetes: Advice, new_
     assert "url" not in card(without, new_id)["source"]
 
 
-def test_a_rule_without_referral_suggests_nothing(diabetes: Advice, new_id: Callable[[], str]) -> None:
+def test_a_rule_without_referral_can_be_handed_to_somebody(diabetes: Advice, new_id: Callable[[], str]) -> None:
     found = card(replace(diabetes, rule=replace(diabetes.rule, referral=None)), new_id)
-    assert not {"suggestions", "selectionBehavior"} & found.keys()
+    assert [suggestion["label"] for suggestion in found["suggestions"]] == ["Hand to the care manager"]
     assert response_problems({"cards": [found]}) == []
 
 
@@ -158,9 +174,9 @@ def test_card_and_suggestion_have_ids_for_feedback(diabetes: Advice, new_id: Cal
 
 
 def test_the_suggestion_is_a_gravity_referral(diabetes: Advice, new_id: Callable[[], str], shared_data: Path) -> None:
-    (suggestion,) = card(diabetes, new_id)["suggestions"]
+    suggestion = card(diabetes, new_id)["suggestions"][0]
     assert suggestion["label"] == "Refer: Assistance with application for food pantry program (food bank or benefits advice)"
-    (action,) = suggestion["actions"]
+    action, task = suggestion["actions"]
     example: dict[str, Any] = json.loads(
         (shared_data / "gravity-examples" / "ServiceRequest-SDOHCC-ServiceRequestActiveFoodPantryApplicationAssistExample.json").read_text()
     )
@@ -170,7 +186,8 @@ def test_the_suggestion_is_a_gravity_referral(diabetes: Advice, new_id: Callable
     assert action["resource"]["status"] == "draft"
     assert action["resource"]["subject"] == {"reference": "Patient/p1"}
     assert action["resource"]["authoredOn"] == AS_OF
-    assert "id" not in action["resource"]
+    assert task["resource"]["focus"] == {"reference": f"ServiceRequest/{action['resource']['id']}"}
+    assert "id" not in task["resource"]
     assert action["resource"]["reasonReference"] == [
         {"reference": "Condition/dm"},
         {"reference": "Observation/hba1c"},
@@ -198,8 +215,8 @@ def test_override_reasons_are_hl7s_starter_set(shared_data: Path) -> None:
     system = json.loads((folder / "CodeSystem-non-adherence-reason-codes.json").read_text())
     displays = {c["code"]: c["display"] for parent in system["concept"] for c in (parent, *parent.get("concept", []))}
     assert starter["system"] == overrides.SYSTEM
-    assert {c["code"] for c in starter["concept"]} == {code for code, _ in overrides.REASONS}
-    assert all(displays[code] == display for code, display in overrides.REASONS)
+    assert {c["code"] for c in starter["concept"]} == set(overrides.REASONS)
+    assert all(displays[code] == display for code, display in texts("en").reasons.items())
 
 
 @pytest.mark.parametrize("text", ["<img src=x onerror=alert(1)>", "[x](javascript:1)", "a|b\nc", "http://evil.example", "`x`", "\u202eabc"])

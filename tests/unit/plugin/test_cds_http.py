@@ -2,7 +2,7 @@
 
 import io
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 from plugin.app import create_app
 from plugin.cds import service
 from plugin.cds.body import LIMIT
+from plugin.cds.compiler import Compiled, compile_card
 from plugin.cds.service import SERVICE_ID
 from plugin.cds.validate import discovery_problems, response_problems
 from plugin.runtime import Runtime, build_runtime
@@ -180,12 +181,11 @@ def test_trouble_of_ours_never_disturbs_the_clinician(
 def test_a_card_that_breaks_the_standard_is_not_sent(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    make: Callable[..., Any] = service.card
+    def broken(advice: Any, client: Any, new_id: Any) -> Compiled:
+        made = compile_card(advice, client, new_id)
+        return replace(made, card=made.card | ({"indicator": "hard-stop"} if advice.rule.priority == 80 else {}))
 
-    def broken(advice: Any, new_id: Any) -> Any:
-        return make(advice, new_id) | ({"indicator": "hard-stop"} if advice.rule.priority == 80 else {})
-
-    monkeypatch.setattr(service, "card", broken)
+    monkeypatch.setattr(service, "compile_card", broken)
     response = client.post(URL, json=hook_call(prefetch()))
     assert response.json is not None
     assert [card["source"]["topic"]["code"] for card in response.json["cards"]] == ["cold-damp-home-respiratory"]

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from html.parser import HTMLParser
 from typing import Final
 
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from plugin.cds.text import escaped, in_summary, is_web_address, link, plain, shown
+from plugin.cds.markup import MARKUPS, Item
+from plugin.cds.text import escaped, in_summary, is_web_address, link, plain, unmarked
+from plugin.cds.texts import texts
 
 HOSTILE: Final = [
     '=HYPERLINK("http://evil.example","x")',
@@ -93,6 +96,23 @@ def test_any_text_is_shown_as_itself(text: str) -> None:
     assert read(escaped(text)).replace("\u200b", "") == plain(text)
 
 
+@given(st.text())
+def test_text_without_markup_is_none_in_markdown_or_html_either(text: str) -> None:
+    assert {token.type for token in tokens(unmarked(f"• {text}"))} <= ALLOWED
+    assert not set("<>*_`[]|~") & set(unmarked(text))
+
+
+@given(st.text())
+def test_html_holds_the_text_and_nothing_of_it_is_markup(text: str) -> None:
+    part = MARKUPS["html"].items([Item(text, "https://x.example/?a=1&b=2"), Item(text, text)], text, text)
+    seen: list[str] = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: seen.append(tag)  # type: ignore[method-assign]
+    parser.handle_startendtag = lambda tag, attributes: seen.append(tag)  # type: ignore[method-assign]
+    parser.feed(part)
+    assert [tag for tag in seen if tag != "a"] == [*"pb"[: 1 + bool(plain(text) or text)], "ul", "li", "li"]
+
+
 def test_plain_text_is_one_line_of_bounded_length() -> None:
     assert plain(" a\r\n\u2028b\u202e\x00 ") == "a b"
     assert plain("x" * 500, 120) == "x" * 119 + "…"
@@ -115,7 +135,7 @@ def test_plain_text_is_one_line_of_bounded_length() -> None:
     ],
 )
 def test_values_are_shown_for_people(value: float | str | bool | None, unit: str | None, text: str) -> None:
-    assert shown(value, unit) == text
+    assert texts("en").shown(value, unit) == text
 
 
 def test_a_value_in_a_summary_brings_no_markup_along() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugin.cds.validate import discovery_problems, feedback_problems, request_problems, response_problems
+from plugin.cds.validate import discovery_problems, feedback_problems, request_problems, response_problems, target_problems
 
 RESOURCE: Final = {"resourceType": "ServiceRequest", "status": "draft", "intent": "order", "subject": {"reference": "Patient/p1"}}
 ACTION: Final = {"type": "create", "description": "Refer", "resource": RESOURCE}
@@ -84,6 +84,9 @@ def test_what_is_right_has_no_problems() -> None:
         (of_card(links=[{"label": "x", "type": "absolute", "url": "https://x.example", "appContext": "1"}]), "cds-resp-3"),
         (of_card(links=[{"label": "x", "type": "other", "url": "x"}]), "url"),
         (of_card(extension={}), "empty"),
+        (of_card(extension="x"), "extension"),
+        (of_card(extension={"x": 1}), "extension"),
+        (of_card(links=[{"label": "x", "type": "smart", "url": "https://x.example", "appContext": 7}]), "appContext"),
         (discovery_problems([]), "not an object"),
         (discovery_problems({"services": [{"hook": "patient-view", "id": "x"}]}), "description"),
         (discovery_problems({"services": [{"hook": "h", "id": "x", "description": "d", "prefetch": {"a": 1}}]}), "prefetch"),
@@ -126,6 +129,21 @@ def test_messages_hold_no_values() -> None:
     card = deepcopy(CARD) | {"summary": "secret" * 40, "indicator": "secret", "links": [{"url": "secret"}], "detail": 7}
     assert "secret" not in " ".join(response_problems({"cards": [card]}))
     assert "secret" not in " ".join(feedback_problems({"feedback": [{"card": "secret", "outcome": "secret", "overrideReason": "secret"}]}))
+
+
+def test_only_draft_orders_of_the_call_are_changed() -> None:
+    update = {"type": "update", "description": "x", "resource": RESOURCE | {"id": "1"}}
+    delete = {"type": "delete", "description": "x", "resourceId": "ServiceRequest/2"}
+
+    def of(*actions: Any) -> list[str]:
+        return target_problems(
+            {"cards": [CARD | {"suggestions": [SUGGESTION | {"actions": actions}]}]}, ["ServiceRequest/1", "ServiceRequest/2"]
+        )
+
+    assert of(update) == of(delete, ACTION) == target_problems({"cards": [CARD]}, []) == []
+    assert "no draft order" in of(update | {"resource": RESOURCE | {"id": "3"}})[0]
+    assert "creates none of its type" in of(delete)[0]
+    assert "systemActions updates" in target_problems({"cards": [], "systemActions": [update]}, [])[0]
 
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x))

@@ -269,6 +269,17 @@ def test_a_card_may_show_numbers_and_words_behind_its_rule(tmp_path: Path) -> No
     assert found(tmp_path, "ALM306", text) == []
 
 
+@pytest.mark.parametrize(("shown", "least"), [("{hba1c}", len("1234.5 %")), ("{food}", len("at risk"))])
+def test_a_card_that_is_cut_off_for_some_people(shown: str, least: int, tmp_path: Path) -> None:
+    def remarks(length: int) -> list[Diagnostic]:
+        text = rule_text("all: [hba1c > 9 %, food is at risk]")
+        return found(tmp_path, "ALM314", text.replace('"A card"', f'"{"x" * (length - least)}{shown}"'))
+
+    assert remarks(139) == []
+    (each,) = remarks(140)
+    assert (each.severity, "140 characters" in each.message) == ("warning", True)
+
+
 def test_no_citation(tmp_path: Path) -> None:
     text = rule_text("age >= 65").replace('citations:\n    - {title: A guideline, url: "https://example.org/"}', "citations: []")
     (each,) = found(tmp_path, "ALM307", text)
