@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from plugin.cds.advice import Advice, advise
 from plugin.cds.cards import card
+from plugin.cds.fetching import Ehrs
 from plugin.cds.gathering import PatientUnavailable, gather
 from plugin.cds.prefetch import Template, templates
 from plugin.cds.request import HookCall
@@ -42,6 +43,7 @@ class PatientViewService:
         """``new_id`` makes the UUIDs of cards and suggestions."""
         self._runtime, self._new_id = runtime, new_id
         self._templates: Sequence[Template] = templates(pack.program for pack in runtime.packs)
+        self._ehrs = Ehrs(runtime.settings.cds.fetch_seconds)
 
     def discovery(self) -> Json:
         """This service's entry in the discovery document."""
@@ -68,7 +70,8 @@ class PatientViewService:
 
     def _answer(self, call: HookCall) -> Answer:
         runtime = self._runtime
-        record = gather(call, self._templates, runtime.settings.cds.fhir_servers)
+        ehr = self._ehrs.named_by(call, runtime.settings.cds.fhir_servers)
+        record = gather(call, self._templates, ehr, runtime.today()).record
         advice = advise(runtime.packs, record, runtime.today(), runtime.engine, runtime.settings.cds.max_cards)
         made = [self._card(each) for each in advice]
         cards = [found for found in made if isinstance(found, dict)]
