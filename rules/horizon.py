@@ -12,8 +12,8 @@ _LONGEST: Final = {"day": 1, "week": 7, "month": 31, "year": 366}
 
 
 def horizons(programs: Iterable[Program]) -> dict[str, int]:
-    """For each table the days before the day of evaluation beyond which nothing can count. A table that is read without such a bound,
-    or only about others at the same address, is left out: everything of it may count.
+    """For each table the days before the day of evaluation beyond which nothing can count. A table that is read without such a bound
+    is left out: everything of it may count.
 
     Only what has begun on a known day is bounded so: an event without a date may lie anywhere.
     """
@@ -27,7 +27,7 @@ def horizons(programs: Iterable[Program]) -> dict[str, int]:
 def _reaches(program: Program) -> Iterator[tuple[str, float]]:
     for fact in program.facts:
         if isinstance(fact, EventFact):
-            yield from _of_series(fact.series, inf if fact.household else _of_fact(fact, program.by_name))
+            yield from _of_series(fact.series, _of_fact(fact, program.by_name))
 
 
 def _of_series(series: Series, days: float) -> Iterator[tuple[str, float]]:
@@ -45,9 +45,7 @@ def _of_series(series: Series, days: float) -> Iterator[tuple[str, float]]:
 
 def _of_fact(fact: Fact | None, by_name: Mapping[str, Fact]) -> float:
     """How far back the event that a fact chooses may begin."""
-    if not isinstance(fact, EventFact) or fact.household:
-        return inf
-    return _of_window(fact.window, by_name)
+    return _of_window(fact.window, by_name) if isinstance(fact, EventFact) else inf
 
 
 def _of_window(window: Window, by_name: Mapping[str, Fact]) -> float:

@@ -40,10 +40,10 @@ class Supplied:
 def supplied(template: Template, prefetch: Mapping[str, Any], null_means: Literal["empty", "unknown"] = "empty") -> Supplied:
     """What ``prefetch`` says to one template.
 
-    ``null`` means *none found* if the client says so, and only where it can have understood the query: one with tokens of 3.0 is
+    ``null`` means *none found* if the client says so, and only where it must have understood the query: one with tokens of 3.0 is
     answered ``null`` by clients that do not know them.
     """
-    null = State.EMPTY if null_means == "empty" and template.tokens == "2.0" else State.WITHHELD
+    null = State.EMPTY if null_means == "empty" and template.is_safe else State.WITHHELD
     values = [prefetch[key] for key in (template.key, f"-{template.key}") if key in prefetch]  # Epic's analysts may begin a name so
     if not values:
         return Supplied(template, State.WITHHELD)

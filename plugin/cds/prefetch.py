@@ -21,6 +21,7 @@ _PANELS: Final = {Coding(_LOINC, "8480-6"): Coding(_LOINC, "85354-9"), Coding(_L
 """What comes as a component (FHIR's profile of blood pressure): ``code`` finds the Observation by the panel's code only."""
 _DATES: Final = {"Observation": "date", "Encounter": "date", "Procedure": "date", "Immunization": "date", "DiagnosticReport": "date"}
 """Types whose events begin with what this search parameter finds."""
+_MISSING: Final = ":missing"
 _SLACK: Final = 2
 """Days by which the client's day and ours, or an author's time zone, may differ."""
 
@@ -38,9 +39,9 @@ class Template:
     """What began longer ago is not asked for; ``None``: everything is."""
 
     @property
-    def tokens(self) -> Tokens:
-        """The version of CDS Hooks whose tokens it needs."""
-        return "2.0" if self.query.replace(PATIENT_TOKEN, "").count("{{") == 0 else "3.0"
+    def is_safe(self) -> bool:
+        """Whether every client of CDS Hooks 2.0 understands it: no further token, no modifier."""
+        return "{{" not in self.query.replace(PATIENT_TOKEN, "") and _MISSING not in self.query
 
     def parameters(self, patient: str, today: date) -> tuple[tuple[str, str], ...]:
         """The search that it stands for, about a patient on a day; empty for a read."""
@@ -75,7 +76,7 @@ def _searches(resource_type: str, table: str, read: list[Series], bounds: Mappin
         return
     days = bounds[table] + _SLACK
     yield _template(key, resource_type, [*about, (parameter, f"ge{_days_ago(days)}")], counts_for, days)
-    yield _template(f"{key}Undated", resource_type, [*about, (f"{parameter}:missing", "true")], counts_for)
+    yield _template(f"{key}Undated", resource_type, [*about, (f"{parameter}{_MISSING}", "true")], counts_for)
 
 
 def _template(key: str, resource_type: str, parameters: Iterable[tuple[str, str]], table: str | None, days: int | None = None) -> Template:

@@ -30,6 +30,7 @@ def test_unknown_members_and_odd_ones_are_ignored() -> None:
     context = {"patientId": "p1", "draftOrders": {"resourceType": 7}, "selections": None, "new": [1]}
     assert parse_call(hook_call(prefetch(), context=context, extension={"a": 1}), HOOK).context == {"patientId": "p1"}
     assert call_of("order-sign", context).context == {"patientId": "p1"}
+    odd: Any
     for odd in ([], "x", 7):
         assert parse_call(hook_call(prefetch=odd), HOOK).prefetch == {}
 
