@@ -32,6 +32,9 @@ LOG = logging.getLogger(__name__)
 MOST: Final = 10_000
 """Resources kept for one key; of somebody with more, not everything was read."""
 _BODY: Final = 10 << 20
+_FAILURES: Final = 20
+"""Answers in a row that did not come: those of two or three calls, because each asks several things at once."""
+_REST: Final = 10.0
 _LONGEST_ADDRESS: Final = 2_000
 """Characters; a longer search goes into the body of a POST."""
 
@@ -57,7 +60,7 @@ class Ehrs:
             authority=None if (token := call.token) is None else Given(lambda: token),
             limits=Limits(connect=self._seconds, attempt=self._seconds, call=self._seconds, attempts=1, body=_BODY),
             pace=Pace(at_once=vendor.at_once),
-            breaker=self._breakers.setdefault(base, Breaker()),
+            breaker=self._breakers.setdefault(base, Breaker(failures=_FAILURES, rest=_REST)),
         )
         return Ehr(server, time.monotonic() + self._seconds, vendor)
 
