@@ -9,7 +9,7 @@ from typing import Final
 from fhir_adapters import gravity
 from fhir_adapters.directory import Directory, Inquiry, Match, Residence, assemble, crosswalk, find, named_source, read_source
 from fhir_adapters.directory.crosswalk import UNSPECIFIED
-from fhir_adapters.directory.finding import FITS, LEFT_OUT
+from fhir_adapters.directory.finding import LEFT_OUT
 from fhir_adapters.mapping.addresses import home, postcode
 from fhir_adapters.quarantine import Json
 from plugin.cds.advice import AgencyChoice
@@ -23,6 +23,8 @@ from rules.pack import Pack
 LOG = logging.getLogger(__name__)
 
 _MOST_OTHERS: Final = 3
+_ASKED: Final = ("availability", "area", "age", "eligibility", "language", "capacity")
+"""Criteria for which it matters whether the answer is known. A listing that is old or sparse otherwise is no reason to go elsewhere."""
 
 
 def read_partners(sources: Sequence[str], as_of: date) -> Directory | None:
@@ -42,8 +44,8 @@ class Partners:
     """Service → the social need that it is for."""
 
     def choices(self, call: HookCall, gathered: Gathered, as_of: date) -> tuple[AgencyChoice, ...]:
-        """What there is to say about each order that is dispatched: nothing if the chosen agency fits, or if it is not known what an
-        order is for.
+        """What there is to say about each order that is dispatched: that the chosen agency cannot help or is not listed, or that others
+        leave fewer questions open. Nothing if it is not known what an order is for.
 
         An order that could not be read is told by the Task that is to fulfil it, if one came along.
         """
@@ -63,15 +65,14 @@ class Partners:
             return None
         performer: str = call.context["performer"]
         matches = find(self.directory, _inquiry(gathered, domain, as_of))
-        own = [match for match in matches if _is_of(match, performer)]
-        chosen = own[0] if own else None
-        if chosen is not None and chosen.verdict == FITS:
-            return None
-        others = tuple(match for match in matches if match not in own and match.verdict != LEFT_OUT)
-        service = next((coding for coding in services if coding in self.domains), services[0] if services else None)
+        chosen = next((match for match in matches if _is_of(match, performer)), None)
+        others = [match for match in matches if match.verdict != LEFT_OUT and not _is_of(match, performer)]
+        if chosen is not None and chosen.verdict != LEFT_OUT:
+            others = [match for match in others if _open_questions(match) < _open_questions(chosen)]
         if not others and (chosen is None or chosen.verdict != LEFT_OUT):
             return None
-        return AgencyChoice(reference, service, domain, performer, chosen, others[:_MOST_OTHERS], as_of)
+        service = next((coding for coding in services if coding in self.domains), services[0] if services else None)
+        return AgencyChoice(reference, service, domain, performer, chosen, tuple(others[:_MOST_OTHERS]), as_of)
 
     def _domains(self, resource: Json) -> Iterable[str]:
         """What a request is for: as its category says, else as the packs' referrals know the service."""
@@ -120,6 +121,11 @@ def _residence(address: Json | None) -> Residence:
     return Residence(
         postcode(address) or None, named["district"], named["state"], named["country"], (named["city"],) if named["city"] else ()
     )
+
+
+def _open_questions(match: Match) -> frozenset[str]:
+    """What would have to be asked before somebody is sent there. That others know it is a reason to go to them."""
+    return frozenset(ground.criterion for ground in match.grounds if ground.answer is None and ground.criterion in _ASKED)
 
 
 def _is_of(match: Match, performer: str) -> bool:
