@@ -73,8 +73,8 @@ def state(found: Gathered, key: str = "condition") -> State:
     return next(answer.state for answer in found.answers if answer.template.key == key)
 
 
-def instead(content: bytes, status: int = 200, **headers: str) -> Fault:
-    return Fault(instead=Answered(status, {"Content-Type": "application/fhir+json"} | headers, content))
+def instead(content: bytes, **headers: str) -> Fault:
+    return Fault(instead=Answered(200, {"Content-Type": "application/fhir+json"} | headers, content))
 
 
 def edited(change: Callable[[dict[str, Any]], object]) -> Fault:

@@ -93,7 +93,13 @@ def test_a_new_diagnosis_counts_and_completes_nothing() -> None:
 
 
 def test_a_refill_is_a_draft_and_a_verified_order_is_not() -> None:
-    order = {"resourceType": "MedicationRequest", "id": "m1", "status": "active", "intent": "order", "authoredOn": "2026-06-30"}
+    order: dict[str, Any] = {
+        "resourceType": "MedicationRequest",
+        "id": "m1",
+        "status": "active",
+        "intent": "order",
+        "authoredOn": "2026-06-30",
+    }
     order |= {"medicationCodeableConcept": {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "6809"}]}}
     assert events(call_of("medication-refill", medications=bundle(order)), "medications") == {"MedicationRequest/m1": "draft"}
     assert events(call_of("medication-verify", medication=order), "medications") == {"MedicationRequest/m1": "active"}
