@@ -28,7 +28,7 @@ _ASKED: Final = ("availability", "area", "age", "eligibility", "language", "capa
 
 
 def read_partners(sources: Sequence[str], as_of: date) -> Directory | None:
-    """The directory in these files and folders (``NAME=PATH``); ``None``: there are none. Raises `fhir_adapters.errors.SourceUnreadable`."""
+    """The directory in these sources (``NAME=PATH``); ``None``: there are none. Raises `fhir_adapters.errors.SourceUnreadable`."""
     if not sources:
         return None
     listed = [service for source in sources for service in read_source(named_source(source))[0]]

@@ -204,10 +204,10 @@ def test_an_ehr_that_failed_again_and_again_is_left_alone_for_a_while(world: Wor
     world.proxy.plan = lambda _: unavailable(503)
     call = parse_call(hook_call(fhirServer=world.proxy.base_url), "patient-view")
     ehrs = Ehrs(SECONDS)
-    for calls in (1, 2, 3, 4, 5):
+    for _ in range(5):
         with pytest.raises(PatientUnavailable):
             gather(call, TEMPLATES, ehrs.named_by(call, [world.proxy.base_url]), TODAY)
-        assert len(world.proxy.asked) == min(calls, 3) * len(TEMPLATES)
+    assert 2 * len(TEMPLATES) < len(world.proxy.asked) <= 3 * len(TEMPLATES)
 
 
 def test_everything_at_once_where_the_server_takes_batches(world: World) -> None:
