@@ -43,6 +43,10 @@ class ClientSettings(BaseModel):
     order_codes: dict[str, str] = Field(
         default={}, description="What the site's order catalogue calls a service: our code (system|code) to theirs (system|code)."
     )
+    replaces_cards: bool = Field(
+        default=False,
+        description="Give all services one id, by which newer cards replace older ones. Some clients then see only the last hook.",
+    )
     language: str = Field(default="en", description="The language of cards (BCP 47): en or es.")
     max_cards: int | None = Field(default=None, ge=1, le=10, description="At most so many cards for one call; else as cds.max_cards says.")
 
@@ -79,6 +83,13 @@ class CdsSettings(BaseModel):
         default=False, description="Whether the page is there that shows a card as each kind of client would; it stores nothing."
     )
     max_cards: int = Field(default=2, ge=1, le=10, description="At most so many cards for one call; the highest priority first.")
+    fetch_seconds: float = Field(
+        default=1.5, gt=0, le=10, description="What did not come with a call is read from its FHIR server in this time; then it is unknown."
+    )
+    directory: tuple[str, ...] = Field(
+        default=(),
+        description="What partner agencies offer (NAME=PATH, as almoner directory takes it): with it the choice of an agency is checked.",
+    )
 
 
 class PlaygroundSettings(BaseModel):

@@ -42,10 +42,15 @@ class Page:
     matches: tuple[Json, ...]
     included: tuple[Json, ...]
     """Resources that came along because of ``_include`` or ``_revinclude``."""
-    remarks: int
+    outcomes: tuple[Json, ...]
     """OperationOutcomes among the entries."""
     unreadable: int
     """Entries without a resource."""
+
+    @property
+    def remarks(self) -> int:
+        """How many OperationOutcomes there are."""
+        return len(self.outcomes)
 
     @property
     def entries(self) -> int:
@@ -135,11 +140,11 @@ class _Run:
             raise IncompleteSearch("the entries of the Bundle are not a list")
         resources = [entry.get("resource") if isinstance(entry, dict) else None for entry in entries]
         usable = [r for r in resources if isinstance(r, dict) and isinstance(r.get("resourceType"), str)]
-        remarks = sum(r["resourceType"] == "OperationOutcome" for r in usable)
+        outcomes = tuple(r for r in usable if r["resourceType"] == "OperationOutcome")
         matches = tuple(r for r in usable if r["resourceType"] == self.query.type)
         included = tuple(r for r in usable if r["resourceType"] not in (self.query.type, "OperationOutcome"))
         self._note(matches, bundle.get("total"))
-        return Page(matches, included, remarks, len(resources) - len(usable))
+        return Page(matches, included, outcomes, len(resources) - len(usable))
 
     def _note(self, matches: tuple[Json, ...], total: Any) -> None:
         before = len(self.seen)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from math import inf
 from typing import Any, Final
 
 from requests.adapters import HTTPAdapter
@@ -22,20 +23,25 @@ _until: Final[ContextVar[tuple[float, float]]] = ContextVar("_until")
 
 @contextmanager
 def deadline(seconds: float, silence: float | None = None) -> Iterator[None]:
-    """Whatever is sent or received within ends in time, and no ``silence`` is longer, or it raises ``TimeoutError``."""
-    token = _until.set((time.monotonic() + seconds, seconds if silence is None else silence))
+    """Whatever is sent or received within ends in time, and no ``silence`` is longer, or it raises ``TimeoutError``.
+
+    Inside another one it ends no later than that one.
+    """
+    until = min(time.monotonic() + seconds, _until.get((inf, 0.0))[0])
+    token = _until.set((until, seconds if silence is None else silence))
     try:
         yield
     finally:
         _until.reset(token)
 
 
-def _left() -> float:
+def left() -> float:
+    """Seconds that the next wait may take. Raises ``TimeoutError`` if the time is over."""
     until, silence = _until.get()
-    left = until - time.monotonic()
-    if left <= 0:
+    rest = until - time.monotonic()
+    if rest <= 0:
         raise TimeoutError("the time limit of the request is over")
-    return min(left, silence)
+    return min(rest, silence)
 
 
 class _TimedReader(io.RawIOBase):
@@ -46,7 +52,7 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(_left())
+        self._sock.settimeout(left())
         count: int | None = self._raw.readinto(buffer)
         return count
 
@@ -70,7 +76,7 @@ class _TimedSocket:
 
     def sendall(self, data: bytes) -> None:
         """Send within the limit."""
-        self._sock.settimeout(_left())
+        self._sock.settimeout(left())
         self._sock.sendall(data)
 
 

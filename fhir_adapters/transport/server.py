@@ -18,7 +18,7 @@ from fhir_adapters.errors import EhrUnavailable, OutcomeUnknown, UnsafeRedirect
 from fhir_adapters.quarantine import Json
 from fhir_adapters.transport.answers import Answer, Fetched, Transient, passed_on, refuse, understood
 from fhir_adapters.transport.authority import Authority, Bearer
-from fhir_adapters.transport.deadline import DeadlineAdapter, deadline
+from fhir_adapters.transport.deadline import DeadlineAdapter, deadline, left
 from fhir_adapters.transport.limits import Limits
 from fhir_adapters.transport.pace import Breaker, Pace
 from fhir_adapters.transport.urls import LOOPBACK, joined, origin, rebased, resolved
@@ -227,6 +227,7 @@ class FhirServer:
         raise UnsafeRedirect("too many redirects")
 
     def _send(self, asked: "_Request", allowed: float) -> requests.Response:
+        allowed = min(allowed, left())
         timeout = (min(self._limits.connect, allowed), allowed)
         session = self._session()
         return session.request(

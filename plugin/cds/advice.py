@@ -1,13 +1,15 @@
 """What is to be said about one person, before it takes the form of a card."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from fhir_adapters.directory import Match
+from plugin.cds.gathering import Gathered
 from rules.document import Rule
 from rules.engines import Engine
-from rules.evaluation import Explained, evaluate
-from rules.facts import HOUSEHOLD, PersonRecord
+from rules.evaluation import YES, Explained, explained
+from rules.facts import HOUSEHOLD, Coding, PersonRecord
 from rules.ir import EventFact, Fact, Program
 from rules.pack import Pack
 
@@ -31,21 +33,98 @@ class Advice:
         return facts.get(f"{self.rule.id.text}/{name}") or facts.get(name)
 
 
+@dataclass(frozen=True, slots=True)
+class AgencyChoice:
+    """For an order that is about to be sent to an agency: what the directory says of that one, and which others may serve better.
+
+    Every ground of a `fhir_adapters.directory.Match` says why, in words without anything about the person.
+    """
+
+    order: str
+    """``ServiceRequest/1``."""
+    service: Coding | None
+    """What it asks for, as the order codes it; ``None`` if it has no code."""
+    domain: str
+    """The social need that it is for: one of `fhir_adapters.gravity.DOMAINS`."""
+    performer: str
+    """Whom the clinician chose, such as ``Organization/1``."""
+    chosen: Match | None
+    """What the directory says of the best of their services; ``None``: it lists none for this need."""
+    others: tuple[Match, ...]
+    """Services of other agencies that are not left out, the best first."""
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """What the rules say about one person. A rule that is *unknown* for want of data that should have come is not decided."""
+
+    advice: tuple[Advice, ...]
+    """The highest priority first."""
+    undecided: tuple[tuple[str, tuple[str, ...]], ...]
+    """Rules in use without an answer, each with the tables that were asked for and are not available."""
+    decided: int
+    """How many rules in use have an answer, or none for another reason."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there were rules to answer and not one could be."""
+        return bool(self.undecided) and not self.decided
+
+
+def consider(
+    packs: Iterable[Pack], record: PersonRecord, as_of: date, engine: Engine, unavailable: frozenset[str] = frozenset()
+) -> Considered:
+    """Every rule in use, for one person. ``unavailable`` are the tables that were asked for and did not come.
+
+    Raises:
+        EnginesDisagree: see `rules.evaluation.evaluate`.
+    """
+    advice: list[Advice] = []
+    undecided: list[tuple[str, tuple[str, ...]]] = []
+    decided = 0
+    for pack in packs:
+        shown = {rule.id.text: rule for rule in pack.document.rules if rule.is_shown(as_of)}
+        for evaluation in engine.evaluate(pack.program, [record], as_of):
+            for rule in (name for name in pack.program.rules if name in shown):
+                lacking = frozenset(_missing(pack.program, rule, record.not_loaded)) & unavailable
+                if evaluation.answers[rule] is None and lacking:
+                    undecided.append((rule, tuple(sorted(lacking))))
+                else:
+                    decided += 1
+            advice += (
+                Advice(each, shown[name], pack, as_of, _missing(pack.program, name, record.not_loaded), record)
+                for each in explained(pack.program, record, as_of, evaluation, YES)
+                if (name := each.finding.rule) in shown
+            )
+    return Considered(tuple(sorted(advice, key=lambda a: (-a.rule.priority, a.rule.id.text))), tuple(undecided), decided)
+
+
 def advise(packs: Iterable[Pack], record: PersonRecord, as_of: date, engine: Engine, most: int) -> Sequence[Advice]:
     """The ``most`` urgent things to say: only what is certain, only rules in use, the highest priority first.
 
     Raises:
         EnginesDisagree: see `rules.evaluation.evaluate`.
     """
-    found = [advice for pack in packs for advice in _of_pack(pack, record, as_of, engine)]
-    return sorted(found, key=lambda a: (-a.rule.priority, a.rule.id.text))[:most]
+    return consider(packs, record, as_of, engine).advice[:most]
 
 
-def _of_pack(pack: Pack, record: PersonRecord, as_of: date, engine: Engine) -> Iterator[Advice]:
-    for explained in evaluate([pack], [record], as_of, engine):
-        rule = pack.rule(explained.finding.rule)
-        if rule.is_shown(as_of):
-            yield Advice(explained, rule, pack, as_of, _missing(pack.program, explained.finding.rule, record.not_loaded), record)
+def undecidable(considered: Considered, gathered: Gathered) -> tuple[str, ...]:
+    """The prefetch keys to ask for (412) if for want of them nothing at all could be decided; else none: part of an answer is one."""
+    return gathered.missing if considered.nothing and not considered.advice else ()
+
+
+def not_drafted(advice: Iterable[Advice], drafts: frozenset[Coding], order_codes: Mapping[str, str]) -> tuple[Advice, ...]:
+    """Without those whose referral is among the ``drafts`` already, by our code or by the site's (`ClientSettings.order_codes`)."""
+    present = {f"{coding.system}|{coding.code}" for coding in drafts}
+    return tuple(each for each in advice if not _names(each, order_codes) & present)
+
+
+def _names(advice: Advice, order_codes: Mapping[str, str]) -> set[str]:
+    if advice.rule.referral is None:
+        return set()
+    own = "|".join(advice.rule.referral.service)
+    return {own, order_codes.get(own, own)}
 
 
 def _missing(program: Program, rule: str, not_loaded: frozenset[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final, Literal
 
 from plugin.cds.prefetch import Template
 
@@ -25,11 +25,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Supplied:
-    """One key: how well it is answered, and the document that came with it (what an incomplete answer holds is still true)."""
+    """One key: how well it is answered, and the documents that came (what an incomplete answer holds is still true)."""
 
     template: Template
     state: State
-    document: Json | None = None
+    documents: tuple[Json, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -37,16 +37,29 @@ class Supplied:
         return self.state is State.PRESENT or (self.state is State.EMPTY and self.template.resource_type != "Patient")
 
 
-def supplied(template: Template, prefetch: Mapping[str, Any]) -> Supplied:
-    """What ``prefetch`` says to one template. ``null`` means *none found*: our templates need nothing but CDS Hooks 2.0."""
-    if template.key not in prefetch:
+def supplied(template: Template, prefetch: Mapping[str, Any], null_means: Literal["empty", "unknown"] = "empty") -> Supplied:
+    """What ``prefetch`` says to one template.
+
+    ``null`` means *none found* if the client says so, and only where it must have understood the query: one with tokens of 3.0 is
+    answered ``null`` by clients that do not know them.
+    """
+    null = State.EMPTY if null_means == "empty" and template.is_safe else State.WITHHELD
+    values = [prefetch[key] for key in (template.key, f"-{template.key}") if key in prefetch]  # Epic's analysts may begin a name so
+    if not values:
         return Supplied(template, State.WITHHELD)
-    value = prefetch[template.key]
+    states = [_state_of(template, value, null) for value in values]
+    # The same key twice: what one of them lacks, nobody knows.
+    state = states[0] if len(set(states)) == 1 else State.PARTIAL
+    documents = (value for value in values if isinstance(value, dict) and value.get("resourceType") != "OperationOutcome")
+    return Supplied(template, state, tuple(documents))
+
+
+def _state_of(template: Template, value: Any, null: State) -> State:
     if value is None:
-        return Supplied(template, State.EMPTY)
+        return null
     if not isinstance(value, dict) or value.get("resourceType") == "OperationOutcome":
-        return Supplied(template, State.FAILED)
-    return Supplied(template, _state(template, value), value)
+        return State.FAILED
+    return _state(template, value)
 
 
 def _state(template: Template, document: Json) -> State:
@@ -72,13 +85,13 @@ def _state_of_bundle(template: Template, bundle: Json) -> State:
     if "trouble" in kinds:
         return State.FAILED
     matches, total = kinds.count("match"), bundle.get("total")
-    if _has_next(bundle) or (isinstance(total, int) and total > matches):
+    if "held back" in kinds or _has_next(bundle) or (isinstance(total, int) and total > matches):
         return State.PARTIAL
     return State.PRESENT if matches else State.EMPTY
 
 
 def _kind(entry: Any, resource_type: str) -> str:
-    """What an entry is to the search: a match, a remark, an include, or trouble."""
+    """What an entry is to the search: a match, a remark, an include, trouble, or the remark that something was held back."""
     resource = _resource(entry)
     if resource is None:
         return "trouble"
@@ -86,16 +99,38 @@ def _kind(entry: Any, resource_type: str) -> str:
     if name == resource_type:
         return "match"
     if name == "OperationOutcome":
-        return "trouble" if _is_error(resource) else "remark"
+        return remark(resource)
     return "include" if isinstance(search, dict) and search.get("mode") == "include" else "trouble"
 
 
-def _is_error(outcome: Json) -> bool:
-    """Epic says *no results* by a warning inside the Bundle; only an error means that the search failed."""
+def remark(outcome: Json) -> Literal["trouble", "held back", "remark"]:
+    """What an OperationOutcome among the matches says. Epic says *no results* by a warning; only an error means that the search failed.
+
+    A warning may also say that something was held back: then what was not found may exist.
+    """
     issues = outcome.get("issue")
     if not isinstance(issues, list) or not issues:
-        return True
-    return any(not isinstance(i, dict) or i.get("severity") not in ("warning", "information") for i in issues)
+        return "trouble"
+    if any(not isinstance(issue, dict) or issue.get("severity") not in ("warning", "information") for issue in issues):
+        return "trouble"
+    return "held back" if any(str(issue.get("code")) in _HELD_BACK and not _is_harmless(issue) for issue in issues) else "remark"
+
+
+_HELD_BACK: Final = frozenset(
+    {
+        *("suppressed", "incomplete", "forbidden", "security", "login", "expired"),
+        *("timeout", "throttled", "transient", "too-costly", "too-long", "exception", "no-store", "lock-error"),
+    }
+)
+"""Types of issue (FHIR's issue-type) for which something may be missing although the search went through."""
+_HARMLESS: Final = frozenset({"4101", "4119"})
+"""Epic's codes for *no results* and for the general reservation that it adds to every answer."""
+
+
+def _is_harmless(issue: Json) -> bool:
+    details = issue.get("details")
+    codings = details.get("coding") if isinstance(details, dict) else None
+    return any(isinstance(c, dict) and str(c.get("code")) in _HARMLESS for c in (codings if isinstance(codings, list) else ()))
 
 
 def _entries(bundle: Json) -> list[Any] | None:

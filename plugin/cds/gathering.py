@@ -1,28 +1,28 @@
 """One person's record from what the call brought and, where that is not enough, from the EHR that it names."""
 
 import logging
-import time
-from collections.abc import Iterable, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
-from typing import Final
+from datetime import date
+from typing import Final, Literal
 
-from fhir_adapters import Dataset, FhirServer, Limits, read_patients, records_from_resources
-from fhir_adapters.errors import EhrUnavailable
+from fhir_adapters import records_from_resources
 from fhir_adapters.quarantine import Json, Quarantine, Reason
-from fhir_adapters.transport import Given
-from plugin.cds.availability import supplied
+from plugin.cds.availability import Supplied, supplied
+from plugin.cds.fetching import Ehr
 from plugin.cds.prefetch import Template
+from plugin.cds.proposed import proposed
 from plugin.cds.request import HookCall
-from plugin.cds.trust.places import is_trusted
-from rules.facts import HOUSEHOLD, TABLES, Event, PersonRecord
+from rules.engines.reference import reduce_facts
+from rules.facts import HOUSEHOLD, TABLES, PersonRecord
+from rules.ir import Program
 
 LOG = logging.getLogger(__name__)
 
-LIMITS: Final = Limits(connect=1.0, attempt=1.5, call=1.5, attempts=1, body=10 << 20, redirects=0)
-"""A clinician waits: one attempt, and a slow server counts as no server. Nobody sends us elsewhere."""
-SECONDS: Final = 3.0
-"""After so long no further search begins; what is missing then is unknown."""
+_MEDICATION: Final = re.compile(r"(?:.*/)?(Medication/[A-Za-z0-9\-.]{1,64})", re.ASCII)
+_MEDICATED: Final = frozenset({"MedicationRequest", "MedicationDispense", "MedicationStatement"})
 
 
 class PatientUnavailable(Exception):
@@ -33,51 +33,61 @@ class PatientUnavailable(Exception):
         super().__init__("the Patient is not available")
 
 
-class _HastyServer(FhirServer):
-    """The EHR's FHIR server, asked while a clinician waits."""
-
-    def __init__(self, base_url: str, token: str | None) -> None:
-        super().__init__(base_url, authority=None if token is None else Given(lambda: token), limits=LIMITS)
-        self._until = time.monotonic() + SECONDS
-
-    def get(self, link: str, *, strict: bool = False) -> Json:
-        if time.monotonic() >= self._until:
-            raise EhrUnavailable("the time for reading is over")
-        return super().get(link, strict=strict)
-
-
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """A record with the resource types that it holds completely."""
+class Gathered:
+    """A person's record, and how well each prefetch key is answered in the end."""
 
     record: PersonRecord
-    types: frozenset[str]
+    answers: tuple[Supplied, ...]
+    missing: tuple[str, ...] = ()
+    """Keys without a complete answer, in the order of the templates."""
+    unavailable: frozenset[str] = frozenset()
+    """Tables that were asked for and are not loaded."""
+
+    def resources(self, resource_type: str) -> Iterable[Json]:
+        """Resources of a type as they came."""
+        for answer in self.answers:
+            for document in answer.documents:
+                yield from (resource for resource in _opened(document) if resource.get("resourceType") == resource_type)
 
 
-def gather(call: HookCall, templates: Sequence[Template], allowed: Iterable[str]) -> PersonRecord:
+def gather(
+    call: HookCall, templates: Sequence[Template], ehr: Ehr | None, today: date, null_means: Literal["empty", "unknown"] = "empty"
+) -> Gathered:
     """The patient's record; a table that could be had neither way is not loaded, and so unknown.
+
+    What the context holds (draft orders, proposed appointments, a new diagnosis) is in it, but makes no table complete.
 
     Raises:
         WrongPatient: something that came along is another person's; nothing of the whole may be used.
         PatientUnavailable: there is no Patient resource.
     """
-    whole = _brought(call, templates)
-    if any(template.resource_type not in whole.types for template in templates):
-        read = _read(call, allowed, {template.resource_type for template in templates})
-        whole = whole if read is None else _merged(whole, read)
-    if "Patient" not in whole.types:
-        raise PatientUnavailable([template.key for template in templates if template.resource_type not in whole.types])
-    loaded = {template.table for template in templates if template.resource_type in whole.types}
-    return replace(whole.record, not_loaded=frozenset(TABLES.keys() - loaded) | {HOUSEHOLD})
-
-
-def _brought(call: HookCall, templates: Iterable[Template]) -> _Part:
-    keys = [supplied(template, call.prefetch) for template in templates]
-    documents = [key.document for key in keys if key.document is not None]
+    answers = _answered(call, templates, ehr, today, null_means)
+    further = _medications(answers, ehr)
+    documents = [document for answer in answers.values() for document in answer.documents]
     quarantine = Quarantine()
-    record = records_from_resources(documents, call.patient, (), quarantine)
-    complete = {key.template.resource_type for key in keys if key.complete}
-    return _Part(record, frozenset(complete - _unattributed(quarantine)))
+    record = records_from_resources([*documents, *further, *proposed(call, _places(documents))], call.patient, (), quarantine)
+    incomplete = {answer.template.resource_type for answer in answers.values() if not answer.complete} | _unattributed(quarantine)
+    missing = tuple(template.key for template in templates if template.resource_type in incomplete)
+    if "Patient" in incomplete:
+        raise PatientUnavailable(missing)
+    asked = {template.table for template in templates if template.table}
+    loaded = {template.table for template in templates if template.resource_type not in incomplete}
+    whole = replace(record, not_loaded=frozenset(TABLES.keys() - loaded) | {HOUSEHOLD})
+    return Gathered(whole, tuple(answers.values()), missing, frozenset(asked - loaded))
+
+
+def _answered(
+    call: HookCall, templates: Sequence[Template], ehr: Ehr | None, today: date, null_means: Literal["empty", "unknown"]
+) -> dict[str, Supplied]:
+    """The answer to each key: what was brought along or, where that is incomplete, what could be read."""
+    answers = {template.key: supplied(template, call.prefetch, null_means) for template in templates}
+    wanted = [answer.template for answer in answers.values() if not answer.complete]
+    if ehr is not None and wanted:
+        for key, read in ehr.read(wanted, call.patient, today).items():
+            brought = answers[key]
+            answers[key] = read if read.complete else replace(read, documents=(*read.documents, *brought.documents))
+    return answers
 
 
 def _unattributed(quarantine: Quarantine) -> set[str]:
@@ -85,34 +95,54 @@ def _unattributed(quarantine: Quarantine) -> set[str]:
     return {resource_type for resource_type, reason in quarantine.counts if reason is Reason.NO_SUBJECT}
 
 
-def _read(call: HookCall, allowed: Iterable[str], types: set[str]) -> _Part | None:
-    """What the EHR says; only the types that rules read, because time is short."""
-    if call.fhir_server is None or not is_trusted(call.fhir_server, allowed):
-        return None
-    try:
-        dataset = read_patients(_HastyServer(call.fhir_server, call.token), patient_ids=[call.patient], types=types)
-    except EhrUnavailable as reason:
-        LOG.warning("ehr_unavailable reason=%s", reason)
-        return None
-    return _Part(dataset.records[0], _types_read(dataset) & types) if dataset.records else None
+# ---------------------------------------------------------------- what resources refer to
 
 
-def _types_read(dataset: Dataset) -> frozenset[str]:
-    missing = dataset.records[0].not_loaded
-    first = {table.resource_types[0] for table in TABLES.values() if table.name not in missing}
-    others = {name for table in TABLES.values() for name in table.resource_types[1:]}
-    failed = {note.partition(":")[0] for note in dataset.report.notes}
-    return frozenset({"Patient"} | first | (others - failed)) - _unattributed(dataset.report.quarantine)
+def _medications(answers: Mapping[str, Supplied], ehr: Ehr | None) -> list[Json]:
+    """The Medications that prescriptions only refer to, if they can be read in the time that is left."""
+    if ehr is None:
+        return []
+    found = [resource for answer in answers.values() for document in answer.documents for resource in _opened(document)]
+    return ehr.medications(_referred(found) - _places(found))
 
 
-def _merged(brought: _Part, read: _Part) -> _Part:
-    """What was brought along, with what was read in place of the types that were incomplete."""
-    taken = read.types - brought.types
-    events = [event for event in brought.record.events if _type(event) not in taken]
-    events += [event for event in read.record.events if _type(event) in taken]
-    person = read.record.person if "Patient" in taken else brought.record.person
-    return _Part(PersonRecord(person, tuple(sorted(events, key=attrgetter("table", "order")))), brought.types | taken)
+def _referred(resources: Iterable[Json]) -> set[str]:
+    references = (r.get("medicationReference") for r in resources if r.get("resourceType") in _MEDICATED)
+    named = (str(reference.get("reference")) for reference in references if isinstance(reference, dict))
+    return {match[1] for name in named if (match := _MEDICATION.fullmatch(name))}
 
 
-def _type(event: Event) -> str:
-    return event.source.partition("/")[0]
+def _places(documents: Iterable[Json]) -> set[str]:
+    return {f"{r.get('resourceType')}/{r.get('id')}" for document in documents for r in _opened(document)}
+
+
+def _opened(document: Json) -> Iterable[Json]:
+    if document.get("resourceType") != "Bundle":
+        return [document]
+    entries = document.get("entry")
+    held = [entry.get("resource") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return [resource for resource in held if isinstance(resource, dict)]
+
+
+# ---------------------------------------------------------------- what it was good for
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Of one prefetch key: how many resources came, and how many of them some fact rests on."""
+
+    received: int
+    used: int
+
+
+def usage(gathered: Gathered, programs: Iterable[Program], as_of: date) -> dict[str, Use]:
+    """What each key was good for. A key of which next to nothing is ever used asks for too much."""
+    sources = {
+        event.source for program in programs for result in reduce_facts(program, gathered.record, as_of).values() for event in result.events
+    } | {f"Patient/{gathered.record.person.id}"}
+    counts: dict[str, Use] = {}
+    for answer in gathered.answers:
+        came = Counter(place for document in answer.documents for place in _places([document]))
+        counts[answer.template.key] = Use(len(came), len(came.keys() & sources))
+    LOG.info("prefetch_used %s", " ".join(f"{key}={use.used}/{use.received}" for key, use in counts.items()))
+    return counts

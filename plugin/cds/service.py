@@ -7,9 +7,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 from plugin.cds.advice import Advice, advise
-from plugin.cds.clients.client import clients
-from plugin.cds.clients.limits import limit_problems
-from plugin.cds.compiler import compile_card
+from plugin.cds.cards import card
+from plugin.cds.fetching import Ehrs
 from plugin.cds.gathering import PatientUnavailable, gather
 from plugin.cds.prefetch import Template, templates
 from plugin.cds.request import HookCall
@@ -43,8 +42,8 @@ class PatientViewService:
     def __init__(self, runtime: Runtime, new_id: Callable[[], str] = lambda: str(uuid4())) -> None:
         """``new_id`` makes the UUIDs of cards and suggestions."""
         self._runtime, self._new_id = runtime, new_id
-        self._client = clients(runtime.settings)[0]
         self._templates: Sequence[Template] = templates(pack.program for pack in runtime.packs)
+        self._ehrs = Ehrs(runtime.settings.cds.fetch_seconds)
 
     def discovery(self) -> Json:
         """This service's entry in the discovery document."""
@@ -71,7 +70,8 @@ class PatientViewService:
 
     def _answer(self, call: HookCall) -> Answer:
         runtime = self._runtime
-        record = gather(call, self._templates, runtime.settings.cds.fhir_servers)
+        ehr = self._ehrs.named_by(call, runtime.settings.cds.fhir_servers)
+        record = gather(call, self._templates, ehr, runtime.today()).record
         advice = advise(runtime.packs, record, runtime.today(), runtime.engine, runtime.settings.cds.max_cards)
         made = [self._card(each) for each in advice]
         cards = [found for found in made if isinstance(found, dict)]
@@ -80,8 +80,8 @@ class PatientViewService:
 
     def _card(self, advice: Advice) -> Json | str:
         """The card, or, if it breaks the standard, the error id."""
-        found = compile_card(advice, self._client, self._new_id).card
-        problems = response_problems({"cards": [found]}) or limit_problems(found, self._client.profile)
+        found = card(advice, self._new_id)
+        problems = response_problems({"cards": [found]})
         if not problems:
             return found
         LOG.error("card_invalid rule=%s problems=%s", advice.rule.id.text, "; ".join(problems))

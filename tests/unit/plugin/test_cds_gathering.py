@@ -1,60 +1,74 @@
 """One record from what the call brought and what the EHR adds."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import date
 from typing import Any, Final
 
 import pytest
-from support.cds_calls import PATIENT, condition, hook_call, observation, patient, prefetch, referral, resources, searchset
+from support.cds_calls import AS_OF, PATIENT, condition, hook_call, observation, patient, prefetch, referral, resources, searchset
 
-from fhir_adapters import Dataset, FhirServer, records_from_resources
-from fhir_adapters.errors import EhrUnavailable, WrongPatient
-from fhir_adapters.report import Report
-from plugin.cds import gathering
-from plugin.cds.gathering import PatientUnavailable, gather
-from plugin.cds.prefetch import templates
+from fhir_adapters import FhirServer
+from fhir_adapters.errors import WrongPatient
+from plugin.cds.availability import State, Supplied
+from plugin.cds.fetching import Ehr, Ehrs
+from plugin.cds.gathering import Gathered, PatientUnavailable, Use, gather, usage
+from plugin.cds.prefetch import Template, templates
 from plugin.cds.request import parse_call
 from plugin.cds.service import HOOK
+from plugin.cds.trust.places import is_trusted
 from rules.facts import HOUSEHOLD, TABLES, PersonRecord
 from rules.pack import BUILT_IN, load_packs
 
-TEMPLATES: Final = templates(pack.program for pack in load_packs(BUILT_IN))
+PROGRAMS: Final = [pack.program for pack in load_packs(BUILT_IN)]
+TEMPLATES: Final = templates(PROGRAMS)
 SERVER: Final = "https://ehr.example/fhir"
+TODAY: Final = date.fromisoformat(AS_OF)
 READ: Final = {"observations", "conditions", "encounters", "procedures", "referrals", "goals"}
 ALWAYS_MISSING: Final = {HOUSEHOLD, *TABLES.keys() - READ}
 ERROR: Final = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
 
 
-def gathered(keys: dict[str, Any] | None, allowed: Collection[str] = (SERVER,), **members: Any) -> PersonRecord:
-    return gather(parse_call(hook_call(keys, **members), HOOK), TEMPLATES, allowed)
+class FakeEhr(Ehr):
+    """Stands for the FHIR server of a call: what it was asked, and what it answers; it fails for ``broken`` keys."""
+
+    __slots__ = ("asked", "broken", "holds")
+
+    def __init__(self, *holds: dict[str, Any], broken: Collection[str] = ()) -> None:
+        super().__init__(FhirServer(SERVER), 0.0)
+        object.__setattr__(self, "holds", holds)
+        object.__setattr__(self, "broken", broken)
+        object.__setattr__(self, "asked", [])
+
+    asked: list[str]
+    holds: tuple[dict[str, Any], ...]
+    broken: Collection[str]
+
+    def read(self, templates: Sequence[Template], patient: str, today: date) -> dict[str, Supplied]:
+        assert (patient, today) == (PATIENT, TODAY)
+        self.asked.extend(template.key for template in templates)
+        return {template.key: self._answer(template) for template in templates}
+
+    def _answer(self, template: Template) -> Supplied:
+        found = tuple(r for r in self.holds if r["resourceType"] == template.resource_type)
+        if template.key in self.broken:
+            return Supplied(template, State.PARTIAL if found else State.FAILED, found)
+        return Supplied(template, State.PRESENT if found else State.EMPTY, found)
+
+    def medications(self, places: Collection[str]) -> list[dict[str, Any]]:
+        return [r for r in self.holds if f"{r['resourceType']}/{r['id']}" in places]
 
 
-class Ehr:
-    """Stands for the reader of a FHIR server: what it was asked, and what it answers."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.asked: list[str] = []
-        self.answer: Dataset | Exception = Dataset([], Report())
-        monkeypatch.setattr(gathering, "read_patients", self.read)
-
-    def holds(self, *found: dict[str, Any], not_loaded: Collection[str] = ()) -> Report:
-        self.answer = Dataset([records_from_resources(found, PATIENT, not_loaded)], Report())
-        return self.answer.report
-
-    def read(self, server: FhirServer, *, patient_ids: Collection[str], types: Collection[str]) -> Dataset:
-        assert (list(patient_ids), set(types)) == ([PATIENT], {template.resource_type for template in TEMPLATES})
-        self.asked.append(server.base_url)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+def all_of(keys: dict[str, Any] | None, ehr: Ehr | None = None, **members: Any) -> Gathered:
+    return gather(parse_call(hook_call(keys, **members), HOOK), TEMPLATES, ehr, TODAY)
 
 
-@pytest.fixture
-def ehr(monkeypatch: pytest.MonkeyPatch) -> Ehr:
-    return Ehr(monkeypatch)
+def gathered(keys: dict[str, Any] | None, ehr: Ehr | None = None, **members: Any) -> PersonRecord:
+    return all_of(keys, ehr, **members).record
 
 
-def test_a_full_prefetch_needs_no_ehr(ehr: Ehr) -> None:
-    record = gathered(prefetch(), fhirServer=SERVER)
+def test_a_full_prefetch_needs_no_ehr() -> None:
+    ehr = FakeEhr()
+    record = gathered(prefetch(), ehr)
     assert ehr.asked == []
     assert record.not_loaded == ALWAYS_MISSING
     assert {event.source for event in record.events} == {
@@ -79,8 +93,11 @@ def test_null_is_known_to_be_empty(key: str) -> None:
     assert gathered(prefetch(**{key: None})).not_loaded == ALWAYS_MISSING
 
 
-def test_questionnaire_responses_only_add(ehr: Ehr) -> None:
-    assert gathered(prefetch(questionnaireResponse=...)).not_loaded == ALWAYS_MISSING
+def test_questionnaire_responses_only_add() -> None:
+    found = all_of(prefetch(questionnaireResponse=...))
+    assert found.record.not_loaded == ALWAYS_MISSING
+    assert found.missing == ("questionnaireResponse",)
+    assert found.unavailable == frozenset()
 
 
 def test_a_resource_of_nobody_makes_its_table_unknown() -> None:
@@ -108,37 +125,78 @@ def test_without_a_patient_nothing_can_be_said(value: Any) -> None:
     assert missing.value.keys == ("patient", "goal")
 
 
-def test_what_is_missing_is_read_from_the_ehr(ehr: Ehr) -> None:
-    ehr.holds(*resources(prefetch()))
+def test_what_is_missing_is_read_from_the_ehr_and_nothing_else() -> None:
     complete = gathered(prefetch())
-    for keys in (None, {}, prefetch(patient=...), prefetch(observation=...), prefetch(observation=ERROR, condition=ERROR)):
-        assert gathered(keys, fhirServer=SERVER) == complete
-    assert ehr.asked == [f"{SERVER}/"] * 5
+    for keys, asked in (
+        (None, [template.key for template in TEMPLATES]),
+        (prefetch(patient=...), ["patient"]),
+        (prefetch(observation=ERROR, condition=ERROR), ["condition", "observation"]),
+    ):
+        ehr = FakeEhr(*resources(prefetch()))
+        assert gathered(keys, ehr) == complete
+        assert ehr.asked == asked
 
 
-def test_what_was_read_replaces_an_incomplete_answer_and_nothing_else(ehr: Ehr) -> None:
-    ehr.holds(patient(), condition("new", "44054006"), observation("new", "4548-4", "2026-01-01"), not_loaded={"goals"})
-    keys = prefetch(condition=condition("one", "44054006"), goal=...)
-    record = gathered(keys, fhirServer=SERVER)
+def test_what_was_read_replaces_an_incomplete_answer_and_nothing_else() -> None:
+    ehr = FakeEhr(patient(), condition("new", "44054006"), observation("new", "4548-4", "2026-01-01"), broken={"goal"})
+    record = gathered(prefetch(condition=condition("one", "44054006"), goal=...), ehr)
     assert {event.source for event in record.events if event.table == "conditions"} == {"Condition/new"}
     assert "Observation/new" not in {event.source for event in record.events}
     assert record.not_loaded == ALWAYS_MISSING | {"goals"}
 
 
-def test_what_cannot_be_read_either_is_not_loaded(ehr: Ehr) -> None:
-    for answer in (EhrUnavailable("HTTP 503", 503), Dataset([], Report())):
-        ehr.answer = answer
-        assert gathered(prefetch(goal=...), fhirServer=SERVER).not_loaded == ALWAYS_MISSING | {"goals"}
-        with pytest.raises(PatientUnavailable):
-            gathered({}, fhirServer=SERVER)
+def test_what_cannot_be_read_whole_either_keeps_what_there_is() -> None:
+    partial = searchset(condition("one", "44054006"), total=3)
+    found = all_of(prefetch(condition=partial), FakeEhr(condition("two", "195967001"), broken={"condition"}))
+    assert {event.source for event in found.record.events if event.table == "conditions"} == {"Condition/one", "Condition/two"}
+    assert found.missing == ("condition",)
+    assert found.unavailable == frozenset({"conditions"})
 
 
-def test_questionnaire_responses_that_could_not_be_read_keep_those_that_came_along(ehr: Ehr) -> None:
-    response = {"resourceType": "QuestionnaireResponse", "id": "q1", "subject": {"reference": "Patient/p1"}, "status": "completed"}
-    item = {"linkId": "/88122-7", "answer": [{"valueCoding": {"system": "http://loinc.org", "code": "LA28397-0"}}]}
-    keys = prefetch(questionnaireResponse=searchset(response | {"item": [item]}, total=2))
-    ehr.holds(*resources(prefetch())).notes.append("QuestionnaireResponse: HTTP 404")
-    assert "QuestionnaireResponse/q1" in {event.source for event in gathered(keys, fhirServer=SERVER).events}
+def test_without_a_patient_on_either_way_nothing_can_be_said() -> None:
+    with pytest.raises(PatientUnavailable) as missing:
+        gathered({}, FakeEhr(broken={"patient", "goal"}))
+    assert missing.value.keys == ("patient", "goal")
+
+
+def test_prescriptions_that_only_refer_are_completed() -> None:
+    order: dict[str, Any] = {
+        "resourceType": "MedicationRequest",
+        "id": "m1",
+        "status": "active",
+        "intent": "order",
+        "authoredOn": "2026-01-01",
+    }
+    order |= {"subject": {"reference": f"Patient/{PATIENT}"}, "medicationReference": {"reference": "Medication/metformin"}}
+    medication: dict[str, Any] = {"resourceType": "Medication", "id": "metformin"}
+    medication["code"] = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "6809"}]}
+    asked = (
+        *TEMPLATES,
+        Template("medicationRequest", "MedicationRequest", "MedicationRequest?patient={{context.patientId}}", "medications"),
+    )
+    call = parse_call(hook_call(prefetch(medicationRequest=searchset(order))), HOOK)
+    (event,) = [e for e in gather(call, asked, FakeEhr(medication), TODAY).record.events if e.table == "medications"]
+    assert [coding.code for coding in event.codes] == ["6809"]
+    (opaque,) = [e for e in gather(call, asked, None, TODAY).record.events if e.table == "medications"]
+    assert opaque.opaque
+
+
+def test_a_table_is_complete_only_if_every_key_of_its_type_is() -> None:
+    bounded = templates(PROGRAMS, "3.0")
+    keys = [template.key for template in bounded if template.resource_type == "Observation"]
+    assert keys == ["observation", "observationUndated"]
+    call = parse_call(hook_call(prefetch(observationUndated=searchset())), HOOK)
+    assert "observations" not in gather(call, bounded, None, TODAY).unavailable
+    for value in (..., None, ERROR):
+        call = parse_call(hook_call(prefetch(observationUndated=value)), HOOK)
+        assert "observations" in gather(call, bounded, None, TODAY).unavailable
+
+
+def test_what_came_and_what_of_it_was_used() -> None:
+    unused = condition("ankle", "16114001")
+    whole = prefetch(condition=searchset(condition("dm", "44054006"), unused))
+    found = usage(all_of(whole), PROGRAMS, TODAY)
+    assert (found["condition"], found["goal"], found["encounter"], found["patient"]) == (Use(2, 1), Use(1, 1), Use(0, 0), Use(1, 1))
 
 
 @pytest.mark.parametrize(
@@ -155,30 +213,19 @@ def test_questionnaire_responses_that_could_not_be_read_keep_those_that_came_alo
         "",
     ],
 )
-def test_a_server_that_is_not_on_the_list_is_never_asked(ehr: Ehr, server: str) -> None:
-    ehr.holds(*resources(prefetch()))
-    with pytest.raises(PatientUnavailable):
-        gathered({}, fhirServer=server)
-    assert ehr.asked == []
+def test_a_server_that_is_not_on_the_list_is_no_server(server: str) -> None:
+    assert Ehrs(1.0).named_by(parse_call(hook_call(fhirServer=server), HOOK), [SERVER]) is None
+    assert Ehrs(1.0).named_by(parse_call(hook_call(fhirServer=SERVER), HOOK), [SERVER]) is not None
 
 
-def test_an_unusable_authorization_keeps_us_from_reading(ehr: Ehr) -> None:
-    with pytest.raises(PatientUnavailable):
-        gathered({}, fhirServer=SERVER, fhirAuthorization={"access_token": ""})
-    assert ehr.asked == []
+def test_an_unusable_authorization_keeps_us_from_reading() -> None:
+    call = parse_call(hook_call(fhirServer=SERVER, fhirAuthorization={"access_token": ""}), HOOK)
+    assert Ehrs(1.0).named_by(call, [SERVER]) is None
 
 
-def test_a_slow_ehr_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def get(self: FhirServer, link: str, *, strict: bool = False) -> dict[str, Any]:
-        asked.append(link)
-        clock.append(clock[-1] + 2.0)
-        return patient() if link.startswith("Patient") else searchset()
-
-    clock = [0.0]
-    monkeypatch.setattr(FhirServer, "get", get)
-    monkeypatch.setattr(gathering.time, "monotonic", lambda: clock[-1])
-    record = gathered({}, fhirServer=SERVER)
-    assert len(asked) == 2
-    assert record.not_loaded > ALWAYS_MISSING
+def test_the_list_holds_to_the_letter_but_for_a_final_slash() -> None:
+    assert is_trusted("https://ehr.example/fhir", ["https://ehr.example/fhir/"])
+    assert is_trusted("https://ehr.example/fhir/", ["https://ehr.example/fhir"])
+    assert is_trusted("http://127.0.0.1:8080/fhir", ["http://127.0.0.1:8080/fhir"])
+    assert not is_trusted("http://ehr.example/fhir", ["http://ehr.example/fhir"])
+    assert not is_trusted("ftp://127.0.0.1/fhir", ["ftp://127.0.0.1/fhir"])

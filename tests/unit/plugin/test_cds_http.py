@@ -102,7 +102,6 @@ def test_without_a_patient_the_answer_is_412_and_names_what_is_missing(client: F
         b'{"hook":"patient-view","hookInstance":"x","context":[]}',
         b'{"hook":"order-sign","hookInstance":"x","context":{"patientId":"p1"}}',
         b'{"hook":"patient-view","hookInstance":"x","context":{"patientId":"../p1"}}',
-        b'{"hook":"patient-view","hookInstance":"x","context":{"patientId":"p1"},"prefetch":7}',
     ],
 )
 @pytest.mark.parametrize("path", [URL, f"{URL}/feedback"])

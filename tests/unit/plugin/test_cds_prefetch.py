@@ -1,8 +1,9 @@
 """Prefetch templates come from what the rules read."""
 
 from dataclasses import replace
+from datetime import date
 
-from plugin.cds.prefetch import Template, templates
+from plugin.cds.prefetch import PATIENT, Template, templates
 from rules.facts import TABLES, Coding
 from rules.ir import EventFact, PatientFact, Program, Series
 from rules.pack import BUILT_IN, load_packs
@@ -38,6 +39,22 @@ def test_observations_are_asked_for_by_code() -> None:
         "Observation?patient={{context.patientId}}&code=http://loinc.org|4548-4,http://snomed.info/sct|44054006"
     )
     assert found["condition"].query == "Condition?patient={{context.patientId}}"
+
+
+def test_what_comes_as_a_component_is_asked_for_by_its_panel() -> None:
+    systolic = Coding("http://loinc.org", "8480-6")
+    query = keys(fact("a", "observations", codes=frozenset({systolic})))["observation"].query
+    assert query.endswith("&code=http://loinc.org|8480-6,http://loinc.org|85354-9")
+
+
+def test_a_template_as_a_search_of_our_own() -> None:
+    recent = Template("x", "Encounter", "Encounter?patient={{context.patientId}}&date=ge{{today() - 90 days}}", "encounters", 90)
+    assert recent.parameters("p1", date(2026, 6, 30)) == (("patient", "p1"), ("date", "ge2026-04-01"))
+    assert (recent.is_safe, PATIENT.is_safe) == (False, True)
+    assert PATIENT.parameters("p1", date(2026, 6, 30)) == ()
+    assert (
+        replace(recent, days=10**7, query=recent.query.replace("90", str(10**7))).parameters("p", date(2026, 6, 30))[1][1] == "ge0001-01-01"
+    )
 
 
 def test_a_rule_that_reads_any_observation_asks_for_all() -> None:

@@ -1,0 +1,148 @@
+"""An order is about to be sent to an agency: what the directory knows about that choice, and about better ones."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from support.cds_calls import PATIENT, hook_call, patient, referral, searchset
+from support.listings import capacity, fhir
+
+from fhir_adapters.gravity import category
+from plugin.cds.advice import AgencyChoice
+from plugin.cds.dispatch import Partners, domains_of, read_partners
+from plugin.cds.gathering import gather
+from plugin.cds.request import parse_call
+from plugin.cds.services import services
+from rules.facts import Coding
+from rules.pack import BUILT_IN, load_packs
+
+PACKS: Final = load_packs(BUILT_IN)
+TODAY: Final = date(2026, 6, 30)
+FOOD: Final = Coding("http://snomed.info/sct", "467771000124109")
+SPANISH: Final = [{"preferred": True, "language": {"coding": [{"system": "urn:ietf:bcp:47", "code": "es"}]}}]
+HOME: Final = [{"use": "home", "postalCode": "01940", "state": "MA", "city": "Lynnfield"}]
+WHO: Final = patient(address=HOME, communication=SPANISH)
+
+
+def listed(agency: str, status: str = "capacity", language: str = "es", **changes: Any) -> list[dict[str, Any]]:
+    """An agency with one food service, whose capacity was told ten days ago."""
+    service = fhir(
+        id=f"{agency}-1",
+        name=f"Food of {agency}",
+        extension=[capacity(status)],
+        providedBy={"reference": f"Organization/{agency}"},
+        coverageArea=[{"reference": f"Location/{agency}"}],
+        communication=[{"coding": [{"system": "urn:ietf:bcp:47", "code": language}]}],
+    )
+    area = {"resourceType": "Location", "id": agency, "name": "01940, 01941", "address": {"postalCode": "01940"}}
+    return [service | changes, area, {"resourceType": "Organization", "id": agency, "active": True, "name": agency}]
+
+
+def partners(folder: Path, *agencies: list[dict[str, Any]]) -> Partners:
+    lines = [json.dumps(resource) for agency in agencies for resource in agency]
+    (folder / "listings.ndjson").write_text("\n".join(lines), encoding="utf-8")
+    found = read_partners([f"town={folder}"], TODAY)
+    assert found is not None
+    return Partners(found, domains_of(PACKS))
+
+
+def choices(
+    known: Partners, performer: Any = "Organization/pantry", order: Any = None, who: Any = WHO, **context: Any
+) -> list[AgencyChoice]:
+    orders = searchset(referral("s1", FOOD.code) if order is None else order)
+    whole = {"patientId": PATIENT, "dispatchedOrders": ["ServiceRequest/s1"], "performer": performer} | context
+    call = parse_call(hook_call({"patient": who, "serviceRequest": orders}, hook="order-dispatch", context=whole), "order-dispatch")
+    (service,) = services([], directory=True)
+    return list(known.choices(call, gather(call, service.templates("2.0"), None, TODAY), TODAY))
+
+
+def reason(choice: AgencyChoice, criterion: str) -> str:
+    assert choice.chosen is not None
+    return next(ground.reason for ground in choice.chosen.grounds if ground.criterion == criterion)
+
+
+def test_an_agency_that_is_as_good_as_others_needs_no_word(tmp_path: Path) -> None:
+    assert choices(partners(tmp_path, listed("pantry"), listed("kitchen"))) == []
+    old = listed("pantry", meta={"lastUpdated": "2020-01-01T00:00:00Z"}, extension=[])
+    assert choices(partners(tmp_path, old, listed("kitchen", extension=[]))) == []
+
+
+def test_an_agency_without_room_and_one_that_has_it(tmp_path: Path) -> None:
+    (choice,) = choices(partners(tmp_path, listed("pantry", "no-capacity"), listed("kitchen"), listed("larder", "no-capacity")))
+    assert (choice.order, choice.service, choice.domain) == ("ServiceRequest/s1", FOOD, "food-insecurity")
+    assert (choice.performer, choice.as_of) == ("Organization/pantry", TODAY)
+    assert choice.chosen is not None
+    assert choice.chosen.verdict == "left out"
+    assert "no-capacity" in reason(choice, "capacity")
+    assert [match.service.name for match in choice.others] == ["Food of kitchen"]
+
+
+def test_a_language_that_is_not_listed_is_something_to_ask_elsewhere_it_need_not_be(tmp_path: Path) -> None:
+    (choice,) = choices(partners(tmp_path, listed("pantry", language="fr"), listed("kitchen", language="de"), listed("larder")))
+    assert choice.chosen is not None
+    assert choice.chosen.verdict == "ask"
+    assert [match.service.name for match in choice.others] == ["Food of larder"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"coverageArea": [{"reference": "Location/far"}]},
+        {"active": False},
+        {"eligibility": [{"comment": "Veterans only"}]},
+    ],
+    ids=["area", "status", "eligibility"],
+)
+def test_other_grounds(tmp_path: Path, changes: dict[str, Any]) -> None:
+    far = {"resourceType": "Location", "id": "far", "name": "90210", "address": {"postalCode": "90210"}}
+    (choice,) = choices(partners(tmp_path, [*listed("pantry", **changes), far], listed("kitchen")))
+    assert choice.chosen is not None
+    assert [match.service.name for match in choice.others] == ["Food of kitchen"]
+
+
+def test_an_agency_that_the_directory_does_not_know(tmp_path: Path) -> None:
+    known = partners(tmp_path, listed("kitchen"))
+    (choice,) = choices(known, "Organization/elsewhere")
+    assert choice.chosen is None
+    assert [match.service.name for match in choice.others] == ["Food of kitchen"]
+    assert choices(known, "HealthcareService/kitchen-1") == []
+
+
+def test_without_a_better_one_only_a_known_reason_is_told(tmp_path: Path) -> None:
+    assert len(choices(partners(tmp_path, listed("pantry", "no-capacity")))) == 1
+    assert choices(partners(tmp_path, listed("pantry", language="fr"))) == []
+
+
+def test_the_category_of_the_order_says_what_it_is_for_and_else_the_packs(tmp_path: Path) -> None:
+    known = partners(tmp_path, listed("pantry", "no-capacity"))
+    local = referral("s1", FOOD.code) | {"code": {"coding": [{"system": "urn:oid:1.2.3", "code": "FOOD"}]}}
+    assert choices(known, order=local) == []
+    (choice,) = choices(known, order=local | {"category": {"coding": [category("food-insecurity")]}})
+    assert choice.service == Coding("urn:oid:1.2.3", "FOOD")
+    (choice,) = choices(known, order=referral("s1", "710911006"))
+    assert (choice.domain, reason(choice, "domain")) == ("inadequate-housing", "is for food-insecurity")
+
+
+def test_an_order_that_did_not_come_is_told_by_its_task(tmp_path: Path) -> None:
+    known = partners(tmp_path, listed("pantry", "no-capacity"))
+    task = {"resourceType": "Task", "status": "draft", "focus": {"reference": "ServiceRequest/s9"}, "code": {"coding": [FOOD._asdict()]}}
+    orders = {"dispatchedOrders": ["ServiceRequest/s9"]}
+    assert choices(known, **orders) == []
+    (choice,) = choices(known, fulfillmentTasks=[task], **orders)
+    assert choice.order == "ServiceRequest/s9"
+
+
+@pytest.mark.parametrize("who", [patient(), patient(address="x", communication=7), patient(address=[7, {"postalCode": 1}])])
+def test_of_somebody_whose_home_is_not_known_nothing_is_assumed(tmp_path: Path, who: Any) -> None:
+    (choice,) = choices(partners(tmp_path, listed("pantry", "no-capacity"), listed("kitchen")), who=who)
+    assert {ground.criterion for ground in choice.others[0].grounds}.isdisjoint({"area", "language"})
+
+
+def test_without_a_usable_performer_there_is_nothing_to_say(tmp_path: Path) -> None:
+    assert choices(partners(tmp_path, listed("pantry", "no-capacity")), "the pantry") == []
+
+
+def test_without_sources_there_is_no_directory() -> None:
+    assert read_partners([], TODAY) is None
