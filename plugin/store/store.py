@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
 from plugin.errors import StoreError
+from plugin.store.turn import Turn
 
 _READS: Final = "almoner_reads"
 _SECONDS: Final = 10
@@ -22,6 +23,8 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        file = engine.url.database if engine.dialect.name == "sqlite" else None
+        self._turn = Turn(Path(f"{file}-turn")) if file and file != ":memory:" else nullcontext()
 
     @property
     def is_sqlite(self) -> bool:
@@ -31,7 +34,7 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may change something: all of it, or nothing if the block raises."""
-        with self.engine.begin() as connection:
+        with self._turn, self.engine.begin() as connection:
             yield connection
 
     @contextmanager
