@@ -44,6 +44,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     Raises:
         RuleError: a pack is wrong.
     """
+    from plugin.cds.analytics.views import blueprint as analytics
     from plugin.playground.views import blueprint as playground
     from plugin.subscriptions import views as subscriptions
     from plugin.worklist.views import blueprint as worklist
@@ -59,6 +60,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         jwks.blueprint,
         cds.blueprint,
         worklist,
+        analytics,
         *((playground,) if runtime.settings.playground.enabled else ()),
     ):
         app.register_blueprint(blueprint)

@@ -75,7 +75,7 @@ def test_told_five_times_by_each_of_four_threads_makes_one_task(
         thread.join()
     assert states(store) == [("outbox", None)]
     assert isinstance(outbox.deliver(server(ehr.base_url), WRITES), Preview), "nothing is sent until it is meant"
-    assert goes_on.ordered() == frozenset()
+    assert goes_on.arrived() == frozenset()
     outbox.deliver(server(ehr.base_url), WRITES, commit=True)
 
     def new(type: str) -> list[dict[str, Any]]:
@@ -92,7 +92,9 @@ def test_told_five_times_by_each_of_four_threads_makes_one_task(
         assert task["focus"]["reference"] == f"ServiceRequest/{order['id']}"
         assert order["status"] == "active"
         assert order_identifier(food.suggestions[0].id) in order["identifier"]
-    assert goes_on.ordered() == {food.suggestions[0].id}
+    assert goes_on.arrived() == {food.suggestions[0].id}
+    assert [goes_on.carry_out() for _ in range(2)] == [{"ordered": 1}, {}]
+    assert (states(store), goes_on.arrived()) == ([("ordered", None)], frozenset())
     assert outbox.reconcile(server(ehr.base_url), "north").missing == 0
 
 

@@ -4,7 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from plugin.cds.ledger import CallEntry, CardEntry, CardState, SuggestionEntry
+from plugin.cds.feedback import parse_feedback
+from plugin.cds.ledger import CallEntry, CardEntry, CardState, Ledger, SuggestionEntry
+from plugin.cds.ledger.waiting import ORDERED, RESOLVED
 
 KEY = b"a key of the tests, 32 characters or more"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -57,3 +59,24 @@ def message(*entries: Any) -> Json:
 def _entry(card: CardEntry, outcome: str, after: float) -> Json:
     at = (NOON + timedelta(seconds=after)).isoformat().replace("+00:00", "Z")
     return {"card": card.id, "outcome": outcome, "outcomeTimestamp": at}
+
+
+def fill(ledger: Ledger, now: datetime, calls: int = 240) -> None:
+    """Two months of two sites: north tells what became of cards, south never does."""
+    month = timedelta(days=30)
+    for number in range(calls):
+        topic = ("diabetes-food-insecurity", "cold-damp-home-respiratory", "social-screening-overdue")[number % 3]
+        client, user = ("north", "Practitioner/7") if number % 4 else ("south", None)
+        offer = refer(("ServiceRequest",) if number % 2 else ())
+        held = (CardState.RETURNED, CardState.SILENT, CardState.SUPPRESSED)[(number % 11 == 0) + (number % 13 == 0)]
+        shown = card(topic, offer, state=held, reason="snoozed" if held is CardState.SUPPRESSED else None)
+        at = now - month * (2 * number / calls) - timedelta(hours=number % 48)
+        ledger.record(call(shown, at=at, client=client, patient=f"p{number % 90}", user=user))
+        if client == "north" and held is CardState.RETURNED and number % 7 < 5:
+            said = accepted(shown, offer) if number % 7 < 2 else overridden(shown, ("patient-refuses", "limited-time")[number % 5 == 0])
+            said["outcomeTimestamp"] = (at + timedelta(minutes=3)).isoformat()
+            ledger.take(parse_feedback(message(said)), client, at + timedelta(hours=1))
+            if number % 7 == 0:
+                ledger.progressed(offer.id, ORDERED, at + month / 10)
+            if number % 14 == 0:
+                ledger.progressed(offer.id, RESOLVED, at + month / 5)

@@ -1,7 +1,8 @@
 """An accepted referral goes on: into the outbox, from where it is written to the EHR once, or it waits for whoever takes it over."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Row, select, update
@@ -9,9 +10,10 @@ from sqlalchemy import Row, select, update
 from fhir_adapters.errors import NotWritable
 from fhir_adapters.writeback import Author, Intent, Key, Outbox, State, suggestion
 from plugin import __version__
-from plugin.cds.ledger.waiting import IN_OUTBOX, REFUSED, WAITING
+from plugin.cds.ledger.waiting import IN_OUTBOX, ORDERED, REFUSED, WAITING
 from plugin.store import Store
-from plugin.store.tables.cds import HANDOVERS
+from plugin.store.inserting import insert_new
+from plugin.store.tables.cds import HANDOVERS, STEPS
 
 _AUTHOR: Final = Author(f"Almoner {__version__}")
 _FULFILL: Final = {"system": "http://hl7.org/fhir/CodeSystem/task-code", "code": "fulfill", "display": "Fulfill the focal request"}
@@ -23,29 +25,45 @@ Json = dict[str, Any]
 class Handover:
     """Takes accepted referrals on. Any number of threads and processes may: each referral is written once."""
 
-    def __init__(self, store: Store, outbox: Callable[[], Outbox], tenants: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        outbox: Callable[[], Outbox],
+        tenants: Mapping[str, str],
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         """``outbox`` opens it when it is needed; ``tenants``: client → tenant of the server to which its referrals are written."""
-        self._store, self._outbox, self._tenants = store, outbox, dict(tenants)
+        self._store, self._outbox, self._tenants, self._clock = store, outbox, dict(tenants), clock
 
     def carry_out(self) -> Counter[str]:
-        """Put every waiting referral whose client has a server into the outbox. Gives how many came to which state.
+        """Put every waiting referral whose client has a server into the outbox, and note which of them stand on their server since.
 
-        A referral is marked after it is in the outbox: whoever is killed in between puts it there again, which changes nothing.
+        Gives how many came to which state. A referral is marked after it is in the outbox: whoever is killed in between puts it there
+        again, which changes nothing.
         """
-        query = select(HANDOVERS).where(HANDOVERS.c.state == WAITING, HANDOVERS.c.client.in_(sorted(self._tenants)))
-        with self._store.read() as connection:
-            waiting = connection.execute(query.order_by(HANDOVERS.c.accepted)).all() if self._tenants else []
-        return Counter(self._carry(row) for row in waiting)
+        done = Counter(self._carry(row) for row in self._rows(WAITING))
+        arrived = sorted(self.arrived())
+        if arrived:
+            now = self._clock()
+            with self._store.write() as connection:
+                insert_new(connection, STEPS, [{"suggestion": id, "step": ORDERED, "at": now} for id in arrived])
+                connection.execute(update(HANDOVERS).where(HANDOVERS.c.suggestion.in_(arrived)).values(state=ORDERED))
+        return done + Counter({ORDERED: len(arrived)})
 
-    def ordered(self) -> frozenset[str]:
-        """The suggestions whose Task stands on a server, as far as we wrote it."""
-        query = select(HANDOVERS).where(HANDOVERS.c.state == IN_OUTBOX, HANDOVERS.c.client.in_(sorted(self._tenants)))
-        with self._store.read() as connection:
-            rows = connection.execute(query).all() if self._tenants else []
-        ids = {self._key(row, "Task").id: str(row.suggestion) for row in rows}
+    def arrived(self) -> frozenset[str]:
+        """The suggestions whose Task stands on a server since `carry_out` last looked."""
+        ids = {self._key(row, "Task").id: str(row.suggestion) for row in self._rows(IN_OUTBOX)}
         if not ids:
             return frozenset()
         return frozenset(ids[each.id] for each in self._outbox().ledger.rows(states=(State.SENT, State.CONFIRMED)) if each.id in ids)
+
+    def _rows(self, state: str) -> Sequence[Row[Any]]:
+        query = select(HANDOVERS).where(HANDOVERS.c.state == state, HANDOVERS.c.client.in_(sorted(self._tenants)))
+        if not self._tenants:
+            return ()
+        with self._store.read() as connection:
+            return connection.execute(query.order_by(HANDOVERS.c.accepted)).all()
 
     def _carry(self, row: Row[Any]) -> str:
         state: str = IN_OUTBOX

@@ -118,7 +118,7 @@ def _acceptance() -> None:
         sa.Column("version", sa.String(64), nullable=False),
         sa.Column("accepted", _MOMENT, nullable=False),
         sa.Column("meaning", sa.JSON, nullable=False),
-        sa.Column("state", sa.String(16), nullable=False, index=True, comment="waiting, outbox or refused"),
+        sa.Column("state", sa.String(16), nullable=False, index=True, comment="waiting, outbox, ordered or refused"),
         sa.Column("reason", sa.String(200), comment="why it was refused"),
     )
     op.create_table(
