@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, or_, select
@@ -18,9 +18,9 @@ from plugin.store import Store
 from plugin.store.tables.cds import ACCEPTED, CALLS, CARDS, FEEDBACK, STEPS, SUGGESTIONS
 from rules.suppression import Cell
 
-TAKEN, OVERRIDDEN, IGNORED, OPEN, NOT_TOLD = "accepted", "overridden", "ignored", "open", "not told"
-KINDS: Final = (RESOLVED, ORDERED, TAKEN, OVERRIDDEN, IGNORED, OPEN, NOT_TOLD)
-"""What a returned card came to. Accepted here is accepted and, as far as we know, no more; open is too young to be called ignored."""
+TAKEN, OVERRIDDEN, IGNORED, NOT_TOLD = "accepted", "overridden", "ignored", "not told"
+KINDS: Final = (RESOLVED, ORDERED, TAKEN, OVERRIDDEN, IGNORED, NOT_TOLD)
+"""What a returned card came to. Accepted here is accepted and, as far as we know, no more."""
 NOBODY: Final = "not told"
 SEVERAL: Final = "several reasons"
 NO_REASON: Final = "no reason given"
@@ -36,9 +36,8 @@ class Question:
 
     since: datetime
     until: datetime
-    """The first moment that does not belong to it."""
-    now: datetime
-    ignored_after: timedelta
+    """The first moment that does not belong to it. A card without feedback counts as ignored: leave out those that are too young for
+    that."""
     rule: str = ""
     client: str = ""
     arrived: Collection[str] = ()
@@ -149,14 +148,12 @@ def _came(step: str, arrived: Collection[str] = ()) -> ColumnElement[bool]:
 
 
 def _kind(question: Question, begun: Subquery) -> ColumnElement[str]:
-    young = CARDS.c.at > question.now - question.ignored_after
     return case(
         (_came(RESOLVED), RESOLVED),
         (_came(ORDERED, question.arrived), ORDERED),
         (_told(Outcome.ACCEPTED), TAKEN),
         (_told(Outcome.OVERRIDDEN), OVERRIDDEN),
         (or_(begun.c.at.is_(None), CARDS.c.at < begun.c.at), NOT_TOLD),
-        (young, OPEN),
         else_=IGNORED,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from plugin.cds.analytics.counting import IGNORED, KINDS, NOT_TOLD, OPEN, OVERRIDDEN, TAKEN
+from plugin.cds.analytics.counting import IGNORED, KINDS, NOT_TOLD, OVERRIDDEN, TAKEN
 from plugin.cds.ledger.waiting import ORDERED, RESOLVED
 from rules.suppression import WITHHELD, Cell, counts_of, suppressed
 
@@ -21,7 +21,6 @@ _SUMS: Final[Mapping[str, tuple[str, ...]]] = {
     RESOLVED: (RESOLVED,),
     OVERRIDDEN: (OVERRIDDEN,),
     IGNORED: (IGNORED,),
-    OPEN: (OPEN,),
     NOT_TOLD: (NOT_TOLD,),
 }
 """Column of the page → the kinds that it counts. Shown is what somebody surely saw: they did something about it."""

@@ -167,9 +167,8 @@ def _found(ledger: Ledger, asked: _Asked, now: datetime) -> _Found:
     settings, store = _runtime().settings, ledger.store
     goes_on: Handover = handover(settings, store)
     arrived = goes_on.arrived()
-    question = Question(
-        asked.period.since, asked.period.until, now, timedelta(hours=settings.cds.ignored_after_hours), asked.rule, asked.client, arrived
-    )
+    known = now - timedelta(hours=settings.cds.ignored_after_hours)
+    question = Question(asked.period.since, min(asked.period.until, known), asked.rule, asked.client, arrived)
     if asked.by in GROUPS:
         counts = by_group(store, question, SweptGroups(_runtime().published, asked.by))
     else:

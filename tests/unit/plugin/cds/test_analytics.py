@@ -5,6 +5,7 @@ import io
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -36,8 +37,8 @@ def ledger(store: Store) -> Ledger:
     return Ledger(store, KEY)
 
 
-def question(now: datetime = NOON + 3 * DAY, **more: str) -> Question:
-    return Question(NOVEMBER.since, NOVEMBER.until, now, DAY, **more)
+def question(**more: Any) -> Question:
+    return Question(NOVEMBER.since, NOON + 2 * DAY, **more)
 
 
 def by_site(ledger: Ledger, asked: Question) -> dict[tuple[str, str], int]:
@@ -59,8 +60,7 @@ def test_each_card_is_what_it_came_to_and_nothing_is_claimed_that_nobody_told(le
     ledger.progressed(offers[2].id, RESOLVED, NOON)
     one_each = {("north", kind): 1 for kind in KINDS}
     assert by_site(ledger, question()) == one_each | {("south", "not told"): 2}
-    arrived = Question(NOVEMBER.since, NOVEMBER.until, NOON + 3 * DAY, DAY, arrived=[offers[0].id])
-    assert by_site(ledger, arrived)["north", ORDERED] == 2
+    assert by_site(ledger, question(arrived=[offers[0].id]))["north", ORDERED] == 2
 
 
 def test_what_is_counted_can_be_narrowed(ledger: Ledger) -> None:
@@ -147,7 +147,7 @@ def test_small_numbers_are_withheld_with_what_would_give_them_away() -> None:
     assert (whole.name, whole.cells["accepted"], whole.cells[RETURNED]) == (ALL, "33", "123")
 
 
-PARTS = st.dictionaries(st.sampled_from("abc"), st.lists(st.integers(0, 40), min_size=7, max_size=7), min_size=1)
+PARTS = st.dictionaries(st.sampled_from("abc"), st.lists(st.integers(0, 40), min_size=6, max_size=6), min_size=1)
 
 
 @given(PARTS)
@@ -156,7 +156,7 @@ def test_a_sum_says_nothing_that_the_cells_do_not_say(tables: dict[str, list[int
     cells = {Cell(name, kind): count for name, counts in tables.items() for kind, count in zip(KINDS, counts, strict=True)}
     for found in funnel(cells, {ORDERED, RESOLVED}):
         shown = number(found.cells["accepted"])
-        rest = [number(found.cells[column]) for column in (RETURNED, "overridden", "ignored", "open", "not told")]
+        rest = [number(found.cells[column]) for column in (RETURNED, "overridden", "ignored", "not told")]
         if shown is not None and found.cells[RESOLVED][0] in "<*":
             assert None not in rest
             assert shown == rest[0] - sum(rest[1:])  # type: ignore[operator,arg-type]
@@ -217,7 +217,7 @@ def test_the_download_says_the_same(filled: FlaskClient) -> None:
 def test_a_reason_is_no_formula(tmp_path: Path) -> None:
     ledger = open_ledger(Settings(state=tmp_path))
     cards = [card() for _ in range(12)]
-    ledger.record(call(*cards, at=datetime.now(UTC)))
+    ledger.record(call(*cards, at=datetime.now(UTC) - 2 * DAY))
     evil = {"overrideReason": {"reason": {"code": "x", "display": "=HYPERLINK(1)"}}}
     ledger.take(parse_feedback(message(*(overridden(each) | evil for each in cards))), "north", NOON)
     ledger.store.close()
