@@ -45,6 +45,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         RuleError: a pack is wrong.
     """
     from plugin.cds.preview.views import blueprint as preview
+    from plugin.cds.analytics.views import blueprint as analytics
     from plugin.playground.views import blueprint as playground
     from plugin.subscriptions import views as subscriptions
     from plugin.worklist.views import blueprint as worklist
@@ -60,6 +61,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         jwks.blueprint,
         cds.blueprint,
         worklist,
+        analytics,
         *((playground,) if runtime.settings.playground.enabled else ()),
         *((preview,) if runtime.settings.cds.preview else ()),
     ):

@@ -47,6 +47,11 @@ class ClientSettings(BaseModel):
         default=False,
         description="Give all services one id, by which newer cards replace older ones. Some clients then see only the last hook.",
     )
+    server: str | None = Field(
+        default=None,
+        description="The FHIR server of servers: that is this client's EHR: accepted referrals go into the outbox for it, as far as its "
+        "write: allows. Clients of one server share patients.",
+    )
     language: str = Field(default="en", description="The language of cards (BCP 47): en or es.")
     max_cards: int | None = Field(default=None, ge=1, le=10, description="At most so many cards for one call; else as cds.max_cards says.")
 
@@ -89,6 +94,15 @@ class CdsSettings(BaseModel):
     directory: tuple[str, ...] = Field(
         default=(),
         description="What partner agencies offer (NAME=PATH, as almoner directory takes it): with it the choice of an agency is checked.",
+    )
+    key: str | None = Field(
+        default=None,
+        description="The key under which the ledger knows users and encounters: a file which only its owner may read, or env:VARIABLE; "
+        "else ledger.key in the folder of state, which is made.",
+    )
+    keep_days: int = Field(default=730, ge=1, description="After so many days almoner db purge forgets calls, cards and feedback.")
+    ignored_after_hours: int = Field(
+        default=24, ge=1, description="After so many hours without feedback a card counts as ignored, if its client gives feedback."
     )
 
 
@@ -168,6 +182,11 @@ class Settings(BaseSettings):
     servers: dict[str, ServerSettings] = Field({}, description="FHIR servers by name.")
     cds: CdsSettings = Field(CdsSettings(), description="The CDS Hooks service.")
     playground: PlaygroundSettings = Field(PlaygroundSettings(), description="The page on which rules are written and tried.")
+
+    @property
+    def cds_key(self) -> str:
+        """Where the key of the ledger is."""
+        return self.cds.key or str(self.state / "ledger.key")
 
     @property
     def database_url(self) -> str:

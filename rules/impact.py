@@ -107,7 +107,12 @@ def _word(answers: Answers, rule: str, patient: str) -> str:
 def age_band(person: Person, as_of: date) -> str | None:
     """The band of whole years, ``None`` if the age is not known."""
     age = patient_value("age", person, as_of)
-    return next((band for limit, band in _AGES if age < limit), "75 and over") if isinstance(age, int | float) else None
+    return band_of(age) if isinstance(age, int | float) else None
+
+
+def band_of(age: float) -> str:
+    """The band of an age in years: ``18-39``."""
+    return next((band for limit, band in _AGES if age < limit), "75 and over")
 
 
 def _race(person: Person) -> str | None:

@@ -59,7 +59,7 @@ def read_key(reference: str, *, kid: str | None = None, algorithm: str | None = 
         if not text.strip():
             raise KeyUnusable(f"the environment variable {name} should hold the key of the client, and is empty")
         return parse_key(text, f"the key in {name}", kid, algorithm)
-    return parse_key(_read_private(Path(reference)), reference, kid, algorithm)
+    return parse_key(read_private(Path(reference)), reference, kid, algorithm)
 
 
 def parse_key(text: bytes, where: str, kid: str | None = None, algorithm: str | None = None) -> SigningKey:
@@ -99,7 +99,7 @@ def thumbprint(jwk: Json) -> str:
     return base64url_encode(sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).digest()).decode()
 
 
-def _read_private(path: Path) -> bytes:
+def read_private(path: Path) -> bytes:
     """The content of a file that nobody else may read. The open file is looked at, so that no other takes its place in between."""
     try:
         with path.open("rb") as file:

@@ -30,7 +30,7 @@ COMMANDS: Final = {
     "outbox": "Look after what is to be written to EHRs: show it, send it, count it there.",
     "serve": "Serve the worklist and CDS Hooks.",
     "doctor": "Say what works on this machine, or with a FHIR server, and what does not.",
-    "cds": "Try cards, and set clients of CDS Hooks up.",
+    "cds": "Try cards, set clients of CDS Hooks up, and ask again what a card said.",
     "subscription": "Hear of changes as they happen, and evaluate those people again.",
     "db": "Look after the database: its version, and the way to another one.",
     "keys": "Make and rotate the keys by which FHIR servers know us.",

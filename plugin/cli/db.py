@@ -1,11 +1,12 @@
-"""``almoner db``: the version of the database."""
+"""``almoner db``: the version of the database, and what it forgets."""
 
 from contextlib import closing
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import click
 
-from plugin.cli.options import config, settings
+from plugin.cli.options import Day, config, settings
 from plugin.store import open_store
 from plugin.store.versions import HEAD, current, migrate, newest
 
@@ -35,6 +36,23 @@ def downgrade(config: Path | None, version: str) -> None:
 def show(config: Path | None) -> None:
     """Print the version of the database, and the one that this program needs."""
     _moved(config, None)
+
+
+@command.command()
+@click.option("--before", type=Day(), help="Forget what was before this day (UTC), instead of what the setting cds.keep_days says.")
+@config
+def purge(config: Path | None, before: date | None) -> None:
+    """Forget old calls of CDS Hooks with their cards and feedback. Run it daily; docs/reference/ledger.md says what is kept, and why."""
+    # Of these commands only this one needs to know what is in the tables.
+    from plugin.cds.ledger.opening import open_ledger
+
+    chosen = settings(config)
+    day = before or datetime.now(UTC).date() - timedelta(days=chosen.cds.keep_days)
+    ledger = open_ledger(chosen)
+    with closing(ledger.store):
+        gone = ledger.purge(datetime.combine(day, time.min, UTC))
+    counts = ", ".join(f"{number:,} {kind}" for kind, number in sorted(gone.items())) or "nothing"
+    click.echo(f"forgotten from before {day}: {counts}")
 
 
 def _moved(config: Path | None, version: str | None) -> None:

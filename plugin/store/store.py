@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
 from plugin.errors import StoreError
+from plugin.store.turn import Turn
 
 _READS: Final = "almoner_reads"
 _HASTY: Final = "almoner_hasty"
@@ -23,6 +24,8 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        file = engine.url.database if engine.dialect.name == "sqlite" else None
+        self._turn = Turn(Path(f"{file}-turn")) if file and file != ":memory:" else nullcontext()
 
     @property
     def is_sqlite(self) -> bool:
@@ -35,7 +38,8 @@ class Store:
 
         One that is not ``durable`` does not wait for the disk: it survives the end of our processes, but not that of the machine.
         """
-        with self.engine.connect().execution_options(**{_HASTY: not durable}) as connection, connection.begin():
+        options = {_HASTY: not durable}
+        with self._turn, self.engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
 
     @contextmanager

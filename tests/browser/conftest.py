@@ -5,18 +5,21 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
+from support.ledger import fill
 from support.worklist import AS_OF, application
 from werkzeug.serving import make_server
 
 from fhir_adapters import read_directory
 from fhir_adapters.synthetic import write_ndjson
+from plugin.cds.ledger.opening import open_ledger
 from plugin.playground.views import EXTENSION
-from plugin.settings import CdsSettings, PlaygroundSettings
+from plugin.settings import CdsSettings, PlaygroundSettings, Settings
 from plugin.sweep.published import Published
 from plugin.sweep.run import run_sweep
 from rules.engines import engine
@@ -65,6 +68,9 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     published = Published(folder / "state")
     run_sweep(load_packs(BUILT_IN), read_directory(folder / "fhir").records, AS_OF, engine("reference"), published)
     assert published.current
+    ledger = open_ledger(Settings(state=folder / "state"))
+    fill(ledger, datetime.now(UTC), 400)
+    ledger.store.close()
     with served(folder / "state") as url:
         yield Site(url, published.current.name)
 

@@ -1,4 +1,4 @@
-"""``almoner cds``: cards on trial, and what an EHR has to be told."""
+"""``almoner cds try`` and ``setup-sheet``: cards on trial, and what an EHR has to be told."""
 
 from datetime import date
 from itertools import count
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from rules.facts import PersonRecord
 
 
-@click.group(name="cds")
-def command() -> None:
-    """Try cards, and set clients of CDS Hooks up."""
-
-
 def _client(name: str) -> "Client":
     """A client of the settings, else one of a profile with nothing configured."""
     from plugin.cds.clients.client import Client, clients
@@ -38,7 +33,7 @@ def _client(name: str) -> "Client":
     return Client(name, profile(name), ClientSettings(profile=name))
 
 
-@command.command(name="try")
+@click.command(name="try")
 @click.argument("request", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--client", "name", default="generic", show_default=True, metavar="NAME|PROFILE", help="Who is to show the cards.")
 @options.packs
@@ -112,7 +107,7 @@ def _json(file: Path) -> Any:
         raise SourceUnreadable(f"{file}: this is not JSON") from None
 
 
-@command.command(name="setup-sheet")
+@click.command(name="setup-sheet")
 @click.option("--client", "name", required=True, metavar="NAME|PROFILE", help="A client of the settings, or a profile.")
 @options.packs
 def setup_sheet(name: str, packs: Path) -> None:

@@ -1,0 +1,1 @@
+"""What became of cards: counted, with intervals, small numbers withheld."""

@@ -1,0 +1,15 @@
+"""Accepted referrals: what a handover's state may be."""
+
+from typing import Final
+
+REFER: Final = "refer"
+"""The kind of a suggestion that opens the closed loop."""
+WAITING: Final = "waiting"
+"""Nobody has taken it over: its client has no server of ours to write to."""
+IN_OUTBOX: Final = "outbox"
+"""It is in the outbox; what the operator lets out from there is written once."""
+REFUSED: Final = "refused"
+"""It is not fit to be written; ``reason`` says which element."""
+ORDERED: Final = "ordered"
+RESOLVED: Final = "resolved"
+"""Steps of an accepted suggestion."""
