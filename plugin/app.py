@@ -3,18 +3,19 @@
 from typing import Any, Final
 
 import orjson
-from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask import Flask, Response, jsonify, make_response, render_template, request
 from flask.json.provider import JSONProvider
 from werkzeug.exceptions import HTTPException
 
 from plugin import health, jwks
 from plugin.cds import views as cds
 from plugin.cds.body import LIMIT
-from plugin.cds.cors import allow_origin
-from plugin.cds.service import PatientViewService
+from plugin.cds.opening import open_cds
 from plugin.cds.trouble import ERROR_ID_HEADER, logged, operation_outcome
 from plugin.runtime import Runtime, build_runtime
 from plugin.settings import Settings
+from plugin.store import open_store
+from plugin.store.versions import ready
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
@@ -43,6 +44,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
 
     Raises:
         RuleError: a pack is wrong.
+        SettingsUnreadable, StoreError: see `plugin.cds.opening.open_cds`.
     """
     from plugin.cds.preview.views import blueprint as preview
     from plugin.cds.analytics.views import blueprint as analytics
@@ -55,7 +57,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app.json = _Orjson(app)
     app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
     app.extensions["almoner"] = runtime
-    app.extensions[cds.EXTENSION] = PatientViewService(runtime)
+    app.extensions[cds.EXTENSION] = open_cds(runtime, ready(open_store(runtime.settings.database_url)))
     for blueprint in (
         health.blueprint,
         jwks.blueprint,
@@ -76,12 +78,10 @@ def create_app(runtime: Runtime | None = None) -> Flask:
 
 
 def _with_headers(response: Response) -> Response:
-    response.headers.update(_HEADERS)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
-    if _is_for(cds.PATH):
-        runtime: Runtime = current_app.extensions["almoner"]
-        allow_origin(response, runtime.settings.cds.allowed_origins, ERROR_ID_HEADER)
     return response
 
 

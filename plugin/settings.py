@@ -70,6 +70,22 @@ class ClientSettings(BaseModel):
         return value
 
 
+class RolloutSettings(BaseModel):
+    """How one rule is brought to clinicians."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    clients: tuple[str, ...] = Field(default=(), description="In its pilot, show it to these clients only; none: to all.")
+    percent: int = Field(default=100, ge=0, le=100, description="In its pilot, show it to so many in a hundred of the unit.")
+    unit: Literal["patient", "user", "client"] = Field(default="patient", description="Of what shares are drawn.")
+    control: int = Field(
+        default=0, ge=0, le=99, description="A trial: so many in a hundred of the unit get no card; the ledger has what they would have got."
+    )
+    critical: bool = Field(
+        default=False, description="Governance agreed that it may interrupt (critical); otherwise such a card is shown as a warning."
+    )
+
+
 class CdsSettings(BaseModel):
     """The CDS Hooks service."""
 
@@ -88,6 +104,7 @@ class CdsSettings(BaseModel):
         default=False, description="Whether the page is there that shows a card as each kind of client would; it stores nothing."
     )
     max_cards: int = Field(default=2, ge=1, le=10, description="At most so many cards for one call; the highest priority first.")
+    rollouts: dict[str, RolloutSettings] = Field(default={}, description="Pilots, trials and permission to interrupt, by rule.")
     fetch_seconds: float = Field(
         default=1.5, gt=0, le=10, description="What did not come with a call is read from its FHIR server in this time; then it is unknown."
     )

@@ -297,7 +297,16 @@ class Rule:
 
     def is_shown(self, as_of: date) -> bool:
         """Whether people see its findings about that day."""
-        return self.is_in_use and self.effective.first <= as_of.isoformat() <= (self.effective.last or "9999")
+        return self.is_in_use and self.is_effective(as_of)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether its findings are counted: people see them, or it is silent, tried where nobody sees it."""
+        return self.is_in_use or self.status == "silent"
+
+    def is_effective(self, as_of: date) -> bool:
+        """Whether that day is one for which the rule was made."""
+        return self.effective.first <= as_of.isoformat() <= (self.effective.last or "9999")
 
 
 # ---------------------------------------------------------------- measures

@@ -60,7 +60,7 @@ class Considered:
     """What the rules say about one person. A rule that is *unknown* for want of data that should have come is not decided."""
 
     advice: tuple[Advice, ...]
-    """The highest priority first."""
+    """The highest priority first; of silent rules too."""
     undecided: tuple[tuple[str, tuple[str, ...]], ...]
     """Rules in use without an answer, each with the tables that were asked for and are not available."""
     decided: int
@@ -84,18 +84,18 @@ def consider(
     undecided: list[tuple[str, tuple[str, ...]]] = []
     decided = 0
     for pack in packs:
-        shown = {rule.id.text: rule for rule in pack.document.rules if rule.is_shown(as_of)}
+        watched = {rule.id.text: rule for rule in pack.document.rules if rule.is_watched and rule.is_effective(as_of)}
         for evaluation in engine.evaluate(pack.program, [record], as_of):
-            for rule in (name for name in pack.program.rules if name in shown):
+            for rule in (name for name in pack.program.rules if name in watched and watched[name].is_in_use):
                 lacking = frozenset(_missing(pack.program, rule, record.not_loaded)) & unavailable
                 if evaluation.answers[rule] is None and lacking:
                     undecided.append((rule, tuple(sorted(lacking))))
                 else:
                     decided += 1
             advice += (
-                Advice(each, shown[name], pack, as_of, _missing(pack.program, name, record.not_loaded), record)
+                Advice(each, watched[name], pack, as_of, _missing(pack.program, name, record.not_loaded), record)
                 for each in explained(pack.program, record, as_of, evaluation, YES)
-                if (name := each.finding.rule) in shown
+                if (name := each.finding.rule) in watched
             )
     return Considered(tuple(sorted(advice, key=lambda a: (-a.rule.priority, a.rule.id.text))), tuple(undecided), decided)
 
@@ -106,7 +106,7 @@ def advise(packs: Iterable[Pack], record: PersonRecord, as_of: date, engine: Eng
     Raises:
         EnginesDisagree: see `rules.evaluation.evaluate`.
     """
-    return consider(packs, record, as_of, engine).advice[:most]
+    return [each for each in consider(packs, record, as_of, engine).advice if each.rule.is_in_use][:most]
 
 
 def undecidable(considered: Considered, gathered: Gathered) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ TEMPORARY: Final = "referral"
 """The id of a ServiceRequest until the EHR has given it one; its Task refers to it."""
 _REASON: Final = re.compile(r"(Condition|Observation)/[A-Za-z0-9\-.]{1,64}")
 _MOST_REASONS: Final = 3
+_URIS: Final = "urn:ietf:rfc:3986"
 
 Json = dict[str, Any]
 
@@ -35,6 +36,11 @@ def service_request(advice: Advice, referral: Referral, requester: str | None = 
         "authoredOn": advice.as_of.isoformat(),
     }
     return found | _requester(requester) | ({"reasonReference": reasons} if (reasons := _reasons(advice)) else {})
+
+
+def order_identifier(suggestion: str) -> Json:
+    """By which the ServiceRequest of a suggestion is known, whoever makes it: the client on acceptance, or we."""
+    return {"system": _URIS, "value": f"urn:uuid:{suggestion}"}
 
 
 def referral_task(advice: Advice, referral: Referral, texts: Texts, requester: str | None = None) -> Json:

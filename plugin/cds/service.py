@@ -1,27 +1,46 @@
-"""The service: from a parsed call to cards, without HTTP."""
+"""The service: from a parsed call to cards, without HTTP. Each step is a function of another module; this one says in what order."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import chain
+from time import perf_counter
 from typing import Any, Final
 from uuid import uuid4
 
-from plugin.cds.advice import Advice, advise
-from plugin.cds.cards import card
+from plugin.cds.advice import Considered, consider, not_drafted, undecidable
+from plugin.cds.agency_card import compile_choice
+from plugin.cds.clients.client import Client
+from plugin.cds.clients.limits import limit_problems
+from plugin.cds.compiler import Compiled, compile_card
+from plugin.cds.dispatch import Partners
 from plugin.cds.fetching import Ehrs
-from plugin.cds.gathering import PatientUnavailable, gather
-from plugin.cds.prefetch import Template, templates
+from plugin.cds.gathering import Gathered, PatientUnavailable, gather
+from plugin.cds.ledger import CallEntry, CardEntries, CardEntry, CardState, Ledger, SuggestionEntry
+from plugin.cds.policy import Chosen, Decision, Situation, decide
+from plugin.cds.policy.memory import LONGEST
+from plugin.cds.proposed import drafted
 from plugin.cds.request import HookCall
+from plugin.cds.services import Service
 from plugin.cds.trouble import logged
 from plugin.cds.validate import response_problems
 from plugin.runtime import Runtime
 
 LOG = logging.getLogger(__name__)
 
-HOOK: Final = "patient-view"
-SERVICE_ID: Final = "almoner-patient-view"
+SERVER_TIMING: Final = ("gather", "evaluate", "policy", "compile", "ledger")
+"""The steps whose durations the answer tells."""
 
 Json = dict[str, Any]
+
+
+class Undecided(Exception):
+    """Nothing at all could be decided, for want of these prefetch keys (412)."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = tuple(keys)
+        super().__init__("nothing could be decided")
 
 
 class InvalidCard(Exception):
@@ -34,55 +53,154 @@ class Answer:
 
     body: Json
     error_id: str | None = None
+    durations: dict[str, float] = field(default_factory=dict)
+    """Step → milliseconds."""
 
 
-class PatientViewService:
-    """Advice about the patient whose chart is opened."""
+class _Clock:
+    """How long each step of a call took, in milliseconds."""
 
-    def __init__(self, runtime: Runtime, new_id: Callable[[], str] = lambda: str(uuid4())) -> None:
-        """``new_id`` makes the UUIDs of cards and suggestions."""
-        self._runtime, self._new_id = runtime, new_id
-        self._templates: Sequence[Template] = templates(pack.program for pack in runtime.packs)
+    def __init__(self) -> None:
+        self.durations: dict[str, float] = {}
+        self._since = perf_counter()
+
+    def took(self, step: str) -> None:
+        """The step that began when the last one ended is over."""
+        now = perf_counter()
+        self.durations[step], self._since = (now - self._since) * 1000, now
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What is sent and what is written down of one call."""
+
+    cards: tuple[Json, ...]
+    entries: tuple[CardEntry, ...]
+    error_id: str | None
+
+
+class Advisor:
+    """Answers hook calls. One per process; any thread may use it."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        ledger: Ledger,
+        partners: Partners | None = None,
+        *,
+        new_id: Callable[[], str] = lambda: str(uuid4()),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """``new_id`` makes the UUIDs of cards and suggestions; without ``partners`` the choice of an agency is not offered."""
+        self._runtime, self._ledger, self._partners = runtime, ledger, partners
+        self._new_id, self._now = new_id, now
+        self._entries = CardEntries(runtime.packs)
         self._ehrs = Ehrs(runtime.settings.cds.fetch_seconds)
 
-    def discovery(self) -> Json:
-        """This service's entry in the discovery document."""
-        return {
-            "hook": HOOK,
-            "title": "Almoner",
-            "description": "Medical and social needs of the patient that are on record and not yet met, with the evidence and a referral.",
-            "id": SERVICE_ID,
-            "prefetch": {template.key: template.query for template in self._templates},
-        }
-
-    def answer(self, call: HookCall) -> Answer:
+    def answer(self, service: Service, call: HookCall, client: Client) -> Answer:
         """The cards for a call. Trouble of ours never disturbs the clinician: no cards, and an id to ask for.
 
         Raises:
             PatientUnavailable: the Patient resource is missing and could not be read.
+            Undecided: so much is missing that not one rule could be decided.
         """
         try:
-            return self._answer(call)
-        except PatientUnavailable:
+            return self._answer(service, call, client)
+        except (PatientUnavailable, Undecided):
             raise
         except Exception as error:
             return Answer({"cards": []}, logged("hook_call_failed", error))
 
-    def _answer(self, call: HookCall) -> Answer:
-        runtime = self._runtime
-        ehr = self._ehrs.named_by(call, runtime.settings.cds.fhir_servers)
-        record = gather(call, self._templates, ehr, runtime.today()).record
-        advice = advise(runtime.packs, record, runtime.today(), runtime.engine, runtime.settings.cds.max_cards)
-        made = [self._card(each) for each in advice]
-        cards = [found for found in made if isinstance(found, dict)]
-        LOG.info("hook_call_answered cards=%d not_loaded=%s", len(cards), ",".join(sorted(record.not_loaded)))
-        return Answer({"cards": cards}, next((found for found in made if isinstance(found, str)), None))
+    def _answer(self, service: Service, call: HookCall, client: Client) -> Answer:
+        clock, today = _Clock(), self._runtime.today()
+        ehr = self._ehrs.named_by(call, client.settings.fhir_servers)
+        gathered = gather(call, service.templates(client.profile.prefetch_tokens), ehr, today, client.profile.null_means)
+        clock.took("gather")
+        considered = consider(service.packs, gathered.record, today, self._runtime.engine, gathered.unavailable)
+        if keys := undecidable(considered, gathered):
+            raise Undecided(keys)
+        clock.took("evaluate")
+        entry = CallEntry(client.name, call.hook, self._now(), call.patient, user=call.user, encounter=call.encounter)
+        decision = self._decided(considered, call, client, entry)
+        clock.took("policy")
+        made = self._made(decision, call, client)
+        agencies = list(self._agency_cards(call, gathered, client)) if service.is_dispatch else []
+        clock.took("compile")
+        self._ledger.record(_complete(entry, made, gathered, clock))
+        clock.took("ledger")
+        LOG.info(
+            "hook_call_answered client=%s hook=%s cards=%d silent=%d held=%d not_loaded=%s",
+            client.name, call.hook, len(made.cards) + len(agencies), len(decision.silent), len(decision.held),
+            ",".join(sorted(gathered.unavailable)),
+        )  # fmt: skip
+        return Answer({"cards": [*made.cards, *agencies][: client.max_cards]}, made.error_id, clock.durations)
 
-    def _card(self, advice: Advice) -> Json | str:
-        """The card, or, if it breaks the standard, the error id."""
-        found = card(advice, self._new_id)
-        problems = response_problems({"cards": [found]})
-        if not problems:
-            return found
-        LOG.error("card_invalid rule=%s problems=%s", advice.rule.id.text, "; ".join(problems))
-        return logged("card_dropped", InvalidCard())
+    def _decided(self, considered: Considered, call: HookCall, client: Client, entry: CallEntry) -> Decision:
+        advice = not_drafted(considered.advice, drafted(call), client.settings.order_codes)
+        situation = Situation(
+            client.name,
+            call.patient,
+            entry.at,
+            self._ledger.user_hash(client.name, call.user),
+            self._ledger.encounter_hash(client.name, call.encounter),
+        )
+        topics = {each.rule.id.text for each in advice}
+        past = self._ledger.history(client.name, call.patient, topics, entry.at - LONGEST) if topics else []
+        return decide(advice, situation, past, self._runtime.settings.cds.rollouts, self._entries.fingerprint, client.max_cards)
+
+    def _made(self, decision: Decision, call: HookCall, client: Client) -> _Made:
+        """A silent card is compiled too: what it would have been must have been possible."""
+        cards: list[Json] = []
+        entries: list[CardEntry] = []
+        error_id: str | None = None
+        states = chain(((each, CardState.RETURNED) for each in decision.shown), ((each, CardState.SILENT) for each in decision.silent))
+        for chosen, state in states:
+            compiled = compile_card(chosen.advice, client, self._new_id, requester=call.user)
+            if trouble := _trouble(compiled, chosen, client):
+                error_id = trouble
+                continue
+            if state is CardState.RETURNED:
+                cards.append(compiled.card)
+            offers = list(_offers(compiled))
+            entries.append(self._entries.of(chosen.advice, compiled.card["uuid"], state, arm=chosen.arm, suggestions=offers))
+        for held in decision.held:
+            entries.append(
+                self._entries.of(held.advice, self._new_id(), CardState.SUPPRESSED, reason=held.reason, arm=held.arm)
+            )
+        return _Made(tuple(cards), tuple(entries), error_id)
+
+    def _agency_cards(self, call: HookCall, gathered: Gathered, client: Client) -> Iterator[Json]:
+        if self._partners is None:
+            return
+        for choice in self._partners.choices(call, gathered, self._runtime.today()):
+            card = compile_choice(choice, client, self._new_id)
+            problems = response_problems({"cards": [card]}) or limit_problems(card, client.profile)
+            if problems:
+                LOG.error("agency_card_invalid problems=%s", "; ".join(problems))
+                logged("card_dropped", InvalidCard())
+            else:
+                yield card
+
+
+def _trouble(compiled: Compiled, chosen: Chosen, client: Client) -> str | None:
+    """The error id of a card that breaks the standard, or the limits of its client; ``None``: it may be sent."""
+    problems = response_problems({"cards": [compiled.card]}) or limit_problems(compiled.card, client.profile)
+    if not problems:
+        return None
+    LOG.error("card_invalid rule=%s problems=%s", chosen.advice.rule.id.text, "; ".join(problems))
+    return logged("card_dropped", InvalidCard())
+
+
+def _offers(compiled: Compiled) -> Iterator[SuggestionEntry]:
+    """What the ledger keeps of each suggestion: of a referral the order that was offered, and what the client makes of it by itself."""
+    actions = {each["uuid"]: each.get("actions", []) for each in compiled.card.get("suggestions", ())}
+    for offered in compiled.suggestions:
+        resources = [action["resource"] for action in actions[offered.suggestion] if "resource" in action]
+        order = next((each for each in resources if each["resourceType"] == "ServiceRequest"), None)
+        meaning: Json = {"creates": list(offered.created)} | ({"order": order} if order else {})
+        yield SuggestionEntry(offered.suggestion, offered.kind, meaning)
+
+
+def _complete(entry: CallEntry, made: _Made, gathered: Gathered, clock: _Clock) -> CallEntry:
+    missing = tuple(sorted(gathered.unavailable))
+    return replace(entry, cards=made.entries, durations=dict(clock.durations), not_loaded=missing, error_id=made.error_id)

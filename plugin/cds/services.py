@@ -57,6 +57,11 @@ class Service:
         """``almoner-patient-view``."""
         return f"{PREFIX}-{self.hook.name}"
 
+    @property
+    def is_dispatch(self) -> bool:
+        """Whether it is about the choice of an agency."""
+        return self.hook.name == DISPATCH
+
     def templates(self, tokens: Tokens) -> tuple[Template, ...]:
         """What a client that knows these tokens is asked to send along."""
         if tokens not in self._templates:
@@ -65,7 +70,7 @@ class Service:
 
 
 def services(packs: Sequence[Pack], *, directory: bool = False) -> tuple[Service, ...]:
-    """A service for each hook for which there is a rule in use, or, for the choice of an agency, a ``directory`` of them."""
+    """A service for each hook for which there is a rule in use or being watched, or, for the choice of an agency, a ``directory`` of them."""
     offered = (Service(hook, tuple(_with_rules_for(hook.name, packs))) for hook in HOOKS.values())
     found = [service for service in offered if service.packs]
     return (*found, Service(HOOKS[DISPATCH], further=("ServiceRequest",))) if directory else tuple(found)
@@ -73,7 +78,7 @@ def services(packs: Sequence[Pack], *, directory: bool = False) -> tuple[Service
 
 def _with_rules_for(hook: str, packs: Iterable[Pack]) -> Iterator[Pack]:
     for pack in packs:
-        rules = tuple(rule.id.text for rule in pack.document.rules if rule.is_in_use and _is_fit(rule, hook, pack))
+        rules = tuple(rule.id.text for rule in pack.document.rules if rule.is_watched and _is_fit(rule, hook, pack))
         if rules:
             yield replace(pack, program=pack.program.only(rules))
 

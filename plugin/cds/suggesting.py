@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from fhir_adapters import gravity
 from fhir_adapters.social import State, crosswalk
 from plugin.cds.advice import Advice
-from plugin.cds.referral import care_manager_task, questionnaire_task, referral_task, service_request
+from plugin.cds.referral import care_manager_task, order_identifier, questionnaire_task, referral_task, service_request
 from plugin.cds.text import plain
 from plugin.cds.texts import Texts
 from plugin.cds.wish import Wish
@@ -57,10 +57,10 @@ class _Proposing:
 
     def refer(self, referral: Referral, *, wanted: bool) -> Proposal:
         said = {"service": plain(referral.display), "partners": self._texts.say("or").join(map(plain, referral.partner_types))}
-        request = service_request(self._advice, referral, self._requester)
+        offered = Offered(self._new_id(), "refer", category=referral.category, service=referral.service)
+        request = service_request(self._advice, referral, self._requester) | {"identifier": [order_identifier(offered.suggestion)]}
         task = referral_task(self._advice, referral, self._texts, self._requester)
         actions = [_create(self._texts.say("refer action", **said), request), _create(task["description"], task)]
-        offered = Offered(self._new_id(), "refer", category=referral.category, service=referral.service)
         recommended = {"isRecommended": True} if wanted else {}
         return Proposal(offered, _suggestion(offered, self._texts.say("refer", **said), actions) | recommended)
 

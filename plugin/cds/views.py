@@ -1,74 +1,128 @@
-"""CDS Hooks over HTTP: discovery, the service, feedback."""
+"""CDS Hooks over HTTP: discovery, the services, feedback. Who calls is found out first; what is not known of them is not told."""
 
 import logging
-from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
-from flask import Blueprint, Response, abort, current_app, jsonify, make_response
+from flask import Blueprint, Response, abort, current_app, g, jsonify, make_response, request
 
 from plugin.cds.body import read_json
+from plugin.cds.clients.client import Client
+from plugin.cds.cors import allow_origin, readers
+from plugin.cds.door import HEADERS, caller, refusal
+from plugin.cds.feedback import BadFeedback, parse_feedback
 from plugin.cds.gathering import PatientUnavailable
+from plugin.cds.opening import Cds
 from plugin.cds.request import BadCall, parse_call
-from plugin.cds.service import HOOK, SERVICE_ID, PatientViewService
+from plugin.cds.service import SERVER_TIMING, Answer, Undecided
+from plugin.cds.services import Service, discovery, etag, is_known, named, offered_to
 from plugin.cds.trouble import ERROR_ID_HEADER, operation_outcome
-from plugin.cds.validate import feedback_problems, request_problems
+from plugin.cds.trust import Unauthorized
+from plugin.cds.validate import request_problems
 
 LOG = logging.getLogger(__name__)
 
 PATH: Final = "/cds-services"
 EXTENSION: Final = "almoner.cds"
-"""The key of the `PatientViewService` among the application's extensions."""
+"""The key of `Cds` among the application's extensions."""
 
 blueprint = Blueprint("cds", __name__, url_prefix=PATH)
 
 
+@blueprint.before_request
+def _let_in() -> Response | None:
+    """Find out who calls. A preflight of a browser carries no token, and is told nothing."""
+    try:
+        g.cds_client = None if request.method == "OPTIONS" else caller(cds().trust)
+    except Unauthorized:
+        return refusal()
+    return None
+
+
+@blueprint.after_request
+def _closed(response: Response) -> Response:
+    """Whose pages may read the answer, and that it is no page itself."""
+    allow_origin(response, readers(g.get("cds_client"), cds().clients), ERROR_ID_HEADER)
+    response.headers.update(HEADERS)
+    return response
+
+
 @blueprint.get("")
 def discover() -> Response:
-    """The services on offer."""
-    return jsonify({"services": [_service().discovery()]})
+    """The services on offer to this client."""
+    client = _client()
+    body = discovery(client.profile, cds().services, same_id=client.settings.replaces_cards)
+    tag = etag(body)
+    response = make_response("", 304) if is_known(request.headers.get("If-None-Match"), tag) else jsonify(body)
+    response.headers["ETag"] = tag
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.add("Authorization")
+    return response
 
 
 @blueprint.post("/<service_id>")
 def call(service_id: str) -> Response:
     """Answer a hook."""
-    _check(service_id)
+    behind = _behind(service_id)
     body = read_json()
     try:
-        parsed = parse_call(body, HOOK)
+        parsed = parse_call(body, *(service.hook.name for service in behind))
     except BadCall as wrong:
         return _refusal(400, "invalid", str(wrong))
     if problems := request_problems(body):
-        LOG.warning("hook_call_not_conformant problems=%s", "; ".join(problems))
+        LOG.warning("hook_call_not_conformant client=%s problems=%s", _client().name, "; ".join(problems))
+    service = next(each for each in behind if each.hook.name == parsed.hook)
     try:
-        answer = _service().answer(parsed)
+        return _answered(cds().advisor.answer(service, parsed, _client()))
     except PatientUnavailable as missing:
-        return _refusal(412, "required", *(f"prefetch '{key}' is missing and could not be read from fhirServer" for key in missing.keys))
+        return _missing(missing.keys)
+    except Undecided as missing:
+        return _missing(missing.keys)
+
+
+@blueprint.post("/<service_id>/feedback")
+def feedback(service_id: str) -> Response:
+    """Take note of what became of cards. What cannot be used is kept aside and counted: sending it again would change nothing."""
+    _behind(service_id)
+    body = read_json()
+    try:
+        message = parse_feedback(body)
+    except BadFeedback as wrong:
+        return _refusal(400, "invalid", str(wrong))
+    taken = cds().take(message, _client())
+    LOG.info("feedback client=%s service=%s taken=%d quarantined=%d", _client().name, service_id, taken.taken, taken.quarantined.total())
+    return jsonify({})
+
+
+def cds() -> Cds:
+    """The service of the application."""
+    found: Cds = current_app.extensions[EXTENSION]
+    return found
+
+
+def _client() -> Client:
+    client: Client = g.cds_client
+    return client
+
+
+def _behind(service_id: str) -> tuple[Service, ...]:
+    client, services = _client(), cds().services
+    found = named(service_id, offered_to(client.profile, services), same_id=client.settings.replaces_cards)
+    if not found:
+        abort(404, "there is no such service")
+    return found
+
+
+def _answered(answer: Answer) -> Response:
     response = jsonify(answer.body)
+    response.headers["Server-Timing"] = ", ".join(f"{step};dur={answer.durations[step]:.1f}" for step in SERVER_TIMING if step in answer.durations)
     if answer.error_id:
         response.headers[ERROR_ID_HEADER] = answer.error_id
     return response
 
 
-@blueprint.post("/<service_id>/feedback")
-def feedback(service_id: str) -> Response:
-    """Take note of what became of cards."""
-    _check(service_id)
-    body = read_json()
-    if problems := feedback_problems(body):
-        return _refusal(400, "invalid", *problems[:10])
-    outcomes = Counter(entry["outcome"] for entry in body["feedback"])
-    LOG.info("feedback service=%s accepted=%d overridden=%d", service_id, outcomes["accepted"], outcomes["overridden"])
-    return jsonify({})
-
-
-def _service() -> PatientViewService:
-    service: PatientViewService = current_app.extensions[EXTENSION]
-    return service
-
-
-def _check(service_id: str) -> None:
-    if service_id != SERVICE_ID:
-        abort(404, "there is no such service")
+def _missing(keys: Iterable[str]) -> Response:
+    return _refusal(412, "required", *(f"prefetch '{key}' is missing and could not be read from fhirServer" for key in keys))
 
 
 def _refusal(status: int, code: str, *messages: str) -> Response:

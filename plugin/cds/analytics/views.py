@@ -28,7 +28,6 @@ from plugin.wording import day
 from rules.suppression import Cell
 
 blueprint: Final = Blueprint("analytics", __name__, url_prefix="/cds/analytics")
-EXTENSION: Final = "almoner.ledger"
 """The key of the `Ledger` among the application's extensions."""
 BY: Final = {
     "rule": "Rule",
@@ -39,7 +38,6 @@ BY: Final = {
     "language": "Language of the patient",
 }
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-_opening: Final = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +141,7 @@ def _runtime() -> Runtime:
 
 
 def _ledger() -> Ledger:
-    """The application's ledger, opened when it is first needed."""
-    with _opening:
-        if EXTENSION not in current_app.extensions:
-            current_app.extensions[EXTENSION] = open_ledger(_runtime().settings)
-        ledger: Ledger = current_app.extensions[EXTENSION]
-        return ledger
+    return cds().ledger
 
 
 def _asked(can: Choices, now: datetime) -> _Asked:

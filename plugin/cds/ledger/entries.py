@@ -87,6 +87,10 @@ class CardEntries:
             for rule in pack.program.rules:
                 self._known[rule] = (pack.document.id, pack.document.version, meanings.of_name(rule))
 
+    def fingerprint(self, rule: str) -> str:
+        """Of what a rule means."""
+        return self._known[rule][2]
+
     def of(
         self,
         advice: Advice,

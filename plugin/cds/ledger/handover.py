@@ -10,6 +10,7 @@ from sqlalchemy import Row, select, update
 from fhir_adapters.errors import NotWritable
 from fhir_adapters.writeback import Author, Intent, Key, Outbox, State, suggestion
 from plugin import __version__
+from plugin.cds.referral import order_identifier
 from plugin.cds.ledger.waiting import IN_OUTBOX, ORDERED, REFUSED, WAITING
 from plugin.store import Store
 from plugin.store.inserting import insert_new
@@ -17,7 +18,6 @@ from plugin.store.tables.cds import HANDOVERS, STEPS
 
 _AUTHOR: Final = Author(f"Almoner {__version__}")
 _FULFILL: Final = {"system": "http://hl7.org/fhir/CodeSystem/task-code", "code": "fulfill", "display": "Fulfill the focal request"}
-_URIS: Final = "urn:ietf:rfc:3986"
 
 Json = dict[str, Any]
 
@@ -102,11 +102,6 @@ class Handover:
     def _key(self, row: Row[Any], type: str) -> Key:
         """The card and the suggestion name the episode: told however often, it is the same write."""
         return Key(self._tenants[row.client], row.rule, row.version, row.patient, f"{row.card} {row.suggestion}", type)
-
-
-def order_identifier(suggestion: str) -> Json:
-    """By which the ServiceRequest of a suggestion is known, whoever makes it: the card compiler puts it into what the client makes."""
-    return {"system": _URIS, "value": f"urn:uuid:{suggestion}"}
 
 
 def _task(row: Row[Any], order: Json, focus: Json) -> Json:

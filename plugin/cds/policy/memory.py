@@ -1,0 +1,127 @@
+"""What was said before about the same person and topic, and how long it rests after that.
+
+How long follows from the clinician's own reason (HL7's override-reason codes). The lengths are ours, except where a source is named;
+docs/explanation/quiet-cards.md gives the grounds.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from plugin.cds.feedback import Outcome
+from plugin.cds.ledger import CardState, Shown
+from plugin.cds.policy.situation import Situation
+
+LONGEST: Final = timedelta(days=730)
+"""So far back the ledger is asked."""
+ACCEPTED_RESTS: Final = timedelta(days=30)
+"""What was accepted is under way."""
+UNTOLD_RESTS: Final = timedelta(hours=12)
+"""Where no encounter is named, one visit is taken to be over after so long."""
+MOST_UNANSWERED: Final = 3
+UNANSWERED_RESTS: Final = timedelta(days=14)
+"""A user who let a card pass so many times is not shown it again for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How long a topic rests after a reason was given. What several members say holds together: all of it must be over."""
+
+    days: int = 0
+    encounter: bool = False
+    """Until the next encounter."""
+    evidence: bool = False
+    """Until the record holds something later than the override."""
+    meaning: bool = False
+    """Until the rule means something else."""
+    user_only: bool = False
+    """For this user alone; others are shown it."""
+
+
+_PREFERENCE: Final = Rest(days=90)
+_DONE: Final = Rest(evidence=True)
+_NOT_FOR_THEM: Final = Rest(meaning=True)
+_NOT_NOW: Final = Rest(encounter=True)
+_NOT_ME: Final = Rest(days=730, user_only=True)
+_NOT_FEASIBLE: Final = Rest(days=30)
+_DISAGREES: Final = Rest(meaning=True, user_only=True)
+DEFAULT: Final = Rest(days=30, user_only=True)
+"""After an override without a reason, or with one of a client's own."""
+
+RESTS: Final = {
+    **dict.fromkeys(("patient-refuses", "prefers-alternative", "does-not-align-preferences"), _PREFERENCE),
+    **dict.fromkeys(("action-completed", "indication-order-exists", "action-performed-no-adverse-effect", "action-unsuccessful"), _DONE),
+    **dict.fromkeys(("patient-ineligible", "cds-not-applicable", "patient-contraindication"), _NOT_FOR_THEM),
+    **dict.fromkeys(("limited-time", "wrong-time-workflow", "need-more-info", "cds-suboptimal-context", "action-not-priority"), _NOT_NOW),
+    "inappropriate-recipient": _NOT_ME,
+    **dict.fromkeys(("recipient-disagrees-evidence", "recipient-concerns-outcomes"), _DISAGREES),
+    **dict.fromkeys(
+        (
+            *("service-not-available", "too-costly-uncovered", "not-convenient-feasible", "inadequate-support"),
+            *("implementation-challenges", "recipient-does-not-understand", "comorbidity-disability"),
+        ),
+        _NOT_FEASIBLE,
+    ),
+}
+"""Code of the reason → how long the topic rests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What would be said now about a topic."""
+
+    fingerprint: str
+    """Of what its rule means."""
+    evidence: Sequence[str]
+    """The days of what it rests on, as the record has them."""
+
+
+def reason_to_rest(past: Iterable[Shown], now: Now, situation: Situation) -> str | None:
+    """Why a topic rests; ``None``: it may be spoken of. ``past`` are the cards about it that this person had."""
+    returned = [shown for shown in past if shown.state is CardState.RETURNED]
+    for shown in reversed(returned):
+        if reason := _of_one(shown, now, situation):
+            return reason
+    return "unanswered" if _is_unanswered(returned, situation) else None
+
+
+def _of_one(shown: Shown, now: Now, situation: Situation) -> str | None:
+    if shown.outcome is Outcome.ACCEPTED:
+        return "accepted" if situation.at - (shown.outcome_at or shown.at) < ACCEPTED_RESTS else None
+    if shown.outcome is Outcome.OVERRIDDEN:
+        codes = [reason.code for reason in shown.reasons] or [""]
+        return next((f"snoozed:{code or 'override'}"[:64] for code in codes if _rests(RESTS.get(code, DEFAULT), shown, now, situation)), None)
+    return "same-encounter" if _is_same_encounter(shown, situation) else None
+
+
+def _rests(rest: Rest, shown: Shown, now: Now, situation: Situation) -> bool:
+    if rest.user_only and shown.user_hash != situation.user_hash:
+        return False
+    since = shown.outcome_at or shown.at
+    return any(
+        (
+            situation.at - since < timedelta(days=rest.days),
+            rest.encounter and _is_same_encounter(shown, situation),
+            rest.evidence and not _has_later(now.evidence, since.date()),
+            rest.meaning and now.fingerprint == shown.fingerprint,
+        )
+    )
+
+
+def _is_same_encounter(shown: Shown, situation: Situation) -> bool:
+    if shown.encounter_hash and situation.encounter_hash:
+        return shown.encounter_hash == situation.encounter_hash
+    return shown.user_hash == situation.user_hash and situation.at - shown.at < UNTOLD_RESTS
+
+
+def _has_later(days: Iterable[str], than: date) -> bool:
+    """Whether one of the days (full or partial) may lie after a day."""
+    return any(day > than.isoformat()[: len(day)] for day in days if day)
+
+
+def _is_unanswered(past: Sequence[Shown], situation: Situation) -> bool:
+    if situation.user_hash is None:
+        return False
+    recent = [s for s in past if s.user_hash == situation.user_hash and situation.at - s.at < UNANSWERED_RESTS]
+    return len(recent) >= MOST_UNANSWERED and not any(shown.outcome for shown in recent)
