@@ -46,7 +46,7 @@ class Writer:
             whole = self._said(reason, isinstance(advice.fact(reason.fact), EventFact))
             for evidence in reason.evidence:
                 value = whole if evidence.value is None else self.texts.shown(evidence.value, evidence.unit)
-                yield reason.asks, value, evidence.date, evidence.resource
+                yield reason.asks, value, self.texts.day(evidence.date), evidence.resource
             if not reason.evidence:
                 yield reason.asks, whole, "", ""
 

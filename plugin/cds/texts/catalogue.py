@@ -48,6 +48,13 @@ class Texts(BaseModel):
         )
         return f"{number} {self.units.get(written, written)}" if written else number
 
+    def day(self, written: str) -> str:
+        """A day as `rules.days.shown` writes it, in this language."""
+        if written.startswith("by "):
+            return self.say("until day", last=written.removeprefix("by "))
+        first, between, last = written.partition(" to ")
+        return self.say("days", first=first, last=last) if between else written
+
     def language(self, code: str) -> str:
         """A BCP-47 code as a name, the region in brackets; the code itself if it has none here."""
         first, _, rest = code.partition("-")

@@ -44,6 +44,19 @@ def test_values_in_spanish() -> None:
     assert (spanish.language("ht"), spanish.language("en-GB"), spanish.language("tlh")) == ("criollo haitiano", "inglés (GB)", "tlh")
 
 
+@pytest.mark.parametrize(
+    ("written", "english", "spanish"),
+    [
+        ("2026-03", "2026-03", "2026-03"),
+        ("", "", ""),
+        ("by 2026-03-14", "by 2026-03-14", "hasta el 2026-03-14"),
+        ("2026-01-01 to 2026-02-03", "2026-01-01 to 2026-02-03", "del 2026-01-01 al 2026-02-03"),
+    ],
+)
+def test_days_that_are_not_known_exactly(written: str, english: str, spanish: str) -> None:
+    assert (texts("en").day(written), texts("es").day(written)) == (english, spanish)
+
+
 def test_languages_in_english_are_those_of_the_pages() -> None:
     assert texts("en").language("zh") == "Chinese"
 
