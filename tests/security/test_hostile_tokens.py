@@ -191,6 +191,7 @@ HOSTILE: Final[Mapping[str, tuple[Reason, Make]]] = {
     "issued beyond the leeway": (Reason.NOT_YET, lambda: BEARER + EHR.token(iat=AT + 61, exp=AT + 300)),
     "issued in an hour": (Reason.NOT_YET, lambda: BEARER + EHR.token(iat=AT + 3600, exp=AT + 3900)),
     "valid beyond the leeway": (Reason.NOT_YET, lambda: BEARER + EHR.token(nbf=AT + 61)),
+    "nbf as true": (Reason.CLAIMS, lambda: BEARER + EHR.token(nbf=True)),
     "nbf as a text": (Reason.CLAIMS, lambda: BEARER + EHR.token(nbf="now")),
     "expires before it is issued": (Reason.CLAIMS, lambda: BEARER + EHR.token(iat=AT + 10, exp=AT + 5)),
     "too long a life": (Reason.TOO_LONG_LIVED, lambda: BEARER + EHR.token(exp=AT + 901)),

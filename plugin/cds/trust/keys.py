@@ -54,7 +54,7 @@ def key_set(document: Any, algorithms: Mapping[str, Kind] = ALGORITHMS) -> dict[
         raise KeySetRefused("it is not a JWKS")
     if len(keys) > _MOST_KEYS:
         raise KeySetRefused(f"it has more than {_MOST_KEYS} keys")
-    if any(each.get("kty") == "oct" or not _PRIVATE.isdisjoint(each) for each in keys):
+    if not all(_PRIVATE.isdisjoint(each) for each in keys):
         raise KeySetRefused("it holds a secret: a private or symmetric key")
     names = Counter(str(each["kid"]) for each in keys if "kid" in each)
     if any(count > 1 for count in names.values()):

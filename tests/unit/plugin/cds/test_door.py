@@ -9,17 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask
 from flask.testing import FlaskClient
 from support.cds_tokens import PATH, PUBLIC_URL, Ehr, client, trusting
 from support.databases import opened
+from support.door_app import door_app
 from werkzeug.test import TestResponse
 
-from plugin.cds import door
-from plugin.cds.body import DEPTH, LIMIT, is_deeper, read_json
-from plugin.cds.clients.client import Client
-from plugin.cds.cors import allow_origin, readers
-from plugin.cds.trust import Unauthorized
+from plugin.cds.body import DEPTH, LIMIT, is_deeper
 
 EHR: Final = Ehr()
 FIRST: Final = client("first", allowed_origins=("https://first.example",))
@@ -28,34 +25,8 @@ SECOND: Final = client("second", tenant="two", allowed_origins=("https://second.
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
-    """The parts put together as the service does: who calls comes first, whatever is called."""
     with opened(f"sqlite:///{tmp_path / 'almoner.db'}") as store:
-        clients, app = (FIRST, SECOND), Flask(__name__)
-        trust = trusting(store, *clients)
-        app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
-
-        @app.before_request
-        def ask() -> Response | None:
-            try:
-                g.client = None if request.method == "OPTIONS" else door.caller(trust)
-            except Unauthorized:
-                return door.refusal()
-            return None
-
-        @app.after_request
-        def add(response: Response) -> Response:
-            found: Client | None = g.get("client")
-            allow_origin(response, readers(found, clients), "X-Almoner-Error-Id")
-            response.headers.update(door.HEADERS)
-            return response
-
-        @app.route("/cds-services", methods=["GET"], endpoint="discovery")
-        @app.route(PATH, methods=["POST"], endpoint="call")
-        @app.route(f"{PATH}/feedback", methods=["POST"], endpoint="feedback")
-        def answer() -> Response:
-            return jsonify({"client": g.client.name, "body": None if request.method == "GET" else read_json()})
-
-        yield app
+        yield door_app((FIRST, SECOND), trusting(store, FIRST, SECOND))
 
 
 @pytest.fixture
