@@ -46,8 +46,8 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         RuleError: a pack is wrong.
         SettingsUnreadable, StoreError: see `plugin.cds.opening.open_cds`.
     """
-    from plugin.cds.preview.views import blueprint as preview
     from plugin.cds.analytics.views import blueprint as analytics
+    from plugin.cds.preview.views import blueprint as preview
     from plugin.playground.views import blueprint as playground
     from plugin.subscriptions import views as subscriptions
     from plugin.worklist.views import blueprint as worklist

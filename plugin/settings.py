@@ -79,7 +79,10 @@ class RolloutSettings(BaseModel):
     percent: int = Field(default=100, ge=0, le=100, description="In its pilot, show it to so many in a hundred of the unit.")
     unit: Literal["patient", "user", "client"] = Field(default="patient", description="Of what shares are drawn.")
     control: int = Field(
-        default=0, ge=0, le=99, description="A trial: so many in a hundred of the unit get no card; the ledger has what they would have got."
+        default=0,
+        ge=0,
+        le=99,
+        description="A trial: so many in a hundred of the unit get no card; the ledger has what it would have been.",
     )
     critical: bool = Field(
         default=False, description="Governance agreed that it may interrupt (critical); otherwise such a card is shown as a warning."

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fhir_adapters import FhirServer, Limits
 from fhir_adapters.errors import EhrUnavailable, IncompleteSearch
@@ -63,6 +63,10 @@ class Ehrs:
             breaker=self._breakers.setdefault(base, Breaker(failures=_FAILURES, rest=_REST)),
         )
         return Ehr(server, time.monotonic() + self._seconds, vendor)
+
+
+class _Job(Protocol):
+    def run(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,9 +60,7 @@ def open_cds(runtime: Runtime, store: Store, new_id: Callable[[], str] = lambda:
     ledger = open_ledger(settings, store)
     directory = read_partners(settings.cds.directory, runtime.today())
     partners = None if directory is None else Partners(directory, domains_of(runtime.packs))
-    trust = Trust(
-        known, store, settings.public_url, loopback=listens_on_loopback(settings), anonymous=settings.cds.anonymous
-    )
+    trust = Trust(known, store, settings.public_url, loopback=listens_on_loopback(settings), anonymous=settings.cds.anonymous)
     return Cds(
         known,
         services(runtime.packs, directory=partners is not None),

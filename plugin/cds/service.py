@@ -164,9 +164,7 @@ class Advisor:
             offers = list(_offers(compiled))
             entries.append(self._entries.of(chosen.advice, compiled.card["uuid"], state, arm=chosen.arm, suggestions=offers))
         for held in decision.held:
-            entries.append(
-                self._entries.of(held.advice, self._new_id(), CardState.SUPPRESSED, reason=held.reason, arm=held.arm)
-            )
+            entries.append(self._entries.of(held.advice, self._new_id(), CardState.SUPPRESSED, reason=held.reason, arm=held.arm))
         return _Made(tuple(cards), tuple(entries), error_id)
 
     def _agency_cards(self, call: HookCall, gathered: Gathered, client: Client) -> Iterator[Json]:

@@ -70,7 +70,7 @@ class Service:
 
 
 def services(packs: Sequence[Pack], *, directory: bool = False) -> tuple[Service, ...]:
-    """A service for each hook for which there is a rule in use or being watched, or, for the choice of an agency, a ``directory`` of them."""
+    """A service for each hook for which there is a rule in use, or watched, or, for the choice of an agency, a ``directory``."""
     offered = (Service(hook, tuple(_with_rules_for(hook.name, packs))) for hook in HOOKS.values())
     found = [service for service in offered if service.packs]
     return (*found, Service(HOOKS[DISPATCH], further=("ServiceRequest",))) if directory else tuple(found)

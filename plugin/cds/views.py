@@ -115,7 +115,9 @@ def _behind(service_id: str) -> tuple[Service, ...]:
 
 def _answered(answer: Answer) -> Response:
     response = jsonify(answer.body)
-    response.headers["Server-Timing"] = ", ".join(f"{step};dur={answer.durations[step]:.1f}" for step in SERVER_TIMING if step in answer.durations)
+    response.headers["Server-Timing"] = ", ".join(
+        f"{step};dur={answer.durations[step]:.1f}" for step in SERVER_TIMING if step in answer.durations
+    )
     if answer.error_id:
         response.headers[ERROR_ID_HEADER] = answer.error_id
     return response

@@ -26,7 +26,7 @@ PAGES = {
     "cards by site": "/cds/analytics?by=site",
     "cards of nobody": "/cds/analytics?from=2020-01&to=2020-01&rule=diabetes-food-insecurity",
     "the playground": "/playground",
-    "cards": "/cds/preview?rule=diabetes-food-insecurity",
+    "cards on trial": "/cds/preview?rule=diabetes-food-insecurity",
     "a renewed list": "/found/earlier",
     "search": "/found/{sweep}?rows=0.1.2&of=3",
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
-from support.cds_calls import hook_call, patient
+from support.cds_calls import HOOK, hook_call, patient
 from support.connections import connections
 from support.faulty_ehr import Faulty, body, fixed, page, serving
 
@@ -14,7 +14,6 @@ from fhir_adapters.errors import EhrUnavailable
 from plugin.cds.gathering import LIMITS, PatientUnavailable, gather
 from plugin.cds.prefetch import templates
 from plugin.cds.request import parse_call
-from plugin.cds.service import HOOK
 from rules.pack import BUILT_IN, load_packs
 
 TEMPLATES: Final = templates(pack.program for pack in load_packs(BUILT_IN))

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from plugin.cds.service import HOOK
-
 Json = dict[str, Any]
 
 AS_OF: Final = "2026-06-30"
+HOOK: Final = "patient-view"
+SERVICE_ID: Final = "almoner-patient-view"
 PATIENT: Final = "p1"
 LOINC: Final = "http://loinc.org"
 SNOMED: Final = "http://snomed.info/sct"

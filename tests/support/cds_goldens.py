@@ -8,10 +8,9 @@ from support.cds_advice import FOOD, HOUSING, ORDERS, advised, client_of, number
 
 from plugin.cds.clients.client import Client
 from plugin.cds.clients.profile import known_profiles
-from plugin.cds.clients.setup_sheet import Service, setup_sheet
+from plugin.cds.clients.setup_sheet import setup_sheet
 from plugin.cds.compiler import compile_card
-from plugin.cds.prefetch import templates
-from plugin.cds.service import HOOK, SERVICE_ID
+from plugin.cds.services import offered_to, services
 from rules.pack import BUILT_IN, load_packs
 
 FOLDER = Path(__file__).resolve().parents[1] / "unit" / "plugin" / "cds" / "golden"
@@ -42,12 +41,13 @@ def _card(client: Client) -> str:
 def goldens() -> dict[str, str]:
     """File name → text."""
     packs = load_packs(BUILT_IN)
-    services = [Service(SERVICE_ID, HOOK, templates(pack.program for pack in packs))]
+    ours = services(packs)
     configured = dict(_clients())
     cards = {f"cards-{name}.json": _card(client) for name, client in configured.items()}
     sheets = {
-        f"sheet-{name}.md": setup_sheet(configured.get(name) or client_of(name), services, packs, "https://almoner.example")
+        f"sheet-{name}.md": setup_sheet(client, offered_to(client.profile, ours), packs, "https://almoner.example")
         for name in known_profiles()
+        for client in [configured.get(name) or client_of(name)]
     }
     return cards | sheets
 

@@ -160,10 +160,9 @@ def _kind(question: Question, begun: Subquery) -> ColumnElement[str]:
 
 def _reasons(connection: Connection, cards: Sequence[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
-    ours = {code: code for code, _ in OUR_REASONS}
     for start in range(0, len(cards), _PART):
         for found in standings_of(connection, cards[start : start + _PART]).values():
-            names = [ours.get(each.code) or each.display or each.code for each in found.reasons]
+            names = [each.code if each.code in OUR_REASONS else each.display or each.code for each in found.reasons]
             counts[SEVERAL if len(names) > 1 else names[0] if names else NO_REASON] += 1
     return counts
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from threading import Lock
 from typing import Any, Final
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
@@ -19,9 +18,10 @@ from plugin.cds.analytics.groups import GROUPS, SweptGroups
 from plugin.cds.analytics.period import Period, months, period_of
 from plugin.cds.ledger import Ledger
 from plugin.cds.ledger.handover import Handover
-from plugin.cds.ledger.opening import handover, open_ledger
+from plugin.cds.ledger.opening import handover
 from plugin.cds.ledger.waiting import ORDERED
-from plugin.cds.overrides import REASONS
+from plugin.cds.texts import texts
+from plugin.cds.views import cds
 from plugin.errors import StoreError, UnknownServer
 from plugin.runtime import Runtime
 from plugin.wording import day
@@ -94,7 +94,7 @@ def page() -> Response:
         sites=[(site, site) for site in can.clients],
         names=titles if asked.by == "rule" else {},
         titles=titles,
-        wording=dict(REASONS),
+        wording=texts("en").reasons,
         swept=swept,
         of_people=asked.by in GROUPS,
         found=found,

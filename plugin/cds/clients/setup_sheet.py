@@ -1,13 +1,12 @@
 """What an analyst types into the EHR so that it calls the service: one sheet for one client, in Markdown."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from plugin.cds.clients.client import Client
 from plugin.cds.fitting import may_lead, topic_code
 from plugin.cds.overrides import SYSTEM, codings
-from plugin.cds.prefetch import Template
+from plugin.cds.services import Service
 from plugin.cds.text import is_web_address
 from plugin.cds.texts import texts
 from rules.document import Rule
@@ -17,15 +16,6 @@ UNKNOWN_ADDRESS: Final = "https://ALMONER"
 """Stands for our address where ``public_url`` is not set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """One of our services as an EHR sees it."""
-
-    id: str
-    hook: str
-    templates: Sequence[Template]
-
-
 def setup_sheet(client: Client, services: Sequence[Service], packs: Sequence[Pack], public_url: str | None) -> str:
     """The sheet. ``packs`` are those whose rules the services evaluate."""
     base = f"{(public_url or UNKNOWN_ADDRESS).rstrip('/')}/cds-services"
@@ -33,7 +23,7 @@ def setup_sheet(client: Client, services: Sequence[Service], packs: Sequence[Pac
     parts = [
         _head(client, public_url),
         _endpoints(client, services, base),
-        *(_prefetch(service) for service in services),
+        *(_prefetch(service, client) for service in services),
         _tokens(client, services, base),
         _table("Topics", "Cards name their rule by these codes, which never change.", ["code", "rule"], _topics(client, rules)),
         _orders(client, rules),
@@ -50,19 +40,19 @@ def _head(client: Client, public_url: str | None) -> str:
 
 
 def _endpoints(client: Client, services: Sequence[Service], base: str) -> str:
-    hooks = client.profile.hooks
-    rows = [[s.hook, f"`{base}/{s.id}`", "" if not hooks or s.hook in hooks else "this client does not call it"] for s in services]
+    rows = [[service.hook.name, f"`{base}/{service.id}`"] for service in services]
     if client.profile.feedback != "none":
-        rows += [["feedback", f"`{base}/{s.id}/feedback`", ""] for s in services]
-    read = [["discovery", f"`{base}`", ""]] if client.profile.reads_discovery else []
+        rows += [["feedback", f"`{base}/{service.id}/feedback`"] for service in services]
+    read = [["discovery", f"`{base}`"]] if client.profile.reads_discovery else []
     note = "" if read else "Discovery is not read: everything below is typed in. Addresses must match to the letter."
-    return _table("Addresses", note, ["for", "address", ""], read + rows)
+    return _table("Addresses", note, ["for", "address"], read + rows)
 
 
-def _prefetch(service: Service) -> str:
-    types = ", ".join(sorted({template.resource_type for template in service.templates}))
+def _prefetch(service: Service, client: Client) -> str:
+    templates = service.templates(client.profile.prefetch_tokens)
+    types = ", ".join(sorted({template.resource_type for template in templates}))
     note = f"Access to read and search is needed for: {types}."
-    return _list(f"Prefetch of {service.id}", note, [f"`{template.key}`: `{template.query}`" for template in service.templates])
+    return _list(f"Prefetch of {service.id}", note, [f"`{template.key}`: `{template.query}`" for template in templates])
 
 
 def _tokens(client: Client, services: Sequence[Service], base: str) -> str:

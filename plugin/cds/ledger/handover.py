@@ -10,8 +10,8 @@ from sqlalchemy import Row, select, update
 from fhir_adapters.errors import NotWritable
 from fhir_adapters.writeback import Author, Intent, Key, Outbox, State, suggestion
 from plugin import __version__
-from plugin.cds.referral import order_identifier
 from plugin.cds.ledger.waiting import IN_OUTBOX, ORDERED, REFUSED, WAITING
+from plugin.cds.referral import order_identifier
 from plugin.store import Store
 from plugin.store.inserting import insert_new
 from plugin.store.tables.cds import HANDOVERS, STEPS

@@ -91,7 +91,9 @@ def _of_one(shown: Shown, now: Now, situation: Situation) -> str | None:
         return "accepted" if situation.at - (shown.outcome_at or shown.at) < ACCEPTED_RESTS else None
     if shown.outcome is Outcome.OVERRIDDEN:
         codes = [reason.code for reason in shown.reasons] or [""]
-        return next((f"snoozed:{code or 'override'}"[:64] for code in codes if _rests(RESTS.get(code, DEFAULT), shown, now, situation)), None)
+        return next(
+            (f"snoozed:{code or 'override'}"[:64] for code in codes if _rests(RESTS.get(code, DEFAULT), shown, now, situation)), None
+        )
     return "same-encounter" if _is_same_encounter(shown, situation) else None
 
 

@@ -57,7 +57,7 @@ def try_(
     from rules.engines import engine
 
     client, read = _client(name), load_packs(packs)
-    advice = advise(read, _record(request, source, loaded, read), as_of, engine("reference"), client.max_cards)
+    advice = advise(read, _record(request, source, loaded, read, client, as_of), as_of, engine("reference"), client.max_cards)
     numbers = count(1)
     compiled = [compile_card(each, client, lambda: f"trial-{next(numbers)}") for each in advice]
     problems = [
@@ -76,20 +76,23 @@ def try_(
         context.exit(ExitCode.ANSWER_IS_NO)
 
 
-def _record(request: Path, source: str | None, loaded: str, packs: tuple[Pack, ...]) -> "PersonRecord":
+def _record(request: Path, source: str | None, loaded: str, packs: tuple[Pack, ...], client: "Client", as_of: date) -> "PersonRecord":
     """What is known about the patient of a call: what came with it, or what the source says."""
     from plugin.cds.gathering import PatientUnavailable, gather
-    from plugin.cds.prefetch import templates
+    from plugin.cds.hooks import HOOKS
     from plugin.cds.request import BadCall, parse_call
-    from plugin.cds.service import HOOK
+    from plugin.cds.services import services
 
     try:
-        call = parse_call(_json(request), HOOK)
+        call = parse_call(_json(request), *HOOKS)
     except BadCall as wrong:
         raise SourceUnreadable(f"{request}: {wrong}") from None
     if source is None:
+        asked = next((each.templates(client.profile.prefetch_tokens) for each in services(packs) if each.hook.name == call.hook), None)
+        if asked is None:
+            raise SourceUnreadable(f"{request}: no rule of these packs is for the hook {call.hook}")
         try:
-            return gather(call, templates(pack.program for pack in packs), ())
+            return gather(call, asked, None, as_of, client.profile.null_means).record
         except PatientUnavailable as missing:
             raise SourceUnreadable(
                 f"{request}: the prefetch lacks {', '.join(missing.keys)}; say --source to read the patient there"
@@ -112,12 +115,10 @@ def _json(file: Path) -> Any:
 @options.packs
 def setup_sheet(name: str, packs: Path) -> None:
     """Print what an analyst types into the EHR: addresses, prefetch, tokens, topics, orders, links, reasons."""
-    from plugin.cds.clients.setup_sheet import Service
     from plugin.cds.clients.setup_sheet import setup_sheet as sheet
-    from plugin.cds.prefetch import templates
-    from plugin.cds.service import HOOK, SERVICE_ID
+    from plugin.cds.services import offered_to, services
     from plugin.settings import Settings
 
-    loaded = load_packs(packs)
-    service = Service(SERVICE_ID, HOOK, templates(pack.program for pack in loaded))
-    click.echo(sheet(_client(name), [service], loaded, Settings().public_url), nl=False)
+    loaded, client, chosen = load_packs(packs), _client(name), Settings()
+    offered = offered_to(client.profile, services(loaded, directory=bool(chosen.cds.directory)))
+    click.echo(sheet(client, offered, loaded, chosen.public_url), nl=False)

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, Final
 
 import pytest
-from support.cds_calls import AS_OF, PATIENT, condition, hook_call, observation, patient, prefetch, referral, resources, searchset
+from support.cds_calls import AS_OF, HOOK, PATIENT, condition, hook_call, observation, patient, prefetch, referral, resources, searchset
 
 from fhir_adapters import FhirServer
 from fhir_adapters.errors import WrongPatient
@@ -14,7 +14,6 @@ from plugin.cds.fetching import Ehr, Ehrs
 from plugin.cds.gathering import Gathered, PatientUnavailable, Use, gather, usage
 from plugin.cds.prefetch import Template, templates
 from plugin.cds.request import parse_call
-from plugin.cds.service import HOOK
 from plugin.cds.trust.places import is_trusted
 from rules.facts import HOUSEHOLD, TABLES, PersonRecord
 from rules.pack import BUILT_IN, load_packs

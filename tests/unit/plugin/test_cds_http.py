@@ -11,14 +11,13 @@ from typing import Any, Final
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from support.cds_calls import AS_OF, condition, hook_call, prefetch, searchset
+from support.cds_calls import AS_OF, SERVICE_ID, condition, hook_call, prefetch, searchset
 from werkzeug.test import TestResponse
 
 from plugin.app import create_app
 from plugin.cds import service
 from plugin.cds.body import LIMIT
 from plugin.cds.compiler import Compiled, compile_card
-from plugin.cds.service import SERVICE_ID
 from plugin.cds.validate import discovery_problems, response_problems
 from plugin.runtime import Runtime, build_runtime
 from plugin.settings import CdsSettings, Settings

@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.cds_calls import hook_call, prefetch
+from support.cds_calls import HOOK, hook_call, prefetch
 
 from plugin.cds.hooks import HOOKS
 from plugin.cds.request import BadCall, HookCall, parse_call
-from plugin.cds.service import HOOK
 
 SERVER = "https://ehr.example/fhir"
 ORDER = {"resourceType": "ServiceRequest", "id": "s1", "status": "draft", "intent": "order"}
