@@ -57,11 +57,10 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app.json = _Orjson(app)
     app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
     app.extensions["almoner"] = runtime
-    app.extensions[cds.EXTENSION] = open_cds(runtime, ready(open_store(runtime.settings.database_url)))
+    cds.install(app, open_cds(runtime, ready(open_store(runtime.settings.database_url))))
     for blueprint in (
         health.blueprint,
         jwks.blueprint,
-        cds.blueprint,
         worklist,
         analytics,
         *((playground,) if runtime.settings.playground.enabled else ()),
@@ -104,12 +103,8 @@ def _failed(error: Exception) -> Response:
 
 
 def _error(status: int, title: str, text: str) -> Response:
-    if _is_for(cds.PATH):
+    if cds.is_for_cds():
         return make_response(jsonify(operation_outcome(_ISSUE_TYPES.get(status, "invalid"), text)), status)
-    if _is_for("/health") or not request.accept_mimetypes.accept_html:
+    if request.path.startswith("/health/") or not request.accept_mimetypes.accept_html:
         return make_response(jsonify({"status": status, "error": title, "detail": text}), status)
     return make_response(render_template("problem.html", title=title, text=text), status)
-
-
-def _is_for(path: str) -> bool:
-    return request.path == path or request.path.startswith(f"{path}/")

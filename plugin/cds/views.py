@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-from flask import Blueprint, Response, abort, current_app, g, jsonify, make_response, request
+from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, make_response, request
 
 from plugin.cds.body import read_json
 from plugin.cds.clients.client import Client
@@ -29,9 +29,23 @@ EXTENSION: Final = "almoner.cds"
 blueprint = Blueprint("cds", __name__, url_prefix=PATH)
 
 
-@blueprint.before_request
+def install(app: Flask, service: Cds) -> None:
+    """Serve CDS Hooks: the addresses of the service, and the door before all that lies below them, even what there is not."""
+    app.extensions[EXTENSION] = service
+    app.register_blueprint(blueprint)
+    app.before_request(_let_in)
+    app.after_request(_closed)
+
+
+def is_for_cds() -> bool:
+    """Whether the current request is for the service."""
+    return request.path == PATH or request.path.startswith(f"{PATH}/")
+
+
 def _let_in() -> Response | None:
     """Find out who calls. A preflight of a browser carries no token, and is told nothing."""
+    if not is_for_cds():
+        return None
     try:
         g.cds_client = None if request.method == "OPTIONS" else caller(cds().trust)
     except Unauthorized:
@@ -39,11 +53,11 @@ def _let_in() -> Response | None:
     return None
 
 
-@blueprint.after_request
 def _closed(response: Response) -> Response:
     """Whose pages may read the answer, and that it is no page itself."""
-    allow_origin(response, readers(g.get("cds_client"), cds().clients), ERROR_ID_HEADER)
-    response.headers.update(HEADERS)
+    if is_for_cds():
+        allow_origin(response, readers(g.get("cds_client"), cds().clients), ERROR_ID_HEADER)
+        response.headers.update(HEADERS)
     return response
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 import pytest
@@ -11,11 +12,13 @@ from support.connections import connections
 from support.faulty_ehr import Faulty, body, fixed, page, serving
 
 from fhir_adapters.errors import EhrUnavailable
-from plugin.cds.gathering import LIMITS, PatientUnavailable, gather
+from plugin.cds.fetching import Ehrs
+from plugin.cds.gathering import PatientUnavailable, gather
 from plugin.cds.prefetch import templates
 from plugin.cds.request import parse_call
 from rules.pack import BUILT_IN, load_packs
 
+TODAY: Final = date(2026, 6, 30)
 TEMPLATES: Final = templates(pack.program for pack in load_packs(BUILT_IN))
 
 HOSTILE: Final = [
@@ -79,7 +82,7 @@ class World:
         """A call that brings nothing along, so that everything would have to be read."""
         token = {"access_token": "secret-of-the-call", "token_type": "Bearer", "expires_in": 300, "scope": "x", "subject": "y"}
         call = parse_call(hook_call(fhirServer=server, fhirAuthorization=token), HOOK)
-        gather(call, TEMPLATES, [self.good.base_url])
+        gather(call, TEMPLATES, Ehrs(5.0).named_by(call, [self.good.base_url]), TODAY)
 
 
 @pytest.fixture
@@ -128,7 +131,3 @@ def test_a_page_that_goes_on_elsewhere_is_not_followed(world: World) -> None:
         world.read(world.good.base_url)
     assert world.evil.asked == []
     assert {each.rpartition(":")[2] for each in made} == {world.ports()["good"]}
-
-
-def test_the_bounds_of_reading_allow_no_redirect() -> None:
-    assert LIMITS.redirects == 0

@@ -19,6 +19,8 @@ ACCEPTED_RESTS: Final = timedelta(days=30)
 """What was accepted is under way."""
 UNTOLD_RESTS: Final = timedelta(hours=12)
 """Where no encounter is named, one visit is taken to be over after so long."""
+RELOADED: Final = timedelta(minutes=2)
+"""A chart that is loaded anew, or a call that is sent again, is the same look: its cards come again for so long."""
 MOST_UNANSWERED: Final = 3
 UNANSWERED_RESTS: Final = timedelta(days=14)
 """A user who let a card pass so many times is not shown it again for so long."""
@@ -94,7 +96,7 @@ def _of_one(shown: Shown, now: Now, situation: Situation) -> str | None:
         return next(
             (f"snoozed:{code or 'override'}"[:64] for code in codes if _rests(RESTS.get(code, DEFAULT), shown, now, situation)), None
         )
-    return "same-encounter" if _is_same_encounter(shown, situation) else None
+    return "same-encounter" if _was_seen(shown, situation) else None
 
 
 def _rests(rest: Rest, shown: Shown, now: Now, situation: Situation) -> bool:
@@ -109,6 +111,10 @@ def _rests(rest: Rest, shown: Shown, now: Now, situation: Situation) -> bool:
             rest.meaning and now.fingerprint == shown.fingerprint,
         )
     )
+
+
+def _was_seen(shown: Shown, situation: Situation) -> bool:
+    return _is_same_encounter(shown, situation) and (situation.at - shown.at >= RELOADED or shown.user_hash != situation.user_hash)
 
 
 def _is_same_encounter(shown: Shown, situation: Situation) -> bool:
@@ -126,4 +132,5 @@ def _is_unanswered(past: Sequence[Shown], situation: Situation) -> bool:
     if situation.user_hash is None:
         return False
     recent = [s for s in past if s.user_hash == situation.user_hash and situation.at - s.at < UNANSWERED_RESTS]
-    return len(recent) >= MOST_UNANSWERED and not any(shown.outcome for shown in recent)
+    looks = {shown.encounter_hash or shown.at.date() for shown in recent}
+    return len(looks) >= MOST_UNANSWERED and not any(shown.outcome for shown in recent)

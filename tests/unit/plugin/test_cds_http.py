@@ -56,7 +56,13 @@ def test_discovery(client: FlaskClient) -> None:
     found = client.get("/cds-services").json
     assert discovery_problems(found) == []
     assert found is not None
-    assert [(s["hook"], s["id"]) for s in found["services"]] == [("patient-view", SERVICE_ID)]
+    assert [(s["hook"], s["id"]) for s in found["services"]] == [
+        (hook, f"almoner-{hook}")
+        for hook in (
+            *("patient-view", "encounter-start", "encounter-discharge", "order-select", "order-sign", "appointment-book"),
+            "problem-list-item-create",
+        )
+    ]
 
 
 def test_a_call_is_answered_with_valid_cards(client: FlaskClient) -> None:
@@ -72,7 +78,7 @@ def test_a_call_is_answered_with_valid_cards(client: FlaskClient) -> None:
 
 
 def test_no_more_cards_than_allowed(runtime: Runtime) -> None:
-    settings = runtime.settings.model_copy(update={"cds": CdsSettings(max_cards=1)})
+    settings = runtime.settings.model_copy(update={"cds": CdsSettings(max_cards=1, allowed_origins=(ORIGIN,))})
     response = create_app(replace(runtime, settings=settings)).test_client().post(URL, json=hook_call(prefetch()))
     assert response.json is not None
     assert len(response.json["cards"]) == 1
@@ -105,6 +111,8 @@ def test_without_a_patient_the_answer_is_412_and_names_what_is_missing(client: F
 )
 @pytest.mark.parametrize("path", [URL, f"{URL}/feedback"])
 def test_hostile_bodies_are_refused_in_json(client: FlaskClient, path: str, body: bytes) -> None:
+    if path != URL and body == b"[1,2]":
+        pytest.skip("a bare list is read as entries of feedback, which are kept aside")
     assert is_refusal(client.post(path, data=body, content_type="application/json"), 400)
 
 
@@ -166,10 +174,10 @@ def test_wrong_patients_data_gives_no_card_but_an_error_id(client: FlaskClient, 
 def test_trouble_of_ours_never_disturbs_the_clinician(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("Jane Roe, born 1970")
 
-    monkeypatch.setattr(service, "advise", broken)
+    monkeypatch.setattr(service, "consider", broken)
     response = client.post(URL, json=hook_call(prefetch()))
     assert (response.status_code, response.json) == (200, {"cards": []})
     assert f"error_id={response.headers['X-Almoner-Error-Id']} type=RuntimeError at=test_cds_http.py" in caplog.text
@@ -179,8 +187,8 @@ def test_trouble_of_ours_never_disturbs_the_clinician(
 def test_a_card_that_breaks_the_standard_is_not_sent(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(advice: Any, client: Any, new_id: Any) -> Compiled:
-        made = compile_card(advice, client, new_id)
+    def broken(advice: Any, client: Any, new_id: Any, **rest: Any) -> Compiled:
+        made = compile_card(advice, client, new_id, **rest)
         return replace(made, card=made.card | ({"indicator": "hard-stop"} if advice.rule.priority == 80 else {}))
 
     monkeypatch.setattr(service, "compile_card", broken)
@@ -214,20 +222,20 @@ def test_feedback_is_counted_without_saying_about_whom(client: FlaskClient, capl
     commented = FEEDBACK | {"overrideReason": {"userComment": "Jane says no"}}
     response = client.post(f"{URL}/feedback", json={"feedback": [accepted, commented, FEEDBACK]})
     assert response.status_code == 200
-    assert f"feedback service={SERVICE_ID} accepted=1 overridden=2" in caplog.text
+    assert f"feedback client=open service={SERVICE_ID} taken=0 quarantined=3" in caplog.text
     assert "Jane" not in caplog.text
 
 
-def test_feedback_out_of_shape_is_refused(client: FlaskClient) -> None:
+def test_entries_of_feedback_that_cannot_be_used_are_kept_aside(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     response = client.post(f"{URL}/feedback", json={"feedback": [{"card": "c1", "outcome": "ignored"}] * 50})
-    assert is_refusal(response, 400)
-    assert response.json is not None
-    assert len(response.json["issue"]) == 10
+    assert response.status_code == 200
+    assert "taken=0 quarantined=50" in caplog.text
 
 
 def test_calls_out_of_line_are_answered_and_noted(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
     assert client.post(URL, json=hook_call(prefetch(), fhirAuthorization={"access_token": "x"})).status_code == 200
-    assert "hook_call_not_conformant problems=cds-r-1" in caplog.text
+    assert "hook_call_not_conformant client=open problems=cds-r-1" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -261,7 +269,7 @@ def test_every_answer_carries_the_security_headers(client: FlaskClient, path: st
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
-    assert headers["Cache-Control"] == "no-store"
+    assert headers["Cache-Control"] == ("private, no-cache" if path == "/cds-services" else "no-store")
 
 
 def test_the_process_is_live(client: FlaskClient) -> None:

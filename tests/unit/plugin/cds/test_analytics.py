@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support.ledger import KEY, NOON, accepted, call, card, fill, message, overridden, refer
 from support.worklist import application, person, publish
 
+from fhir_adapters.errors import KeyUnusable
 from plugin.cds.analytics.counting import KINDS, Question, by_column, by_group, by_reason, held_back
 from plugin.cds.analytics.funnel import ALL, RETURNED, funnel, number, wilson
 from plugin.cds.analytics.groups import SweptGroups
@@ -224,9 +225,8 @@ def test_a_reason_is_no_formula(tmp_path: Path) -> None:
     assert "reason,'=HYPERLINK(1),12" in application(tmp_path).test_client().get("/cds/analytics/cards.csv").text
 
 
-def test_a_database_that_is_not_ready_is_named(tmp_path: Path) -> None:
+def test_a_key_that_cannot_be_used_stops_the_start_and_is_named(tmp_path: Path) -> None:
     (tmp_path / "ledger.key").write_text("short")
     (tmp_path / "ledger.key").chmod(0o600)
-    response = application(tmp_path).test_client().get("/cds/analytics")
-    assert response.status_code == 503
-    assert "key of the ledger" in response.text
+    with pytest.raises(KeyUnusable, match="key of the ledger"):
+        application(tmp_path)

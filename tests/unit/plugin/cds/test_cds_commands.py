@@ -59,7 +59,7 @@ def test_a_page_with_the_cards_needs_nothing_else(request_file: Path, tmp_path: 
 
 @pytest.mark.parametrize(
     ("body", "said"),
-    [("{", "this is not JSON"), ("{}", "hookInstance is missing"), (json.dumps(hook_call()), "the prefetch lacks patient")],
+    [("{", "this is not JSON"), ("{}", "hook is missing"), (json.dumps(hook_call()), "the prefetch lacks patient")],
 )
 def test_a_request_that_cannot_be_used(tmp_path: Path, body: str, said: str) -> None:
     file = tmp_path / "call.json"
