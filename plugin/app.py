@@ -48,6 +48,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     """
     from plugin.cds.analytics.views import blueprint as analytics
     from plugin.cds.preview.views import blueprint as preview
+    from plugin.observe.views import blueprint as observe
     from plugin.playground.views import blueprint as playground
     from plugin.subscriptions import views as subscriptions
     from plugin.worklist.views import blueprint as worklist
@@ -62,6 +63,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         health.blueprint,
         jwks.blueprint,
         worklist,
+        observe,
         analytics,
         *((playground,) if runtime.settings.playground.enabled else ()),
         *((preview,) if runtime.settings.cds.preview else ()),

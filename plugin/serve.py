@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from plugin.app import create_app
 from plugin.errors import ServeError
+from plugin.observe import metrics
 from plugin.runtime import Runtime
 
 
@@ -20,6 +20,7 @@ def serve(runtime: Runtime, *, workers: int = 2, threads: int = 8, on_ready: Cal
     Raises:
         ServeError: there is no gunicorn on this platform, or it could not listen.
     """
+    metrics.share(runtime.settings.state / "metrics")
     application = _gunicorn_application(runtime, workers, threads, on_ready)
     master = os.getpid()
     try:
@@ -82,6 +83,8 @@ def _gunicorn_application(runtime: Runtime, workers: int, threads: int, on_ready
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
+            from plugin.app import create_app
+
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
             return create_app(runtime)
 

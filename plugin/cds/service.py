@@ -25,6 +25,7 @@ from plugin.cds.request import HookCall
 from plugin.cds.services import Service
 from plugin.cds.trouble import logged
 from plugin.cds.validate import response_problems
+from plugin.observe import cds as observe
 from plugin.runtime import Runtime
 
 LOG = logging.getLogger(__name__)
@@ -104,12 +105,17 @@ class Advisor:
             PatientUnavailable: the Patient resource is missing and could not be read.
             Undecided: so much is missing that not one rule could be decided.
         """
+        end = "answered"
         try:
             return self._answer(service, call, client)
         except (PatientUnavailable, Undecided):
+            end = "undecided"
             raise
         except Exception as error:
+            end = "failed"
             return Answer({"cards": []}, logged("hook_call_failed", error))
+        finally:
+            observe.CALLS.labels(client.name, call.hook, end).inc()
 
     def _answer(self, service: Service, call: HookCall, client: Client) -> Answer:
         clock, today = _Clock(), self._runtime.today()
@@ -128,6 +134,7 @@ class Advisor:
         clock.took("compile")
         self._ledger.record(_complete(entry, made, gathered, clock))
         clock.took("ledger")
+        _count(client, call, made, gathered, clock)
         LOG.info(
             "hook_call_answered client=%s hook=%s cards=%d silent=%d held=%d not_loaded=%s",
             client.name, call.hook, len(made.cards) + len(agencies), len(decision.silent), len(decision.held),
@@ -180,11 +187,20 @@ class Advisor:
                 yield card
 
 
+def _count(client: Client, call: HookCall, made: _Made, gathered: Gathered, clock: _Clock) -> None:
+    observe.timed(clock.durations)
+    for entry in made.entries:
+        observe.CARDS.labels(client.name, entry.rule, entry.state).inc()
+    if gathered.unavailable:
+        observe.INCOMPLETE.labels(client.name, call.hook).inc()
+
+
 def _trouble(compiled: Compiled, chosen: Chosen, client: Client) -> str | None:
     """The error id of a card that breaks the standard, or the limits of its client; ``None``: it may be sent."""
     problems = response_problems({"cards": [compiled.card]}) or limit_problems(compiled.card, client.profile)
     if not problems:
         return None
+    observe.CARDS.labels(client.name, chosen.advice.rule.id.text, "dropped").inc()
     LOG.error("card_invalid rule=%s problems=%s", chosen.advice.rule.id.text, "; ".join(problems))
     return logged("card_dropped", InvalidCard())
 

@@ -19,6 +19,7 @@ from plugin.cds.services import Service, discovery, etag, is_known, named, offer
 from plugin.cds.trouble import ERROR_ID_HEADER, operation_outcome
 from plugin.cds.trust import Unauthorized
 from plugin.cds.validate import request_problems
+from plugin.observe.cds import FEEDBACK, REFUSED
 
 LOG = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def _let_in() -> Response | None:
     try:
         g.cds_client = None if request.method == "OPTIONS" else caller(cds().trust)
     except Unauthorized:
+        REFUSED.inc()
         return refusal()
     return None
 
@@ -104,6 +106,8 @@ def feedback(service_id: str) -> Response:
     except BadFeedback as wrong:
         return _refusal(400, "invalid", str(wrong))
     taken = cds().take(message, _client())
+    FEEDBACK.labels(_client().name, "taken").inc(taken.taken)
+    FEEDBACK.labels(_client().name, "quarantined").inc(taken.quarantined.total())
     LOG.info("feedback client=%s service=%s taken=%d quarantined=%d", _client().name, service_id, taken.taken, taken.quarantined.total())
     return jsonify({})
 

@@ -1,0 +1,1 @@
+"""What the application counts about itself, for Prometheus. Never about whom."""
