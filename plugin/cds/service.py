@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any, Final
 from uuid import uuid4
 
-from plugin.cds.advice import Considered, consider, not_drafted, undecidable
+from plugin.cds.advice import Advice, Considered, consider, not_drafted, undecidable
 from plugin.cds.agency_card import compile_choice
 from plugin.cds.clients.client import Client
 from plugin.cds.clients.limits import limit_problems
@@ -23,6 +23,7 @@ from plugin.cds.policy.memory import LONGEST
 from plugin.cds.proposed import drafted
 from plugin.cds.request import HookCall
 from plugin.cds.services import Service
+from plugin.cds.texts import texts
 from plugin.cds.trouble import logged
 from plugin.cds.validate import response_problems
 from plugin.observe import cds as observe
@@ -162,7 +163,8 @@ class Advisor:
         error_id: str | None = None
         states = chain(((each, CardState.RETURNED) for each in decision.shown), ((each, CardState.SILENT) for each in decision.silent))
         for chosen, state in states:
-            compiled = compile_card(chosen.advice, client, self._new_id, requester=call.user)
+            links = self._links(chosen.advice, client)
+            compiled = compile_card(chosen.advice, client, self._new_id, requester=call.user, links=links)
             if trouble := _trouble(compiled, chosen, client):
                 error_id = trouble
                 continue
@@ -173,6 +175,12 @@ class Advisor:
         for held in decision.held:
             entries.append(self._entries.of(held.advice, self._new_id(), CardState.SUPPRESSED, reason=held.reason, arm=held.arm))
         return _Made(tuple(cards), tuple(entries), error_id)
+
+    def _links(self, advice: Advice, client: Client) -> list[Json]:
+        """To the page about the rule, where clinicians can reach it."""
+        base = self._runtime.settings.public_url
+        label = texts(client.settings.language).say("about rule")
+        return [{"label": label, "url": f"{base.rstrip('/')}/rules/{advice.rule.id.text}", "type": "absolute"}] if base else []
 
     def _agency_cards(self, call: HookCall, gathered: Gathered, client: Client) -> Iterator[Json]:
         if self._partners is None:

@@ -84,6 +84,14 @@ def test_no_more_cards_than_allowed(runtime: Runtime) -> None:
     assert len(response.json["cards"]) == 1
 
 
+def test_a_card_leads_to_the_page_of_its_rule_where_that_can_be_reached(runtime: Runtime) -> None:
+    for address, links in ((None, []), ("https://phm.example/", ["https://phm.example/rules/diabetes-food-insecurity"])):
+        settings = runtime.settings.model_copy(update={"public_url": address})
+        response = create_app(replace(runtime, settings=settings)).test_client().post(URL, json=hook_call(prefetch()))
+        assert response.json is not None
+        assert [link["url"] for link in response.json["cards"][0].get("links", [])] == links
+
+
 def test_without_a_patient_the_answer_is_412_and_names_what_is_missing(client: FlaskClient) -> None:
     response = client.post(URL, json=hook_call())
     assert is_refusal(response, 412)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 from support.cds_calls import PATIENT, hook_call, patient, referral, searchset
 from support.listings import capacity, fhir
+from support.worklist import application
 
 from fhir_adapters.gravity import category
 from plugin.cds.advice import AgencyChoice
@@ -15,6 +16,8 @@ from plugin.cds.dispatch import Partners, domains_of, read_partners
 from plugin.cds.gathering import gather
 from plugin.cds.request import parse_call
 from plugin.cds.services import services
+from plugin.cds.validate import response_problems
+from plugin.settings import CdsSettings, ClientSettings
 from rules.facts import Coding
 from rules.pack import BUILT_IN, load_packs
 
@@ -146,3 +149,51 @@ def test_without_a_usable_performer_there_is_nothing_to_say(tmp_path: Path) -> N
 
 def test_without_sources_there_is_no_directory() -> None:
     assert read_partners([], TODAY) is None
+
+
+# ---------------------------------------------------------------- the card
+
+
+def cards(
+    folder: Path, *agencies: list[dict[str, Any]], language: str = "en", performer: str = "Organization/pantry"
+) -> list[dict[str, Any]]:
+    """What a client gets over HTTP."""
+    listings = folder / "agencies"
+    listings.mkdir()
+    listings.joinpath("listings.ndjson").write_text("\n".join(json.dumps(each) for agency in agencies for each in agency), encoding="utf-8")
+    cds = CdsSettings(directory=(f"town={listings}",), clients={"ehr": ClientSettings(language=language)})
+    context = {"patientId": PATIENT, "dispatchedOrders": ["ServiceRequest/s1"], "performer": performer}
+    keys = {"patient": WHO, "serviceRequest": searchset(referral("s1", FOOD.code))}
+    service = "/cds-services/almoner-order-dispatch"
+    response = (
+        application(folder, today=TODAY, cds=cds).test_client().post(service, json=hook_call(keys, hook="order-dispatch", context=context))
+    )
+    assert response.status_code == 200
+    assert response_problems(response.json) == []
+    assert response.json is not None
+    found: list[dict[str, Any]] = response.json["cards"]
+    return found
+
+
+def test_the_card_names_who_cannot_why_and_who_can(tmp_path: Path) -> None:
+    (card,) = cards(tmp_path, listed("pantry", "no-capacity"), listed("kitchen"))
+    assert card["summary"] == "pantry cannot take this referral. Consider kitchen"
+    assert card["indicator"] == "warning"
+    assert "no-capacity" in card["detail"]
+    assert "| kitchen | " in card["detail"]
+    assert "suggestions" not in card
+
+
+def test_an_agency_that_is_not_listed(tmp_path: Path) -> None:
+    (card,) = cards(tmp_path, listed("kitchen"), performer="Organization/elsewhere")
+    assert card["summary"] == "The chosen agency is not in the directory. Listed for this need: kitchen"
+    assert card["indicator"] == "info"
+
+
+def test_the_card_speaks_the_clients_language(tmp_path: Path) -> None:
+    (card,) = cards(tmp_path, listed("pantry", "no-capacity"), listed("kitchen"), language="es")
+    assert card["summary"] == "pantry no puede atender esta derivación. Considere kitchen"
+
+
+def test_a_choice_that_is_good_needs_no_card(tmp_path: Path) -> None:
+    assert cards(tmp_path, listed("pantry"), listed("kitchen")) == []
