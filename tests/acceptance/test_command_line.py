@@ -147,3 +147,10 @@ def test_a_draft_rule_is_counted_but_puts_nobody_on_the_worklist(tmp_path: Path)
     assert (folder / "worklist.ndjson").read_text() == ""
     assert (manifest["flagged"], manifest["unknown"]) == (0, 0)
     assert sum(counts["yes"] for counts in manifest["findings_by_rule"].values()) > 0
+
+
+def test_a_service_that_would_let_anybody_in_does_not_start_and_says_what_to_do(tmp_path: Path) -> None:
+    ran = almoner("serve", "--host", "0.0.0.0", "--port", "0", "--state", tmp_path / "state")  # noqa: S104 it must not start
+    assert ran.code == 3
+    assert "callers need no token: give every client under cds.clients its issuer" in ran.err
+    assert not (tmp_path / "state").exists()
