@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from plugin.cds.advice import Advice, Considered, consider, not_drafted, undecidable
-from plugin.cds.agency_card import compile_choice
+from plugin.cds.agency_card import TOPIC, compile_choice
 from plugin.cds.clients.client import Client
 from plugin.cds.clients.limits import limit_problems
 from plugin.cds.compiler import Compiled, compile_card
@@ -22,7 +22,7 @@ from plugin.cds.policy import Chosen, Decision, Situation, decide
 from plugin.cds.policy.memory import LONGEST
 from plugin.cds.proposed import drafted
 from plugin.cds.request import HookCall
-from plugin.cds.services import Service
+from plugin.cds.services import DISPATCH, Service
 from plugin.cds.texts import texts
 from plugin.cds.trouble import logged
 from plugin.cds.validate import response_problems
@@ -130,18 +130,17 @@ class Advisor:
         entry = CallEntry(client.name, call.hook, self._now(), call.patient, user=call.user, encounter=call.encounter)
         decision = self._decided(considered, call, client, entry)
         clock.took("policy")
-        made = self._made(decision, call, client)
-        agencies = list(self._agency_cards(call, gathered, client)) if service.is_dispatch else []
+        made = self._agency_cards(call, gathered, client) if service.is_dispatch else self._made(decision, call, client)
         clock.took("compile")
         self._ledger.record(_complete(entry, made, gathered, clock))
         clock.took("ledger")
         _count(client, call, made, gathered, clock)
         LOG.info(
             "hook_call_answered client=%s hook=%s cards=%d silent=%d held=%d not_loaded=%s",
-            client.name, call.hook, len(made.cards) + len(agencies), len(decision.silent), len(decision.held),
+            client.name, call.hook, len(made.cards), len(decision.silent), len(decision.held),
             ",".join(sorted(gathered.unavailable)),
         )  # fmt: skip
-        return Answer({"cards": [*made.cards, *agencies][: client.max_cards]}, made.error_id, clock.durations)
+        return Answer({"cards": list(made.cards)}, made.error_id, clock.durations)
 
     def _decided(self, considered: Considered, call: HookCall, client: Client, entry: CallEntry) -> Decision:
         advice = not_drafted(considered.advice, drafted(call), client.settings.order_codes)
@@ -182,17 +181,18 @@ class Advisor:
         label = texts(client.settings.language).say("about rule")
         return [{"label": label, "url": f"{base.rstrip('/')}/rules/{advice.rule.id.text}", "type": "absolute"}] if base else []
 
-    def _agency_cards(self, call: HookCall, gathered: Gathered, client: Client) -> Iterator[Json]:
-        if self._partners is None:
-            return
-        for choice in self._partners.choices(call, gathered, self._runtime.today()):
-            card = compile_choice(choice, client, self._new_id)
-            problems = response_problems({"cards": [card]}) or limit_problems(card, client.profile)
-            if problems:
-                LOG.error("agency_card_invalid problems=%s", "; ".join(problems))
-                logged("card_dropped", InvalidCard())
-            else:
-                yield card
+    def _agency_cards(self, call: HookCall, gathered: Gathered, client: Client) -> _Made:
+        """About the choice of an agency: a card for each order about which there is something to say."""
+        choices = self._partners.choices(call, gathered, self._runtime.today()) if self._partners else ()
+        made = [(choice, compile_choice(choice, client, self._new_id)) for choice in choices[: client.max_cards]]
+        wrong = [each for _, card in made for each in response_problems({"cards": [card]}) or limit_problems(card, client.profile)]
+        if wrong:
+            LOG.error("agency_card_invalid problems=%s", "; ".join(wrong))
+            return _Made((), (), logged("card_dropped", InvalidCard()))
+        entries = tuple(
+            CardEntry(card["uuid"], DISPATCH, "directory", "", "", TOPIC, CardState.RETURNED, 0, choice.as_of) for choice, card in made
+        )
+        return _Made(tuple(card for _, card in made), entries, None)
 
 
 def _count(client: Client, call: HookCall, made: _Made, gathered: Gathered, clock: _Clock) -> None:

@@ -165,13 +165,15 @@ def cards(
     context = {"patientId": PATIENT, "dispatchedOrders": ["ServiceRequest/s1"], "performer": performer}
     keys = {"patient": WHO, "serviceRequest": searchset(referral("s1", FOOD.code))}
     service = "/cds-services/almoner-order-dispatch"
-    response = (
-        application(folder, today=TODAY, cds=cds).test_client().post(service, json=hook_call(keys, hook="order-dispatch", context=context))
-    )
+    client = application(folder, today=TODAY, cds=cds).test_client()
+    response = client.post(service, json=hook_call(keys, hook="order-dispatch", context=context))
     assert response.status_code == 200
     assert response_problems(response.json) == []
     assert response.json is not None
     found: list[dict[str, Any]] = response.json["cards"]
+    told = [{"card": each["uuid"], "outcome": "overridden", "outcomeTimestamp": "2026-06-30T10:00:00Z"} for each in found]
+    client.post(f"{service}/feedback", json={"feedback": told})
+    assert client.get("/metrics").text.count('almoner_cds_feedback_total{client="ehr",end="quarantined"} 0.0') == 1, "the card is known"
     return found
 
 
