@@ -1,6 +1,6 @@
 """``almoner pull``: a server's population by Bulk Data export, into a folder that other commands read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +10,8 @@ from typing import Any, Final
 import click
 
 from fhir_adapters.bulk import LIMITS, VERSIONS, ExportRequest, Level, Options, Pending, Pull, Retries, Watching
+from fhir_adapters.capability import Capability, read_capability
+from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.mapping import MAPPED_TYPES, beside
 from fhir_adapters.pulled import Pulled
 from fhir_adapters.smart.scopes import READ
@@ -76,7 +78,9 @@ def command(context: click.Context, /, packs: Path, name: str, into: Path, confi
     if given["group"] and given["system"]:
         raise click.UsageError("--group and --system exclude each other")
     request = _request(packs, given)
-    server, vendor = _server(name, config, request, given["token_file"])
+    server, vendor, capability = _server(name, config, request, given["token_file"])
+    if not given["types"] and not given["resume"]:
+        request = _with_forms(request, capability)
     request, full = _as_it_likes(request, vendor, given)
     with _watching() as watching, Pull(server, into, _options(given, watching, vendor)) as pull:
         if given["cancel"]:
@@ -88,14 +92,35 @@ def command(context: click.Context, /, packs: Path, name: str, into: Path, confi
     context.exit(_told(result, into))
 
 
-def _server(name: str, config: Path | None, request: ExportRequest, token_file: Path | None) -> tuple[FhirServer, Vendor]:
-    """The server, for reading what is asked for, and the habits of its kind."""
+def _server(
+    name: str, config: Path | None, request: ExportRequest, token_file: Path | None
+) -> tuple[FhirServer, Vendor, Callable[[], Capability]]:
+    """The server, for reading what is asked for, the habits of its kind, and how to ask it what it can do."""
     if name.startswith(_ADDRESSES):
         authority = Given(lambda: token_file.read_text(encoding="utf-8").strip()) if token_file else None
-        return FhirServer(name, authority=authority, limits=LIMITS), GENERIC
-    done = dict.fromkeys((*request.types, *(["Group"] if request.group else [])), READ)
+        server = FhirServer(name, authority=authority, limits=LIMITS)
+        return server, GENERIC, lambda: read_capability(server)
+    done = dict.fromkeys((*request.types, *_forms(request.types), *(["Group"] if request.group else [])), READ)
     opened = open_for(options.settings(config), name, done, limits=LIMITS)
-    return opened.server, opened.vendor
+    return opened.server, opened.vendor, opened.capability
+
+
+def _forms(types: Collection[str]) -> tuple[str, ...]:
+    """The type of the forms that answers among ``types`` are given to: what was asked may only be said there."""
+    return ("Questionnaire",) if "QuestionnaireResponse" in types else ()
+
+
+def _with_forms(request: ExportRequest, capability: Callable[[], Capability]) -> ExportRequest:
+    """With the forms, if the server says that it has them: many do not. One that says nothing about itself is not asked for them."""
+    if not _forms(request.types):
+        return request
+    try:
+        known = capability().types
+    except EhrUnavailable as error:
+        if error.again:
+            raise
+        return request
+    return replace(request, types=tuple(sorted({*request.types, *(name for name in _forms(request.types) if name in known)})))
 
 
 def _as_it_likes(request: ExportRequest, vendor: Vendor, given: dict[str, Any]) -> tuple[ExportRequest, bool]:

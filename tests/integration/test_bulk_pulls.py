@@ -233,3 +233,24 @@ def test_where_changes_are_not_kept_every_pull_is_a_full_one_and_says_so(server:
         assert ran.code == 0, ran.err
         assert "note: Epic does not keep meta.lastUpdated: everything is pulled anew\n" in ran.err
     assert not [asked for asked in server.kicked if "_since" in asked or "_until" in asked]
+
+
+SAYS = {
+    "that it has them": (("Questionnaire", "QuestionnaireResponse"), True),
+    "that it has answers only": (("QuestionnaireResponse",), False),
+    "nothing": ((), False),
+}
+
+
+@pytest.mark.parametrize(("types", "asked"), SAYS.values(), ids=SAYS)
+def test_forms_are_pulled_with_answers_where_the_server_says_that_it_has_them(
+    server: BulkServer, tmp_path: Path, types: tuple[str, ...], asked: bool
+) -> None:
+    server.types = types
+    options = ("--server", server.base_url, "--packs", "rules/packs/whole-person")
+    almoner_here("pull", *options, "--into", tmp_path / "all")
+    almoner_here("pull", *options, "--into", tmp_path / "named", "--type", "QuestionnaireResponse")
+    everything, named = (kicked["_type"][0].split(",") for kicked in server.kicked)
+    assert ("Questionnaire" in everything) is asked
+    assert "QuestionnaireResponse" in everything
+    assert named == ["QuestionnaireResponse"], "what is named is what is pulled"
