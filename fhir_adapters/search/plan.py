@@ -38,3 +38,7 @@ class Plan:
         if self.offers is not None and resource_type not in self.offers:
             return f"the server says that it does not offer {resource_type}"
         return None
+
+    def incremental(self, resource_type: str) -> str | None:
+        """Why what changed of a type since a moment cannot be searched for, if so."""
+        return self.vendor.incremental(() if self.offers is None else self.offers.get(resource_type, ()))

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.quarantine import Json
-from fhir_adapters.search import Query, pages
+from fhir_adapters.search import Plan, Query, pages
 from fhir_adapters.subscriptions.inbox import Expected, Inbox
 from fhir_adapters.subscriptions.notification import NotANotification, read_notification
 from fhir_adapters.transport import FhirServer
@@ -16,6 +16,7 @@ from fhir_adapters.transport import FhirServer
 _NOT_OFFERED: Final = frozenset({400, 403, 404, 405, 501})
 _MARGIN: Final = 300.0
 """Seconds by which two clocks may differ."""
+_USUAL: Final = Plan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,14 @@ class CaughtUp:
     """``events``: the server repeated them; ``search``: what was changed since was searched for; ``nothing``: nothing was missing."""
     status: str
     """Of the subscription, now."""
+    notes: tuple[str, ...] = ()
+    """Where more was found than changed, and why."""
 
 
-def catch_up(server: FhirServer, inbox: Inbox, expected: Expected, *, silent: bool = False) -> CaughtUp:
+def catch_up(server: FhirServer, inbox: Inbox, expected: Expected, *, plan: Plan = _USUAL, silent: bool = False) -> CaughtUp:
     """Fill the gaps of a subscription, and have it set going again if the server gave it up.
 
+    ``plan``: how to search there; where that cannot find what changed since, everything that the subscription is about is looked at.
     ``silent``: it was quiet for too long (or does not count its changes), so that what changed since is searched for in any case.
     Raises `EhrUnavailable`.
     """
@@ -48,9 +52,9 @@ def catch_up(server: FhirServer, inbox: Inbox, expected: Expected, *, silent: bo
     left = inbox.missing(expected.key)
     quiet = [inbox.heard_before(expected.key, first) for first, _ in left[:1]]
     since = min([expected.heard or expected.since, *quiet])
-    foci = sorted(set(_changed(server, expected, since)))
+    foci, notes = _changed(server, expected, since, plan)
     inbox.make_up(expected.key, left, foci)
-    return CaughtUp(tuple(gaps), len(foci), "search", status)
+    return CaughtUp(tuple(gaps), len(foci), "search", status, notes)
 
 
 def _revived(server: FhirServer, inbox: Inbox, expected: Expected) -> tuple[str, bool]:
@@ -86,11 +90,23 @@ def _repeated(server: FhirServer, inbox: Inbox, expected: Expected, gaps: Sequen
     return told
 
 
-def _changed(server: FhirServer, expected: Expected, moment: float) -> Iterator[str]:
-    """What changed since a moment, found by the searches that the subscription is about."""
+def _changed(server: FhirServer, expected: Expected, moment: float, plan: Plan) -> tuple[list[str], tuple[str, ...]]:
+    """What changed since a moment, found by the searches that the subscription is about, and where that is more than what changed."""
     since = datetime.fromtimestamp(moment - _MARGIN, UTC)
+    found: set[str] = set()
+    notes = []
     for search in expected.search.split():
         name, _, parameters = search.partition("?")
-        asked = (*parse_qsl(parameters), ("_lastUpdated", f"ge{since:%Y-%m-%dT%H:%M:%SZ}"))
-        for page in pages(server, Query(name, asked)):
-            yield from (f"{match['resourceType']}/{match['id']}" for match in page.matches if isinstance(match.get("id"), str))
+        asked = [*parse_qsl(parameters)]
+        whole = plan.incremental(name)
+        if whole is None:
+            asked.append(("_lastUpdated", f"ge{since:%Y-%m-%dT%H:%M:%SZ}"))
+        else:
+            notes.append(f"{whole}: every {name} that it is about is looked at")
+        found.update(_shown(server, Query(name, tuple(asked))))
+    return sorted(found), tuple(notes)
+
+
+def _shown(server: FhirServer, query: Query) -> Iterator[str]:
+    for page in pages(server, query):
+        yield from (f"{match['resourceType']}/{match['id']}" for match in page.matches if isinstance(match.get("id"), str))

@@ -14,6 +14,8 @@ from fhir_adapters.transport.limits import retry_after
 
 TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CHUNK: Final = 1 << 16
+_FILE_CHUNK: Final = 1 << 18
+"""Of a file, read at a time: with smaller ones a good part of the time goes into handing them on."""
 _LONGEST_OUTCOME: Final = 1 << 20
 
 
@@ -73,7 +75,7 @@ def understood(response: requests.Response, limit: int) -> Answer:
 def passed_on(response: requests.Response) -> Iterator[bytes]:
     """The body as it came, compression and all. Raises `Transient` if it is shorter than announced."""
     announced, seen = response.headers.get("Content-Length", ""), 0
-    for chunk in response.raw.stream(_CHUNK, decode_content=False):
+    for chunk in response.raw.stream(_FILE_CHUNK, decode_content=False):
         seen += len(chunk)
         yield chunk
     if announced.isdecimal() and seen < int(announced):

@@ -1,6 +1,6 @@
 """The form of a vendor profile, and the reader of its file."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Final, Literal
@@ -48,18 +48,27 @@ class Bulk(_Data):
 
 
 class Writing(_Data):
-    """Write-back habits."""
+    """What is not written to it, or not in this way, even if its CapabilityStatement claims it. Where nothing is said, that decides."""
 
-    own_ids: bool = False
-    """Whether ``PUT [type]/[id]`` creates."""
-    if_none_exist: Literal["no", "identifier", "any"] = "identifier"
-    transactions: bool = False
-    types: tuple[ResourceType, ...] = ()
-    """The types that can be written, if that is known to be less than all."""
+    own_ids: bool = True
+    """``False``: a ``PUT [type]/[id]`` that creates is not tried."""
+    if_none_exist: bool = True
+    """``False``: the header is not sent."""
+    transactions: bool = True
+    """``False``: everything is sent one by one."""
+    create: frozenset[ResourceType] | None = None
+    """The types of which it takes new resources from us; ``None``: as it says."""
+    update: frozenset[ResourceType] | None = None
+    """The types of which it takes changes; ``None``: as it says."""
+    instead: Mapping[ResourceType, str] = {}
+    """What to do with a type of which it takes none."""
 
 
 class Vendor(_Data):
-    """How a vendor's FHIR servers differ from what the specification lets one hope for. What the server itself says comes first."""
+    """How a vendor's FHIR servers differ from what the specification lets one hope for. What the server itself says comes first.
+
+    What it cannot do by its profile is not tried, whatever it says itself.
+    """
 
     name: str
     """File name without ending, as in the settings."""
@@ -89,6 +98,22 @@ class Vendor(_Data):
     registration: tuple[str, ...] = ()
     """What to do at the vendor's side, step by step."""
     sources: tuple[Source, ...] = ()
+
+    def refuses(self, interaction: Literal["create", "update"], resource_type: str) -> str | None:
+        """Why nothing of a type is written there, and what to do instead; ``None``: nothing is known against it."""
+        allowed = self.writing.create if interaction == "create" else self.writing.update
+        if allowed is None or resource_type in allowed:
+            return None
+        instead = self.writing.instead.get(resource_type, "let somebody enter it there by hand")
+        return f"{self.title} takes no {'new' if interaction == 'create' else 'changed'} {resource_type}: {instead}"
+
+    def incremental(self, searches: Collection[str] = ()) -> str | None:
+        """Why what changed since a moment cannot be asked for; ``None``: it can. ``searches``: parameters that the server says it knows."""
+        if not self.last_updated:
+            return f"{self.title} does not keep meta.lastUpdated"
+        if searches and "_lastUpdated" not in searches:
+            return "the server does not say that it knows _lastUpdated"
+        return None
 
 
 GENERIC: Final = Vendor(name="generic", title="any FHIR R4 server")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from fhir_adapters import dates
@@ -176,9 +177,11 @@ def _load(root: Path, habits: Habits, report: Report, at: int, fill: Callable[[S
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with WriterLock(root) as lock:
         remove_leftovers(root)
-        work = root / f"work-{lock.token}"
-        work.mkdir()
-        with current(root) as before, connect(work, habits.memory) as connection:
+        with (
+            current(root) as before,
+            TemporaryDirectory(prefix=f"work-{lock.token}-", dir=root) as work,
+            connect(Path(work), habits.memory) as connection,
+        ):
             create_views(connection, root, before)
             stage = Stage(connection, report, _salt(habits.household_key), habits.household_key)
             intake = fill(stage, before)

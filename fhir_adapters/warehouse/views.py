@@ -43,8 +43,12 @@ PLACE: Final = "(md5_number(coalesce('home ' || {household}, 'person ' || {perso
 
 
 def connect(folder: Path | None, memory: str) -> duckdb.DuckDBPyConnection:
-    """A database in memory; what does not fit into ``memory`` is spilled to ``folder``. Without one, nothing large may be made."""
-    connection = duckdb.connect(config={"threads": 2, "memory_limit": memory, "preserve_insertion_order": False})
+    """A database in ``folder``, of which no more than ``memory`` is held at a time; without a folder, nothing large may be made.
+
+    What is written to has one thread: each would hold row groups of its own, and most of the time of a load goes into the mapping.
+    """
+    file = ":memory:" if folder is None else str(folder / "load.duckdb")
+    connection = duckdb.connect(file, config={"threads": 1 if folder else 2, "memory_limit": memory, "preserve_insertion_order": False})
     if folder:
         connection.execute("SET temp_directory = $1", [str(folder)])
     return connection

@@ -10,8 +10,9 @@ import duckdb
 from fhir_adapters.warehouse.columns import KINDS
 from fhir_adapters.warehouse.homes import STRAY
 
-ROWS: Final = 1_000_000
-"""Rows of one file at most (a household's are never parted, so it may be somewhat more)."""
+ROWS: Final = 250_000
+"""Rows of one file at most (a household's are never parted, so it may be somewhat more). So many are sorted at a time: to sort everything
+at once takes memory that grows with the number of people, whatever is spilled."""
 _GROUP: Final = 16_384
 """Rows of one row group: what a reader of a few households has to unpack."""
 
@@ -23,21 +24,20 @@ FROM (SELECT {{columns}}, $at::BIGINT AS seen FROM staged_{{kind}}
       SEMI JOIN (SELECT ordinal FROM verdict WHERE verdict = 'write') USING (ordinal)
       UNION ALL SELECT {{columns}}, seen FROM live_{{kind}} ANTI JOIN leaving USING (run, source) {{moving}}) r
 LEFT JOIN homes_after h USING (patient)
-ORDER BY {{order}}
 """
 _ORDER: Final = {"people": "place, person, source", "events": "place, person, source, n", "named": "place, source"}
 
 
 def place(connection: duckdb.DuckDBPyConnection, run: int, at: int, *, everything: bool) -> None:
-    """Make ``placed_people`` and ``placed_events``: what is new and what moves, or everything that counts."""
+    """Make ``placed_people`` and so on of what is new and what moves, or of everything that counts. What was staged is gone then."""
     for kind, columns in KINDS.items():
         statement = _PLACED.format(
             kind=kind,
             columns=", ".join(columns),
             moving="" if everything else "SEMI JOIN moving USING (patient)",
-            order=_ORDER[kind],
         )
         connection.execute(statement, {"run": run, "at": at})
+        connection.execute(f"DROP TABLE staged_{kind}")
 
 
 def leave(connection: duckdb.DuckDBPyConnection) -> None:

@@ -45,9 +45,13 @@ def fit(resource: Json, by_id: bool) -> Json:
     return resource if by_id else {name: value for name, value in resource.items() if name != "id"}
 
 
-def if_none_exist(desk: Desk, claim: Claim) -> str:
-    """The search by which the server itself refrains from a second one: by identifier only, which all servers know."""
-    return f"identifier={quote(f'urn:almoner:{desk.policy.tenant}|{claim.value}', safe='')}"
+def if_none_exist(desk: Desk, claim: Claim, name: str) -> dict[str, str]:
+    """The search by which the server itself refrains from a second one, under ``name``: by identifier only, which all servers know.
+
+    Empty for servers that do not know it at all.
+    """
+    search = f"identifier={quote(f'urn:almoner:{desk.policy.tenant}|{claim.value}', safe='')}"
+    return {name: search} if desk.abilities.vendor.writing.if_none_exist else {}
 
 
 def _sent(desk: Desk, claim: Claim) -> list[str]:
@@ -58,7 +62,7 @@ def _sent(desk: Desk, claim: Claim) -> list[str]:
             # Servers that know it refuse to overwrite; the others were asked a moment ago whether it is there.
             answer = desk.write("PUT", f"{claim.type}/{claim.id}", body, [claim], {"If-None-Match": "*"})
         else:
-            answer = desk.write("POST", claim.type, body, [claim], {"If-None-Exist": if_none_exist(desk, claim)})
+            answer = desk.write("POST", claim.type, body, [claim], if_none_exist(desk, claim, "If-None-Exist"))
     except EhrUnavailable as error:
         if error.status not in (409, 412):
             raise

@@ -9,6 +9,7 @@ from typing import Final
 from fhir_adapters.capability import read_capability
 from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.transport import FhirServer
+from fhir_adapters.vendors import GENERIC, Vendor
 from fhir_adapters.writeback.abilities import Abilities
 from fhir_adapters.writeback.changing import update
 from fhir_adapters.writeback.creating import create
@@ -39,6 +40,8 @@ class Report:
     """State and reason → number of writes."""
     duplicates: int = 0
     """Resources that stand on the server beside the one that is ours: an alarm."""
+    refused: set[str] = field(default_factory=set)
+    """For people: what this vendor's servers do not take, and what to do instead."""
     ended: str | None = None
     """Why it ended before everything due was seen to; ``None``: it was."""
 
@@ -47,14 +50,14 @@ class Report:
         return sum(number for (each, _), number in self.settled.items() if each is state)
 
 
-def deliver(ledger: Ledger, server: FhirServer, policy: Policy, gate: Gate = open_gate) -> Report:
-    """Send what is due. Raises `EhrUnavailable` only if the server does not say what it can do.
+def deliver(ledger: Ledger, server: FhirServer, policy: Policy, gate: Gate = open_gate, vendor: Vendor = GENERIC) -> Report:
+    """Send what is due, as ``vendor``'s servers can take it. Raises `EhrUnavailable` only if the server does not say what it can do.
 
     Any number of threads and processes may deliver at once; each patient is one's at a time.
     """
     if (reason := ledger.stopped(policy.tenant)) is not None:
         return Report(ended=f"stopped: {reason}")
-    desk = Desk(server, Abilities.of(read_capability(server)), ledger, policy)
+    desk = Desk(server, Abilities.of(read_capability(server), vendor), ledger, policy)
     return _Run(desk, gate).to_the_end()
 
 
@@ -97,10 +100,14 @@ class _Run:
             self._alone(claim)
 
     def _may(self, claim: Claim) -> bool:
-        reason = self.gate(claim)
-        if reason is not None:
-            self._settle(claim, Settled(State.PARKED, f"withheld-{reason}"))
-        return reason is None
+        refusal = self.desk.abilities.refusal(claim)
+        withheld = self.gate(claim) if refusal is None else None
+        if refusal is not None:
+            self.report.refused.add(refusal)
+            self._settle(claim, Settled(State.PARKED, "not-taken"))
+        elif withheld is not None:
+            self._settle(claim, Settled(State.PARKED, f"withheld-{withheld}"))
+        return refusal is None and withheld is None
 
     def _alone(self, claim: Claim) -> None:
         if self.report.ended is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fhir_adapters.transport import FhirServer
+from fhir_adapters.vendors import GENERIC, Vendor
 from fhir_adapters.writeback.delivery import Gate, Report, deliver, open_gate
 from fhir_adapters.writeback.identity import Key
 from fhir_adapters.writeback.intent import Intent
@@ -37,13 +38,18 @@ class Outbox:
         """Take an intent. ``False``: it is here already, whatever became of it; nothing changes then."""
         return self.ledger.add(intent, within)
 
-    def preview(self, server: FhirServer, policy: Policy) -> Preview:
+    def preview(self, server: FhirServer, policy: Policy, vendor: Vendor = GENERIC) -> Preview:
         """What `deliver` would send. Nothing is sent, no row changes."""
-        return preview(self.ledger, server, policy)
+        return preview(self.ledger, server, policy, vendor)
 
-    def deliver(self, server: FhirServer, policy: Policy, *, gate: Gate = open_gate, commit: bool = False) -> Report | Preview:
-        """Send what is due and allowed; without ``commit`` only `preview` it. ``gate`` is asked right before each write."""
-        return deliver(self.ledger, server, policy, gate) if commit else preview(self.ledger, server, policy)
+    def deliver(
+        self, server: FhirServer, policy: Policy, *, vendor: Vendor = GENERIC, gate: Gate = open_gate, commit: bool = False
+    ) -> Report | Preview:
+        """Send what is due, allowed and taken by servers of this ``vendor``; without ``commit`` only `preview` it.
+
+        ``gate`` is asked right before each write.
+        """
+        return deliver(self.ledger, server, policy, gate, vendor) if commit else preview(self.ledger, server, policy, vendor)
 
     def reconcile(self, server: FhirServer, tenant: str, states: Collection[State] = EVERYTHING) -> Reconciled:
         """Count on the server what was sent: missing and doubled writes are alarms."""

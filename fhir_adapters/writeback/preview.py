@@ -1,11 +1,13 @@
 """What a delivery would send, without sending anything: a transaction Bundle, and the same for people to read."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fhir_adapters.capability import read_capability
 from fhir_adapters.transport import FhirServer
+from fhir_adapters.vendors import GENERIC, Vendor
 from fhir_adapters.writeback.abilities import Abilities
 from fhir_adapters.writeback.changing import edit, version
 from fhir_adapters.writeback.desk import Desk, Park
@@ -28,24 +30,33 @@ class Preview:
     """A readable difference: a heading for each write, and lines that begin with + and -."""
 
 
-def preview(ledger: Ledger, server: FhirServer, policy: Policy) -> Preview:
+def preview(ledger: Ledger, server: FhirServer, policy: Policy, vendor: Vendor = GENERIC) -> Preview:
     """What is due and allowed. The server is only read from. Ceilings are applied when it comes to sending."""
-    desk = Desk(server, Abilities.of(read_capability(server)), ledger, policy)
+    desk = Desk(server, Abilities.of(read_capability(server), vendor), ledger, policy)
     claims = ledger.waiting(policy)
     entries: list[str] = []
     lines: list[str] = []
     for claim in claims:
-        if claim.kind == Suggestion.__name__:
-            found = entries_of(desk, claim, claims)
-            entries += [dumped(entry) for entry in found]
-            lines += [f"new {claim.type} for Patient/{claim.patient}", *_indented("+", found[0]["resource"])]
-        else:
-            lines.append(f"change of {claim.body['target']} of Patient/{claim.patient}")
-            try:
-                entries += _changed(desk, claim, lines)
-            except Park as parked:
-                lines.append(f"  cannot be done: {parked.reason}")
+        new = claim.kind == Suggestion.__name__
+        what = f"new {claim.type} for" if new else f"change of {claim.body['target']} of"
+        lines.append(f"{what} Patient/{claim.patient}")
+        reason = desk.abilities.refusal(claim)
+        try:
+            if reason is None:
+                entries += _created(desk, claim, claims, lines) if new else _changed(desk, claim, lines)
+        except Park as parked:
+            reason = parked.reason
+        if reason is not None:
+            lines.append(f"  cannot be done: {reason}")
     return Preview(f'{{"resourceType":"Bundle","type":"transaction","entry":[{",".join(entries)}]}}', tuple(lines))
+
+
+def _created(desk: Desk, claim: Claim, claims: Sequence[Claim], lines: list[str]) -> list[str]:
+    if claim.type not in desk.abilities.takes:
+        raise Park("not-supported")
+    found = entries_of(desk, claim, claims)
+    lines += _indented("+", found[0]["resource"])
+    return [dumped(entry) for entry in found]
 
 
 def _changed(desk: Desk, claim: Claim, lines: list[str]) -> list[str]:

@@ -41,7 +41,7 @@ def entries_of(desk: Desk, claim: Claim, group: Sequence[Claim]) -> list[Json]:
     """The entries of a transaction for one claim: the resource and, if the server takes it, its Provenance."""
     places = {id: place for id, place in claim.needs.items() if place} | desk.places
     places |= {other.id: f"{other.type}/{other.id}" for other in group if other.type in desk.abilities.by_id}
-    found = [_entry(desk, claim.body | {"id": claim.id}, places, {"ifNoneExist": if_none_exist(desk, claim)})]
+    found = [_entry(desk, claim.body | {"id": claim.id}, places, if_none_exist(desk, claim, "ifNoneExist"))]
     return [*found, _entry(desk, claim.provenance, places, {})] if "Provenance" in desk.abilities.takes else found
 
 

@@ -11,6 +11,7 @@ import click
 from fhir_adapters import FhirServer
 from fhir_adapters.smart.scopes import WRITE
 from fhir_adapters.transport import Given
+from fhir_adapters.vendors import GENERIC, Vendor
 from fhir_adapters.writeback import Outbox, Policy, Preview, Report, State
 from plugin.cli import options
 from plugin.servers.opening import connection, open_for
@@ -105,7 +106,7 @@ def deliver(
     """
     site = _site(server, tenant, token_file, write)
     policy = Policy(site.tenant, site.write, per_run=per_run, per_patient=per_patient)
-    found = Outbox.at(path).deliver(site.server, policy, commit=commit)
+    found = Outbox.at(path).deliver(site.server, policy, vendor=site.vendor, commit=commit)
     if isinstance(found, Preview):
         click.echo(found.bundle if as_json else "\n".join(found.lines))
         click.echo("nothing was sent: that needs --commit", err=True)
@@ -171,6 +172,7 @@ class _Site:
     server: FhirServer
     tenant: str
     write: frozenset[str]
+    vendor: Vendor = GENERIC
 
 
 def _site(name: str, tenant: str | None, token_file: Path | None, write: Collection[str] = ()) -> _Site:
@@ -187,12 +189,14 @@ def _site(name: str, tenant: str | None, token_file: Path | None, write: Collect
     kinds = frozenset(write) or allowed
     done = dict.fromkeys((*kinds, *(["Provenance"] if kinds else ())), WRITE)
     opened = open_for(found, name, done)
-    return _Site(opened.server, tenant or opened.connection.tenant, kinds)
+    return _Site(opened.server, tenant or opened.connection.tenant, kinds, opened.vendor)
 
 
 def _tell(report: Report) -> None:
     for (state, reason), number in sorted(report.settled.items(), key=str):
         click.echo(f"{number} {state}{f': {reason}' if reason else ''}")
+    for refusal in sorted(report.refused):
+        click.echo(f"not-taken: {refusal}")
     if report.duplicates:
         click.echo(f"{report.duplicates} duplicates on the server: almoner outbox list names them")
     if report.ended is not None:

@@ -91,15 +91,9 @@ def _needs(needed: Sequence[Need], opened: Opened, capability: Capability, gaine
         problem = lacks or not_asked.get(need.resource_type, "")
         by = ", ".join(need.read_by)
         yield not problem, need.resource_type, f"{problem}; needed by {by}" if problem else f"read by {by}"
-    for name, lacks in cannot_write(opened.connection.write, capability):
+    for name, lacks in cannot_write(opened.connection.write, capability, opened.vendor):
         yield not lacks, f"write {name}", lacks or "on condition that it is not there yet"
-    without = sorted(n.resource_type for n in needed if _not_incremental(capability, n.resource_type))
-    if not opened.vendor.last_updated:
-        yield None, "incremental", f"{opened.vendor.title} does not keep meta.lastUpdated: everything must be read whole each time"
-    elif without:
-        yield None, "incremental", f"no search by _lastUpdated: {', '.join(without)} must be read whole each time"
-
-
-def _not_incremental(capability: Capability, name: str) -> bool:
-    found = capability.types.get(name)
-    return found is not None and bool(found.searches) and "_lastUpdated" not in found.searches
+    reasons = [(opened.plan().incremental(need.resource_type), need.resource_type) for need in needed]
+    for reason in dict.fromkeys(reason for reason, _ in reasons if reason is not None):
+        names = ", ".join(sorted(name for each, name in reasons if each == reason))
+        yield None, "incremental", f"{reason}: {names} must be read whole each time"

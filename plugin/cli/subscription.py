@@ -109,13 +109,16 @@ class _Worker:
         for each in self._inbox.expected():
             if each.key not in silent and not self._inbox.missing(each.key):
                 continue
+            opened = self._opened(each.server)
             try:
-                found = catch_up(self._opened(each.server).server, self._inbox, each, silent=each.key in silent)
+                found = catch_up(opened.server, self._inbox, each, plan=opened.plan(), silent=each.key in silent)
             except EhrUnavailable as problem:
                 click.echo(f"{each.key}: {problem}; tried again in the next round", err=True)
                 failed = True
                 continue
             click.echo(f"{each.key}: {found.status}, {found.found} changes found by {found.by}")
+            for note in found.notes:
+                click.echo(f"{each.key}: {note}", err=True)
         return failed
 
     def _evaluate(self, name: str, patient: str) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from fhir_adapters.capability import Capability, Drift
 from fhir_adapters.connections import Opened
 from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.smart import Endpoints, Grant, discover, plan
+from fhir_adapters.vendors import Vendor
 from plugin.servers.needs import PATIENT, Need
 
 _REFUSALS: Final = (401, 403)
@@ -71,20 +72,28 @@ def _lacks(name: str, capability: Capability) -> Iterator[str]:
         yield f"it cannot be searched by '{parameter}'"
 
 
-def cannot_write(write: Iterable[str], capability: Capability) -> Iterator[tuple[str, str]]:
-    """Each type that may be written, with what the server lacks for it; an empty text: nothing."""
+def cannot_write(write: Iterable[str], capability: Capability, vendor: Vendor) -> Iterator[tuple[str, str]]:
+    """Each type that may be written, with what the server lacks for it or does not take; an empty text: nothing."""
     for name in write:
-        lacks = [word for word in ("create", "update") if not capability.can(name, word)]
-        found = capability.types.get(name)
-        safely = found is not None and ("create" in found.conditional or found.creates_by_update)
-        yield (
-            name,
-            "the server does not have this type"
-            if found is None
-            else "; ".join(
-                [*(f"it has no {word}" for word in lacks), *([] if safely else ["it cannot create on condition that nothing is there"])]
-            ),
-        )
+        yield name, "; ".join(_not_written(name, capability, vendor))
+
+
+def _not_written(name: str, capability: Capability, vendor: Vendor) -> Iterator[str]:
+    found = capability.types.get(name)
+    if found is None:
+        yield "the server does not have this type"
+        return
+    interactions: tuple[Literal["create", "update"], ...] = ("create", "update")
+    for word in interactions:
+        refusal = vendor.refuses(word, name)
+        if refusal is not None:
+            yield refusal
+        elif not capability.can(name, word):
+            yield f"it has no {word}"
+    by_condition = "create" in found.conditional and vendor.writing.if_none_exist
+    by_id = found.creates_by_update and vendor.writing.own_ids
+    if not by_condition and not by_id:
+        yield "it cannot create on condition that nothing is there"
 
 
 def drifted(found: Drift | None) -> Iterator[str]:

@@ -170,7 +170,7 @@ def test_what_a_server_lacks_is_told_with_the_rules_that_need_it(site: Path) -> 
     assert "it cannot be searched by 'patient'; needed by" in missing["Observation"]
     assert "the server does not have this type" in missing["write Task"]
     assert "Patient" not in missing
-    assert "no search by _lastUpdated: Condition, " in ran.out
+    assert "the server does not say that it knows _lastUpdated: Condition, " in ran.out
 
 
 def test_what_has_changed_since_the_last_time_is_told(site: Path) -> None:
@@ -211,3 +211,12 @@ def test_a_key_is_rotated_step_by_step(site: Path) -> None:
     assert gone.code == 0
     assert [line.split()[1] for line in gone.out.splitlines()] == ["deleted", "current"]
     assert "PRIVATE" not in gone.out
+
+
+def test_what_a_vendor_does_not_take_is_told_though_the_server_claims_it(ehr: Ehr, site: Path) -> None:
+    ran = doctor(described(site, ehr.base_url, vendor="epic", write=["Communication", "Task"]))
+    rows = {line[6:28].strip(): line for line in ran.out.splitlines()}
+    assert rows["write Task"].startswith("MISS")
+    assert "Epic takes no new Task: its referral module makes it from an order, and Almoner can change it then" in rows["write Task"]
+    assert "Epic takes no changed Communication: let somebody enter it there by hand" in rows["write Communication"]
+    assert "Epic does not keep meta.lastUpdated: Condition, " in rows["incremental"]

@@ -110,3 +110,17 @@ def test_the_settings_say_who_we_are_and_what_may_be_written(ehr: Ehr, path: Pat
     assert almoner("outbox", "reconcile", "--outbox", path, "--server", "main").out.startswith("1 confirmed")
     nameless = almoner("outbox", "reconcile", "--outbox", path, "--server", ehr.base_url)
     assert (nameless.code, "--tenant" in nameless.err) == (2, True)
+
+
+def test_what_the_vendor_does_not_take_is_told_before_and_after(ehr: Ehr, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = path.parent.parent / "almoner.yaml"
+    settings = {"base_url": ehr.base_url, "vendor": "epic", "tenant": "north", "write": ["Task"]}
+    file.write_text(json.dumps({"servers": {"main": settings}}))
+    monkeypatch.setenv("ALMONER_CONFIG", str(file))
+    Outbox.at(path).add(task("at-epic"))
+    why = "Epic takes no new Task: its referral module makes it from an order, and Almoner can change it then"
+    shown = almoner("outbox", "deliver", "--outbox", path, "--server", "main")
+    assert (shown.code, shown.out) == (0, f"new Task for Patient/at-epic\n  cannot be done: {why}\n")
+    sent = almoner("outbox", "deliver", "--outbox", path, "--server", "main", "--commit")
+    assert (sent.code, sent.out) == (1, f"1 parked: not-taken\nnot-taken: {why}\n")
+    assert "not-taken" in almoner("outbox", "list", "--outbox", path).out

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 from support.bulk_server import BulkServer, Produced, bulk_server, output, status
+from support.command_line import almoner_here
 from support.hand_made import person
 from support.pulling import OBSERVATIONS, QUICK, asking, fhir_server, messages, patient, people, pull, tree, whole
 
@@ -220,3 +221,36 @@ def test_no_word_about_a_person_leaves_the_files(tmp_path: Path, capsys: pytest.
     record = (tmp_path / "pull.json").read_bytes()
     assert CANARY.encode() not in state + record + repr((said, pulled, capsys.readouterr())).encode()
     assert CANARY.encode() in gzip.decompress(next(tmp_path.rglob("Patient*.gz")).read_bytes())
+
+
+def test_where_changes_are_not_kept_every_pull_is_a_full_one_and_says_so(server: BulkServer, tmp_path: Path) -> None:
+    config = tmp_path / "almoner.yaml"
+    config.write_text(json.dumps({"servers": {"main": {"base_url": server.base_url, "vendor": "epic"}}}))
+    options = ("--server", "main", "--config", config, "--group", "all", "--type", "Patient", "--into", tmp_path / "in")
+    assert almoner_here("pull", *options).code == 0
+    for more in ((), ("--since", "2026-01-01", "--until", "2026-06-01")):
+        ran = almoner_here("pull", *options, *more)
+        assert ran.code == 0, ran.err
+        assert "note: Epic does not keep meta.lastUpdated: everything is pulled anew\n" in ran.err
+    assert not [asked for asked in server.kicked if "_since" in asked or "_until" in asked]
+
+
+SAYS = {
+    "that it has them": (("Questionnaire", "QuestionnaireResponse"), True),
+    "that it has answers only": (("QuestionnaireResponse",), False),
+    "nothing": ((), False),
+}
+
+
+@pytest.mark.parametrize(("types", "asked"), SAYS.values(), ids=SAYS)
+def test_forms_are_pulled_with_answers_where_the_server_says_that_it_has_them(
+    server: BulkServer, tmp_path: Path, types: tuple[str, ...], asked: bool
+) -> None:
+    server.types = types
+    options = ("--server", server.base_url, "--packs", "rules/packs/whole-person")
+    almoner_here("pull", *options, "--into", tmp_path / "all")
+    almoner_here("pull", *options, "--into", tmp_path / "named", "--type", "QuestionnaireResponse")
+    everything, named = (kicked["_type"][0].split(",") for kicked in server.kicked)
+    assert ("Questionnaire" in everything) is asked
+    assert "QuestionnaireResponse" in everything
+    assert named == ["QuestionnaireResponse"], "what is named is what is pulled"

@@ -1,12 +1,11 @@
 """Pulling from a FHIR server that we did not write, by the command, as people do."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.command_line import almoner
-from support.ehr_server import Ehr, ehr_server, peer_python
+from support.ehr_server import Ehr
 from support.hand_made import HAND_MADE, person
 
 from fhir_adapters import read_directory
@@ -14,21 +13,17 @@ from fhir_adapters.mapping import MAPPED_TYPES
 from rules.facts import HOUSEHOLD, TABLES
 
 pytestmark = pytest.mark.slow
+FEW = {
+    "resourceType": "Group",
+    "id": "few",
+    "type": "person",
+    "actual": True,
+    "member": [{"entity": {"reference": "Patient/ann"}}],
+}
+ON_THE_SERVER = [*HAND_MADE, FEW]
 
 ALL = ",".join(sorted(MAPPED_TYPES))
 PACK = "rules/packs/whole-person"
-
-
-@pytest.fixture(scope="module")
-def ehr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ehr]:
-    python = peer_python()
-    if python is None:
-        pytest.skip("no sekmet-fhir here: make peer, or set ALMONER_PEER_PYTHON")
-    with ehr_server(python, tmp_path_factory.mktemp("ehr")) as server:
-        server.put(HAND_MADE)
-        members = [{"entity": {"reference": "Patient/ann"}}]
-        server.put([{"resourceType": "Group", "id": "few", "type": "person", "actual": True, "member": members}])
-        yield server
 
 
 @pytest.mark.parametrize("how", [["--system"], ["--post"], ["--system", "--partial", "--post"]], ids=" ".join)

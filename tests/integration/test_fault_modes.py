@@ -13,7 +13,7 @@ from time import monotonic, time
 from typing import Any
 
 import pytest
-from support.ehr_server import Ehr, ehr_server, peer_python
+from support.ehr_server import Ehr
 from support.fault_proxy import Answered, Asked, Fault, Plan, Proxy, fault_proxy, unavailable
 from support.hand_made import HAND_MADE
 
@@ -22,19 +22,10 @@ from fhir_adapters.search import Plan as SearchPlan
 from rules.facts import HOUSEHOLD
 
 pytestmark = pytest.mark.slow
+ON_THE_SERVER = HAND_MADE
 LIMITS = Limits(connect=2, attempt=1.5, call=12, attempts=3, longest_wait=0.2, body=1 << 20)
 DEADLINE = 60.0
 PAGES = SearchPlan(page_size=2)
-
-
-@pytest.fixture(scope="module")
-def ehr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ehr]:
-    python = peer_python()
-    if python is None:
-        pytest.skip("no sekmet-fhir here: make peer, or set ALMONER_PEER_PYTHON")
-    with ehr_server(python, tmp_path_factory.mktemp("ehr")) as server:
-        server.put(HAND_MADE)
-        yield server
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """The directory goes to a server that we did not write and comes back from it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.ehr_server import Ehr, ehr_server, peer_python
+from support.ehr_server import Ehr
 from support.faulty_ehr import body, page, serving
 from support.listings import AS_OF, directory, fhir, read, write_json
 
@@ -14,15 +13,6 @@ from fhir_adapters.directory import Service, read_server
 from fhir_adapters.directory.authoring import bundle
 from fhir_adapters.errors import IncompleteSearch, UnsafeRedirect
 from fhir_adapters.synthetic import agencies
-
-
-@pytest.fixture(scope="module")
-def ehr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ehr]:
-    python = peer_python()
-    if python is None:
-        pytest.skip("no sekmet-fhir here: make peer, or set ALMONER_PEER_PYTHON")
-    with ehr_server(python, tmp_path_factory.mktemp("ehr")) as server:
-        yield server
 
 
 def as_listed(service: Service) -> Service:

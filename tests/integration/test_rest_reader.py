@@ -2,14 +2,13 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.ehr_server import Ehr, ehr_server, peer_python
+from support.ehr_server import Ehr, ehr_server
 from support.hand_made import HAND_MADE, person
 
 from fhir_adapters import FhirServer, read_directory, read_patients
@@ -40,20 +39,6 @@ def synthea_people(shared_data: Path, people: int) -> list[dict[str, Any]]:
             owner = resource["id"] if name == "Patient" else subject_of(resource)
             by_person.setdefault(owner or "", []).append(resource)
     return [resource for own in sorted(by_person.values(), key=len)[:people] for resource in own]
-
-
-@pytest.fixture(scope="module")
-def python() -> Path:
-    path = peer_python()
-    if path is None:
-        pytest.skip("no sekmet-fhir here: make peer, or set ALMONER_PEER_PYTHON")
-    return path
-
-
-@pytest.fixture(scope="module")
-def ehr(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ehr]:
-    with ehr_server(python, tmp_path_factory.mktemp("ehr")) as server:
-        yield server
 
 
 def from_files(resources: list[dict[str, Any]], folder: Path) -> list[PersonRecord]:
@@ -91,8 +76,8 @@ def test_a_patient_who_does_not_exist_is_reported(ehr: Ehr) -> None:
 
 
 @pytest.mark.slow
-def test_a_real_server_that_ignores_the_patient_parameter_is_not_believed(python: Path, tmp_path: Path) -> None:
-    with ehr_server(python, tmp_path, bare=True) as server:
+def test_a_real_server_that_ignores_the_patient_parameter_is_not_believed(peer: Path, tmp_path: Path) -> None:
+    with ehr_server(peer, tmp_path, bare=True) as server:
         server.put(HAND_MADE)
         dataset = read_patients(server.base_url, patient_ids=["ann"])
     (record,) = dataset.records

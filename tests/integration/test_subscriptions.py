@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from support.ehr_server import Ehr, ehr_server, peer_python
+from support.ehr_server import Ehr
 from support.faulty_ehr import Faulty, body, fixed, page, serving
 from support.hand_made import HAND_MADE, about
 from werkzeug.serving import make_server
@@ -19,6 +19,7 @@ from fhir_adapters import FhirServer, Limits
 from fhir_adapters.mapping import MAPPED_TYPES
 from fhir_adapters.search import Plan
 from fhir_adapters.subscriptions import Inbox, Wanted, catch_up, subscribe
+from fhir_adapters.vendors import vendor
 from plugin.app import create_app
 from plugin.runtime import Runtime, build_runtime
 from plugin.settings import Settings
@@ -27,6 +28,7 @@ from plugin.subscriptions.evaluating import evaluate_again
 from plugin.subscriptions.worker import Looked, look
 from plugin.sweep.fresh import Fresh
 
+ON_THE_SERVER = HAND_MADE
 AS_OF = date(2026, 6, 30)
 WITHIN = 30.0
 
@@ -62,16 +64,6 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
     yield Receiver(f"http://127.0.0.1:{http.server_port}", runtime, inbox)
     http.shutdown()
     thread.join()
-
-
-@pytest.fixture(scope="module")
-def ehr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ehr]:
-    python = peer_python()
-    if python is None:
-        pytest.skip("no sekmet-fhir here: make peer, or set ALMONER_PEER_PYTHON")
-    with ehr_server(python, tmp_path_factory.mktemp("ehr")) as server:
-        server.put(HAND_MADE)
-        yield server
 
 
 def goal(id: str, subject: str = "ann") -> dict[str, Any]:
@@ -232,3 +224,14 @@ def test_a_subscription_that_the_server_gave_up_is_set_going_again_and_what_chan
     assert sent["If-Match"] == 'W/"4"'
     assert b'"status":"requested"' in faulty.posted[0]
     assert b"error" not in faulty.posted[0]
+
+
+def test_where_changes_cannot_be_searched_for_everything_it_is_about_is_looked_at(faulty: Faulty, receiver: Receiver) -> None:
+    receiver.inbox.expect("k", "clinic", "s", "Goal?category=x")
+    faulty.behaviours["Goal"] = lambda _, query, __: body(page([] if "_lastUpdated" in query else [goal("1"), goal("2")]))
+    (expected,) = receiver.inbox.expected()
+    found = catch_up(FhirServer(faulty.base_url), receiver.inbox, expected, plan=Plan(vendor("epic")), silent=True)
+    assert (found.by, found.found) == ("search", 2)
+    assert found.notes == ("Epic does not keep meta.lastUpdated: every Goal that it is about is looked at",)
+    trusted = catch_up(FhirServer(faulty.base_url), receiver.inbox, expected, silent=True)
+    assert (trusted.found, trusted.notes) == (0, ())

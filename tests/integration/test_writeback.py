@@ -6,22 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.ehr_server import Ehr, ehr_server, peer_python
+from support.ehr_server import Ehr
 from support.fault_proxy import Answered, Asked, Fault, Proxy, fault_proxy, unavailable
 from support.server_habits import HABITS, habits, no_client_ids, no_patch, one_by_one
 from support.writeback import AUTHOR, OPEN, RECORDED, key, on_server, referral, server, task, times_each
 
 from fhir_adapters.writeback import Outbox, Preview, Report, State, change, include, put
 
-PEER = peer_python()
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(PEER is None, reason="no FHIR server here: make peer installs one")]
-
-
-@pytest.fixture(scope="module")
-def ehr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ehr]:
-    assert PEER is not None
-    with ehr_server(PEER, tmp_path_factory.mktemp("peer")) as running:
-        yield running
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -163,6 +163,8 @@ class BulkServer:
     """Exports that the server remembers → how often they were asked about."""
     kicked: list[dict[str, list[str]]] = field(default_factory=list)
     manifests: int = 0
+    types: tuple[str, ...] = ()
+    """What its CapabilityStatement names; empty: it has none."""
     counts: dict[str, int] = field(default_factory=dict)
     """What the server says that it holds of a type, instead of what is in ``files``."""
     _lock: Lock = field(default_factory=Lock)
@@ -190,6 +192,9 @@ class BulkServer:
             self._status(exchange, path.removeprefix("status/"), parse_qs(parts.query))
         elif parts.path.startswith("/files/"):
             self._file(exchange, parts.path.removeprefix("/files/"), parse_qs(parts.query))
+        elif path == "metadata" and self.types:
+            resources = [{"type": name} for name in self.types]
+            exchange.send(200, {"resourceType": "CapabilityStatement", "rest": [{"mode": "server", "resource": resources}]})
         elif "_summary" in parts.query:
             held = sum(len(file.lines) for file in self.files if file.kind == "output" and file.type == path)
             exchange.send(200, {"resourceType": "Bundle", "type": "searchset", "total": self.counts.get(path, held)})

@@ -19,13 +19,6 @@ servers:
 """
 
 
-CREATES = {
-    "no": "plain creates only",
-    "identifier": "creates unless a resource has our identifier",
-    "any": "conditional creates",
-}
-
-
 def page(profile: Vendor) -> str:
     """The page of one vendor."""
     return "\n".join(_lines(profile)) + "\n"
@@ -34,7 +27,8 @@ def page(profile: Vendor) -> str:
 def _lines(profile: Vendor) -> Iterator[str]:
     yield f"# Connect {profile.title}"
     yield ""
-    yield "Generated from the vendor profile; what the server says of itself comes first."
+    yield "Generated from the vendor profile. What the server says of itself comes first."
+    yield "What the profile says that it cannot do is not tried."
     yield ""
     yield from ("## Settings", "", *SETTINGS.format(name=profile.name).splitlines(), "")
     yield "Then `almoner doctor --server clinic` says what the server can do, what the rules need, and prints the registration sheet."
@@ -77,8 +71,19 @@ def _habits(profile: Vendor) -> Iterator[str]:
         yield "Its exports are not served over FHIR."
     else:
         yield f"Bulk Data {bulk.version}, {' and '.join(bulk.levels)} exports" + ("." if bulk.since else "; `_since` does not work.")
-    how = "by ids of our own (`PUT`)" if profile.writing.own_ids else CREATES[profile.writing.if_none_exist]
-    yield f"Writing: {how}, {'in transactions' if profile.writing.transactions else 'one by one'}."
+    yield from _writing(profile)
+
+
+def _writing(profile: Vendor) -> Iterator[str]:
+    writing = profile.writing
+    never = {"a `PUT` that creates": writing.own_ids, "`If-None-Exist`": writing.if_none_exist, "transactions": writing.transactions}
+    avoided = [what for what, may in never.items() if not may]
+    yield "Writing: as its CapabilityStatement says" + (f", but never with {' or '.join(avoided)}." if avoided else ".")
+    for what, types in (("new resources", writing.create), ("changes", writing.update)):
+        if types is not None:
+            yield f"Of what Almoner writes it takes {what} of {', '.join(sorted(types)) or 'nothing'} only."
+    for name, instead in writing.instead.items():
+        yield f"{name}: {instead}."
 
 
 def index(profiles: list[Vendor]) -> str:

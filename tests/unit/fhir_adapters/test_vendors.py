@@ -59,3 +59,24 @@ def test_a_plan_follows_the_profile() -> None:
     assert lake.by_post
     (everybody,) = Plan(vendor("healthlake")).queries("Goal")
     assert not everybody.by_post
+
+
+def test_what_is_not_written_is_told_with_what_to_do_instead() -> None:
+    epic = vendor("epic")
+    assert epic.refuses("create", "Communication") is None
+    assert epic.refuses("update", "Task") is None
+    assert epic.refuses("create", "Flag") == "Epic takes no new Flag: let somebody enter it there by hand"
+    assert epic.refuses("update", "ServiceRequest") == (
+        "Epic takes no changed ServiceRequest: offer it on a CDS Hooks card, where it becomes an unsigned order"
+    )
+    assert GENERIC.refuses("create", "Task") is GENERIC.refuses("update", "Task") is None
+
+
+def test_what_changed_since_is_asked_for_where_profile_and_server_know_it() -> None:
+    offers = {"Goal": ("patient", "_lastUpdated"), "Task": ("patient",), "Flag": ()}
+    usual, epic = Plan(offers=offers), Plan(vendor("epic"), offers)
+    assert usual.incremental("Goal") is None
+    assert usual.incremental("Flag") is None, "a server that lists no parameters at all is not taken to have none"
+    assert usual.incremental("Task") == "the server does not say that it knows _lastUpdated"
+    assert epic.incremental("Goal") == "Epic does not keep meta.lastUpdated"
+    assert Plan().incremental("Goal") is None
