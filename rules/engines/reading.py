@@ -109,8 +109,8 @@ def read(asked: Asked, record: PersonRecord, as_of: date) -> list[Reading]:
 def _reading(fact: EventFact, certain: list[Event], possible: list[Event], record: PersonRecord) -> Reading:
     if fact.household:
         certain.sort(key=ORDER)
-    days = [event.start.low for event in certain if event.start]
-    rising = len(days) == len(certain) and all(map(le, days, days[1:]))  # two time zones can have two days change places
+    days = [event.start.low for event in certain if event.start]  # each of them has a start: it certainly began
+    rising = all(map(le, days, days[1:]))  # two time zones can have two days change places
     partial = [place for place, event in enumerate(certain) if event.start and event.start.low != event.start.high]
     return Reading(certain, possible, _is_complete(fact, record), days if rising else None, partial)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.engines.matching import IN_WINDOW, Span
+from rules.engines.matching import IN_WINDOW, Span, matches
 from rules.engines.reading import ORDER, Asked, Reading
 from rules.engines.reading import read as read_all
 from rules.facts import HOUSEHOLD, Coding, DateRange, Event, Person, PersonRecord
@@ -96,6 +96,26 @@ def test_an_event_across_the_edge_of_a_window_leaves_partial_days_within_it_part
     certain, possible, exact = read(fact(), record).within(Window(), Span(DateRange(low, low), DateRange(high, high)))
     assert ([e.source[-1] for e in certain], [e.source[-1] for e in possible]) == (["1", "2"], ["0"])
     assert not exact
+
+
+def test_days_that_two_time_zones_let_change_places_are_found_each_by_itself() -> None:
+    """The one that began later by the clock has the earlier date."""
+    for first, second in ((10, 11), (11, 10), (12, 10)):
+        record = PersonRecord(Person("a"), (event("0", 5), event("1", first), event("2", second)), frozenset())
+        record = replace(record, events=tuple(replace(e, instant=number) for number, e in enumerate(record.events)))
+        for day in range(9, 14):
+            place = DateRange(DAY + timedelta(day), DAY + timedelta(day))
+            certain, possible, _ = read(fact(), record).within(Window(), Span(place, place))
+            assert [e.source[-1] for e in certain] == [name for name, at in (("1", first), ("2", second)) if at == day]
+            assert not possible
+
+
+def test_an_event_that_has_not_begun_is_none_whatever_its_status() -> None:
+    later = DateRange(AS_OF + timedelta(1), AS_OF + timedelta(1))
+    for status in ("completed", "not-done", None):
+        for opaque in (False, True):
+            unborn = replace(event("1", 1), start=later, status=status, opaque=opaque)
+            assert matches(series(), unborn, PersonRecord(Person("a")), AS_OF) is False
 
 
 def test_the_events_of_a_household_stand_in_one_order() -> None:
