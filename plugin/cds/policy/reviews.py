@@ -1,6 +1,6 @@
 """Chart reviews: was a card right? And what users said of rules that somebody should look at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -8,11 +8,12 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Row, Select, and_, func, select
 
-from plugin.cds.ledger import CardState
+from plugin.cds.ledger import CardEntries, CardState
 from plugin.store import Store
 from plugin.store.inserting import upsert
 from plugin.store.tables.cds import CALLS, CARDS, REASONS
 from plugin.store.tables.policy import REVIEWS
+from rules.pack import Pack
 
 Verdict = Literal["correct", "wrong"]
 DOUBTS: Final = ("patient-ineligible", "cds-not-applicable")
@@ -80,6 +81,14 @@ def doubts(store: Store, rule: str, fingerprint: str) -> int:
     """How many cards users called wrong and nobody has judged since."""
     with store.read() as connection:
         return len({row.id for row in connection.execute(_doubted(rule, fingerprint))})
+
+
+def doubted_rules(store: Store, packs: Iterable[Pack]) -> tuple[str, ...]:
+    """The rules in use or silent that users called wrong about somebody, as far as nobody has judged since; in the order of the packs."""
+    packs = tuple(packs)
+    entries = CardEntries(packs)
+    names = [rule.id.text for pack in packs for rule in pack.document.rules if rule.is_watched]
+    return tuple(name for name in names if doubts(store, name, entries.fingerprint(name)))
 
 
 def _unjudged(rule: str, fingerprint: str) -> Select[Any]:
