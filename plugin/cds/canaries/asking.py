@@ -17,6 +17,7 @@ from plugin.cds.request import parse_call
 from plugin.cds.services import discovery, named
 
 _LIMITS: Final = Limits(attempt=30.0, call=60.0, attempts=2, redirects=0)
+_PATH: Final = "/cds-services"
 _JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 _LIFE: Final = 240
 """Seconds for which a token is good."""
@@ -65,38 +66,34 @@ class Within:
 class OverHttp:
     """A running service. For a client with an issuer each request has a token of its own, signed by our own key."""
 
-    def __init__(self, url: str, client: Client, ring: KeyRing) -> None:
-        """``url`` is the address of the service, without ``/cds-services``."""
-        self._base, self._client, self._ring = url.rstrip("/") + "/cds-services", client, ring
+    def __init__(self, url: str, client: Client, ring: KeyRing, public_url: str | None = None) -> None:
+        """``url`` is the address of the service, without ``/cds-services``; tokens are meant for the one that the settings agree on."""
+        self._root, self._client, self._ring = url.rstrip("/"), client, ring
+        self._known_as = next(iter((*client.settings.audience, public_url or self._root))).rstrip("/")
 
     def offered(self, hook: str) -> Offered:
         """As discovery tells."""
-        return _of_hook(self._server(self._base).get(self._base), hook)
+        return _of_hook(self._server(_PATH).get(self._root + _PATH), hook)
 
     def cards(self, service: str, call: Json) -> Sequence[Json]:
         """By a real hook call."""
-        url = f"{self._base}/{service}"
-        cards = self._server(url).post(url, call).get("cards")
+        path = f"{_PATH}/{service}"
+        cards = self._server(path).post(self._root + path, call).get("cards")
         if not isinstance(cards, list):
             raise EhrUnavailable("the service answered without cards")
         return cards
 
-    def _server(self, url: str) -> FhirServer:
-        authority = Given(lambda: self._token(url)) if self._client.settings.issuer else None
-        return FhirServer(url, authority=authority, limits=_LIMITS, headers=_JSON)
+    def _server(self, path: str) -> FhirServer:
+        authority = Given(lambda: self._token(path)) if self._client.settings.issuer else None
+        return FhirServer(self._root, authority=authority, limits=_LIMITS, headers=_JSON)
 
-    def _token(self, url: str) -> str:
+    def _token(self, path: str) -> str:
         now, settings = int(time.time()), self._client.settings
-        claims = {"iss": settings.issuer, "aud": self._audience(url), "iat": now, "exp": now + _LIFE, "jti": str(uuid4())}
+        claims = {"iss": settings.issuer, "aud": self._known_as + path, "iat": now, "exp": now + _LIFE, "jti": str(uuid4())}
         algorithms = {entry.algorithm for entry in self._ring.entries()}
         taken = self._client.profile.jwt.algorithms if self._client.profile.jwt else ()
         algorithm = next((each for each in taken if each in algorithms), None)
         return self._ring.signing(algorithm).sign(claims | ({"tenant": settings.tenant} if settings.tenant else {}))
-
-    def _audience(self, url: str) -> str:
-        """The client's own name for the address that is called, where it has one."""
-        audience = self._client.settings.audience
-        return audience[0].rstrip("/") + url.removeprefix(self._base.removesuffix("/cds-services")) if audience else url
 
 
 def _of_hook(found: Json, hook: str) -> Offered:

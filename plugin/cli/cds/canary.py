@@ -68,4 +68,6 @@ def _asked(url: str | None, client: "Client", runtime: "Runtime", store: "Store"
     from plugin.cds.canaries.asking import OverHttp, Within
     from plugin.cds.opening import open_cds
 
-    return OverHttp(url, client, KeyRing(runtime.settings.keys)) if url else Within(open_cds(runtime, store), client)
+    if url is None:
+        return Within(open_cds(runtime, store), client)
+    return OverHttp(url, client, KeyRing(runtime.settings.keys), runtime.settings.public_url)
