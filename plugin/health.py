@@ -4,7 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, make_response
+from sqlalchemy.exc import SQLAlchemyError
 
+from plugin.cds.canaries.comparing import last_runs
+from plugin.cds.views import cds
 from plugin.runtime import Runtime
 from plugin.sweep.published import Published
 
@@ -28,8 +31,21 @@ def ready() -> Response:
         "engine": runtime.engine.name,
         "engine_note": runtime.engine_note,
         "sweep": _sweep(runtime.published),
+        "canaries": _canaries(),
     }
     return make_response(jsonify(body), 200 if runtime.packs else 503)
+
+
+def _canaries() -> list[dict[str, Any]]:
+    """How long ago made-up people were last sent for each client, and how much differed. Told, and no reason to refuse the bedside."""
+    now = datetime.now(UTC)
+    try:
+        return [
+            {"client": each.client, "age_hours": round((now - each.at).total_seconds() / 3600, 1), "differ": len(each.problems)}
+            for each in last_runs(cds().ledger.store)
+        ]
+    except SQLAlchemyError:
+        return [{"problem": "the database cannot be read"}]
 
 
 def _sweep(published: Published) -> dict[str, Any] | None:

@@ -87,6 +87,59 @@ class RolloutSettings(BaseModel):
     critical: bool = Field(
         default=False, description="Governance agreed that it may interrupt (critical); otherwise such a card is shown as a warning."
     )
+    waived: str | None = Field(
+        default=None, min_length=3, description="Why the rule is in use although almoner cds gates says that a gate was not met."
+    )
+
+
+class GateSettings(BaseModel):
+    """What a rule must have shown before it goes on from silent to pilot, and from pilot to live."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    silent_days: int = Field(default=14, ge=1, description="So many days silent.")
+    reviews: int = Field(default=30, ge=1, description="So many of its cards judged from the chart (almoner cds review).")
+    ppv: float = Field(
+        default=0.7,
+        ge=0,
+        le=1,
+        description="The share of reviewed cards that were right: the lower end of its 95 % interval is over this.",
+    )
+    pilot_days: int = Field(default=14, ge=1, description="So many days in its pilot.")
+    acceptance: float = Field(
+        default=0.08,
+        ge=0,
+        le=1,
+        description="The share of cards in the pilot that were accepted, of those of which it is known: the same lower end is over this.",
+    )
+    target: float = Field(default=0.3, ge=0, le=1, description="The share to aim for; told, not asked for.")
+
+
+class WatchSettings(BaseModel):
+    """When almoner cds watch raises an alarm."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    probability: float = Field(
+        default=1e-5, gt=0, le=0.01, description="A number of cards in a day, or in seven, that is less likely than this is an alarm."
+    )
+    acceptance: float = Field(
+        default=0.05, ge=0, le=1, description="A rule of whose cards surely less than this share is accepted (95 %, 90 days) is an alarm."
+    )
+    demotes: bool = Field(default=False, description="While an alarm is open, its rule is silent for that client.")
+
+
+class CanarySettings(BaseModel):
+    """Made-up people that almoner cds canary sends through the service."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prefix: str = Field(
+        default="almoner-canary-",
+        pattern=r"^[A-Za-z0-9\-.]{8,40}$",
+        description="How their ids begin. Calls about such people count for nothing, so no patient's id may begin so.",
+    )
+    people: Path | None = Field(default=None, description="A file of your own people; none: those that come with Almoner.")
 
 
 class CdsSettings(BaseModel):
@@ -108,6 +161,9 @@ class CdsSettings(BaseModel):
     )
     max_cards: int = Field(default=2, ge=1, le=10, description="At most so many cards for one call; the highest priority first.")
     rollouts: dict[str, RolloutSettings] = Field(default={}, description="Pilots, trials and permission to interrupt, by rule.")
+    gates: GateSettings = Field(default=GateSettings(), description="What a rule must have shown before it goes on.")
+    watch: WatchSettings = Field(default=WatchSettings(), description="Alarms about rules that speak more or less than they did.")
+    canary: CanarySettings = Field(default=CanarySettings(), description="Made-up people that are sent through the service.")
     fetch_seconds: float = Field(
         default=1.5, gt=0, le=10, description="What did not come with a call is read from its FHIR server in this time; then it is unknown."
     )

@@ -13,6 +13,7 @@ from plugin.cds.feedback import Message
 from plugin.cds.ledger import Ledger, Taken
 from plugin.cds.ledger.handover import Handover
 from plugin.cds.ledger.opening import handover, open_ledger
+from plugin.cds.policy.lifecycle import note
 from plugin.cds.service import Advisor
 from plugin.cds.services import Service, services
 from plugin.cds.trouble import logged
@@ -58,6 +59,7 @@ def open_cds(runtime: Runtime, store: Store, new_id: Callable[[], str] = lambda:
     known = clients(settings)
     check(settings, known)
     ledger = open_ledger(settings, store)
+    note(store, runtime.packs, datetime.now(UTC))
     directory = read_partners(settings.cds.directory, runtime.today())
     partners = None if directory is None else Partners(directory, domains_of(runtime.packs))
     trust = Trust(known, store, settings.public_url, loopback=listens_on_loopback(settings), anonymous=settings.cds.anonymous)

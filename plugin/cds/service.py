@@ -18,7 +18,9 @@ from plugin.cds.dispatch import Partners
 from plugin.cds.fetching import Ehrs
 from plugin.cds.gathering import Gathered, PatientUnavailable, gather
 from plugin.cds.ledger import CallEntry, CardEntries, CardEntry, CardState, Ledger, SuggestionEntry
-from plugin.cds.policy import Chosen, Decision, Situation, decide
+from plugin.cds.policy import Chosen, Decision, Held, Situation, decide
+from plugin.cds.policy.decision import DRAFTED
+from plugin.cds.policy.governance import Governance
 from plugin.cds.policy.memory import LONGEST
 from plugin.cds.proposed import drafted
 from plugin.cds.request import HookCall
@@ -97,6 +99,7 @@ class Advisor:
         self._runtime, self._ledger, self._partners = runtime, ledger, partners
         self._new_id, self._now = new_id, now
         self._entries = CardEntries(runtime.packs)
+        self._governance = Governance(runtime.settings.cds, ledger, self._entries.fingerprint)
         self._ehrs = Ehrs(runtime.settings.cds.fetch_seconds)
 
     def answer(self, service: Service, call: HookCall, client: Client) -> Answer:
@@ -152,8 +155,11 @@ class Advisor:
             self._ledger.encounter_hash(client.name, call.encounter),
         )
         topics = {each.rule.id.text for each in advice}
-        past = self._ledger.history(client.name, call.patient, topics, entry.at - LONGEST) if topics else []
-        return decide(advice, situation, past, self._runtime.settings.cds.rollouts, self._entries.fingerprint, client.max_cards)
+        is_canary = self._governance.is_canary(call.patient)
+        past = self._ledger.history(client.name, call.patient, topics, entry.at - LONGEST) if topics and not is_canary else []
+        decision = decide(advice, situation, past, self._governance.terms(client, entry.at, canary=is_canary))
+        drafted_already = tuple(Held(each, DRAFTED) for each in considered.advice if each not in advice)
+        return replace(decision, held=(*decision.held, *drafted_already))
 
     def _made(self, decision: Decision, call: HookCall, client: Client) -> _Made:
         """A silent card is compiled too: what it would have been must have been possible."""
@@ -173,6 +179,8 @@ class Advisor:
             entries.append(self._entries.of(chosen.advice, compiled.card["uuid"], state, arm=chosen.arm, suggestions=offers))
         for held in decision.held:
             entries.append(self._entries.of(held.advice, self._new_id(), CardState.SUPPRESSED, reason=held.reason, arm=held.arm))
+        if self._governance.is_canary(call.patient):
+            entries = [entry.of_canary() for entry in entries]
         return _Made(tuple(cards), tuple(entries), error_id)
 
     def _links(self, advice: Advice, client: Client) -> list[Json]:

@@ -25,6 +25,7 @@ NOBODY: Final = "not told"
 SEVERAL: Final = "several reasons"
 NO_REASON: Final = "no reason given"
 _PART: Final = 500
+_NOT_SENT: Final = (CardState.SILENT, CardState.SUPPRESSED)
 
 Names = Callable[[Collection[str]], Mapping[str, str]]
 """Patients' ids → the group of each."""
@@ -95,7 +96,7 @@ def held_back(store: Store, question: Question) -> Counter[Cell]:
     query = select(CARDS.c.rule, reason, func.count()).select_from(CARDS.join(CALLS)).where(*_chosen(question))
     counts: Counter[Cell] = Counter()
     with store.read() as connection:
-        for rule, why, number in connection.execute(query.where(CARDS.c.state != CardState.RETURNED).group_by(CARDS.c.rule, reason)):
+        for rule, why, number in connection.execute(query.where(CARDS.c.state.in_(_NOT_SENT)).group_by(CARDS.c.rule, reason)):
             counts[Cell(rule, why)] += number
     return counts
 

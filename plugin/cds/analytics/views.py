@@ -20,6 +20,8 @@ from plugin.cds.ledger import Ledger
 from plugin.cds.ledger.handover import Handover
 from plugin.cds.ledger.opening import handover
 from plugin.cds.ledger.waiting import ORDERED
+from plugin.cds.policy.alarms import open_alarms
+from plugin.cds.policy.reviews import doubted_rules
 from plugin.cds.texts import texts
 from plugin.cds.views import cds
 from plugin.errors import StoreError, UnknownServer
@@ -79,6 +81,7 @@ def page() -> Response:
         can = choices(ledger.store)
         asked = _asked(can, now)
         found = _found(ledger, asked, now)
+        alarms, doubted = open_alarms(ledger.store), doubted_rules(ledger.store, _runtime().packs)
     except (StoreError, KeyUnusable, UnknownServer) as wrong:
         title = "The ledger cannot be read"
         return make_response(render_template("problem.html", title=title, text=str(wrong)), HTTPStatus.SERVICE_UNAVAILABLE)
@@ -98,6 +101,8 @@ def page() -> Response:
         swept=swept,
         of_people=asked.by in GROUPS,
         found=found,
+        alarms=alarms,
+        doubted=doubted,
         columns=COLUMNS,
         stages=_stages(found.whole),
         hours=_runtime().settings.cds.ignored_after_hours,

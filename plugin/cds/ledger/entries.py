@@ -1,7 +1,7 @@
 """What one call leaves in the ledger."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -21,6 +21,8 @@ class CardState(StrEnum):
     """It would have been sent, but its rule is only being tried."""
     SUPPRESSED = "suppressed"
     """Policy held it back; the reason says why."""
+    CANARY = "canary"
+    """About a person whom we sent ourselves: nothing that counts. The reason says whether it was silent or held back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ class CardEntry:
     """Why it was suppressed: a code of the policy."""
     arm: str | None = None
     suggestions: tuple[SuggestionEntry, ...] = ()
+
+    def of_canary(self) -> "CardEntry":
+        """The same about a person whom we sent ourselves: nothing of it counts, and nothing that it offers is carried out."""
+        why = "silent" if self.state is CardState.SILENT else self.reason
+        return replace(self, state=CardState.CANARY, reason=why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """What is said of all that could be said: who a rule is tried with, what was said before, and at most so many cards."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from plugin.cds.advice import Advice
 from plugin.cds.ledger import Shown
@@ -11,9 +12,11 @@ from plugin.cds.policy.rollout import CONTROL, arm, is_in_pilot
 from plugin.cds.policy.situation import Situation
 from plugin.settings import RolloutSettings
 
-LIMIT = "limit"
-PILOT = "not-in-pilot"
-_NO_ROLLOUT = RolloutSettings()
+LIMIT: Final = "limit"
+PILOT: Final = "not-in-pilot"
+DRAFTED: Final = "drafted"
+"""What it recommends is among the clinician's unsigned orders."""
+_NO_ROLLOUT: Final = RolloutSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ class Held:
 
     advice: Advice
     reason: str
-    """A code: ``limit``, ``not-in-pilot``, ``same-encounter``, ``accepted``, ``unanswered``, ``snoozed:`` and the override reason."""
+    """A code: ``limit``, ``not-in-pilot``, ``drafted``, ``same-encounter``, ``accepted``, ``unanswered``, ``snoozed:`` and the override
+    reason."""
     arm: str | None = None
 
 
@@ -44,25 +48,48 @@ class Decision:
     held: tuple[Held, ...]
 
 
+def _alike(rule: str) -> float:
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms rules may speak."""
+
+    rollouts: Mapping[str, RolloutSettings]
+    meaning: Callable[[str], str]
+    """Rule → the fingerprint of what it means."""
+    most: int
+    """So many cards are shown."""
+    esteem: Callable[[str], float] = _alike
+    """Rule → the share of its cards that was accepted, where that is known; of two that are as urgent the more welcome one comes first.
+    It is asked only if not all can be shown."""
+    demoted: Collection[str] = ()
+    """Rules that are silent here for now, whatever their status."""
+
+    def rollout(self, rule: str) -> RolloutSettings:
+        """How a rule is brought to clinicians."""
+        return self.rollouts.get(rule, _NO_ROLLOUT)
+
+    def for_canary(self, most: int) -> "Terms":
+        """The same for a person whom we sent ourselves: no shares and no trials, for whether the rule answers is what is asked."""
+        plain = {name: RolloutSettings(critical=each.critical) for name, each in self.rollouts.items()}
+        return replace(self, rollouts=plain, most=most, demoted=())
+
+
 @dataclass(frozen=True, slots=True)
 class _Placed:
     advice: Advice
     arm: str | None
     reason: str | None
+    is_silent: bool = False
 
 
-def decide(
-    advice: Sequence[Advice],
-    situation: Situation,
-    past: Iterable[Shown],
-    rollouts: Mapping[str, RolloutSettings],
-    meaning: Callable[[str], str],
-    most: int,
-) -> Decision:
-    """What to do with each piece of ``advice``, which stands in the order of its urgency.
+def decide(advice: Sequence[Advice], situation: Situation, past: Iterable[Shown], terms: Terms) -> Decision:
+    """What to do with each piece of ``advice``; ``past`` are the cards that this person had about these topics, the oldest first.
 
-    ``past`` are the cards that this person had about these topics; ``meaning`` gives the fingerprint of a rule; ``most`` cards are shown.
-    A silent rule goes through the same sieve, so that what the ledger says of it is what people would have seen.
+    A silent rule goes through the same sieve, the limit included, so that what the ledger says of it is what people would have seen. It
+    takes nobody's place: what comes after it is shown as if it were not there.
     """
     by_topic: dict[str, list[Shown]] = defaultdict(list)
     for shown in past:
@@ -70,37 +97,40 @@ def decide(
     shown_now: list[Chosen] = []
     silent: list[Chosen] = []
     held: list[Held] = []
-    for each in advice:
-        placed = _placed(each, situation, by_topic, rollouts, meaning)
-        if placed.reason:
-            held.append(Held(placed.advice, placed.reason, placed.arm))
-        elif each.rule.status == "silent" or placed.arm == CONTROL:
-            silent.append(Chosen(placed.advice, placed.arm))
-        elif len(shown_now) < most:
-            shown_now.append(Chosen(placed.advice, placed.arm))
+    for each in _ranked([_calmed(each, terms) for each in advice], terms):
+        placed = _placed(each, situation, by_topic, terms)
+        reason = placed.reason or (LIMIT if len(shown_now) >= terms.most else None)
+        if reason:
+            held.append(Held(each, reason, placed.arm))
         else:
-            held.append(Held(placed.advice, LIMIT, placed.arm))
+            (silent if placed.is_silent else shown_now).append(Chosen(each, placed.arm))
     return Decision(tuple(shown_now), tuple(silent), tuple(held))
 
 
-def _placed(
-    advice: Advice,
-    situation: Situation,
-    past: Mapping[str, Sequence[Shown]],
-    rollouts: Mapping[str, RolloutSettings],
-    meaning: Callable[[str], str],
-) -> _Placed:
+def _ranked(advice: Sequence[Advice], terms: Terms) -> list[Advice]:
+    """What may interrupt first, then the most urgent, then what people welcome."""
+    esteem = terms.esteem if len(advice) > terms.most else _alike
+    return sorted(advice, key=lambda a: (not _is_critical(a), -a.rule.priority, -esteem(a.rule.id.text), a.rule.id.text))
+
+
+def _placed(advice: Advice, situation: Situation, past: Mapping[str, Sequence[Shown]], terms: Terms) -> _Placed:
     name = advice.rule.id.text
-    rollout = rollouts.get(name, _NO_ROLLOUT)
-    advice = advice if rollout.critical else _calmed(advice)
+    rollout = terms.rollout(name)
     if advice.rule.status == "pilot" and not is_in_pilot(name, rollout, situation):
         return _Placed(advice, None, PILOT)
-    now = Now(meaning(name), [evidence.date for evidence in advice.explained.finding.evidence])
-    return _Placed(advice, arm(name, rollout, situation), reason_to_rest(past.get(name, ()), now, situation))
+    side = arm(name, rollout, situation)
+    silent = advice.rule.status == "silent" or side == CONTROL or name in terms.demoted
+    now = Now(terms.meaning(name), [evidence.date for evidence in advice.explained.finding.evidence])
+    reason = reason_to_rest(past.get(name, ()), now, situation, silent=silent, critical=_is_critical(advice))
+    return _Placed(advice, side, reason, silent)
 
 
-def _calmed(advice: Advice) -> Advice:
+def _is_critical(advice: Advice) -> bool:
+    return advice.rule.card.indicator == "critical"
+
+
+def _calmed(advice: Advice, terms: Terms) -> Advice:
     """A card interrupts only where governance says so (`RolloutSettings.critical`); otherwise it is at most a warning."""
-    if advice.rule.card.indicator != "critical":
+    if not _is_critical(advice) or terms.rollout(advice.rule.id.text).critical:
         return advice
     return replace(advice, rule=replace(advice.rule, card=replace(advice.rule.card, indicator="warning")))

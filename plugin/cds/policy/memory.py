@@ -6,7 +6,7 @@ docs/explanation/quiet-cards.md gives the grounds.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from plugin.cds.feedback import Outcome
@@ -23,7 +23,7 @@ RELOADED: Final = timedelta(minutes=2)
 """A chart that is loaded anew, or a call that is sent again, is the same look: its cards come again for so long."""
 MOST_UNANSWERED: Final = 3
 UNANSWERED_RESTS: Final = timedelta(days=14)
-"""A user who let a card pass so many times is not shown it again for so long."""
+"""After so many looks of a user that came to nothing, at most one in so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +79,26 @@ class Now:
     """The days of what it rests on, as the record has them."""
 
 
-def reason_to_rest(past: Iterable[Shown], now: Now, situation: Situation) -> str | None:
-    """Why a topic rests; ``None``: it may be spoken of. ``past`` are the cards about it that this person had."""
-    returned = [shown for shown in past if shown.state is CardState.RETURNED]
-    for shown in reversed(returned):
-        if reason := _of_one(shown, now, situation):
+def reason_to_rest(past: Iterable[Shown], now: Now, situation: Situation, *, silent: bool = False, critical: bool = False) -> str | None:
+    """Why a topic rests; ``None``: it may be spoken of. ``past`` are the cards about it that this person had, the oldest first.
+
+    A rule that is ``silent`` has seen to it when it would have spoken, so that its cards are counted as people would have seen them. One
+    that is ``critical`` is put off by no override, and by no silence of the user: only what is under way, or was seen in this encounter,
+    rests.
+    """
+    everything = list(past)
+    counted = (CardState.RETURNED, CardState.SILENT) if silent else (CardState.RETURNED,)
+    for shown in reversed([each for each in everything if each.state in counted]):
+        if reason := _of_one(shown, now, situation, critical=critical):
             return reason
-    return "unanswered" if _is_unanswered(returned, situation) else None
+    returned = [each for each in everything if each.state is CardState.RETURNED]
+    return "unanswered" if not critical and _is_unanswered(returned, situation) else None
 
 
-def _of_one(shown: Shown, now: Now, situation: Situation) -> str | None:
+def _of_one(shown: Shown, now: Now, situation: Situation, *, critical: bool) -> str | None:
     if shown.outcome is Outcome.ACCEPTED:
-        return "accepted" if situation.at - (shown.outcome_at or shown.at) < ACCEPTED_RESTS else None
-    if shown.outcome is Outcome.OVERRIDDEN:
+        return "accepted" if situation.at - _since(shown, situation) < ACCEPTED_RESTS else None
+    if shown.outcome is Outcome.OVERRIDDEN and not critical:
         codes = [reason.code for reason in shown.reasons] or [""]
         return next(
             (f"snoozed:{code or 'override'}"[:64] for code in codes if _rests(RESTS.get(code, DEFAULT), shown, now, situation)), None
@@ -102,7 +109,7 @@ def _of_one(shown: Shown, now: Now, situation: Situation) -> str | None:
 def _rests(rest: Rest, shown: Shown, now: Now, situation: Situation) -> bool:
     if rest.user_only and shown.user_hash != situation.user_hash:
         return False
-    since = shown.outcome_at or shown.at
+    since = _since(shown, situation)
     return any(
         (
             situation.at - since < timedelta(days=rest.days),
@@ -111,6 +118,12 @@ def _rests(rest: Rest, shown: Shown, now: Now, situation: Situation) -> bool:
             rest.meaning and now.fingerprint == shown.fingerprint,
         )
     )
+
+
+def _since(shown: Shown, situation: Situation) -> datetime:
+    """When a card was answered. The client's clock is not believed where it says: before the card was made, or in time to come."""
+    told = shown.outcome_at
+    return told if told and shown.at <= told <= situation.at else shown.at
 
 
 def _was_seen(shown: Shown, situation: Situation) -> bool:
@@ -124,13 +137,15 @@ def _is_same_encounter(shown: Shown, situation: Situation) -> bool:
 
 
 def _has_later(days: Iterable[str], than: date) -> bool:
-    """Whether one of the days (full or partial) may lie after a day."""
+    """Whether one of the days (full or partial) surely lies after a day: what has only a year may be what was known already."""
     return any(day > than.isoformat()[: len(day)] for day in days if day)
 
 
 def _is_unanswered(past: Sequence[Shown], situation: Situation) -> bool:
+    """Whether the user's last looks came to nothing, and the last of them was not long ago. The present look does not count."""
     if situation.user_hash is None:
         return False
-    recent = [s for s in past if s.user_hash == situation.user_hash and situation.at - s.at < UNANSWERED_RESTS]
-    looks = {shown.encounter_hash or shown.at.date() for shown in recent}
-    return len(looks) >= MOST_UNANSWERED and not any(shown.outcome for shown in recent)
+    mine = [shown for shown in past if shown.user_hash == situation.user_hash and situation.at - shown.at >= RELOADED]
+    answered = max((shown.at for shown in mine if shown.outcome), default=None)
+    looks = {shown.encounter_hash or shown.at.date(): shown.at for shown in mine if answered is None or shown.at > answered}
+    return len(looks) >= MOST_UNANSWERED and situation.at - max(looks.values()) < UNANSWERED_RESTS
