@@ -12,6 +12,7 @@ from plugin.cds import views as cds
 from plugin.cds.body import LIMIT
 from plugin.cds.opening import open_cds
 from plugin.cds.trouble import ERROR_ID_HEADER, logged, operation_outcome
+from plugin.openapi import views as openapi
 from plugin.runtime import Runtime, build_runtime
 from plugin.settings import Settings
 from plugin.store import open_store
@@ -62,6 +63,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     for blueprint in (
         health.blueprint,
         jwks.blueprint,
+        openapi.blueprint,
         worklist,
         observe,
         analytics,

@@ -107,6 +107,7 @@ def _day(resource: Json) -> str | None:
     return None
 
 
+@pytest.mark.requirement("inferno:prefetch", "cds-hooks_2.0@34")
 @pytest.mark.parametrize("tokens", ["2.0", "3.0"])
 @pytest.mark.parametrize("null", [True, False], ids=["null for nothing", "empty bundles"])
 def test_prefetch_and_sweep_agree(
@@ -150,6 +151,7 @@ def as_sent(record: PersonRecord) -> PersonRecord:
     )
 
 
+@pytest.mark.requirement("inferno:prefetch", "cds-hooks_2.0@34")
 @pytest.mark.parametrize("tokens", ["2.0", "3.0"])
 def test_reading_from_a_real_server_and_sweep_agree(ehr: Ehr, some: list[str], swept: list[PersonRecord], tokens: Tokens) -> None:
     ehrs, records = Ehrs(10.0), []

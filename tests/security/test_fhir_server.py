@@ -107,6 +107,7 @@ def test_nor_for_what_is_no_address(address: Any, world: World) -> None:
     assert made == []
 
 
+@pytest.mark.requirement("cds-hooks_2.0@60")
 def test_the_server_on_the_list_is_read(world: World) -> None:
     with connections() as made:
         world.read(world.good.base_url)

@@ -199,6 +199,7 @@ HOSTILE: Final[Mapping[str, tuple[Reason, Make]]] = {
 }
 
 
+@pytest.mark.requirement("inferno:tokens", "cds-hooks_2.0@200")
 @pytest.mark.requirement("cds-hooks_2.0@201")
 @pytest.mark.requirement("cds-hooks_2.0@203")
 @pytest.mark.requirement("cds-hooks_2.0@195")

@@ -135,6 +135,7 @@ def test_key_sets(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert counts == {"invalid, refused": 21, "valid, accepted": 1, "valid but symmetric, refused by policy": 4}
 
 
+@pytest.mark.requirement("cds-hooks_2.0@200")
 @pytest.mark.parametrize(
     ("file", "algorithm", "size"),
     [("ecdsa_secp384r1_sha384_p1363_test.json", "ES384", 280), ("rsa_signature_2048_sha384_test.json", "RS384", 258)],

@@ -19,6 +19,7 @@ NO_RESULTS: Final = {"resourceType": "OperationOutcome", "issue": [{"severity": 
 NEXT: Final = {"link": [{"relation": "self", "url": "x"}, {"relation": "next", "url": "https://ehr.example/next"}]}
 
 
+@pytest.mark.requirement("cds-hooks_2.0@52")
 @pytest.mark.parametrize(
     ("value", "state"),
     [

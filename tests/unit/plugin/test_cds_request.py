@@ -66,6 +66,7 @@ def test_the_patient_in_the_forms_that_clients_send(said: Any, meant: str) -> No
     assert call_of(HOOK, {"patientId": said}).patient == meant
 
 
+@pytest.mark.requirement("cds-hooks-library_1.0.1@ord-1")
 @pytest.mark.parametrize(
     ("hook", "said", "meant"),
     [
@@ -101,6 +102,7 @@ def test_drafts_in_any_wrapping(orders: Any) -> None:
     assert call_of("order-select", {"patientId": "p1", "draftOrders": orders}).context["draftOrders"] == [ORDER]
 
 
+@pytest.mark.requirement("cds-hooks-library_1.0.1@ord-1")
 @pytest.mark.parametrize(
     "context",
     [

@@ -30,6 +30,7 @@ def of_action(**members: Any) -> list[str]:
     return of_suggestion(actions=[{k: v for k, v in (ACTION | members).items() if v is not ...}])
 
 
+@pytest.mark.requirement("cds-hooks_2.0@75", "cds-hooks_2.0@122", "cds-hooks_2.0@132", "cds-hooks_2.0@134")
 def test_what_is_right_has_no_problems() -> None:
     assert response_problems({"cards": []}) == []
     assert of_card() == of_suggestion() == of_action() == []
@@ -39,6 +40,27 @@ def test_what_is_right_has_no_problems() -> None:
     assert response_problems({"cards": [], "systemActions": [{"type": "update", "resource": RESOURCE | {"id": "1"}}]}) == []
 
 
+@pytest.mark.requirement(
+    "invariant:cds-resp-1",
+    "invariant:cds-resp-2",
+    "invariant:cds-resp-3",
+    "invariant:cds-resp-4",
+    "invariant:cds-resp-5",
+    "invariant:cds-resp-6",
+    "invariant:cds-resp-7",
+    "invariant:cds-fb-1",
+    "invariant:cds-fb-2",
+    "invariant:cds-fb-3",
+    "invariant:cds-r-1",
+    "invariant:cds-r-2",
+    "cds-hooks_2.0@111",
+    "cds-hooks_2.0@115",
+    "cds-hooks_2.0@132",
+    "cds-hooks_2.0@133",
+    "cds-hooks_2.0@134",
+    "cds-hooks_2.0@135",
+    "inferno:blank",
+)
 @pytest.mark.parametrize(
     ("problems", "named"),
     [
@@ -110,6 +132,7 @@ def test_what_is_wrong_is_named(problems: list[str], named: str) -> None:
     assert any(named in problem for problem in problems), problems
 
 
+@pytest.mark.requirement("invariant:cds-r-1", "invariant:cds-r-2")
 def test_right_requests_and_discoveries() -> None:
     assert request_problems({}) == request_problems([]) == []
     assert request_problems({"fhirServer": "x", "fhirAuthorization": {"scope": "patient/*.rs", "patient": "p1"}}) == []
@@ -117,6 +140,7 @@ def test_right_requests_and_discoveries() -> None:
     assert discovery_problems({"services": [{"hook": "h", "id": "x", "description": "d", "prefetch": {"a": "Patient/1"}}]}) == []
 
 
+@pytest.mark.requirement("invariant:cds-fb-1", "invariant:cds-fb-2", "invariant:cds-fb-3")
 def test_feedback_as_clients_send_it() -> None:
     reason = {"code": "patient-refuses", "system": "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"}
     epic = FEEDBACK | {"card": "not-a-uuid+/=", "overrideReasons": [{"reason": reason}], "extension": {"com.epic.x": 1}}
@@ -131,6 +155,7 @@ def test_messages_hold_no_values() -> None:
     assert "secret" not in " ".join(feedback_problems({"feedback": [{"card": "secret", "outcome": "secret", "overrideReason": "secret"}]}))
 
 
+@pytest.mark.requirement("inferno:targets")
 def test_only_draft_orders_of_the_call_are_changed() -> None:
     update = {"type": "update", "description": "x", "resource": RESOURCE | {"id": "1"}}
     delete = {"type": "delete", "description": "x", "resourceId": "ServiceRequest/2"}

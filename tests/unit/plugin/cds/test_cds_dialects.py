@@ -1,12 +1,11 @@
 """Calls as the EHRs send them: the same person in each dialect gets the same advice."""
 
-import json
 from datetime import date
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from support.cds_calls import AS_OF, hook_call, patient, prefetch
+from support.cds_dialects import sent
 
 from plugin.cds.advice import Considered, consider, not_drafted, undecidable
 from plugin.cds.clients.profile import profile
@@ -17,19 +16,9 @@ from plugin.cds.services import offered_to, services
 from rules.engines import engine
 from rules.pack import BUILT_IN, load_packs
 
-DIALECTS: Final = Path(__file__).parent / "dialects"
 ALL: Final = services(load_packs(BUILT_IN))
 TODAY: Final = date.fromisoformat(AS_OF)
 BOTH: Final = ["diabetes-food-insecurity", "cold-damp-home-respiratory"]
-
-
-def sent(name: str) -> dict[str, Any]:
-    """A golden request; ``{"like": key}`` in its prefetch stands for what `support.cds_calls` has under that key."""
-    found: dict[str, Any] = json.loads((DIALECTS / f"{name}.json").read_text(encoding="utf-8"))
-    whole = prefetch()
-    keys = found.get("prefetch", {})
-    found["prefetch"] = {key: whole[value["like"]] if isinstance(value, dict) and "like" in value else value for key, value in keys.items()}
-    return found
 
 
 def answered(body: dict[str, Any], client: str) -> tuple[HookCall, Gathered, Considered]:

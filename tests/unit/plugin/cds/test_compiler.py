@@ -104,6 +104,7 @@ def test_the_sandbox_carries_nothing_out(diabetes: Advice) -> None:
     assert all(offered.created == () and offered.task_is_ours for offered in found.suggestions)
 
 
+@pytest.mark.requirement("cds-hooks_2.0@123")
 def test_a_suggestion_without_actions_is_a_message_to_us(diabetes: Advice) -> None:
     found = compiled(diabetes, client_of("generic", {"creates": ("ServiceRequest",)}))
     assert labels(found) == ["Refer", "Hand to the care manager"]
@@ -122,6 +123,7 @@ def test_only_one_of_several_where_the_client_knows_nothing_else(diabetes: Advic
     assert lost(found, LossKind.SELECTION) == ["any"]
 
 
+@pytest.mark.requirement("invariant:cds-resp-7", "cds-hooks_2.0@125")
 def test_actions_of_3_0_belong_together_and_2_0_is_not_told(diabetes: Advice) -> None:
     new = compiled(diabetes, client_of("generic", {"version": "3.0", "action_selection_behavior": True}))
     assert [s.get("actionSelectionBehavior") for s in new.card["suggestions"]] == ["all", None]
@@ -200,6 +202,7 @@ def test_a_domain_without_an_answer_can_be_asked_about(diabetes: Advice) -> None
 # ---------------------------------------------------------------- links, topics, words
 
 
+@pytest.mark.requirement("cds-hooks_2.0@140", "cds-hooks_2.0@144", "cds-hooks_2.0@145", "cds-hooks_2.0@146")
 def test_links_are_those_that_the_client_allows(diabetes: Advice) -> None:
     app = {"label": "App", "type": "smart", "url": "https://app.example/launch", "appContext": "x"}
     elsewhere = {"label": "Elsewhere", "type": "absolute", "url": "https://app.example.evil/launch"}

@@ -105,6 +105,7 @@ def test_users_and_encounters_are_kept_as_keyed_hashes(store: Store) -> None:
     assert ledger.user_hash(CLIENT, None) is None
 
 
+@pytest.mark.requirement("cds-hooks_2.0@82")
 def test_a_card_can_be_looked_up_to_ask_again(ledger: Ledger) -> None:
     food = card()
     ledger.record(call(food))

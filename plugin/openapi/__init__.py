@@ -1,0 +1,1 @@
+"""What can be called here, for programs that read such descriptions: CDS Hooks, health and keys as OpenAPI 3.1."""
