@@ -124,7 +124,7 @@ def show(cells: dict[tuple[str, int], list[Cell]], loops: dict[tuple[str, int], 
         if found := steps(made):
             told = "  ".join(f"{step} {median(took):.1f}/{quantiles(took, n=100)[94]:.1f}" for step, took in found.items())
             print(f"{name} at {concurrency}, by step, p50/p95 ms: {told}; {said(made)}")  # noqa: T201
-            if concurrency == 8:  # noqa: PLR2004
+            if concurrency == 8:
                 p95 = median(cell.p95 for cell in cells[name, 8])
                 print(f"goal, p95 < {GOAL:.0f} ms at 8: {p95:.1f} ms, {'met' if p95 < GOAL else 'not met'}")  # noqa: T201
 
