@@ -1,7 +1,6 @@
 """Codings, and the required value sets that rules rest on."""
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -110,8 +109,8 @@ def read_codes(reading: Reading, value: Any, path: str) -> Codes:
     if value is None:
         return NO_CODES
     before = reading.defects
-    found = tuple(dict.fromkeys(_codings(reading, value, path)))
-    return Codes(found, not found and reading.defects > before)
+    found = _codings(reading, value, f"{path}.coding")
+    return Codes(tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found), not found and reading.defects > before)
 
 
 def required_code(reading: Reading, element: Json, name: str, path: str = "") -> Codes:
@@ -122,10 +121,11 @@ def required_code(reading: Reading, element: Json, name: str, path: str = "") ->
     return read_codes(reading, element[name], path + name)
 
 
-def _codings(reading: Reading, value: Any, path: str) -> Iterator[Coding]:
+def _codings(reading: Reading, value: Any, path: str) -> list[Coding]:
+    found: list[Coding] = []
     for concept in value if isinstance(value, list) else [value]:
         if not isinstance(concept, dict):
-            reading.bad(path, Reason.NOT_AN_OBJECT)
+            reading.bad(path.removesuffix(".coding"), Reason.NOT_AN_OBJECT)
             continue
         codings = concept.get("coding")
         if codings is None and isinstance(concept.get("concept"), dict):
@@ -134,9 +134,10 @@ def _codings(reading: Reading, value: Any, path: str) -> Iterator[Coding]:
         if codings is None:
             continue
         for item in codings if isinstance(codings, list) else [codings]:
-            coding = read_coding(reading, item, f"{path}.coding")
+            coding = read_coding(reading, item, path)
             if coding is not None:
-                yield coding
+                found.append(coding)
+    return found
 
 
 def joined(*codes: Codes) -> Codes:

@@ -20,7 +20,7 @@ class Measured(NamedTuple):
 NOTHING: Final = Measured()
 _DIMENSIONLESS: Final = "1"
 _ABSENT: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
-_CHOICES: Final = tuple(
+_CHOICES: Final = frozenset(
     f"value{kind}"
     for kind in (
         *("Quantity", "CodeableConcept", "Boolean", "Integer", "Coding", "Decimal"),
@@ -31,7 +31,7 @@ _CHOICES: Final = tuple(
 
 def read_value(reading: Reading, element: Json, path: str) -> Measured:
     """``value[x]`` of ``element``. Text, ranges, times and the like exist but are no value that a rule can use."""
-    present = [name for name in _CHOICES if element.get(name) is not None]
+    present = [name for name in _CHOICES.intersection(element) if element[name] is not None]
     if not present:
         return NOTHING
     if len(present) > 1 or element.get("dataAbsentReason") is not None:

@@ -53,15 +53,22 @@ def evaluate(
     return sorted(found, key=lambda e: (e.finding.patient, e.finding.rule))
 
 
-def explained(program: Program, record: PersonRecord, as_of: date, evaluation: Evaluation, statuses: frozenset[str]) -> Iterator[Explained]:
-    """What one evaluation says, with reasons. People about whom there is nothing to show cost nothing more."""
+def explained(
+    program: Program, record: PersonRecord, as_of: date, evaluation: Evaluation, statuses: frozenset[str], *, ahead: bool = True
+) -> Iterator[Explained]:
+    """What one evaluation says, with reasons. People about whom there is nothing to show cost nothing more.
+
+    Unless it is to look ``ahead``, no finding has a day on which it flips: that costs more than all the rest.
+    """
     shown = [r for r in program.rules if ANSWERS[evaluation.answers[r]] in statuses]
     if not shown:
         return
-    results = reduce_facts(program, record, as_of)
-    _check(evaluation, {name: result.value for name, result in results.items()})
+    results = evaluation.results
+    if results is None:
+        results = reduce_facts(program, record, as_of)
+        _check(evaluation, {name: result.value for name, result in results.items()})
     values: dict[str, Value] = {**evaluation.facts, **evaluation.answers}
-    flips = next_flips(program, record, as_of, evaluation.answers, tuple(shown))
+    flips = next_flips(program, record, as_of, evaluation.answers, tuple(shown)) if ahead else dict.fromkeys(shown)
     for rule in shown:
         reasons = explain(program, rule, record, results, values)
         finding = Finding(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from rules import days
+from rules.engines.base import FactResult
 from rules.engines.matching import rank, word_of_rank
-from rules.engines.reference import FactResult
 from rules.facts import Event, PersonRecord, Value
 from rules.findings import ANSWERS, Evidence, number
 from rules.ir import ComputedFact, EventFact, Fact, PatientFact, Program

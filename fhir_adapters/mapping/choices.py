@@ -1,6 +1,7 @@
 """``onset[x]``, ``effective[x]``, ``performed[x]``: one element of several possible types."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
 
 from fhir_adapters.dates import UNKNOWN, Span, at, read_moment, read_period, read_timing
@@ -40,11 +41,18 @@ def renamed(resource: Json, names: Mapping[str, str]) -> Json:
 
 def read_time(reading: Reading, resource: Json, element: str) -> Span:
     """What the choice ``element[x]`` says about time; unknown if it is absent, inexact, or (reported) invalid or given twice."""
-    present = [kind for kind in _READERS if resource.get(element + kind) is not None]
+    readers = _readers(element)
+    present = [name for name in readers.keys() & resource.keys() if resource[name] is not None]
     if not present:
         return UNKNOWN
     if len(present) > 1:
         reading.bad(f"{element}[x]", Reason.MORE_THAN_ONE)
         return UNKNOWN
-    name = element + present[0]
-    return _READERS[present[0]](reading, resource[name], name)
+    name = present[0]
+    return readers[name](reading, resource[name], name)
+
+
+@cache
+def _readers(element: str) -> dict[str, Callable[[Reading, Any, str], Span]]:
+    """The names of a choice, with what reads each; there are as many choices as calls of `read_time`."""
+    return {element + kind: reader for kind, reader in _READERS.items()}

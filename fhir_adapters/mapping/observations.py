@@ -6,7 +6,7 @@ from dataclasses import replace
 from fhir_adapters.codes import read_status, required_code
 from fhir_adapters.dates import Moment, before, read_instant
 from fhir_adapters.mapping.choices import read_time
-from fhir_adapters.mapping.tags import read_absence, read_category
+from fhir_adapters.mapping.tags import Tags, read_absence, read_category
 from fhir_adapters.quarantine import Json, Reading, Reason
 from fhir_adapters.values import read_value
 from rules.facts import Event
@@ -38,27 +38,30 @@ def observations(resource: Json, reading: Reading, updated: Moment | None) -> It
         unit=measured.unit,
         status=read_status(reading, resource.get("status"), "status"),
         start=when.start,
-        end=when.end,
+        end=when.end or when.start,  # a measurement without a period is over at once
         instant=when.instant,
         issued=issued.instant if issued else None,
         updated=updated.instant if updated else None,
         opaque=codes.lost or not readable,
     )
-    whole = replace(whole, end=whole.end or whole.start)  # a measurement without a period is over at once
     yield whole
     if isinstance(components, list):
-        blank = replace(whole, codes=(), answers=(), tags=category, value=None, unit=None, opaque=True)
-        yield from (_component(item, reading, replace(blank, part=f"component[{i}]")) for i, item in enumerate(components))
+        yield from (_component(item, reading, whole, category, f"component[{i}]") for i, item in enumerate(components))
 
 
-def _component(item: object, reading: Reading, blank: Event) -> Event:
-    part = blank.part
+def _component(item: object, reading: Reading, whole: Event, category: Tags, part: str) -> Event:
     if not isinstance(item, dict):
         reading.bad(part, Reason.NOT_AN_OBJECT)
-        return blank
+        return replace(whole, part=part, codes=(), answers=(), tags=category, value=None, unit=None, opaque=True)
     codes = required_code(reading, item, "code", f"{part}.")
     measured = read_value(reading, item, f"{part}.")
-    tags = blank.tags + read_absence(reading, item, f"{part}.", measured)
     return replace(
-        blank, codes=codes.found, answers=measured.answers, tags=tags, value=measured.value, unit=measured.unit, opaque=codes.lost
+        whole,
+        part=part,
+        codes=codes.found,
+        answers=measured.answers,
+        tags=category + read_absence(reading, item, f"{part}.", measured),
+        value=measured.value,
+        unit=measured.unit,
+        opaque=codes.lost,
     )

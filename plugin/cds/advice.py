@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from fhir_adapters.directory import Match
 from plugin.cds.gathering import Gathered
@@ -10,6 +11,7 @@ from rules.document import Rule
 from rules.engines import Engine
 from rules.evaluation import YES, Explained, explained
 from rules.facts import HOUSEHOLD, Coding, PersonRecord
+from rules.forecast import next_flips
 from rules.ir import EventFact, Fact, Program
 from rules.pack import Pack
 
@@ -19,6 +21,7 @@ class Advice:
     """A rule that says *yes* about a person on a day."""
 
     explained: Explained
+    """Without the day on which it flips: ask `next_flip` of the few that are shown."""
     rule: Rule
     pack: Pack
     as_of: date
@@ -31,6 +34,11 @@ class Advice:
         """The fact that the rule's author calls ``name``: the rule's own, else the pack's; ``None`` for a derived one."""
         facts = self.pack.program.by_name
         return facts.get(f"{self.rule.id.text}/{name}") or facts.get(name)
+
+    def next_flip(self) -> date | None:
+        """The first later day on which the rule says something else if nothing new is recorded; ``None``: never."""
+        name = self.explained.finding.rule
+        return next_flips(self.pack.program, self.record, self.as_of, {name: True}, (name,))[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,7 @@ def consider(
                     decided += 1
             advice += (
                 Advice(each, watched[name], pack, as_of, _missing(pack.program, name, record.not_loaded), record)
-                for each in explained(pack.program, record, as_of, evaluation, YES)
+                for each in explained(pack.program, record, as_of, evaluation, YES, ahead=False)
                 if (name := each.finding.rule) in watched
             )
     return Considered(tuple(sorted(advice, key=lambda a: (-a.rule.priority, a.rule.id.text))), tuple(undecided), decided)
@@ -128,8 +136,12 @@ def _names(advice: Advice, order_codes: Mapping[str, str]) -> set[str]:
 
 
 def _missing(program: Program, rule: str, not_loaded: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(_read(program, rule) & not_loaded))
+
+
+@lru_cache(maxsize=1 << 12)
+def _read(program: Program, rule: str) -> frozenset[str]:
+    """The tables that a rule rests on, and the household."""
     facts = [fact for name in program.facts_behind(rule) if isinstance(fact := program.by_name[name], EventFact)]
-    read = {table for fact in facts for series in fact.series.nested() for table in series.tables} | {
-        HOUSEHOLD for fact in facts if fact.household
-    }
-    return tuple(sorted(read & not_loaded))
+    tables = {table for fact in facts for series in fact.series.nested() for table in series.tables}
+    return frozenset(tables | {HOUSEHOLD for fact in facts if fact.household})

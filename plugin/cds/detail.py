@@ -85,7 +85,7 @@ class Writer:
             yield self.markup.paragraph(plain(way, MOST), self.texts.say("contact"))
 
     def _small_print(self, advice: Advice) -> Iterator[str]:
-        rule, header, flip = advice.rule, advice.pack.document, advice.explained.finding.next_flip
+        rule, header, flip = advice.rule, advice.pack.document, advice.next_flip()
         if rule.limitations:
             yield self.markup.paragraph(rule.limitations, self.texts.say("limits"))
         if advice.missing:

@@ -1,12 +1,21 @@
 """What every engine is: one method, from people to answers."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from rules.facts import PersonRecord, Value
+from rules.facts import DateRange, Event, PersonRecord, Value
 from rules.ir import Program
+
+
+class FactResult(NamedTuple):
+    """The value of a fact and the events it rests on."""
+
+    value: Value
+    events: tuple[Event, ...] = ()
+    day: DateRange | None = None
+    """The day of the chosen event, from which windows of other facts may count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +25,8 @@ class Evaluation:
     patient: str
     facts: Mapping[str, Value]
     answers: Mapping[str, bool | None]
+    results: Mapping[str, FactResult] | None = field(default=None, compare=False, repr=False)
+    """How the facts came about, from the reference engine, which knows."""
 
 
 class Engine(Protocol):

@@ -1,7 +1,7 @@
 """Three-valued formulas → flat, positive Horn clauses on two rails, the only shape in which durable_rules can be trusted.
 
-Every fact is exactly one message, known (``v``) or unknown (``u``). Every derived value has clauses for *true* and, apart from
-them, clauses for *false*; where neither fires it is unknown. So negation, missing data and three-valued logic never need what
+Every fact is exactly one message that names it, known (``v``) or unknown (``u``). Every derived value has clauses for *true* and,
+apart from them, clauses for *false*; where neither fires it is unknown. So negation, missing data and three-valued logic never need what
 durable_rules gets wrong (``$not``, joins, arithmetic). The program is monotone: order and duplicates cannot change the answer.
 """
 
@@ -24,6 +24,8 @@ MAX_RULES_ON_A_CONDITION: Final = 200
 MAX_CLAUSES: Final = 2_000
 """Held well below durable_rules 2.0.28's own limits (16, 511, 64, 255 and 4,096), past which it crashes, hangs or forgets."""
 MAX_NUMBER: Final = 2**53
+_PROPERTIES: Final = 32
+"""Names are told in so many properties (``f0`` …): a message is tried on every condition on each property that it has, one by one."""
 
 _CONTRARY: Final = {">": "<=", "<=": ">", "<": ">=", ">=": "<", "=": "!=", "!=": "="}
 _OPERATOR: Final = {">": "$gt", "<=": "$lte", "<": "$lt", ">=": "$gte", "!=": "$neq"}
@@ -77,7 +79,7 @@ class HornProgram:
         return _json(rules)
 
     def messages(self, facts: Mapping[str, Value]) -> list[str]:
-        """One message body for each base fact of one person: ``"f":"f5","v":9.6`` or ``"f":"f5","u":1``."""
+        """One message body for each base fact of one person: ``"f5":"f5","v":9.6`` or ``"f5":"f5","u":1``."""
         bodies = [_message(self._facts[name], facts[name]) for name in self._facts if not isinstance(facts[name], str)]
         for key, leaf in self._words.items():
             value = facts[leaf.fact]
@@ -89,6 +91,10 @@ class HornProgram:
         concluded = dict(fired)
         return {d.name: concluded.get(self._names[d.name]) for d in self._program.derived}
 
+    def conclusions(self) -> list[str]:
+        """Of each clause the message body that says its head."""
+        return [_message(name, rail) for name, rail in self.heads]
+
     # ---------------------------------------------------------------- clauses
 
     def _add(self, head: Head, body: list[Pattern]) -> None:
@@ -97,7 +103,7 @@ class HornProgram:
         while len(patterns) > MAX_BODY:
             link = self._new_auxiliary()
             self._clauses.append(Clause(link, tuple(patterns[:MAX_BODY])))
-            patterns = [{"f": link[0]}, *patterns[MAX_BODY:]]
+            patterns = [_named(link[0]), *patterns[MAX_BODY:]]
         self._clauses.append(Clause(head, tuple(patterns)))
 
     def _new_auxiliary(self) -> Head:
@@ -117,7 +123,7 @@ class HornProgram:
                 head = self._new_auxiliary()
                 for part in parts:
                     self._add(head, self._body(part, rail))
-                return [{"f": head[0]}]
+                return [_named(head[0])]
             case AtLeast(parts):
                 return self._several([self._body(part, rail) for part in parts], quorum(condition, rail))
             case _:
@@ -136,7 +142,7 @@ class HornProgram:
                     head = self._new_auxiliary()
                     for way in ways:
                         self._add(head, way)
-                    ways = [[{"f": head[0]}]]
+                    ways = [[_named(head[0])]]
                 enough[n] = ways[0] if ways else None
         found = enough[number]
         return [{"f": "$never"}] if found is None else found
@@ -145,18 +151,18 @@ class HornProgram:
         name = self._names[leaf.fact]
         match leaf:
             case Holds():
-                return {"$and": [{"f": name}, {"v": rail}]}
+                return {"$and": [_named(name), {"v": rail}]}
             case Is(_, word):
-                return {"$and": [{"f": self._word_names[f"{name}.{word}"]}, {"v": rail}]}
+                return {"$and": [_named(self._word_names[f"{name}.{word}"]), {"v": rail}]}
             case Known(fact):
                 if fact not in self._facts:
                     raise EngineLimit(f"durable: 'is known' and 'is unknown' of the derived fact '{fact}' are not monotone")
-                return {"$and": [{"f": name}, {"$ex": {"v" if rail else "u": 1}}]}
+                return {"$and": [_named(name), {"$ex": {"v" if rail else "u": 1}}]}
             case Compare(_, op, number):
                 if not abs(number) < MAX_NUMBER:
                     raise EngineLimit(f"durable: {number} is compared with, but only numbers below 2**53 are held exactly")
                 wanted = op if rail else _CONTRARY[op]
-                return {"$and": [{"f": name}, {"v": number} if wanted == "=" else {_OPERATOR[wanted]: {"v": number}}]}
+                return {"$and": [_named(name), {"v": number} if wanted == "=" else {_OPERATOR[wanted]: {"v": number}}]}
 
     # ---------------------------------------------------------------- limits
 
@@ -185,22 +191,34 @@ def _hold(what: str, found: int, limit: int) -> None:
         raise EngineLimit(f"durable: {found} {what}, at most {limit} are safe; use --engine reference or columnar")
 
 
+def _named(short: str) -> Pattern:
+    """What matches the message that names a fact by its short name, and no other."""
+    return {_property(short): short}
+
+
+def _property(short: str) -> str:
+    return f"f{int(short[1:]) % _PROPERTIES}"
+
+
 def _fact_of(pattern: Pattern) -> object:
     parts = pattern.get("$and")
-    return parts[0]["f"] if isinstance(parts, list) else pattern["f"]
+    (name,) = (parts[0] if isinstance(parts, list) else pattern).values()
+    return name
 
 
 def _merged(body: list[Pattern]) -> list[Pattern]:
-    groups: dict[object, list[object]] = {}
+    groups: dict[object, tuple[Pattern, list[object]]] = {}
     for pattern in body:
         parts = pattern.get("$and")
-        group = groups.setdefault(_fact_of(pattern), [])
-        group += [test for test in (parts[1:] if isinstance(parts, list) else []) if test not in group]
-    return [{"$and": [{"f": fact}, *tests]} if tests else {"f": fact} for fact, tests in groups.items()]
+        name, *tests = parts if isinstance(parts, list) else [pattern]
+        _, group = groups.setdefault(_fact_of(pattern), (name, []))
+        group += [test for test in tests if test not in group]
+    return [{"$and": [name, *tests]} if tests else name for name, tests in groups.values()]
 
 
 def _message(name: str, value: Value) -> str:
-    return f'"f":"{name}","u":1' if value is None else f'"f":"{name}","v":{encode(value)}'
+    told = f'"{_property(name)}":"{name}"'
+    return f'{told},"u":1' if value is None else f'{told},"v":{encode(value)}'
 
 
 def _json(value: object) -> str:

@@ -8,25 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from math import inf
-from typing import Final, NamedTuple
+from typing import Final
 
 from rules import days
 from rules.arithmetic import finite
-from rules.engines.base import Evaluation
+from rules.engines.base import Evaluation, FactResult
 from rules.engines.matching import Span, convert, passes, rank, word_of_rank
 from rules.engines.reading import Asked, Reading, read
 from rules.facts import DateRange, Event, Person, PersonRecord, Value
 from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, Window, computed_value, derive
-
-
-class FactResult(NamedTuple):
-    """The value of a fact and the events it rests on."""
-
-    value: Value
-    events: tuple[Event, ...] = ()
-    day: DateRange | None = None
-    """The day of the chosen event, from which windows of other facts may count."""
-
 
 UNKNOWN: Final = FactResult(None)
 NO: Final = FactResult(False)
@@ -40,8 +30,9 @@ class ReferenceEngine:
     def evaluate(self, program: Program, people: Iterable[PersonRecord], as_of: date) -> Iterator[Evaluation]:
         """See `rules.engines.base.Engine.evaluate`."""
         for record in people:
-            facts = {name: result.value for name, result in reduce_facts(program, record, as_of).items()}
-            yield Evaluation(record.person.id, facts, derive(program, facts))
+            results = reduce_facts(program, record, as_of)
+            facts = {name: result.value for name, result in results.items()}
+            yield Evaluation(record.person.id, facts, derive(program, facts), results)
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -1,9 +1,9 @@
 """The child process that holds durable_rules: the only module that imports it. Runs as ``python -m rules.engines.rete_child``.
 
 It reads frames from standard input and answers each on standard output; a frame is a 4-byte little-endian length and JSON. The
-first frames are rule sets (``{"rules": …, "heads": …}``, the rules as a text), each answered by ``"ready"``. Each further frame is
-the number of the question, the number of a rule set and one person's message bodies; it is answered by the number of the question
-and the indices of the rules that fired.
+first frames are rule sets (``{"rules": …, "heads": …}``: the rules as a text, and what each concludes as a message body), each
+answered by ``"ready"``. Each further frame is the number of the question, the number of a rule set and one person's message bodies;
+it is answered by the number of the question and the indices of the rules that fired.
 
 durable_rules 2.0.28 is a C extension with defects that depend on how it is used (wild pointers on ``delete_state``, threads, more
 than one live context). So: one context (``sid`` 0) at a time, a warm-up firing before the first ``delete_state``,
@@ -26,14 +26,14 @@ GO = '{"sid":"0","id":"go","f":"$go","v":1}'
 class RuleSet:
     """One durable_rules rule set over one person at a time."""
 
-    def __init__(self, name: str, rules: str, heads: list[tuple[str, bool]]) -> None:
+    def __init__(self, name: str, rules: str, heads: list[str]) -> None:
         self.heads = heads
         self.handle = durable.create_ruleset(name, rules)
         self.run([])  # the warm-up
 
     def run(self, bodies: list[str]) -> list[int]:
         """Assert one person's facts and drain the agenda; the indices of the clauses that concluded something new."""
-        done: dict[tuple[str, bool], int] = {}
+        done: dict[str, int] = {}
         try:
             for number, body in enumerate(bodies, 1):
                 self._assert(f'{{"sid":"0","id":"{number}",{body}}}')
@@ -47,14 +47,14 @@ class RuleSet:
             durable.delete_state(self.handle, "0")
         return list(done.values())
 
-    def _conclude(self, rule: str, done: dict[tuple[str, bool], int], asserted: int) -> None:
+    def _conclude(self, rule: str, done: dict[str, int], asserted: int) -> None:
         if rule == "go":
             return
         index = int(rule[1:])
-        name, rail = head = self.heads[index]
+        head = self.heads[index]
         if head not in done:
             done[head] = index
-            self._assert(f'{{"sid":"0","id":"{asserted + len(done)}","f":"{name}","v":{"true" if rail else "false"}}}')
+            self._assert(f'{{"sid":"0","id":"{asserted + len(done)}",{head}}}')
 
     def _assert(self, message: str) -> Any:
         return durable.assert_fact(self.handle, message)[1]
@@ -70,7 +70,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     while (frame := read_frame(requests)) is not None:
         request = json.loads(frame)
         if isinstance(request, dict):
-            sets.append(RuleSet(f"p{len(sets)}", request["rules"], [(name, rail) for name, rail in request["heads"]]))
+            sets.append(RuleSet(f"p{len(sets)}", request["rules"], request["heads"]))
             write_frame(answers, b'"ready"')
         else:
             asked, number, bodies = request

@@ -75,9 +75,9 @@ def test_each_rail_has_its_own_clauses() -> None:
 def test_messages_say_what_is_known_and_what_is_not() -> None:
     compiled = HornProgram(program(Any((Is("w", "female"), Known("w"), Holds("y")))))
     known = compiled.messages({"n": 9.0, "y": False, "w": "male"})
-    assert known == ['"f":"f0","v":9.0', '"f":"f1","v":false', '"f":"w0","v":false', '"f":"f2","v":true']
+    assert known == ['"f0":"f0","v":9.0', '"f1":"f1","v":false', '"f0":"w0","v":false', '"f2":"f2","v":true']
     missing = compiled.messages({"n": None, "y": None, "w": None})
-    assert missing == ['"f":"f0","u":1', '"f":"f1","u":1', '"f":"f2","u":1', '"f":"w0","u":1']
+    assert missing == ['"f0":"f0","u":1', '"f1":"f1","u":1', '"f2":"f2","u":1', '"f0":"w0","u":1']
 
 
 def test_answers_come_from_the_rail_that_fired() -> None:
