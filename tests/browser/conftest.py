@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 from fhir_adapters import read_directory
 from fhir_adapters.synthetic import write_ndjson
 from plugin.cds.ledger.opening import open_ledger
+from plugin.cds.policy.alarms import Alarm, raise_alarms
 from plugin.playground.views import EXTENSION
 from plugin.settings import CdsSettings, PlaygroundSettings, Settings
 from plugin.sweep.published import Published
@@ -69,7 +70,11 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     run_sweep(load_packs(BUILT_IN), read_directory(folder / "fhir").records, AS_OF, engine("reference"), published)
     assert published.current
     ledger = open_ledger(Settings(state=folder / "state"))
-    fill(ledger, datetime.now(UTC), 400)
+    now = datetime.now(UTC)
+    fill(ledger, now, 400)
+    raise_alarms(
+        ledger.store, [Alarm("diabetes-food-insecurity", "north", kind, now.date(), 7, 0, 21.0) for kind in ("less", "unwelcome")], now
+    )
     ledger.store.close()
     with served(folder / "state") as url:
         yield Site(url, published.current.name)

@@ -1,64 +1,19 @@
-"""Does the monitor hear what matters, and keep quiet otherwise? Seeded simulation: visits with weekends, counts that vary beyond chance."""
+"""Does the monitor hear what matters, and keep quiet otherwise? By seeded simulation (`support.firing`)."""
 
 import math
-import random
-from collections.abc import Mapping
-from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.firing import DAY, FIRST, LIMIT, WARM, alarms, false_alarms, first_alarm, seeded, series
 
-from plugin.cds.policy.monitor import BASELINE, GUARD, Count, at_most, judged
-
-FIRST = date(2026, 1, 5)
-WARM = BASELINE + GUARD
-LIMIT = 1e-5
-SPREAD = 0.05
-"""Relative variance of a day beyond chance."""
-DAY = timedelta(days=1)
-
-
-def seeded(name: str) -> random.Random:
-    """The same numbers in every run."""
-    return random.Random(name)  # noqa: S311 nothing is kept secret by it
-
-
-def poisson(draw: random.Random, mean: float) -> int:
-    if mean > 200:
-        return max(0, round(draw.gauss(mean, math.sqrt(mean))))
-    number, time = 0, draw.expovariate(1)
-    while time < mean:
-        number, time = number + 1, time + draw.expovariate(1)
-    return number
-
-
-def series(draw: random.Random, mean: float, days: int, factor: float = 1.0) -> dict[date, Count]:
-    """A rule that fires ``mean`` times a day, and from the end of the warm-up on ``factor`` times as often."""
-    found = {}
-    for number in range(WARM + days):
-        day = FIRST + number * DAY
-        visits = round(1000 * (1.2 if day.weekday() < 5 else 0.5) * draw.uniform(0.9, 1.1))
-        rate = mean * visits / 1000 * draw.gammavariate(1 / SPREAD, SPREAD)
-        found[day] = Count(visits, poisson(draw, rate * (factor if number >= WARM else 1)))
-    return found
-
-
-def alarms(days: Mapping[date, Count]) -> list[int]:
-    """Days after the warm-up on which there is an alarm, from 1."""
-    return [number for number in range(1, len(days) - WARM + 1) if judged(days, FIRST + (WARM + number - 1) * DAY, LIMIT)]
+from plugin.cds.policy.monitor import GUARD, Count, at_most, judged
 
 
 @pytest.mark.parametrize("mean", [500, 50, 10, 2])
 def test_a_rule_that_goes_on_as_before_is_no_alarm(mean: float) -> None:
     """At most one false alarm in four rule-years: goal of the reference's simulation, which found 0.25 at 500 a day."""
-    draw = seeded(f"quiet {mean}")
-    years = 12
-    first_days = 0
-    for _ in range(years):
-        on = alarms(series(draw, mean, 365))
-        first_days += sum(1 for day in on if day - 1 not in on)
-    assert first_days / years <= 0.25
+    assert false_alarms(seeded(f"quiet {mean}"), mean, 12) <= 0.25
 
 
 @pytest.mark.parametrize(
@@ -67,7 +22,7 @@ def test_a_rule_that_goes_on_as_before_is_no_alarm(mean: float) -> None:
 def test_a_change_is_heard_soon(mean: float, factor: float, within: int) -> None:
     """The median of days until the alarm, of 21 runs."""
     draw = seeded(f"change {mean} {factor}")
-    heard = sorted(next(iter(alarms(series(draw, mean, 30, factor))), 99) for _ in range(21))
+    heard = sorted(first_alarm(draw, mean, factor, 30) or 99 for _ in range(21))
     assert heard[10] <= within
 
 
