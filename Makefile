@@ -72,11 +72,13 @@ bench: dev
 	$(PY) -m benchmarks.rules_core $(ARGS)
 	$(PY) -m benchmarks.warehouse
 
-# Long forms: a million generated comparisons, with a seed of their own; a warehouse through 500 sequences of pulls and 500 kills.
+# Long forms: a million generated comparisons, with a seed of their own; a warehouse through 500 sequences of pulls and 500 kills;
+# 10,000 hook calls and messages of feedback that went wrong on the way.
 long: dev peer
 	ALMONER_GENTEST_COMPARISONS=1000000 ALMONER_GENTEST_SEED=$$(date +%s) $(PY) -m pytest tests/generative -n auto $(ARGS)
 	ALMONER_WAREHOUSE_EXAMPLES=500 $(PY) -m pytest tests/generative/test_warehouse_sequences.py --hypothesis-profile search $(ARGS)
 	ALMONER_WAREHOUSE_KILLS=500 $(PY) -m pytest tests/integration/test_warehouse_kills.py $(ARGS)
+	ALMONER_MUTATIONS=10000 ALMONER_MUTATIONS_SEED=$$(date +%s) $(PY) -m pytest tests/conformance/test_mutated.py $(ARGS)
 
 # Kills pulls by the hundred; prints what it counted. ALMONER_KILLS=5000 for more.
 chaos: dev
@@ -107,7 +109,7 @@ $(CQL)/node_modules/.installed: $(CQL)/package-lock.json
 
 # The pages that are made from the code.
 docs: dev
-	PYTHONPATH=tests $(PY) -m support.language_reference && PYTHONPATH=tests $(PY) -m support.constructs && PYTHONPATH=tests $(PY) -m support.vendor_pages && PYTHONPATH=tests $(PY) -m support.client_pages
+	PYTHONPATH=tests $(PY) -m support.language_reference && PYTHONPATH=tests $(PY) -m support.constructs && PYTHONPATH=tests $(PY) -m support.vendor_pages && PYTHONPATH=tests $(PY) -m support.client_pages && PYTHONPATH=tests $(PY) -m support.conformance
 	.venv/bin/almoner schema --out rules/schema
 	.venv/bin/almoner check --explain all > docs/reference/lints.md
 	.venv/bin/almoner docs rules/packs --out docs/reference/packs

@@ -12,9 +12,19 @@ from fhir.resources.R4B import get_fhir_model_class
 
 Json = dict[str, Any]
 
-_TYPES: Final = {
-    "card": {"uuid": str, "summary": str, "detail": str, "indicator": str, "source": dict, "suggestions": list}
-    | {"selectionBehavior": str, "overrideReasons": list, "links": list, "extension": dict},
+_TYPES: Final[dict[str, dict[str, type]]] = {
+    "card": {
+        "uuid": str,
+        "summary": str,
+        "detail": str,
+        "indicator": str,
+        "source": dict,
+        "suggestions": list,
+        "selectionBehavior": str,
+        "overrideReasons": list,
+        "links": list,
+        "extension": dict,
+    },
     "source": {"label": str, "url": str, "icon": str, "topic": dict},
     "suggestion": {"label": str, "uuid": str, "isRecommended": bool, "actions": list, "actionSelectionBehavior": str},
     "action": {"type": str, "description": str, "resource": dict, "resourceId": str},

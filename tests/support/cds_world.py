@@ -75,7 +75,7 @@ def every_service(packs: Sequence[Pack]) -> tuple[Service, ...]:
 
 
 @contextmanager
-def world(folder: Path, engine: str = "reference", **cds: Any) -> Iterator[World]:
+def world(folder: Path, **cds: Any) -> Iterator[World]:
     """With its state in ``folder``; ``cds`` are settings of the service."""
     listings = folder / "listings"
     listings.mkdir()
@@ -84,7 +84,7 @@ def world(folder: Path, engine: str = "reference", **cds: Any) -> Iterator[World
     settings = Settings(
         as_of=date.fromisoformat(AS_OF),
         state=folder / "state",
-        engine=engine,  # type: ignore[arg-type]
+        engine="reference",
         cds=CdsSettings(allowed_origins=(ORIGIN,), directory=sources, **cds),
     )
     (folder / "state").mkdir()
