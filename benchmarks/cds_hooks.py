@@ -64,7 +64,7 @@ def started(options: argparse.Namespace, folder: Path, calls: Calls, until: Exit
     ours = settings(folder, calls, options.database, options.engine)
     for name in options.server:
         port = free_port()
-        command = serving.almoner(port) if name == "gunicorn" else serving.granian(port, "plugin.app:create_app", "--factory")
+        command = serving.almoner(port) if name == "gunicorn" else serving.granian(port, "plugin.serve:application", "--factory")
         yield until.enter_context(running(f"almoner, {name}", command, port, folder, ours))
     port = free_port()
     yield until.enter_context(running("Flask echo, gunicorn", serving.flask_echo(port), port, folder))

@@ -8,6 +8,7 @@ from flask.json.provider import JSONProvider
 from werkzeug.exceptions import HTTPException
 
 from plugin import health, jwks
+from plugin.cds import overload
 from plugin.cds import views as cds
 from plugin.cds.body import LIMIT
 from plugin.cds.opening import open_cds
@@ -59,6 +60,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app.json = _Orjson(app)
     app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
     app.extensions["almoner"] = runtime
+    overload.install(app, runtime.settings.cds.calls_at_once)
     cds.install(app, open_cds(runtime, ready(open_store(runtime.settings.database_url))))
     for blueprint in (
         health.blueprint,

@@ -1,18 +1,51 @@
 """Serve the application: gunicorn with threads, started from here and not from a command line of its own."""
 
+import gc
 import logging
 import os
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any
+from threading import Thread
+from typing import Any, Final
 
+from flask import Flask
+
+from plugin.cds.trouble import logged
 from plugin.errors import ServeError
 from plugin.observe import metrics
 from plugin.runtime import Runtime
 
+SPARE_THREADS: Final = 8
+"""Beside those that answer calls: for health checks, pages, and turning calls away, which must never wait for calls."""
+_OBJECTS: Final = 50_000
+"""So many new objects before Python looks for garbage among them. Reading one call makes some ten thousand, and no garbage."""
 
-def serve(runtime: Runtime, *, workers: int = 2, threads: int = 8, on_ready: Callable[[str], None] | None = None) -> None:
+
+def application(runtime: Runtime | None = None) -> Flask:
+    """The application for a server's worker process: it makes itself ready for the first call while it already answers."""
+    # Read in the worker: what counts must know by then where all workers count together.
+    from plugin.app import create_app
+
+    app = create_app(runtime)
+    Thread(target=_make_ready, args=(app,), name="warm-up", daemon=True).start()
+    return app
+
+
+def _make_ready(app: Flask) -> None:
+    from plugin.cds.views import EXTENSION
+    from plugin.cds.warming import warm_up
+
+    try:
+        warm_up(app.extensions[EXTENSION], app.extensions["almoner"])
+    except Exception as error:
+        logged("warm_up_failed", error)
+    gc.collect()
+    gc.freeze()  # what is there now stays: it need not be looked at again
+    gc.set_threshold(_OBJECTS)
+
+
+def serve(runtime: Runtime, *, workers: int = 2, on_ready: Callable[[str], None] | None = None) -> None:
     """Serve until stopped by SIGINT or SIGTERM. ``on_ready`` gets the address, with the port that was found if it was to be any.
 
     Each worker process makes its own application after the fork: engines start their child processes there.
@@ -20,11 +53,11 @@ def serve(runtime: Runtime, *, workers: int = 2, threads: int = 8, on_ready: Cal
     Raises:
         ServeError: there is no gunicorn on this platform, or it could not listen.
     """
+    server = _gunicorn(runtime, workers, on_ready)
     metrics.share(runtime.settings.state / "metrics")
-    application = _gunicorn_application(runtime, workers, threads, on_ready)
     master = os.getpid()
     try:
-        application.run()
+        server.run()
     except SystemExit as stop:
         # Workers are forks and end by SystemExit too: they must not come back to our caller.
         if os.getpid() != master:
@@ -49,12 +82,12 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def _gunicorn_application(runtime: Runtime, workers: int, threads: int, on_ready: Callable[[str], None] | None) -> Any:
+def _gunicorn(runtime: Runtime, workers: int, on_ready: Callable[[str], None] | None) -> Any:
     try:
         from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
     except ImportError as error:
         raise ServeError(
-            f"gunicorn does not run on {sys.platform}: use Linux or macOS, or give plugin.app:create_app to another WSGI server"
+            f"gunicorn does not run on {sys.platform}: use Linux or macOS, or give plugin.serve:application to another WSGI server"
         ) from error
     host = runtime.settings.host
     shown = f"[{host}]" if ":" in host else host
@@ -67,7 +100,7 @@ def _gunicorn_application(runtime: Runtime, workers: int, threads: int, on_ready
         "bind": f"{shown}:{runtime.settings.port}",
         "worker_class": "gthread",
         "workers": workers,
-        "threads": threads,
+        "threads": runtime.settings.cds.calls_at_once + SPARE_THREADS,
         "keepalive": 75,
         "graceful_timeout": 10,
         "max_requests": 20_000,
@@ -86,6 +119,6 @@ def _gunicorn_application(runtime: Runtime, workers: int, threads: int, on_ready
             from plugin.app import create_app
 
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-            return create_app(runtime)
+            return application(runtime)
 
     return Application()

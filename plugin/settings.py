@@ -167,6 +167,12 @@ class CdsSettings(BaseModel):
     fetch_seconds: float = Field(
         default=1.5, gt=0, le=10, description="What did not come with a call is read from its FHIR server in this time; then it is unknown."
     )
+    calls_at_once: int = Field(
+        default=16,
+        ge=1,
+        le=256,
+        description="Each worker process answers at most so many calls at one time; further ones are turned away at once (503).",
+    )
     directory: tuple[str, ...] = Field(
         default=(),
         description="What partner agencies offer (NAME=PATH, as almoner directory takes it): with it the choice of an agency is checked.",

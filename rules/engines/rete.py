@@ -6,6 +6,7 @@ durable_rules is given and `rules.engines.rete_child` for how it is kept safe.
 
 import importlib.util
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from rules.engines.stages import stages
 from rules.errors import EngineError, EngineUnavailable
 from rules.facts import PersonRecord, Value
 from rules.ir import Program
+
+LOG = logging.getLogger(__name__)
 
 ANSWER_SECONDS: Final = 5.0
 """How long the child may take for one rule set and one person (it needs under a millisecond) before it is taken for dead."""
@@ -107,6 +110,7 @@ class _Child:
                 fired = self._ask(number, messages)
                 if fired is None:
                     self.restarts += 1
+                    LOG.warning("engine_restarted engine=durable restarts=%d", self.restarts)
                     fired = self._ask(number, messages)
             if fired is None:
                 raise EngineError("durable_rules died twice on the same person; the reference engine can answer")
