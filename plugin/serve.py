@@ -116,7 +116,6 @@ def _gunicorn(runtime: Runtime, workers: int, on_ready: Callable[[str], None] | 
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
-            from plugin.app import create_app
 
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
             return application(runtime)
