@@ -71,6 +71,7 @@ bench: dev
 	$(PY) -m benchmarks.first_light $(ARGS)
 	$(PY) -m benchmarks.rules_core $(ARGS)
 	$(PY) -m benchmarks.warehouse
+	$(PY) -m benchmarks.cds_hooks --short
 
 # Long forms: a million generated comparisons, with a seed of their own; a warehouse through 500 sequences of pulls and 500 kills;
 # 10,000 hook calls and messages of feedback that went wrong on the way.

@@ -15,6 +15,7 @@ from plugin.cds.trouble import logged
 from plugin.errors import ServeError
 from plugin.observe import metrics
 from plugin.runtime import Runtime
+from plugin.settings import Settings
 
 SPARE_THREADS: Final = 8
 """Beside those that answer calls: for health checks, pages, and turning calls away, which must never wait for calls."""
@@ -78,6 +79,27 @@ def free_port(host: str, wanted: int) -> int:
     raise ServeError("this machine has no free port, or the host is not one of its addresses")
 
 
+def gunicorn_settings(settings: Settings, workers: int) -> dict[str, Any]:
+    """How gunicorn serves the application, whoever starts it."""
+    return {
+        "bind": f"{_shown(settings.host)}:{settings.port}",
+        "worker_class": "gthread",
+        "workers": workers,
+        "threads": settings.cds.calls_at_once + SPARE_THREADS,
+        "keepalive": 75,
+        "graceful_timeout": 10,
+        "max_requests": 20_000,
+        "max_requests_jitter": 2_000,
+        "loglevel": "warning",
+        "control_socket_disable": True,
+    }
+
+
+def _shown(host: str) -> str:
+    """A host as addresses write it."""
+    return f"[{host}]" if ":" in host else host
+
+
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
@@ -89,31 +111,17 @@ def _gunicorn(runtime: Runtime, workers: int, on_ready: Callable[[str], None] | 
         raise ServeError(
             f"gunicorn does not run on {sys.platform}: use Linux or macOS, or give plugin.serve:application to another WSGI server"
         ) from error
-    host = runtime.settings.host
-    shown = f"[{host}]" if ":" in host else host
+    settings = gunicorn_settings(runtime.settings, workers)
 
     def ready(arbiter: Any) -> None:
         if on_ready:
-            on_ready(f"http://{shown}:{arbiter.LISTENERS[0].sock.getsockname()[1]}")
-
-    settings = {
-        "bind": f"{shown}:{runtime.settings.port}",
-        "worker_class": "gthread",
-        "workers": workers,
-        "threads": runtime.settings.cds.calls_at_once + SPARE_THREADS,
-        "keepalive": 75,
-        "graceful_timeout": 10,
-        "max_requests": 20_000,
-        "max_requests_jitter": 2_000,
-        "loglevel": "warning",
-        "control_socket_disable": True,
-        "when_ready": ready,
-    }
+            on_ready(f"http://{_shown(runtime.settings.host)}:{arbiter.LISTENERS[0].sock.getsockname()[1]}")
 
     class Application(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
             for name, value in settings.items():
                 self.cfg.set(name, value)
+            self.cfg.set("when_ready", ready)
 
         def load(self) -> Any:
 
