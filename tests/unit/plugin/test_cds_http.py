@@ -285,6 +285,7 @@ def test_readiness_tells_packs_engine_and_sweep(client: FlaskClient, runtime: Ru
         "engine": "reference",
         "engine_note": "",
         "sweep": None,
+        "canaries": [],
     }
 
 
