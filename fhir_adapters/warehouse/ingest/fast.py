@@ -1,0 +1,164 @@
+"""One file on the fast road: block by block through SQL, what is not plain line by line through the mapper."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from fhir_adapters.errors import SourceUnreadable
+from fhir_adapters.files import MAX_LINE, Gone, take
+from fhir_adapters.lines import Flaw, Line
+from fhir_adapters.mapping import Outcome
+from fhir_adapters.report import Part
+from fhir_adapters.warehouse.columns import KINDS, arrow
+from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS
+from fhir_adapters.warehouse.ingest.skeletons import PATTERN, patterns
+from fhir_adapters.warehouse.ingest.statements import ENTRIES, OUTCOMES, SLOW, UNKNOWN, lines_of, raw, staged
+from fhir_adapters.warehouse.staging import Stage, quoted
+from fhir_adapters.warehouse.views import register
+
+BLOCK: Final = 16 << 20
+"""Bytes that go through SQL at once."""
+_FEW: Final = 32
+"""Lines that are not worth another try when the block they stand in could not be read."""
+_PATTERNS: Final = 100_000
+"""Rows of patterns kept at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How a file is cut up."""
+
+    block: int = BLOCK
+    line: int = MAX_LINE
+    least: int = 2
+    """Lines of a block that must share a skeleton before it gets a pattern: making one costs as much as mapping two lines."""
+
+
+@dataclass(slots=True)
+class FastRoad:
+    """Takes the lines of one file of resources of the type ``name`` into ``stage``, and their rows into Parquet files in ``folder``."""
+
+    name: str
+    stage: Stage
+    part: Part
+    part_no: int
+    gone: Gone
+    folder: Path
+    limits: Limits = field(default_factory=Limits)
+    files: list[Path] = field(default_factory=list)
+    """Rows of events that were staged past the `Stage`."""
+    line: int = 0
+    """The number of the line that comes next, from 0."""
+    _first: int = 0
+    _deletions: bool = False
+
+    def __post_init__(self) -> None:
+        self._first = self.stage.ordinal + 1
+        connection = self.stage.connection
+        register(connection, "pattern", arrow([], PATTERN))
+        last = self.gone.deletions.last
+        found = [(source,) for source, export in last.items() if export >= self.gone.export and source.startswith(f"{self.name}/")]
+        self._deletions = bool(found)
+        register(connection, "deleted", arrow(found, {"source": KINDS["events"]["source"]}))
+
+    def take(self, block: bytes | Flaw) -> None:
+        """Lines, or a line that cannot be read."""
+        if isinstance(block, Flaw):
+            self._slow(block)
+            return
+        count = block.count(b"\n") + (not block.endswith(b"\n"))
+        before = self.part.lines
+        if not self._read(block, count):
+            self._part_up(block, count)
+        elif self.part.lines - before != count:
+            raise SourceUnreadable(f"{self.part.name}: {count - self.part.lines + before} lines are not accounted for")
+
+    def _part_up(self, block: bytes, count: int) -> None:
+        """A block that SQL cannot read, in halves, until few lines are left."""
+        middle = block.find(b"\n", len(block) // 2) + 1
+        if count <= _FEW or not 0 < middle < len(block):
+            for content in block.split(b"\n")[:count]:
+                self._slow(_line(content, block))
+            return
+        self.take(block[:middle])
+        self.take(block[middle:])
+
+    def _slow(self, line: Line | Flaw) -> None:
+        self.stage.ordinal = self._first + self.line * ENTRIES - 1
+        self.line += 1
+        take(line, self.part, self.stage, self.gone, whole_file=False)
+
+    def _read(self, block: bytes, count: int) -> bool:
+        """Whether the block could be read as it is, a row for each line."""
+        path = self.folder / "block.ndjson"
+        path.write_bytes(block)
+        connection, description = self.stage.connection, DESCRIPTIONS.get(self.name)
+        query = raw(self.name, description, deletions=self._deletions) if description else lines_of(self.name)
+        try:
+            connection.execute(query, {"path": str(path), "longest": max(len(block), BLOCK)})
+        except duckdb.InvalidInputException:  # some line is not JSON, or has another shape
+            return False
+        if self._count("raw") != count:
+            return False
+        start = self.line
+        slow = self._stage(staged(self.name, description)) if description else self._leave_out()
+        for number, content in _picked(block, slow):
+            self.line = start + number
+            self._slow(_line(content, block))
+        self.line = start + count
+        return True
+
+    def _stage(self, rows: str) -> list[int]:
+        """Write the rows of what is plain; the other lines."""
+        connection = self.stage.connection
+        if self._count("pattern") > _PATTERNS:
+            connection.execute("DELETE FROM pattern")
+        unknown = [key for (key,) in connection.execute(UNKNOWN, {"least": self.limits.least}).fetchall()]
+        connection.register("found", arrow(list(patterns(self.name, DESCRIPTIONS[self.name], unknown)), PATTERN))
+        connection.execute("INSERT INTO pattern FROM found")
+        connection.unregister("found")
+        counts = connection.execute(OUTCOMES).fetchall()
+        if counts:
+            path = self.folder / f"{self.part_no}-{len(self.files)}.parquet"
+            first = self._first + self.line * ENTRIES
+            given = {"first": first, "part": self.part_no, "salt": self.stage.salt.hex()}
+            connection.execute(f"COPY ({rows}) TO '{quoted(path)}' (FORMAT parquet, COMPRESSION snappy)", given)
+            self.files.append(path)
+        self._account((Outcome(outcome), count) for outcome, count in counts)
+        return [line for (line,) in connection.execute(SLOW).fetchall()]
+
+    def _leave_out(self) -> list[int]:
+        """Count lines of a type that is not kept; the other lines."""
+        self._account([(Outcome.IGNORED, self._count("raw WHERE plain"))])
+        return [line for (line,) in self.stage.connection.execute("SELECT line FROM raw WHERE NOT plain ORDER BY line").fetchall()]
+
+    def _account(self, counts: Iterable[tuple[Outcome, int]]) -> None:
+        for outcome, count in counts:
+            if count:
+                self.stage.types.add(self.name)
+                self.part.lines += count
+                self.part.count(outcome, self.name, count)
+
+    def _count(self, rows: str) -> int:
+        found = self.stage.connection.execute(f"SELECT count(*) FROM {rows}").fetchone()
+        return int(found[0]) if found else 0
+
+
+def _line(content: bytes, block: bytes) -> Line:
+    """Only the last line of the last block may lack its end."""
+    ended = block.endswith(b"\n") or not block.endswith(content)
+    return Line(content.rstrip(b"\r\n"), ended)
+
+
+def _picked(block: bytes, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    """Some lines of a block, by their numbers in it."""
+    here, start = 0, 0
+    for number in numbers:
+        for _ in range(number - here):
+            start = block.index(b"\n", start) + 1
+        here = number
+        end = block.find(b"\n", start)
+        yield number, block[start : end if end >= 0 else len(block)]

@@ -1,0 +1,186 @@
+"""A line without what differs from line to line, read by the mapper: a pattern for the rows of all lines like it.
+
+Each skeleton is mapped twice, with two sets of dates and numbers put in. What comes out the same is the same for all such lines; what
+comes out as one of the dates or numbers that were put in is taken from each line. Anything else has no pattern, so that a mapper which
+computes with a date, or compares two, is never imitated wrongly.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+
+from fhir_adapters.mapping import Mapped, Outcome, map_resource
+from fhir_adapters.quarantine import Json, Quarantine
+from fhir_adapters.warehouse.columns import EVENT, event_rows
+from fhir_adapters.warehouse.ingest.descriptions import Description
+
+DAYS: Final = ("start_low", "start_high", "end_low", "end_high")
+TIMES: Final = ("instant", "issued", "event_updated")
+NUMBERS: Final = ("value",)
+_FROM: Final = {name: f"{name}_from" for name in EVENT if name in (*DAYS, *TIMES, *NUMBERS)}
+PATTERN: Final[dict[str, pa.DataType]] = {
+    "key": pa.string(),
+    "outcome": pa.string(),
+    **EVENT,
+    **dict.fromkeys(_FROM.values(), pa.int32()),
+}
+"""A row of a pattern: that of an event; ``…_from`` says which of the line's dates or numbers (counted from 1) stands in a column, null:
+what stands here. ``outcome`` is empty, and all the rest null, if lines like it have to be mapped one by one."""
+_NUMBER: Final = re.compile(r'"value":-?[0-9]')
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_PATIENT: Final = "patient"
+
+
+Places = Mapping[str, Mapping[object, int]]
+"""Column → value → which of those put in it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """One set of dates and numbers, by number from 1."""
+
+    days: Sequence[date]
+    numbers: Sequence[float]
+
+    def moment(self, place: int) -> str:
+        """As FHIR writes it."""
+        return f"{self.days[place].isoformat()}T12:00:{place:02}Z"
+
+    def places(self) -> Places:
+        """Where the values are known that were put in."""
+        times = [datetime.fromisoformat(self.moment(place)) for place in range(len(self.days))]
+        micros = [(time - _EPOCH) // timedelta(microseconds=1) for time in times]
+        found: dict[str, dict[object, int]] = {name: {day: n for n, day in enumerate(self.days, 1)} for name in DAYS}
+        found |= {name: {time: n for n, time in enumerate(micros, 1)} for name in TIMES}
+        return found | {name: {number: n for n, number in enumerate(self.numbers, 1)} for name in NUMBERS}
+
+
+def leaves(description: Description) -> tuple[str, ...]:
+    """The paths of all dates that differ; a Period's start stands before its end."""
+    periods = (f"{path}.{part}" for path in description.periods for part in ("start", "end"))
+    return (*description.moments, *periods, "meta.lastUpdated")
+
+
+def parents(description: Description) -> tuple[str, ...]:
+    """Members that hold Periods, and may be there without one."""
+    return tuple(path.split(".", 1)[0] for path in description.periods)
+
+
+def patterns(name: str, description: Description, keys: Iterable[str]) -> Iterator[tuple[object, ...]]:
+    """The rows of `PATTERN` for skeletons of a type.
+
+    A key is a digit for each of the `parents` and `leaves`, 1 if it is there, and then the skeleton as a JSON object.
+    """
+    fillings = _fillings(leaves(description))
+    for key in keys:
+        try:
+            first, last = (_mapped(name, description, key, filling) for filling in fillings)
+            rows = list(_rows(first, last, fillings))
+        except (orjson.JSONDecodeError, _Unclear):
+            rows = [_NONE]
+        yield from ((key, *row) for row in rows)
+
+
+_NONE: Final = ("", *(None,) * (len(PATTERN) - 2))
+
+
+def _rows(first: Mapped, last: Mapped, fillings: Sequence[Filling]) -> Iterator[tuple[object, ...]]:
+    if first.outcome is not last.outcome or first.outcome not in (Outcome.MAPPED, Outcome.QUARANTINED) or first.patient != _PATIENT:
+        raise _Unclear
+    for row, other in zip(list(event_rows(first)), list(event_rows(last)), strict=True):
+        yield first.outcome.value, *row, *_sources(row, other, *(filling.places() for filling in fillings))
+
+
+def _sources(row: Sequence[object], other: Sequence[object], here: Places, there: Places) -> Iterator[int | None]:
+    """Of each column of `_FROM` where it comes from."""
+    for column, one, two in zip(EVENT, row, other, strict=True):
+        source = here.get(column, {}).get(one)
+        if source is not None and there[column].get(two) == source:
+            yield source
+        elif one != two:
+            raise _Unclear
+        elif column in _FROM:
+            yield None
+
+
+class _Unclear(Exception):
+    """The mapper found fault with it, or its numbers cannot be told apart."""
+
+
+@cache
+def _fillings(paths: Sequence[str]) -> tuple[Filling, Filling]:
+    """Two fillings without a value in common; in the second one the dates come in another order, but for start and end."""
+    order = sorted(range(len(paths)), key=lambda place: (-paths.index(_first(paths[place], paths)), place))
+    rank = {place: number for number, place in enumerate(order)}
+    days = [date(2001, 1, 1) + timedelta(days=40 * place) for place in range(len(paths))]
+    others = [date(2011, 1, 11) + timedelta(days=40 * rank[place]) for place in range(len(paths))]
+    return Filling(days, [1_000_003.25 + n for n in range(_MOST)]), Filling(others, [2_000_003.5 + n for n in range(_MOST)])
+
+
+_MOST: Final = 64
+"""Numbers of one line."""
+
+
+def _first(path: str, paths: Sequence[str]) -> str:
+    """The start of the Period that an end belongs to."""
+    start = path.removesuffix("end") + "start"
+    return start if path.endswith(".end") and start in paths else path
+
+
+def _mapped(name: str, description: Description, key: str, filling: Filling) -> Mapped:
+    above, below = parents(description), leaves(description)
+    body = key[len(above) + len(below) :]
+    resource: Json = orjson.loads(body)
+    _put_numbers(resource, body, description, filling)
+    for flag, parent in zip(key, above, strict=False):
+        if flag == "1":
+            resource[parent] = {}
+    for place, (flag, path) in enumerate(zip(key[len(above) :], below, strict=False)):
+        if flag == "1":
+            _put(resource, path.split("."), filling.moment(place))
+    resource |= {"resourceType": name, "id": "id", description.subject: {"reference": f"Patient/{_PATIENT}"}}
+    quarantine = Quarantine()
+    mapped = map_resource(resource, quarantine)
+    if quarantine.counts:
+        raise _Unclear
+    return mapped
+
+
+def _put(resource: Json, path: Sequence[str], value: object) -> None:
+    for step in path[:-1]:
+        resource = resource.setdefault(step, {})
+    resource[path[-1]] = value
+
+
+def _put_numbers(resource: Json, body: str, description: Description, filling: Filling) -> None:
+    """The first number is the quantity's, whether it is there or not; then those of what is numbered, in the order of the text."""
+    found = list(_numbers(resource))
+    if len(found) != len(_NUMBER.findall(body)):
+        raise _Unclear  # a name that comes twice
+    amount = resource.get(description.quantity)
+    if isinstance(amount, dict) and "value" in amount:
+        amount["value"] = filling.numbers[0]
+    inside = list(_numbers(resource.get(description.numbered)))
+    if len(inside) >= _MOST:
+        raise _Unclear
+    for place, parent in enumerate(inside, 1):
+        parent["value"] = filling.numbers[place]
+
+
+def _numbers(value: Any) -> Iterator[Json]:
+    """Every object in which ``value`` is a number, in the order of the text."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _numbers(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name == "value" and isinstance(item, int | float) and not isinstance(item, bool):
+                yield value
+            else:
+                yield from _numbers(item)
