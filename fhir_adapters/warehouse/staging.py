@@ -50,8 +50,8 @@ class Stage:
     """The place of the last resource in the order of reading. Whoever reads parts of the input elsewhere may leave places free."""
     parts_before: int = 0
     """Parts of the account before the first of this report's."""
-    files: dict[str, list[Path]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
-    """Kind → Parquet files with rows that were staged elsewhere."""
+    elsewhere: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    """Kind → rows that were staged elsewhere, as tables in SQL."""
     _rows: dict[str, list[tuple[object, ...]]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     _parts: dict[int, int] = field(default_factory=dict)
 
@@ -126,16 +126,22 @@ class Stage:
 
     def join(self) -> None:
         """Let the tables of what is staged show what was staged elsewhere too."""
-        for kind, files in self.files.items():
-            if files:
+        for kind, tables in self.elsewhere.items():
+            if tables:
                 self.connection.execute(f"ALTER TABLE staged_{kind} RENAME TO staged_{kind}_here")
-                here, there = f"SELECT * FROM staged_{kind}_here", ", ".join(f"'{quoted(file)}'" for file in files)
-                self.connection.execute(f"CREATE VIEW staged_{kind} AS {here} UNION ALL BY NAME SELECT * FROM read_parquet([{there}])")
+                parts = " UNION ALL BY NAME ".join(f"SELECT * FROM {table}" for table in [f"staged_{kind}_here", *tables])
+                self.connection.execute(f"CREATE VIEW staged_{kind} AS {parts}")
 
 
 def quoted(path: Path) -> str:
     """For a text in SQL."""
     return str(path).replace("'", "''")
+
+
+def from_files(paths: Iterable[Path]) -> str:
+    """Parquet files as a table in SQL."""
+    listed = ", ".join(f"'{quoted(path)}'" for path in paths)
+    return f"read_parquet([{listed}])"
 
 
 def resources_of(record: PersonRecord) -> Iterator[Mapped]:

@@ -7,13 +7,9 @@ from typing import Final
 JSON: Final = "JSON"
 _REFERENCE: Final = "STRUCT(reference JSON)"
 _TIMES: Final = ("Instant", "Timing", "Age", "Range", "String")
-_VALUES: Final = (
-    *("CodeableConcept", "Boolean", "Integer", "Coding", "Decimal", "String", "Range", "Ratio"),
-    *("SampledData", "Time", "DateTime", "Date", "Period", "Uri", "Attachment", "Reference"),
-)
-_PRIMITIVES: Final = ("Boolean", "Integer", "Decimal", "String", "Time", "DateTime", "Date", "Uri")
-_AGAIN: Final = tuple(f"_value{kind}" for kind in ("Quantity", *_VALUES) if kind not in _PRIMITIVES)
-"""Not in FHIR; the mapper would take them for what they look like."""
+_VALUES: Final = ("CodeableConcept", "Coding", "Boolean", "Integer", "Decimal", "String")
+_OTHER_VALUES: Final = ("Range", "Ratio", "SampledData", "Time", "DateTime", "Date", "Period", "Uri", "Attachment", "Reference")
+_ALL_VALUES: Final = ("Quantity", *_VALUES, *_OTHER_VALUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ DESCRIPTIONS: Final[Mapping[str, Description]] = {
         ("effectivePeriod",),
         quantity="valueQuantity",
         numbered="component",
-        rare=(*_choice("effective"), *(f"_value{kind}" for kind in _PRIMITIVES), *_AGAIN),
+        rare=(*_choice("effective"), *(f"value{kind}" for kind in _OTHER_VALUES), *(f"_value{kind}" for kind in _ALL_VALUES)),
     ),
     "Condition": Description(
         "subject",

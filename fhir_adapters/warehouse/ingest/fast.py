@@ -1,6 +1,7 @@
 """One file on the fast road: block by block through SQL, what is not plain line by line through the mapper."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,9 +14,9 @@ from fhir_adapters.lines import Flaw, Line
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.report import Part
 from fhir_adapters.warehouse.columns import KINDS, arrow
-from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS
-from fhir_adapters.warehouse.ingest.skeletons import PATTERN, patterns
-from fhir_adapters.warehouse.ingest.statements import ENTRIES, OUTCOMES, SLOW, UNKNOWN, lines_of, raw, staged
+from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS, Description
+from fhir_adapters.warehouse.ingest.skeletons import NONE, PATTERN, SKELETON, pattern_of
+from fhir_adapters.warehouse.ingest.statements import ENTRIES, OUTCOMES, RECOGNISE, SLOW, UNKNOWN, lines_of, raw, rows, shared
 from fhir_adapters.warehouse.staging import Stage, quoted
 from fhir_adapters.warehouse.views import register
 
@@ -39,26 +40,33 @@ class Limits:
 
 @dataclass(slots=True)
 class FastRoad:
-    """Takes the lines of one file of resources of the type ``name`` into ``stage``, and their rows into Parquet files in ``folder``."""
+    """Takes the lines of one file of resources of the type ``name`` into ``stage``, most of their rows into Parquet files in its folder.
+
+    When all have been taken, `forget` writes what is left.
+    """
 
     name: str
     stage: Stage
     part: Part
     part_no: int
     gone: Gone
-    folder: Path
     limits: Limits = field(default_factory=Limits)
-    files: list[Path] = field(default_factory=list)
-    """Rows of events that were staged past the `Stage`."""
+    differing: list[Path] = field(default_factory=list)
+    """Rows of events that were staged past the `Stage`: what differs in them."""
+    common: list[Path] = field(default_factory=list)
+    """What many of those rows share."""
     line: int = 0
     """The number of the line that comes next, from 0."""
     _first: int = 0
     _deletions: bool = False
+    _patterns: int = 0
+    _rows: int = 0
 
     def __post_init__(self) -> None:
         self._first = self.stage.ordinal + 1
         connection = self.stage.connection
         register(connection, "pattern", arrow([], PATTERN))
+        register(connection, "skeleton", arrow([], SKELETON))
         last = self.gone.deletions.last
         found = [(source,) for source, export in last.items() if export >= self.gone.export and source.startswith(f"{self.name}/")]
         self._deletions = bool(found)
@@ -93,7 +101,7 @@ class FastRoad:
 
     def _read(self, block: bytes, count: int) -> bool:
         """Whether the block could be read as it is, a row for each line."""
-        path = self.folder / "block.ndjson"
+        path = self.stage.folder / "block.ndjson"
         path.write_bytes(block)
         connection, description = self.stage.connection, DESCRIPTIONS.get(self.name)
         query = raw(self.name, description, deletions=self._deletions) if description else lines_of(self.name)
@@ -104,31 +112,56 @@ class FastRoad:
         if self._count("raw") != count:
             return False
         start = self.line
-        slow = self._stage(staged(self.name, description)) if description else self._leave_out()
+        slow = self._stage(description) if description else self._leave_out()
         for number, content in _picked(block, slow):
             self.line = start + number
             self._slow(_line(content, block))
         self.line = start + count
         return True
 
-    def _stage(self, rows: str) -> list[int]:
+    def _stage(self, description: Description) -> list[int]:
         """Write the rows of what is plain; the other lines."""
         connection = self.stage.connection
-        if self._count("pattern") > _PATTERNS:
-            connection.execute("DELETE FROM pattern")
         unknown = [key for (key,) in connection.execute(UNKNOWN, {"least": self.limits.least}).fetchall()]
-        connection.register("found", arrow(list(patterns(self.name, DESCRIPTIONS[self.name], unknown)), PATTERN))
-        connection.execute("INSERT INTO pattern FROM found")
-        connection.unregister("found")
+        if unknown:
+            self._learn(unknown, description)
+            connection.execute(RECOGNISE)
         counts = connection.execute(OUTCOMES).fetchall()
         if counts:
-            path = self.folder / f"{self.part_no}-{len(self.files)}.parquet"
-            first = self._first + self.line * ENTRIES
-            given = {"first": first, "part": self.part_no, "salt": self.stage.salt.hex()}
-            connection.execute(f"COPY ({rows}) TO '{quoted(path)}' (FORMAT parquet, COMPRESSION snappy)", given)
-            self.files.append(path)
+            given = {"first": self._first + self.line * ENTRIES, "part": self.part_no, "salt": self.stage.salt.hex()}
+            self.differing.append(self._copy(rows(description), f"{len(self.differing)}", given))
         self._account((Outcome(outcome), count) for outcome, count in counts)
         return [line for (line,) in connection.execute(SLOW).fetchall()]
+
+    def _learn(self, unknown: Sequence[str], description: Description) -> None:
+        """Make patterns of these skeletons; if there are too many by now, forget the others."""
+        connection = self.stage.connection
+        if self._count("skeleton") > _PATTERNS:
+            self.forget()
+        found, named = [], []
+        for key in unknown:
+            made = pattern_of(self.name, description, key)
+            self._patterns += 1
+            named.append((key, self._patterns if made else NONE))
+            shape = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            found += [(self._patterns, self._rows + n, int.from_bytes(shape, signed=True), *row) for n, row in enumerate(made)]
+            self._rows += len(made)
+        for table, given, columns in (("pattern", found, PATTERN), ("skeleton", named, SKELETON)):
+            connection.register("given", arrow(given, columns))
+            connection.execute(f"INSERT INTO {table} FROM given")
+            connection.unregister("given")
+
+    def forget(self) -> None:
+        """Write what rows share, and go on without patterns."""
+        if self._count("pattern"):
+            self.common.append(self._copy(shared(self.name), f"common-{len(self.common)}", {"part": self.part_no}))
+        for table in ("pattern", "skeleton"):
+            self.stage.connection.execute(f"DELETE FROM {table}")
+
+    def _copy(self, query: str, name: str, given: Mapping[str, object]) -> Path:
+        path = self.stage.folder / f"{name}.parquet"
+        self.stage.connection.execute(f"COPY ({query}) TO '{quoted(path)}' (FORMAT parquet, COMPRESSION snappy)", given)
+        return path
 
     def _leave_out(self) -> list[int]:
         """Count lines of a type that is not kept; the other lines."""
@@ -143,8 +176,8 @@ class FastRoad:
                 self.part.count(outcome, self.name, count)
 
     def _count(self, rows: str) -> int:
-        found = self.stage.connection.execute(f"SELECT count(*) FROM {rows}").fetchone()
-        return int(found[0]) if found else 0
+        ((count,),) = self.stage.connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
+        return int(count)
 
 
 def _line(content: bytes, block: bytes) -> Line:

@@ -28,7 +28,8 @@ from fhir_adapters.warehouse.columns import KINDS
 from fhir_adapters.warehouse.ingest.blocks import blocks
 from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS
 from fhir_adapters.warehouse.ingest.fast import FastRoad, Limits
-from fhir_adapters.warehouse.staging import Stage, quoted
+from fhir_adapters.warehouse.ingest.statements import staged_events
+from fhir_adapters.warehouse.staging import Stage, from_files, quoted
 from fhir_adapters.warehouse.views import MEMORY, connect
 
 _PLACES: Final = 1 << 47
@@ -83,7 +84,7 @@ class _Staged:
     refused: Quarantine
     noted: Quarantine
     types: frozenset[str]
-    files: dict[str, list[Path]]
+    tables: dict[str, list[str]]
 
 
 def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading) -> set[str]:
@@ -150,24 +151,26 @@ def _staged(job: _Job) -> _Staged:
     with connect(job.folder, job.reading.memory) as connection:
         connection.execute("SET threads = 1; SET preserve_insertion_order = true; SET TimeZone = 'UTC'")
         stage = Stage(connection, report, job.folder, job.salt, job.household_key, ordinal=job.place, parts_before=job.part_no)
-        road = FastRoad(job.name, stage, job.part, job.part_no, job.gone, job.folder, job.reading.limits)
+        road = FastRoad(job.name, stage, job.part, job.part_no, job.gone, job.reading.limits)
         try:
             with opened(job.file) as stream:
                 for block in blocks(cast(io.BufferedIOBase, stream), job.reading.limits.block, job.reading.limits.line):
                     road.take(block)
         except OSError as error:
             raise SourceUnreadable(f"{job.file}: {error.strerror or 'cannot be read'}") from error
+        road.forget()
         stage.done()
-        files = {kind: list(_written(stage, kind, job.folder)) for kind in KINDS}
-    files["events"] += road.files
-    return _Staged(job.part, report.quarantine, stage.noted, frozenset(stage.types), files)
+        tables = {kind: [from_files([path]) for path in _written(stage, kind)] for kind in KINDS}
+    if road.differing:
+        tables["events"].append(f"({staged_events(*map(from_files, (road.differing, road.common)))})")
+    return _Staged(job.part, report.quarantine, stage.noted, frozenset(stage.types), tables)
 
 
-def _written(stage: Stage, kind: str, folder: Path) -> Iterator[Path]:
+def _written(stage: Stage, kind: str) -> Iterator[Path]:
     """What the mapper staged."""
-    path = folder / f"{kind}.parquet"
+    path = stage.folder / f"{kind}.parquet"
     query = f"COPY staged_{kind} TO '{quoted(path)}' (FORMAT parquet, COMPRESSION snappy)"
-    if stage.connection.execute(f"SELECT 1 FROM staged_{kind} LIMIT 1").fetchone():
+    if stage.connection.execute(f"FROM staged_{kind} LIMIT 1").fetchall():
         stage.connection.execute(query)
         yield path
 
@@ -177,5 +180,5 @@ def _take(staged: _Staged, part: Part, stage: Stage) -> None:
     stage.report.quarantine = joined(stage.report.quarantine, staged.refused)
     stage.noted = joined(stage.noted, staged.noted)
     stage.types |= staged.types
-    for kind, files in staged.files.items():
-        stage.files[kind] += files
+    for kind, tables in staged.tables.items():
+        stage.elsewhere[kind] += tables

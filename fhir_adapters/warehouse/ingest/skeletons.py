@@ -6,7 +6,7 @@ computes with a date, or compares two, is never imitated wrongly.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -23,15 +23,21 @@ from fhir_adapters.warehouse.ingest.descriptions import Description
 DAYS: Final = ("start_low", "start_high", "end_low", "end_high")
 TIMES: Final = ("instant", "issued", "event_updated")
 NUMBERS: Final = ("value",)
-_FROM: Final = {name: f"{name}_from" for name in EVENT if name in (*DAYS, *TIMES, *NUMBERS)}
+DIFFERENT: Final = {name: f"{name}_from" for name in EVENT if name in (*DAYS, *TIMES, *NUMBERS)}
+"""Columns in which rows of one pattern may differ → which of the line's dates or numbers (counted from 1) stands there; null: what stands
+in the pattern."""
 PATTERN: Final[dict[str, pa.DataType]] = {
-    "key": pa.string(),
+    "pattern": pa.int32(),
+    "row": pa.int32(),
+    "shape": pa.int64(),
     "outcome": pa.string(),
     **EVENT,
-    **dict.fromkeys(_FROM.values(), pa.int32()),
+    **dict.fromkeys(DIFFERENT.values(), pa.int32()),
 }
-"""A row of a pattern: that of an event; ``…_from`` says which of the line's dates or numbers (counted from 1) stands in a column, null:
-what stands here. ``outcome`` is empty, and all the rest null, if lines like it have to be mapped one by one."""
+"""A row for each event of a pattern. ``row`` is one row's alone, ``shape`` is the skeleton's, hashed."""
+SKELETON: Final = {"key": pa.string(), "pattern": pa.int32()}
+NONE: Final = -1
+"""The pattern of skeletons that have none: lines like it have to be mapped one by one."""
 _NUMBER: Final = re.compile(r'"value":-?[0-9]')
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PATIENT: Final = "patient"
@@ -72,22 +78,17 @@ def parents(description: Description) -> tuple[str, ...]:
     return tuple(path.split(".", 1)[0] for path in description.periods)
 
 
-def patterns(name: str, description: Description, keys: Iterable[str]) -> Iterator[tuple[object, ...]]:
-    """The rows of `PATTERN` for skeletons of a type.
+def pattern_of(name: str, description: Description, key: str) -> list[tuple[object, ...]]:
+    """The rows of the pattern of a skeleton, from ``outcome`` on; none if it has no pattern.
 
     A key is a digit for each of the `parents` and `leaves`, 1 if it is there, and then the skeleton as a JSON object.
     """
     fillings = _fillings(leaves(description))
-    for key in keys:
-        try:
-            first, last = (_mapped(name, description, key, filling) for filling in fillings)
-            rows = list(_rows(first, last, fillings))
-        except (orjson.JSONDecodeError, _Unclear):
-            rows = [_NONE]
-        yield from ((key, *row) for row in rows)
-
-
-_NONE: Final = ("", *(None,) * (len(PATTERN) - 2))
+    try:
+        first, last = (_mapped(name, description, key, filling) for filling in fillings)
+        return list(_rows(first, last, fillings))
+    except (orjson.JSONDecodeError, _Unclear):
+        return []
 
 
 def _rows(first: Mapped, last: Mapped, fillings: Sequence[Filling]) -> Iterator[tuple[object, ...]]:
@@ -98,14 +99,14 @@ def _rows(first: Mapped, last: Mapped, fillings: Sequence[Filling]) -> Iterator[
 
 
 def _sources(row: Sequence[object], other: Sequence[object], here: Places, there: Places) -> Iterator[int | None]:
-    """Of each column of `_FROM` where it comes from."""
+    """Of each column of `DIFFERENT` where it comes from."""
     for column, one, two in zip(EVENT, row, other, strict=True):
         source = here.get(column, {}).get(one)
         if source is not None and there[column].get(two) == source:
             yield source
         elif one != two:
             raise _Unclear
-        elif column in _FROM:
+        elif column in DIFFERENT:
             yield None
 
 

@@ -6,13 +6,14 @@ from typing import Final
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.warehouse.columns import EVENT, HEADER
 from fhir_adapters.warehouse.ingest.descriptions import JSON, Description
-from fhir_adapters.warehouse.ingest.skeletons import DAYS, NUMBERS, TIMES, leaves, parents
+from fhir_adapters.warehouse.ingest.skeletons import DAYS, DIFFERENT, NONE, NUMBERS, leaves, parents
 
 ENTRIES: Final = 1 << 19
 """Places in the order of reading that one line has: more resources than that are in no Bundle of the greatest length."""
 
 _DATE: Final = r"[1-9]\d{3}-\d\d-\d\d(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-](0\d|1[0-3]):[0-5]\d))?"
 """Whole days, and times with an offset. Others are for the mapper."""
+_PLAIN_PATIENT: Final = "Patient/[A-Za-z0-9._-]+"
 _PATIENT: Final = r"^(?:https?://[^?#\s]+/)?Patient/([A-Za-z0-9._-]+)(?:/_history/[A-Za-z0-9._-]+)?$"
 _ID: Final = '"[A-Za-z0-9._-]+"'
 _LONGEST_ID: Final = 128
@@ -23,24 +24,29 @@ _QUANTITY: Final = ("comparator", "unit", "system", "code", "extension")
 
 
 def raw(name: str, description: Description, *, deletions: bool) -> str:
-    """Make ``raw``: each line of the file ``$path`` with what differs in it, its skeleton as ``key``, and whether it is *plain*.
+    """Make ``raw``: each line of the file ``$path`` with what differs in it, whether it is *plain*, and which ``pattern`` it has.
 
-    ``$longest`` is the greatest length of a line; with ``deletions``, what the table ``deleted`` holds is not plain. Of lines that are
-    not plain only ``line`` (counted from 0) may be used.
+    A skeleton that the table ``skeleton`` does not have stands in ``unknown``. ``$longest`` is the greatest length of a line. With
+    ``deletions``, what the table ``deleted`` holds is not plain. Of lines that are not plain only ``line`` (from 0) may be used.
     """
     there = " AND source NOT IN (FROM deleted)" if deletions else ""
     paths = leaves(description)
+    last = len(paths)
     texts = ", ".join(f"{_field(path)} AS t{n}" for n, path in enumerate(paths, 1))
     times = ", ".join(f"try_cast(left(t{n}, 10) AS DATE) AS d{n}, epoch_us(try_cast(t{n} AS TIMESTAMPTZ)) AS u{n}" for n in _numbered(paths))
     return f"""
 CREATE OR REPLACE TEMP TABLE raw AS
-SELECT *, coalesce({" AND ".join(_conditions(description))}{there}, false) AS plain FROM (
+SELECT line, source, patient, number, amount, amounts, {_list("t", last)}, {_list("d", last)}, {_list("u", last)}, pattern,
+       CASE WHEN pattern IS NULL THEN key END AS unknown,
+       coalesce({" AND ".join(_conditions(description))}{there}, false) AS plain
+FROM (
   SELECT *, {times} FROM (
     SELECT row_number() OVER () - 1 AS line, "resourceType" = '{name}' AS fits, id AS quoted, '{name}/' || id[2:-2] AS source,
-           regexp_extract("{description.subject}".reference, '{_PATIENT}', 1) AS patient, {texts}, {_amounts(description)},
+           {_patient(_field(f"{description.subject}.reference"))} AS patient, {texts}, {_amounts(description)},
            CASE WHEN regexp_full_match(meta."versionId", '"[0-9]{{1,18}}"') THEN meta."versionId"[2:-2]::BIGINT ELSE -1 END AS number,
            {_rare(description)} AS rare, {_key(description)} AS key
-    FROM {_lines(_columns(description))}))"""
+    FROM {_lines(_columns(description))}))
+LEFT JOIN skeleton USING (key)"""
 
 
 def lines_of(name: str) -> str:
@@ -50,36 +56,49 @@ CREATE OR REPLACE TEMP TABLE raw AS
 SELECT row_number() OVER () - 1 AS line, coalesce("resourceType" = '{name}', false) AS plain FROM {_lines({"resourceType": "VARCHAR"})}"""
 
 
-UNKNOWN: Final = "SELECT key FROM raw ANTI JOIN pattern USING (key) WHERE plain GROUP BY key HAVING count(*) >= $least"
+UNKNOWN: Final = "SELECT unknown FROM raw WHERE plain AND unknown IS NOT NULL GROUP BY unknown HAVING count(*) >= $least"
 """Skeletons without a pattern which come often enough for one to be worth its while."""
 
-SLOW: Final = """
-SELECT line FROM raw WHERE NOT plain
-UNION ALL SELECT line FROM raw ANTI JOIN (SELECT key FROM pattern WHERE outcome <> '') USING (key) WHERE plain
-ORDER BY line"""
+RECOGNISE: Final = "UPDATE raw SET pattern = skeleton.pattern FROM skeleton WHERE plain AND unknown = skeleton.key"
+"""Give lines the patterns that have just been made."""
+
+SLOW: Final = f"SELECT line FROM raw WHERE NOT plain OR pattern IS NULL OR pattern = {NONE} ORDER BY line"
 """Lines for the mapper."""
 
-OUTCOMES: Final = "SELECT outcome, count(*) FROM raw JOIN pattern USING (key) WHERE plain AND outcome <> '' AND n = 0 GROUP BY outcome"
+OUTCOMES: Final = "SELECT outcome, count(*) FROM raw JOIN pattern USING (pattern) WHERE plain AND n = 0 GROUP BY outcome"
 """How many lines ended how."""
 
+def rows(description: Description) -> str:
+    """What differs from row to row: of lines that are plain and have a pattern.
 
-def staged(name: str, description: Description) -> str:
-    """The rows to stage, of lines that are plain and have a pattern. ``{first}``: place of the first line; ``{part}``; ``{salt}``."""
+    ``$first``: place of the first line in the order of reading; ``$part``; ``$salt``: as in `fhir_adapters.warehouse.staging.Stage`.
+    """
     last = len(leaves(description))
-    header = {
+    columns = {
+        "ordinal": f"$first::BIGINT + line * {ENTRIES}",
+        "part_no": "$part::INTEGER",
         "source": "source",
-        "type": f"'{name}'",
         "patient": "patient",
         "updated": f"u{last}",
         "number": "number",
-        "content": f"printf('%016x', hash($salt::VARCHAR, key, source, patient, number, amount, amounts, {_list('t', last)}))",
-        "quarantined": f"outcome = '{Outcome.QUARANTINED.value}'",
-        "defects": "[]::STRUCT(path VARCHAR, reason VARCHAR)[]",
+        "content": f"printf('%016x', hash($salt::VARCHAR, shape, source, patient, number, amount, amounts, {_list('t', last)}))",
+        "row": "p.row",
+        **{column: _event(column, last) for column in DIFFERENT},
     }
-    columns = [f"{header[column]} AS {column}" for column in HEADER] + [f"{_event(column, last)} AS {column}" for column in EVENT]
-    return f"""
-SELECT $first::BIGINT + line * {ENTRIES} AS ordinal, $part::INTEGER AS part_no, {", ".join(columns)}
-FROM raw JOIN pattern p USING (key) WHERE plain AND outcome <> ''"""
+    listed = ", ".join(f"{value} AS {column}" for column, value in columns.items())
+    return f"SELECT {listed} FROM raw JOIN pattern p USING (pattern) WHERE plain"
+
+
+def shared(name: str) -> str:
+    """The rest: of rows with the pattern that ``row`` names, in this part."""
+    header = f"'{name}' AS type, outcome = '{Outcome.QUARANTINED.value}' AS quarantined, []::STRUCT(path VARCHAR, reason VARCHAR)[] AS defects"
+    event = ", ".join(column for column in EVENT if column not in DIFFERENT)
+    return f"SELECT row, $part::INTEGER AS part_no, {header}, {event} FROM pattern"
+
+
+def staged_events(differing: str, common: str) -> str:
+    """Both together, as rows of ``staged_events``."""
+    return f"SELECT * EXCLUDE (row) FROM {differing} d JOIN {common} c USING (part_no, row)"
 
 
 def _lines(columns: dict[str, str]) -> str:
@@ -113,6 +132,12 @@ def _numbered(paths: tuple[str, ...]) -> range:
     return range(1, len(paths) + 1)
 
 
+def _patient(reference: str) -> str:
+    """Empty if the reference needs a closer look."""
+    usual = f"regexp_full_match({reference}, '{_PLAIN_PATIENT}')"
+    return f"CASE WHEN {usual} THEN {reference}[9:] ELSE regexp_extract({reference}, '{_PATIENT}', 1) END"
+
+
 def _list(letter: str, last: int) -> str:
     return ", ".join(f"{letter}{n}" for n in range(1, last + 1))
 
@@ -132,7 +157,7 @@ def _conditions(description: Description) -> Iterator[str]:
     if description.quantity:
         yield "(written IS NULL OR (written >= '-' AND written < ':' AND isfinite(amount)))"
     if description.numbered:
-        yield "coalesce(list_bool_and(list_transform(amounts, lambda x: isfinite(x))), true)"
+        yield "(amounts IS NULL OR coalesce(list_bool_and(list_transform(amounts, lambda x: isfinite(x))), true))"
 
 
 def _rare(description: Description) -> str:
@@ -143,7 +168,8 @@ def _amounts(description: Description) -> str:
     """The number of the quantity, as written and as it is, and those of what is numbered."""
     value, several = f'"{description.quantity}"."value"', f'"{description.numbered}"'
     one = f"{value}::VARCHAR AS written, try_cast({value}::VARCHAR AS DOUBLE) AS amount" if description.quantity else "NULL::DOUBLE AS amount"
-    found = f"try_cast(regexp_extract_all({several}, '{_NUMBER}', 1) AS DOUBLE[])" if description.numbered else "NULL::DOUBLE[]"
+    all_of_them = f"CASE WHEN {several} IS NOT NULL THEN try_cast(regexp_extract_all({several}, '{_NUMBER}', 1) AS DOUBLE[]) END"
+    found = all_of_them if description.numbered else "NULL::DOUBLE[]"
     return f"{one}, {found} AS amounts"
 
 
@@ -178,8 +204,6 @@ def _event(column: str, last: int) -> str:
     """A column as the pattern has it, or the date or number of the line that it says."""
     if column in NUMBERS:
         return f"CASE WHEN p.{column}_from IS NULL THEN p.{column} WHEN p.{column}_from = 1 THEN amount ELSE amounts[p.{column}_from - 1] END"
-    letter = "d" if column in DAYS else "u" if column in TIMES else ""
-    if not letter:
-        return f"p.{column}"
+    letter = "d" if column in DAYS else "u"
     cases = " ".join(f"WHEN {n} THEN {letter}{n}" for n in range(1, last + 1))
     return f"CASE p.{column}_from {cases} ELSE p.{column} END"
