@@ -14,44 +14,54 @@ _PIECE: Final = 1 << 20
 def blocks(stream: io.BufferedIOBase, size: int, limit: int) -> Iterator[bytes | Flaw]:
     """Whole lines in order, many at once, of about ``size`` bytes together; a flaw stands for one line.
 
-    They are the lines of `fhir_adapters.lines.bounded_lines`, with their ends; ``limit`` is that of one line, and not below ``size``.
+    They are the lines of `fhir_adapters.lines.bounded_lines`, with their ends; ``limit`` is that of one line.
     """
-    held, skipping, first = b"", False, True
-    for piece in _pieces(stream, size):
-        if isinstance(piece, Flaw):
-            yield piece  # of a line that was cut off nothing is used
-            return
-        block = held + (piece.removeprefix(_BOM) if first else piece)
-        first = False
-        if skipping or len(block) > limit:
-            line, _, rest = block.partition(b"\n")
-            if skipping or len(line.rstrip(b"\r")) > limit:
-                if not skipping:
-                    yield Flaw.TOO_LONG
-                skipping = len(line) == len(block)
-                block = rest
-        end = block.rfind(b"\n") + 1
-        if end:
-            yield block[:end]
-        held = block[end:]
-    if held:
-        yield held
-
-
-def _pieces(stream: io.BufferedIOBase, size: int) -> Iterator[bytes | Flaw]:
-    """What can be read, also of a file of which the rest cannot."""
     parts: list[bytes] = []
-    held, broken = 0, False
+    length, skipping = 0, False
+    for piece in _pieces(stream):
+        if isinstance(piece, Flaw):  # of a line that was cut off nothing is used
+            whole = b"".join(parts)
+            yield from _bounded(whole[: whole.rfind(b"\n") + 1], limit)
+            yield piece
+            return
+        end = piece.rfind(b"\n") + 1
+        if skipping:
+            start = piece.find(b"\n") + 1
+            skipping, piece, end = not start, piece[start or len(piece) :], end - start
+        if end and length + end >= size:
+            yield from _bounded(b"".join((*parts, piece[:end])), limit)
+            parts, length, piece = [], 0, piece[end:]
+        parts.append(piece)
+        length += len(piece)
+        if length > size + limit:
+            whole = b"".join(parts)
+            end = whole.rfind(b"\n") + 1
+            yield from _bounded(whole[:end], limit)
+            skipping = len(whole) - end > limit
+            yield from [Flaw.TOO_LONG] if skipping else []
+            parts = [] if skipping else [whole[end:]]
+            length = sum(map(len, parts))
+    yield from _bounded(b"".join(parts), limit)
+
+
+def _bounded(block: bytes, limit: int) -> Iterator[bytes | Flaw]:
+    """The block; if a line in it may be too long, line by line."""
+    if len(block) <= limit:
+        yield from filter(None, [block])
+        return
+    for line in io.BytesIO(block):
+        yield Flaw.TOO_LONG if len(line.rstrip(b"\r\n")) > limit else line
+
+
+def _pieces(stream: io.BufferedIOBase) -> Iterator[bytes | Flaw]:
+    """What can be read, also of a file of which the rest cannot; without a byte-order mark."""
     try:
-        while part := stream.read1(min(_PIECE, size - held)):
-            parts.append(part)
-            held += len(part)
-            if held == size:
-                yield b"".join(parts)
-                parts, held = [], 0
+        piece = stream.read1(_PIECE)
+        while 0 < len(piece) < len(_BOM) and (more := stream.read1(_PIECE)):
+            piece += more
+        piece = piece.removeprefix(_BOM)
+        while piece:
+            yield piece
+            piece = stream.read1(_PIECE)
     except (EOFError, OSError, zlib.error):
-        broken = True
-    if parts:
-        yield b"".join(parts)
-    if broken:
         yield Flaw.BROKEN

@@ -38,6 +38,9 @@ PATTERN: Final[dict[str, pa.DataType]] = {
 SKELETON: Final = {"key": pa.string(), "pattern": pa.int32()}
 NONE: Final = -1
 """The pattern of skeletons that have none: lines like it have to be mapped one by one."""
+BREAK: Final = "\x01"
+"""Stands in no JSON."""
+_QUANTITY: Final = ("comparator", "unit", "system", "code", "extension")
 _NUMBER: Final = re.compile(r'"value":-?[0-9]')
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PATIENT: Final = "patient"
@@ -74,14 +77,27 @@ def leaves(description: Description) -> tuple[str, ...]:
 
 
 def parents(description: Description) -> tuple[str, ...]:
-    """Members that hold Periods, and may be there without one."""
-    return tuple(path.split(".", 1)[0] for path in description.periods)
+    """Members that hold what differs, and may be there without it."""
+    quantity = (description.quantity,) if description.quantity else ()
+    return (*(path.split(".", 1)[0] for path in description.periods), *quantity)
+
+
+def amount(description: Description) -> str:
+    """The path of the number of the quantity; empty if there is none."""
+    return description.quantity and f"{description.quantity}.value"
+
+
+def texts(description: Description) -> tuple[str, ...]:
+    """The paths of what a skeleton holds as JSON."""
+    quantity = (f"{description.quantity}.{part}" for part in _QUANTITY if description.quantity)
+    return (*description.said, *quantity, *filter(None, [description.numbered]))
 
 
 def pattern_of(name: str, description: Description, key: str) -> list[tuple[object, ...]]:
     """The rows of the pattern of a skeleton, from ``outcome`` on; none if it has no pattern.
 
-    A key is a digit for each of the `parents` and `leaves`, 1 if it is there, and then the skeleton as a JSON object.
+    A key begins with a digit for each of the `parents`, the `leaves` and the `amount`, 1 if it is there; then come, each after a
+    `BREAK`, the `texts`, empty if they are not there.
     """
     fillings = _fillings(leaves(description))
     try:
@@ -135,16 +151,18 @@ def _first(path: str, paths: Sequence[str]) -> str:
 
 
 def _mapped(name: str, description: Description, key: str, filling: Filling) -> Mapped:
+    flags, *found = key.split(BREAK)
     above, below = parents(description), leaves(description)
-    body = key[len(above) + len(below) :]
-    resource: Json = orjson.loads(body)
-    _put_numbers(resource, body, description, filling)
-    for flag, parent in zip(key, above, strict=False):
-        if flag == "1":
-            resource[parent] = {}
-    for place, (flag, path) in enumerate(zip(key[len(above) :], below, strict=False)):
-        if flag == "1":
-            _put(resource, path.split("."), filling.moment(place))
+    there = dict(zip((*above, *below, amount(description)), flags, strict=False))
+    resource: Json = {parent: {} for parent in above if there[parent] == "1"}
+    for path, text in zip(texts(description), found, strict=True):
+        if text:
+            _put(resource, path, orjson.loads(text))
+    _put_numbers(resource.get(description.numbered), found[-1], filling)
+    moments = ((path, filling.moment(place)) for place, path in enumerate(below))
+    for path, value in (*moments, (amount(description), filling.numbers[0])):
+        if there.get(path) == "1":
+            _put(resource, path, value)
     resource |= {"resourceType": name, "id": "id", description.subject: {"reference": f"Patient/{_PATIENT}"}}
     quarantine = Quarantine()
     mapped = map_resource(resource, quarantine)
@@ -153,25 +171,20 @@ def _mapped(name: str, description: Description, key: str, filling: Filling) -> 
     return mapped
 
 
-def _put(resource: Json, path: Sequence[str], value: object) -> None:
-    for step in path[:-1]:
+def _put(resource: Json, path: str, value: object) -> None:
+    *above, last = path.split(".")
+    for step in above:
         resource = resource.setdefault(step, {})
-    resource[path[-1]] = value
+    resource[last] = value
 
 
-def _put_numbers(resource: Json, body: str, description: Description, filling: Filling) -> None:
-    """The first number is the quantity's, whether it is there or not; then those of what is numbered, in the order of the text."""
-    found = list(_numbers(resource))
-    if len(found) != len(_NUMBER.findall(body)):
-        raise _Unclear  # a name that comes twice
-    amount = resource.get(description.quantity)
-    if isinstance(amount, dict) and "value" in amount:
-        amount["value"] = filling.numbers[0]
-    inside = list(_numbers(resource.get(description.numbered)))
-    if len(inside) >= _MOST:
-        raise _Unclear
-    for place, parent in enumerate(inside, 1):
-        parent["value"] = filling.numbers[place]
+def _put_numbers(numbered: object, text: str, filling: Filling) -> None:
+    """The second number and those after it go to what is numbered, in the order of the text."""
+    found = list(_numbers(numbered))
+    if found and not len(found) == len(_NUMBER.findall(text)) < _MOST:
+        raise _Unclear  # a name that comes twice, or too many
+    for parent, number in zip(found, filling.numbers[1:], strict=False):
+        parent["value"] = number
 
 
 def _numbers(value: Any) -> Iterator[Json]:

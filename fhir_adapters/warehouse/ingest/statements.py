@@ -6,7 +6,7 @@ from typing import Final
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.warehouse.columns import EVENT, HEADER
 from fhir_adapters.warehouse.ingest.descriptions import JSON, Description
-from fhir_adapters.warehouse.ingest.skeletons import DAYS, DIFFERENT, NONE, NUMBERS, leaves, parents
+from fhir_adapters.warehouse.ingest.skeletons import BREAK, DAYS, DIFFERENT, NONE, NUMBERS, amount, leaves, parents, texts
 
 ENTRIES: Final = 1 << 19
 """Places in the order of reading that one line has: more resources than that are in no Bundle of the greatest length."""
@@ -20,7 +20,6 @@ _LONGEST_ID: Final = 128
 _NUMBER: Final = r'"value":(-?[0-9][0-9.eE+-]*)'
 _WHO: Final = r'("reference":"[^"\\]*[/?])[^"\\/?]*"'
 """Of a reference the part that says what it refers to, and who that is."""
-_QUANTITY: Final = ("comparator", "unit", "system", "code", "extension")
 
 
 def raw(name: str, description: Description, *, deletions: bool) -> str:
@@ -32,7 +31,7 @@ def raw(name: str, description: Description, *, deletions: bool) -> str:
     there = " AND source NOT IN (FROM deleted)" if deletions else ""
     paths = leaves(description)
     last = len(paths)
-    texts = ", ".join(f"{_field(path)} AS t{n}" for n, path in enumerate(paths, 1))
+    moments = ", ".join(f"{_field(path)} AS t{n}" for n, path in enumerate(paths, 1))
     times = ", ".join(f"try_cast(left(t{n}, 10) AS DATE) AS d{n}, epoch_us(try_cast(t{n} AS TIMESTAMPTZ)) AS u{n}" for n in _numbered(paths))
     return f"""
 CREATE OR REPLACE TEMP TABLE raw AS
@@ -42,7 +41,7 @@ SELECT line, source, patient, number, amount, amounts, {_list("t", last)}, {_lis
 FROM (
   SELECT *, {times} FROM (
     SELECT row_number() OVER () - 1 AS line, "resourceType" = '{name}' AS fits, id AS quoted, '{name}/' || id[2:-2] AS source,
-           {_patient(_field(f"{description.subject}.reference"))} AS patient, {texts}, {_amounts(description)},
+           {_patient(_field(f"{description.subject}.reference"))} AS patient, {moments}, {_amounts(description)},
            CASE WHEN regexp_full_match(meta."versionId", '"[0-9]{{1,18}}"') THEN meta."versionId"[2:-2]::BIGINT ELSE -1 END AS number,
            {_rare(description)} AS rare, {_key(description)} AS key
     FROM {_lines(_columns(description))}))
@@ -81,7 +80,7 @@ def rows(description: Description) -> str:
         "patient": "patient",
         "updated": f"u{last}",
         "number": "number",
-        "content": f"printf('%016x', hash($salt::VARCHAR, shape, source, patient, number, amount, amounts, {_list('t', last)}))",
+        "content": f"to_hex(hash($salt::VARCHAR, shape, source, patient, number, amount, amounts, {_list('t', last)}))",
         "row": "p.row",
         **{column: _event(column, last) for column in DIFFERENT},
     }
@@ -118,7 +117,8 @@ def _columns(description: Description) -> dict[str, str]:
             kind = f'STRUCT("{step}" {kind})'
         found[parent] = kind
     if description.quantity:
-        found[description.quantity] = "STRUCT(" + ", ".join(f'"{part}" JSON' for part in ("value", *_QUANTITY)) + ")"
+        parts = [path.split(".")[1] for path in (amount(description), *texts(description)) if path.startswith(f"{description.quantity}.")]
+        found[description.quantity] = f"STRUCT({', '.join(f'{chr(34)}{part}{chr(34)} JSON' for part in parts)})"
     if description.numbered:
         found[description.numbered] = JSON
     return found
@@ -166,7 +166,7 @@ def _rare(description: Description) -> str:
 
 def _amounts(description: Description) -> str:
     """The number of the quantity, as written and as it is, and those of what is numbered."""
-    value, several = f'"{description.quantity}"."value"', f'"{description.numbered}"'
+    value, several = _field(amount(description)), _field(description.numbered)
     one = f"{value}::VARCHAR AS written, try_cast({value}::VARCHAR AS DOUBLE) AS amount" if description.quantity else "NULL::DOUBLE AS amount"
     all_of_them = f"CASE WHEN {several} IS NOT NULL THEN try_cast(regexp_extract_all({several}, '{_NUMBER}', 1) AS DOUBLE[]) END"
     found = all_of_them if description.numbered else "NULL::DOUBLE[]"
@@ -177,24 +177,19 @@ def _amounts(description: Description) -> str:
 
 
 def _key(description: Description) -> str:
-    """See `fhir_adapters.warehouse.ingest.skeletons.patterns`."""
-    flags = ", ".join(f"if({_field(path)} IS NULL, '0', '1')" for path in (*parents(description), *leaves(description)))
-    return f"concat({flags}, '{{', concat_ws(',', {', '.join(_pieces(description))}), '}}')"
+    """See `fhir_adapters.warehouse.ingest.skeletons.pattern_of`."""
+    paths = (*parents(description), *leaves(description), *filter(None, [amount(description)]))
+    flags = [f"if({_field(path)} IS NULL, '0', '1')" for path in paths]
+    parts = [f"chr({ord(BREAK)}), {_text(path, description)}" for path in texts(description)]
+    return f"concat({', '.join([*flags, *parts])})"
 
 
-def _pieces(description: Description) -> Iterator[str]:
-    for name, kind in description.said.items():
-        text = f'"{name}"'
-        if kind != JSON:
-            text = f"CASE WHEN {text} IS NOT NULL THEN regexp_replace(to_json({text})::VARCHAR, '{_WHO}', '\\1\"', 'g') END"
-        yield f"'\"{name}\":' || {text}"
-    if description.quantity:
-        name = description.quantity
-        parts = [f"if(\"{name}\".\"value\" IS NULL, NULL, '\"value\":0')"] + [f"'\"{part}\":' || \"{name}\".\"{part}\"" for part in _QUANTITY]
-        yield f"CASE WHEN \"{name}\" IS NOT NULL THEN '\"{name}\":{{' || concat_ws(',', {', '.join(parts)}) || '}}' END"
-    if description.numbered:
-        name = description.numbered
-        yield f"'\"{name}\":' || regexp_replace(\"{name}\", '{_NUMBER}', '\"value\":0', 'g')"
+def _text(path: str, description: Description) -> str:
+    if path == description.numbered:
+        return f"regexp_replace({_field(path)}, '{_NUMBER}', '\"value\":0', 'g')"
+    if description.said.get(path, JSON) == JSON:
+        return _field(path)
+    return f"CASE WHEN {_field(path)} IS NOT NULL THEN regexp_replace(to_json({_field(path)})::VARCHAR, '{_WHO}', '\\1\"', 'g') END"
 
 
 # ---------------------------------------------------------------- the rows
