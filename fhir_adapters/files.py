@@ -69,14 +69,14 @@ def read_file(
     """
     if file.name.endswith(LINES):
         for line in _lines(file, max_line):
-            _take(line, part, taker, gone, whole_file=False)
+            take(line, part, taker, gone, whole_file=False)
         return {named_type(part)}
     try:
         with opened(file) as stream:
             content = whole(stream, max_document)
     except OSError as error:
         raise SourceUnreadable(f"{file}: {error.strerror or 'cannot be read'}") from error
-    _take(content if isinstance(content, Flaw) else Line(content), part, taker, gone, whole_file=True)
+    take(content if isinstance(content, Flaw) else Line(content), part, taker, gone, whole_file=True)
     return set()
 
 
@@ -88,7 +88,7 @@ def _lines(file: Path, limit: int) -> Iterator[Line | Flaw]:
         raise SourceUnreadable(f"{file}: {error.strerror or 'cannot be read'}") from error
 
 
-def _take(line: Line | Flaw, part: Part, taker: Taker, gone: Gone | None, *, whole_file: bool) -> None:
+def take(line: Line | Flaw, part: Part, taker: Taker, gone: Gone | None, *, whole_file: bool) -> None:
     """Give a line or document its place. A damaged one may be the first of many that are missing, unless it was the ``whole_file``."""
     part.lines += 1
     if isinstance(line, Flaw):

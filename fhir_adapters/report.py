@@ -39,9 +39,9 @@ class Part:
     cut_short: bool = False
     """The rest of the file is missing (cut in mid-line, damaged compression): nobody knows how much."""
 
-    def count(self, outcome: Outcome, resource_type: str = UNPARSED) -> None:
-        """Give one line or entry its place."""
-        self.tally[resource_type, outcome] += 1
+    def count(self, outcome: Outcome, resource_type: str = UNPARSED, count: int = 1) -> None:
+        """Give one line or entry (or so many) its place."""
+        self.tally[resource_type, outcome] += count
 
     def move(self, resource_type: str, outcome: Outcome, other: Outcome, count: int = 1) -> None:
         """Give it (or so many) another place than the one that it had."""

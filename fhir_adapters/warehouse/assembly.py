@@ -18,6 +18,7 @@ from fhir_adapters.report import Report
 from fhir_adapters.warehouse.account import account_of, added
 from fhir_adapters.warehouse.columns import KINDS, REFUSED, arrow
 from fhir_adapters.warehouse.homes import find_homes
+from fhir_adapters.warehouse.ingest.files import Reading
 from fhir_adapters.warehouse.settle import repeated, settle, surplus
 from fhir_adapters.warehouse.snapshot import DataFile, Snapshot, described
 from fhir_adapters.warehouse.staging import Stage
@@ -38,6 +39,8 @@ class Habits:
     memory: str = MEMORY
     rows: int = ROWS
     """Rows of one file, about."""
+    reading: Reading = Reading()
+    """How the files that come in are read."""
 
 
 @dataclass(frozen=True, slots=True)

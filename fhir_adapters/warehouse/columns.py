@@ -47,7 +47,7 @@ PLACED: Final[dict[str, pa.DataType]] = {"run": _INT, "place": _LONG, "person": 
 """Given when a row is written: ``run`` (the load that wrote it), ``person`` (the patient, or who survived a merge), ``place`` (a hash
 of the household, by which rows are sorted) and ``seen`` (the time as of which the source said so, microseconds since 1970 UTC)."""
 
-_PERSON: Final[dict[str, pa.DataType]] = {
+PERSON: Final[dict[str, pa.DataType]] = {
     "identifiers": _IDENTIFIERS,
     "replaced_by": pa.list_(_TEXT),
     "replaces": pa.list_(_TEXT),
@@ -72,7 +72,7 @@ _PERSON: Final[dict[str, pa.DataType]] = {
     "tract": _TEXT,
     "areas": _AREAS,
 }
-_EVENT: Final[dict[str, pa.DataType]] = {
+EVENT: Final[dict[str, pa.DataType]] = {
     "n": _INT,
     "tbl": _TEXT,
     "part": _TEXT,
@@ -96,13 +96,13 @@ _EVENT: Final[dict[str, pa.DataType]] = {
 """``awaits``: the Medication whose codes it takes; ``form``: the canonical URL of the Questionnaire that it answers. Both are looked up
 when it is read, so that it does not matter which comes first."""
 _NAMED: Final[dict[str, pa.DataType]] = {"codes": _CODINGS, "questions": _TEXT}
-KINDS: Final[dict[str, dict[str, pa.DataType]]] = {"people": HEADER | _PERSON, "events": HEADER | _EVENT, "named": HEADER | _NAMED}
+KINDS: Final[dict[str, dict[str, pa.DataType]]] = {"people": HEADER | PERSON, "events": HEADER | EVENT, "named": HEADER | _NAMED}
 """Kind of file → its columns, without those that are given when a row is written."""
 
 REFUSED: Final = {"type": _TEXT, "id": _TEXT, "path": _TEXT, "reason": _TEXT, "times": _LONG}
 """Of a defect that belongs to no row."""
 
-_NO_EVENT: Final = (0, *(None,) * (len(_EVENT) - 1))
+_NO_EVENT: Final = (0, *(None,) * (len(EVENT) - 1))
 """The row of a resource that says nothing: no table."""
 
 

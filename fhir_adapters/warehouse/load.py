@@ -11,7 +11,7 @@ from typing import Final
 from fhir_adapters import dates
 from fhir_adapters.dataset import FIRST_TYPES, Dataset
 from fhir_adapters.errors import SourceUnreadable
-from fhir_adapters.files import Gone, named_type, read_file
+from fhir_adapters.files import Gone, named_type
 from fhir_adapters.mapping import READ_TYPES
 from fhir_adapters.pulled import Deletions, PulledFile, read_pulled, unchanged, withheld_types
 from fhir_adapters.quarantine import Quarantine
@@ -20,6 +20,7 @@ from fhir_adapters.warehouse import SNAPSHOTS
 from fhir_adapters.warehouse.assembly import Habits, Intake, Loaded, Writer
 from fhir_adapters.warehouse.export import BulkExport
 from fhir_adapters.warehouse.follow import News, news
+from fhir_adapters.warehouse.ingest.files import Input, Reading, read_files
 from fhir_adapters.warehouse.lock import WriterLock
 from fhir_adapters.warehouse.snapshot import Snapshot, current, publish, remove_leftovers, vacuum
 from fhir_adapters.warehouse.staging import Stage
@@ -48,9 +49,8 @@ def load_export(root: Path, export: BulkExport, habits: Habits = _HABITS) -> Loa
         gone = Deletions()
         for file in export.deleted:
             gone.add(file, "", 0)
-        named = set(export.types)
-        for file in export.files:
-            named |= read_file(file, _part(report, export, file), stage, Gone(gone))
+        inputs = [Input(file, _part(report, export, file), Gone(gone)) for file in export.files]
+        named = read_files(inputs, stage, habits.reading) | export.types
         report.notes += [*export.notes, *gone.notes()]
         reasons = {**_cut_short(report), **export.failed}
         whole = (named | stage.types) & READ_TYPES - reasons.keys()
@@ -80,7 +80,7 @@ def load_pulled(root: Path, folder: Path, habits: Habits = _HABITS) -> Loaded:
         changed = [file for file in pulled.files if not unchanged(folder, file)]
         usable = [file for file in pulled.files if file not in changed]
         found = news(pulled, usable, before, stage.salt)
-        deletions = _read_news(folder, usable, found, stage)
+        deletions = _read_news(folder, usable, found, stage, habits.reading)
         damaged = withheld_types(replace(pulled, withheld={}), changed) | _cut_short(report)
         report.notes += pulled.notes
         states = before.types
@@ -102,17 +102,19 @@ def _instant(time: str, folder: Path) -> int:
     return moment.instant
 
 
-def _read_news(folder: Path, usable: Collection[PulledFile], found: News, stage: Stage) -> set[str]:
+def _read_news(folder: Path, usable: Collection[PulledFile], found: News, stage: Stage, reading: Reading) -> set[str]:
     """Stage what is new; the deletions that concern what was there before."""
     gone, later = Deletions(), Deletions()
     for file in usable:
         if file.kind == "deleted":
             gone.add(folder / file.path, file.type, file.export)
+    inputs = []
     for file in found.files:
         if file.kind == "deleted":
             later.add(folder / file.path, file.type, file.export)
         else:
-            read_file(folder / file.path, stage.report.part(file.path), stage, Gone(gone, file.export))
+            inputs.append(Input(folder / file.path, stage.report.part(file.path), Gone(gone, file.export)))
+    read_files(inputs, stage, reading)
     stage.report.notes += later.notes()
     return _kept(later.last)
 
@@ -183,9 +185,10 @@ def _load(root: Path, habits: Habits, report: Report, at: int, fill: Callable[[S
             connect(Path(work), habits.memory) as connection,
         ):
             create_views(connection, root, before)
-            stage = Stage(connection, report, _salt(habits.household_key), habits.household_key)
+            stage = Stage(connection, report, work, _salt(habits.household_key), habits.household_key)
             intake = fill(stage, before)
             stage.done()
+            stage.join()
             loaded = Writer(root, habits, connection, before, intake, at, f"{before.number + 1}-{lock.token}").write(stage)
         lock.check()
         publish(root, loaded.snapshot)
@@ -197,6 +200,6 @@ def _salt(household_key: bytes) -> bytes:
     """Another key makes other households, and another version of the mapping other events: the same resource is then no longer *same*."""
     mapping = Path(__file__).parent.parent
     found = hashlib.blake2b(household_key, digest_size=32)
-    for module in sorted((*mapping.glob("*.py"), *mapping.glob("mapping/*.py"), *mapping.glob("warehouse/columns.py"))):
+    for module in sorted((*mapping.glob("*.py"), *mapping.glob("mapping/*.py"), *mapping.glob("warehouse/columns.py"), *mapping.glob("warehouse/ingest/*.py"))):
         found.update(module.read_bytes())
     return found.digest()

@@ -8,15 +8,16 @@ from typing import Final
 
 import duckdb
 
+from fhir_adapters.warehouse.columns import EVENT, PERSON
 from rules.facts import NEVER
 
 _HEADER: Final = "source, type, patient, updated, number, content, quarantined"
 
 _STAGED: Final = f"""
 CREATE TABLE header AS
-SELECT {_HEADER}, ordinal, part_no, likeness FROM staged_people
-UNION ALL SELECT {_HEADER}, ordinal, part_no, likeness FROM staged_events WHERE n = 0
-UNION ALL SELECT {_HEADER}, ordinal, part_no, likeness FROM staged_named
+SELECT {_HEADER}, ordinal, part_no FROM staged_people
+UNION ALL SELECT {_HEADER}, ordinal, part_no FROM staged_events WHERE n = 0
+UNION ALL SELECT {_HEADER}, ordinal, part_no FROM staged_named
 """
 
 _NEWEST: Final = f"""
@@ -63,11 +64,23 @@ UNION ALL SELECT old_run, source, false FROM verdict WHERE verdict = 'write' AND
 """
 """Rows that are deleted, or not in a pull that would have them, or replaced. A resource that the same pull holds is not deleted."""
 
+_ASIDE: Final = {"n", "awaits", "form", "identifiers", "replaced_by", "replaces", "active", "test"}
+"""Columns that say nothing of what a rule could ask about."""
+_OF_PERSON, _OF_EVENT = (", ".join(name for name in columns if name not in _ASIDE) for columns in (PERSON, EVENT))
+_MEANING: Final = f"""
+CREATE TABLE meaning AS
+WITH again AS (SELECT source FROM header WHERE patient <> '' GROUP BY source HAVING count(*) > 1)
+SELECT ordinal, hash(patient, {_OF_PERSON}) AS likeness FROM staged_people SEMI JOIN again USING (source)
+UNION ALL SELECT ordinal, hash(any_value(patient), list(hash({_OF_EVENT}) ORDER BY n))
+FROM staged_events SEMI JOIN again USING (source) GROUP BY ordinal
+"""
+"""Of what came more than once what it says, hashed: to tell whether two versions say the same."""
+
 _REPEATED: Final = f"""
 SELECT type, source, patient = before.patient AS same_patient FROM (
   SELECT type, source, patient, likeness, max({{'u': coalesce(updated, {NEVER}), 'v': number, 'o': ordinal, 'likeness': likeness,
          'patient': patient}}) OVER (PARTITION BY source ORDER BY ordinal ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-  FROM header WHERE patient <> '' AND source IN (SELECT source FROM header GROUP BY source HAVING count(*) > 1))
+  FROM header JOIN meaning USING (ordinal))
 WHERE before IS NOT NULL AND likeness <> before.likeness ORDER BY type, source
 """
 _SURPLUS: Final = """
@@ -94,4 +107,5 @@ def surplus(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, str, bool,
 
 def repeated(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, bool]]:
     """Ids that came again and said something else: type, source, whether at least of the same patient."""
+    connection.execute(_MEANING)
     return connection.execute(_REPEATED).fetchall()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -25,9 +26,8 @@ from fhir_adapters.warehouse.columns import KINDS, arrow, event_rows, named_row,
 from fhir_adapters.warehouse.views import register
 from rules.facts import NEVER, PersonRecord
 
-_STAGED: Final[dict[str, pa.DataType]] = {"ordinal": pa.int64(), "part_no": pa.int32(), "likeness": pa.int64()}
-"""Of a row on its way in: its place in the order of reading, the part of the account it came from, and what it says, hashed (good
-within one process only: to tell whether two rows of one id say the same)."""
+STAGED: Final[dict[str, pa.DataType]] = {"ordinal": pa.int64(), "part_no": pa.int32()}
+"""Of a row on its way in: its place in the order of reading, and the part of the account it came from."""
 _BATCH: Final = 20_000
 
 
@@ -37,6 +37,8 @@ class Stage:
 
     connection: duckdb.DuckDBPyConnection
     report: Report
+    folder: Path
+    """The working folder of the load."""
     salt: bytes
     """Keys the digests (at most 64 bytes): another household key or another mapping makes other rows of the same resources."""
     household_key: bytes = DEFAULT_KEY
@@ -44,13 +46,18 @@ class Stage:
     """Resource types of which at least one resource was seen, usable or not."""
     noted: Quarantine = field(default_factory=Quarantine)
     """Defects that stand in the row of their resource."""
+    ordinal: int = 0
+    """The place of the last resource in the order of reading. Whoever reads parts of the input elsewhere may leave places free."""
+    parts_before: int = 0
+    """Parts of the account before the first of this report's."""
+    elsewhere: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    """Kind → rows that were staged elsewhere, as tables in SQL."""
     _rows: dict[str, list[tuple[object, ...]]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
-    _ordinal: int = 0
     _parts: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for kind, columns in KINDS.items():
-            register(self.connection, f"staged_{kind}", arrow([], _STAGED | columns))
+            register(self.connection, f"staged_{kind}", arrow([], STAGED | columns))
 
     def add_document(self, document: Any, part: Part) -> None:
         """A parsed line or file: one resource, or a Bundle of any type."""
@@ -86,10 +93,9 @@ class Stage:
 
     def take(self, mapped: Mapped, part: Part, content: str, defects: Iterable[Entry] = ()) -> None:
         """A resource that is somebody's, or to which such resources refer: its rows."""
-        self._ordinal += 1
+        self.ordinal += 1
         updated = None if mapped.version.updated == NEVER else mapped.version.updated
-        likeness = hash((mapped.patient, mapped.person, mapped.events))
-        staged = (self._ordinal, self._part_no(part), likeness)
+        staged = (self.ordinal, self.part_no(part))
         noted = tuple((entry.path, entry.reason.value) for entry in defects)
         header = (
             *(mapped.source, mapped.resource_type, mapped.patient, updated, mapped.version.number, content),
@@ -104,18 +110,38 @@ class Stage:
         if sum(map(len, self._rows.values())) >= _BATCH:
             self.done()
 
-    def _part_no(self, part: Part) -> int:
+    def part_no(self, part: Part) -> int:
+        """Which of the parts of the account it is."""
         if id(part) not in self._parts:
-            self._parts[id(part)] = next(number for number, known in enumerate(self.report.parts) if known is part)
+            self._parts[id(part)] = next(n for n, known in enumerate(self.report.parts, self.parts_before) if known is part)
         return self._parts[id(part)]
 
     def done(self) -> None:
         """Write what is still in memory."""
         for kind, rows in self._rows.items():
-            self.connection.register("batch", arrow(rows, _STAGED | KINDS[kind]))
+            self.connection.register("batch", arrow(rows, STAGED | KINDS[kind]))
             self.connection.execute(f"INSERT INTO staged_{kind} FROM batch")
             self.connection.unregister("batch")
             rows.clear()
+
+    def join(self) -> None:
+        """Let the tables of what is staged show what was staged elsewhere too."""
+        for kind, tables in self.elsewhere.items():
+            if tables:
+                self.connection.execute(f"ALTER TABLE staged_{kind} RENAME TO staged_{kind}_here")
+                parts = " UNION ALL BY NAME ".join(f"SELECT * FROM {table}" for table in [f"staged_{kind}_here", *tables])
+                self.connection.execute(f"CREATE VIEW staged_{kind} AS {parts}")
+
+
+def quoted(path: Path) -> str:
+    """For a text in SQL."""
+    return str(path).replace("'", "''")
+
+
+def from_files(paths: Iterable[Path]) -> str:
+    """Parquet files as a table in SQL."""
+    listed = ", ".join(f"'{quoted(path)}'" for path in paths)
+    return f"read_parquet([{listed}])"
 
 
 def resources_of(record: PersonRecord) -> Iterator[Mapped]:

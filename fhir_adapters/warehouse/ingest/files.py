@@ -1,0 +1,184 @@
+"""The files of a load, each by the road that is fastest for it: several at once, each in a process of its own.
+
+What a process makes of a file are files again (Parquet, in the working folder of the load) and an account.
+"""
+
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import connection as pipes
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from threading import Thread
+from typing import Final, cast
+
+import orjson
+
+from fhir_adapters.errors import SourceUnreadable
+from fhir_adapters.files import LINES, Gone, named_type, read_file
+from fhir_adapters.lines import opened
+from fhir_adapters.mapping import READ_TYPES
+from fhir_adapters.mapping.people import DEFAULT_KEY
+from fhir_adapters.quarantine import Quarantine, joined
+from fhir_adapters.report import Part, Report
+from fhir_adapters.warehouse.columns import KINDS
+from fhir_adapters.warehouse.ingest.blocks import blocks
+from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS
+from fhir_adapters.warehouse.ingest.fast import FastRoad, Limits
+from fhir_adapters.warehouse.ingest.statements import staged_events
+from fhir_adapters.warehouse.staging import Stage, from_files, quoted
+from fhir_adapters.warehouse.views import MEMORY, connect
+
+_PLACES: Final = 1 << 47
+"""Places in the order of reading that one file has."""
+_TYPE: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
+_PEEK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are read."""
+
+    fast_from: int = 1 << 20
+    """Bytes (as they lie on the disk) of a file from which the fast road is worth its while."""
+    processes: int = 0
+    """Files that are read at once; 0: as many as there are processors."""
+    memory: str = MEMORY
+    """Of DuckDB, for each file that is read at once."""
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file, its account, and what was deleted since."""
+
+    file: Path
+    part: Part
+    gone: Gone
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What another process has to know of a file."""
+
+    file: Path
+    name: str
+    part: Part
+    part_no: int
+    gone: Gone
+    place: int
+    folder: Path
+    salt: bytes
+    household_key: bytes
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """What became of a file."""
+
+    part: Part
+    refused: Quarantine
+    noted: Quarantine
+    types: frozenset[str]
+    tables: dict[str, list[str]]
+
+
+def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading) -> set[str]:
+    """Stage everything in the files; the resource types that they are named after, if they are line-wise.
+
+    The order of the files is the order of reading. Raises `SourceUnreadable`.
+    """
+    named, jobs = set(), []
+    first = stage.part_no(inputs[0].part) if inputs else 0
+    for number, given in enumerate(inputs, first):
+        stage.ordinal = number * _PLACES
+        name = _fast_type(given.file, reading)
+        if name:
+            jobs.append(_job(given, name, number, stage, reading))
+            named.add(named_type(given.part))
+        else:
+            named |= read_file(given.file, given.part, stage, given.gone)
+    stage.ordinal = (first + len(inputs)) * _PLACES
+    for job, staged in zip(jobs, _all_staged(jobs, reading), strict=True):
+        _take(staged, stage.report.parts[job.part_no], stage)
+    return named
+
+
+def _fast_type(file: Path, reading: Reading) -> str:
+    """The type of the resources in a file of lines, if it is one for the fast road, as its first line says; else empty."""
+    if not file.name.endswith(LINES) or file.stat().st_size < reading.fast_from:
+        return ""
+    try:
+        with opened(file) as stream:
+            first = orjson.loads(stream.readline(_PEEK))
+    except (OSError, EOFError, orjson.JSONDecodeError):
+        return ""
+    name = first.get("resourceType") if isinstance(first, dict) else None
+    known = isinstance(name, str) and _TYPE.fullmatch(name) and (name in DESCRIPTIONS or name not in {*READ_TYPES, "Bundle"})
+    return str(name) if known else ""
+
+
+def _job(given: Input, name: str, number: int, stage: Stage, reading: Reading) -> _Job:
+    here = stage.folder / f"part-{number}"
+    return _Job(
+        given.file, name, given.part, number, given.gone, number * _PLACES, here, stage.salt, stage.household_key, reading
+    )
+
+
+def _all_staged(jobs: Sequence[_Job], reading: Reading) -> Iterator[_Staged]:
+    processes = min(reading.processes or os.cpu_count() or 1, len(jobs))
+    if processes <= 1:
+        yield from map(_staged, jobs)
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn"), _end_with_parent) as pool:
+        yield from pool.map(_staged, jobs)
+
+
+def _end_with_parent() -> None:
+    """A process of a load that was killed is of no use to anybody."""
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=lambda: (pipes.wait([parent.sentinel]), os._exit(1)), daemon=True).start()
+
+
+def _staged(job: _Job) -> _Staged:
+    job.folder.mkdir()
+    report = Report([job.part])
+    with connect(job.folder, job.reading.memory) as connection:
+        connection.execute("SET threads = 1; SET preserve_insertion_order = true; SET TimeZone = 'UTC'")
+        stage = Stage(connection, report, job.folder, job.salt, job.household_key, ordinal=job.place, parts_before=job.part_no)
+        road = FastRoad(job.name, stage, job.part, job.part_no, job.gone, job.reading.limits)
+        try:
+            with opened(job.file) as stream:
+                for block in blocks(cast(io.BufferedIOBase, stream), job.reading.limits.block, job.reading.limits.line):
+                    road.take(block)
+        except OSError as error:
+            raise SourceUnreadable(f"{job.file}: {error.strerror or 'cannot be read'}") from error
+        road.forget()
+        stage.done()
+        tables = {kind: [from_files([path]) for path in _written(stage, kind)] for kind in KINDS}
+    if road.differing:
+        tables["events"].append(f"({staged_events(*map(from_files, (road.differing, road.common)))})")
+    return _Staged(job.part, report.quarantine, stage.noted, frozenset(stage.types), tables)
+
+
+def _written(stage: Stage, kind: str) -> Iterator[Path]:
+    """What the mapper staged."""
+    path = stage.folder / f"{kind}.parquet"
+    query = f"COPY staged_{kind} TO '{quoted(path)}' (FORMAT parquet, COMPRESSION snappy)"
+    if stage.connection.execute(f"FROM staged_{kind} LIMIT 1").fetchall():
+        stage.connection.execute(query)
+        yield path
+
+
+def _take(staged: _Staged, part: Part, stage: Stage) -> None:
+    part.lines, part.entries, part.tally, part.cut_short = staged.part.lines, staged.part.entries, staged.part.tally, staged.part.cut_short
+    stage.report.quarantine = joined(stage.report.quarantine, staged.refused)
+    stage.noted = joined(stage.noted, staged.noted)
+    stage.types |= staged.types
+    for kind, tables in staged.tables.items():
+        stage.elsewhere[kind] += tables

@@ -1,0 +1,200 @@
+"""A line without what differs from line to line, read by the mapper: a pattern for the rows of all lines like it.
+
+Each skeleton is mapped twice, with two sets of dates and numbers put in. What comes out the same is the same for all such lines; what
+comes out as one of the dates or numbers that were put in is taken from each line. Anything else has no pattern, so that a mapper which
+computes with a date, or compares two, is never imitated wrongly.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+
+from fhir_adapters.mapping import Mapped, Outcome, map_resource
+from fhir_adapters.quarantine import Json, Quarantine
+from fhir_adapters.warehouse.columns import EVENT, event_rows
+from fhir_adapters.warehouse.ingest.descriptions import Description
+
+DAYS: Final = ("start_low", "start_high", "end_low", "end_high")
+TIMES: Final = ("instant", "issued", "event_updated")
+NUMBERS: Final = ("value",)
+DIFFERENT: Final = {name: f"{name}_from" for name in EVENT if name in (*DAYS, *TIMES, *NUMBERS)}
+"""Columns in which rows of one pattern may differ → which of the line's dates or numbers (counted from 1) stands there; null: what stands
+in the pattern."""
+PATTERN: Final[dict[str, pa.DataType]] = {
+    "pattern": pa.int32(),
+    "row": pa.int32(),
+    "shape": pa.int64(),
+    "outcome": pa.string(),
+    **EVENT,
+    **dict.fromkeys(DIFFERENT.values(), pa.int32()),
+}
+"""A row for each event of a pattern. ``row`` is one row's alone, ``shape`` is the skeleton's, hashed."""
+SKELETON: Final = {"key": pa.string(), "pattern": pa.int32()}
+NONE: Final = -1
+"""The pattern of skeletons that have none: lines like it have to be mapped one by one."""
+BREAK: Final = "\x01"
+"""Stands in no JSON."""
+_QUANTITY: Final = ("comparator", "unit", "system", "code", "extension")
+_NUMBER: Final = re.compile(r'"value":-?[0-9]')
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_PATIENT: Final = "patient"
+
+
+Places = Mapping[str, Mapping[object, int]]
+"""Column → value → which of those put in it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """One set of dates and numbers, by number from 1."""
+
+    days: Sequence[date]
+    numbers: Sequence[float]
+
+    def moment(self, place: int) -> str:
+        """As FHIR writes it."""
+        return f"{self.days[place].isoformat()}T12:00:{place:02}Z"
+
+    def places(self) -> Places:
+        """Where the values are known that were put in."""
+        times = [datetime.fromisoformat(self.moment(place)) for place in range(len(self.days))]
+        micros = [(time - _EPOCH) // timedelta(microseconds=1) for time in times]
+        found: dict[str, dict[object, int]] = {name: {day: n for n, day in enumerate(self.days, 1)} for name in DAYS}
+        found |= {name: {time: n for n, time in enumerate(micros, 1)} for name in TIMES}
+        return found | {name: {number: n for n, number in enumerate(self.numbers, 1)} for name in NUMBERS}
+
+
+def leaves(description: Description) -> tuple[str, ...]:
+    """The paths of all dates that differ; a Period's start stands before its end."""
+    periods = (f"{path}.{part}" for path in description.periods for part in ("start", "end"))
+    return (*description.moments, *periods, "meta.lastUpdated")
+
+
+def parents(description: Description) -> tuple[str, ...]:
+    """Members that hold what differs, and may be there without it."""
+    quantity = (description.quantity,) if description.quantity else ()
+    return (*(path.split(".", 1)[0] for path in description.periods), *quantity)
+
+
+def amount(description: Description) -> str:
+    """The path of the number of the quantity; empty if there is none."""
+    return description.quantity and f"{description.quantity}.value"
+
+
+def texts(description: Description) -> tuple[str, ...]:
+    """The paths of what a skeleton holds as JSON."""
+    quantity = (f"{description.quantity}.{part}" for part in _QUANTITY if description.quantity)
+    return (*description.said, *quantity, *filter(None, [description.numbered]))
+
+
+def pattern_of(name: str, description: Description, key: str) -> list[tuple[object, ...]]:
+    """The rows of the pattern of a skeleton, from ``outcome`` on; none if it has no pattern.
+
+    A key begins with a digit for each of the `parents`, the `leaves` and the `amount`, 1 if it is there; then come, each after a
+    `BREAK`, the `texts`, empty if they are not there.
+    """
+    fillings = _fillings(leaves(description))
+    try:
+        first, last = (_mapped(name, description, key, filling) for filling in fillings)
+        return list(_rows(first, last, fillings))
+    except (orjson.JSONDecodeError, _Unclear):
+        return []
+
+
+def _rows(first: Mapped, last: Mapped, fillings: Sequence[Filling]) -> Iterator[tuple[object, ...]]:
+    if first.outcome is not last.outcome or first.outcome not in (Outcome.MAPPED, Outcome.QUARANTINED) or first.patient != _PATIENT:
+        raise _Unclear
+    for row, other in zip(list(event_rows(first)), list(event_rows(last)), strict=True):
+        yield first.outcome.value, *row, *_sources(row, other, *(filling.places() for filling in fillings))
+
+
+def _sources(row: Sequence[object], other: Sequence[object], here: Places, there: Places) -> Iterator[int | None]:
+    """Of each column of `DIFFERENT` where it comes from."""
+    for column, one, two in zip(EVENT, row, other, strict=True):
+        source = here.get(column, {}).get(one)
+        if source is not None and there[column].get(two) == source:
+            yield source
+        elif one != two:
+            raise _Unclear
+        elif column in DIFFERENT:
+            yield None
+
+
+class _Unclear(Exception):
+    """The mapper found fault with it, or its numbers cannot be told apart."""
+
+
+@cache
+def _fillings(paths: Sequence[str]) -> tuple[Filling, Filling]:
+    """Two fillings without a value in common; in the second one the dates come in another order, but for start and end."""
+    order = sorted(range(len(paths)), key=lambda place: (-paths.index(_first(paths[place], paths)), place))
+    rank = {place: number for number, place in enumerate(order)}
+    days = [date(2001, 1, 1) + timedelta(days=40 * place) for place in range(len(paths))]
+    others = [date(2011, 1, 11) + timedelta(days=40 * rank[place]) for place in range(len(paths))]
+    return Filling(days, [1_000_003.25 + n for n in range(_MOST)]), Filling(others, [2_000_003.5 + n for n in range(_MOST)])
+
+
+_MOST: Final = 64
+"""Numbers of one line."""
+
+
+def _first(path: str, paths: Sequence[str]) -> str:
+    """The start of the Period that an end belongs to."""
+    start = path.removesuffix("end") + "start"
+    return start if path.endswith(".end") and start in paths else path
+
+
+def _mapped(name: str, description: Description, key: str, filling: Filling) -> Mapped:
+    flags, *found = key.split(BREAK)
+    above, below = parents(description), leaves(description)
+    there = dict(zip((*above, *below, amount(description)), flags, strict=False))
+    resource: Json = {parent: {} for parent in above if there[parent] == "1"}
+    for path, text in zip(texts(description), found, strict=True):
+        if text:
+            _put(resource, path, orjson.loads(text))
+    _put_numbers(resource.get(description.numbered), found[-1], filling)
+    moments = ((path, filling.moment(place)) for place, path in enumerate(below))
+    for path, value in (*moments, (amount(description), filling.numbers[0])):
+        if there.get(path) == "1":
+            _put(resource, path, value)
+    resource |= {"resourceType": name, "id": "id", description.subject: {"reference": f"Patient/{_PATIENT}"}}
+    quarantine = Quarantine()
+    mapped = map_resource(resource, quarantine)
+    if quarantine.counts:
+        raise _Unclear
+    return mapped
+
+
+def _put(resource: Json, path: str, value: object) -> None:
+    *above, last = path.split(".")
+    for step in above:
+        resource = resource.setdefault(step, {})
+    resource[last] = value
+
+
+def _put_numbers(numbered: object, text: str, filling: Filling) -> None:
+    """The second number and those after it go to what is numbered, in the order of the text."""
+    found = list(_numbers(numbered))
+    if found and not len(found) == len(_NUMBER.findall(text)) < _MOST:
+        raise _Unclear  # a name that comes twice, or too many
+    for parent, number in zip(found, filling.numbers[1:], strict=False):
+        parent["value"] = number
+
+
+def _numbers(value: Any) -> Iterator[Json]:
+    """Every object in which ``value`` is a number, in the order of the text."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _numbers(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name == "value" and isinstance(item, int | float) and not isinstance(item, bool):
+                yield value
+            else:
+                yield from _numbers(item)
