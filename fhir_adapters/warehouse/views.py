@@ -42,9 +42,9 @@ PLACE: Final = "(md5_number(coalesce('home ' || {household}, 'person ' || {perso
 """Where a person's rows stand: a household's side by side, everybody else anywhere. From MD5, so that it never changes."""
 
 
-def connect(folder: Path | None, memory: str) -> duckdb.DuckDBPyConnection:
+def connect(folder: Path | None, memory: str, threads: int = 2) -> duckdb.DuckDBPyConnection:
     """A database in memory; what does not fit into ``memory`` is spilled to ``folder``. Without one, nothing large may be made."""
-    connection = duckdb.connect(config={"threads": 2, "memory_limit": memory, "preserve_insertion_order": False})
+    connection = duckdb.connect(config={"threads": threads, "memory_limit": memory, "preserve_insertion_order": False})
     if folder:
         connection.execute("SET temp_directory = $1", [str(folder)])
     return connection
