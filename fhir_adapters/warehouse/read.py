@@ -68,6 +68,19 @@ def people_batches(
         yield from Reader(root, snapshot, left_out).batches(people)
 
 
+def snapshot_report(root: Path, number: int) -> Report:
+    """The account of a snapshot, without reading what its events say.
+
+    Raises:
+        WarehouseDamaged: a file is not what the manifest says, or the snapshot is no longer there.
+    """
+    with current(root, number) as snapshot:
+        reader = Reader(root, snapshot, EXCLUDED_BY_DEFAULT)
+        report = reader.report()
+        report.people, report.events = reader.size()
+    return report
+
+
 class Reader:
     """One snapshot, opened: its connection has the views of the rows that count."""
 
@@ -138,6 +151,13 @@ class Reader:
     def _gaps(self, within: str) -> dict[str, frozenset[str]]:
         query = f"SELECT person, list(tbl) FROM gaps WHERE person IN (SELECT person FROM live_people WHERE {within}) GROUP BY person"
         return {person: frozenset(tables) for person, tables in self._connection.execute(query).fetchall()}
+
+    def size(self) -> tuple[int, int]:
+        """How many people, and how many events of theirs. After `report`."""
+        here = "person NOT IN (FROM left_out)"
+        return self._count(f"live_people WHERE patient = person AND {here}"), self._count(
+            f"live_events WHERE tbl IS NOT NULL AND {here} AND person IN (SELECT person FROM live_people)"
+        )
 
     def report(self) -> Report:
         """The account of all loads since the last whole one, and what stands in the quarantine now."""
