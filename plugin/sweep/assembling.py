@@ -1,6 +1,7 @@
 """From the buckets' files to the sweep that is published: everything sorted, the differences, the tables."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -57,7 +58,8 @@ def assemble(work: Work, steps: Sequence[Step], before: Path | None, as_of: date
         SweepRefused: somebody is in two buckets, or a finding is missing.
     """
     out = work.out
-    out.mkdir(exist_ok=True)
+    shutil.rmtree(out, ignore_errors=True)  # of an earlier try
+    out.mkdir()
     files = {name: [work.path(step.name, name) for step in steps] for name in (FINDINGS, LISTED, PEOPLE)}
     people = _merged(files[PEOPLE], out / PEOPLE, str)
     findings = _merged(files[FINDINGS], out / FINDINGS, lambda found: (found["patient"], found["rule"]))

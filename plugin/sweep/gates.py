@@ -69,7 +69,7 @@ def check_canaries(packs: Sequence[Pack]) -> int:
     columnar = engine("columnar")
     runs = [run for pack in packs for run in run_cases(pack, columnar)]
     columnar.close()
-    wrong = [message for run in runs if not run.as_expected for message in run.messages()]
+    wrong = [f"{run.case.span}: {message}" for run in runs if not run.as_expected for message in run.messages()]
     if wrong:
         raise SweepRefused("\n".join(["the sweep was not published, for examples of the rules are not answered as expected:", *wrong[:20]]))
     return len(runs)

@@ -93,10 +93,13 @@ class Pipeline:
             report = self._make()
         with self._lease.publishing():
             folder = self._published.bring(self.work.out, self.work.sweep)
-        self.work.remove()
-        self._published.forget(self._asked.keep)
         manifest: Mapping[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         return manifest, report
+
+    def tidy(self) -> None:
+        """Forget how it was made, and sweeps that are too old. Whoever is killed before this publishes the same once more."""
+        self.work.remove()
+        self._published.forget(self._asked.keep)
 
     def _make(self) -> Report:
         """Everything up to a sealed folder."""

@@ -35,6 +35,7 @@ def sweep(asked: Asked, store: Store, progress: Progress) -> tuple[dict[str, Any
                 raise
             raise told from failed
         runs.end(replace(run, steps=tuple(manifest["steps"])), "published", result=result_of(manifest))
+        pipeline.tidy()
     return dict(manifest), report
 
 

@@ -72,8 +72,12 @@ class Work:
         return found
 
     def remove(self) -> None:
-        """Forget it: it was published, or another one begins."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Forget it, in one step: it was published, or another one begins."""
+        leaving = self.folder.with_suffix(".tmp")
+        shutil.rmtree(leaving, ignore_errors=True)
+        if self.folder.exists():
+            self.folder.replace(leaving)
+            shutil.rmtree(leaving, ignore_errors=True)
 
 
 def open_work(state: Path, identity: Json, sweep: str, *, anew: bool = False) -> Work:
