@@ -50,6 +50,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     from plugin.cds.preview.views import blueprint as preview
     from plugin.playground.views import blueprint as playground
     from plugin.subscriptions import views as subscriptions
+    from plugin.sweep.views import blueprint as sweeps
     from plugin.worklist.views import blueprint as worklist
 
     runtime = runtime or build_runtime(Settings())
@@ -62,6 +63,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         health.blueprint,
         jwks.blueprint,
         worklist,
+        sweeps,
         analytics,
         *((playground,) if runtime.settings.playground.enabled else ()),
         *((preview,) if runtime.settings.cds.preview else ()),

@@ -26,12 +26,11 @@ from plugin.sweep.gates import Limits, check_canaries, check_data
 from plugin.sweep.landing import Landed, Source, land
 from plugin.sweep.lease import Lease
 from plugin.sweep.processes import evaluate_all
-from plugin.sweep.published import MANIFEST, Published
+from plugin.sweep.published import MANIFEST, QUARANTINE, Published
 from plugin.sweep.work import Step, open_work
 from rules.fingerprint import fingerprint
 from rules.pack import Pack
 
-QUARANTINE: Final = "quarantine.ndjson"
 _FORMAT: Final = 1
 Progress = Callable[[str, int], Callable[[int], None]]
 

@@ -20,6 +20,7 @@ from rules.facts import Person
 
 WORKLIST: Final = "worklist.ndjson"
 MANIFEST: Final = "manifest.json"
+QUARANTINE: Final = "quarantine.ndjson"
 CURRENT: Final = "CURRENT"
 
 

@@ -46,9 +46,7 @@ def copied(state: Path, folder: Path) -> Path:
 def told_by(engine: str, source: Path, *more: str | Path) -> list[str]:
     """What ``almoner evaluate`` says, without those about whom it says no."""
     out = source.parent / "findings.ndjson"
-    ran = almoner_here(
-        *("evaluate", "--source", source, "--as-of", FIRST.isoformat(), "--engine", engine, "--all", "--out", out, *more)
-    )
+    ran = almoner_here(*("evaluate", "--source", source, "--as-of", FIRST.isoformat(), "--engine", engine, "--all", "--out", out, *more))
     assert ran.code == 0, ran.err
     return [line for line in out.read_text(encoding="utf-8").splitlines() if json.loads(line)["status"] != "no"]
 

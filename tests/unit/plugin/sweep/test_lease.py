@@ -32,7 +32,11 @@ def test_a_second_sweep_of_the_machine_does_not_begin(tmp_path: Path, store: Sto
 
 
 def test_a_second_sweep_of_another_machine_does_not_begin_until_the_first_is_over(tmp_path: Path, store: Store) -> None:
-    with Lease(tmp_path / "a", store, holder="a"), pytest.raises(SweepBusy, match="a sweep runs on a"), Lease(tmp_path / "b", store, holder="b"):
+    with (
+        Lease(tmp_path / "a", store, holder="a"),
+        pytest.raises(SweepBusy, match="a sweep runs on a"),
+        Lease(tmp_path / "b", store, holder="b"),
+    ):
         pass
     with Lease(tmp_path / "b", store, holder="b") as second, second.publishing():
         assert second.token == 2
