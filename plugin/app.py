@@ -53,6 +53,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     from plugin.observe.views import blueprint as observe
     from plugin.playground.views import blueprint as playground
     from plugin.subscriptions import views as subscriptions
+    from plugin.sweep.views import blueprint as sweeps
     from plugin.worklist.views import blueprint as worklist
 
     runtime = runtime or build_runtime(Settings())
@@ -68,6 +69,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         openapi.blueprint,
         worklist,
         observe,
+        sweeps,
         analytics,
         *((playground,) if runtime.settings.playground.enabled else ()),
         *((preview,) if runtime.settings.cds.preview else ()),

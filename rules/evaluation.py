@@ -1,7 +1,7 @@
 """People in, findings out: an engine answers, then what is shown is explained and given its next flip date."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -25,6 +25,12 @@ class Explained:
 
     finding: Finding
     reasons: tuple[Reason, ...]
+
+    @property
+    def deciding(self) -> Finding:
+        """The finding with only the facts that decided it."""
+        names = {reason.fact for reason in self.reasons}
+        return replace(self.finding, facts={n: v for n, v in self.finding.facts.items() if n in names})
 
 
 def evaluate(

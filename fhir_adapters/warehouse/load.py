@@ -25,7 +25,7 @@ from fhir_adapters.warehouse.lock import WriterLock
 from fhir_adapters.warehouse.snapshot import Snapshot, current, publish, remove_leftovers, vacuum
 from fhir_adapters.warehouse.staging import Stage
 from fhir_adapters.warehouse.state import delivered, failed
-from fhir_adapters.warehouse.views import connect, create_views
+from fhir_adapters.warehouse.views import connect_on_disk, create_views
 from rules.facts import TABLES
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -182,7 +182,7 @@ def _load(root: Path, habits: Habits, report: Report, at: int, fill: Callable[[S
         with (
             current(root) as before,
             TemporaryDirectory(prefix=f"work-{lock.token}-", dir=root) as work,
-            connect(Path(work), habits.memory) as connection,
+            connect_on_disk(Path(work), habits.memory) as connection,
         ):
             create_views(connection, root, before)
             stage = Stage(connection, report, work, _salt(habits.household_key), habits.household_key)

@@ -7,6 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+import duckdb
 import pyarrow as pa
 
 from fhir_adapters.dataset import Dataset
@@ -52,7 +53,7 @@ def read_warehouse(root: Path, *, left_out: frozenset[Excluded] = EXCLUDED_BY_DE
         WarehouseDamaged: a file is not what the manifest says.
     """
     with current(root) as snapshot:
-        reader = _Reader(root, snapshot, left_out)
+        reader = Reader(root, snapshot, left_out)
         records = [record for batch in reader.batches(_BATCH) for record in batch]
         report = reader.report()
     report.people, report.events = len(records), sum(len(record.events) for record in records)
@@ -64,25 +65,43 @@ def people_batches(
 ) -> Iterator[list[PersonRecord]]:
     """Everybody, about so many at a time, households together; memory does not grow with the warehouse."""
     with current(root) as snapshot:
-        yield from _Reader(root, snapshot, left_out).batches(people)
+        yield from Reader(root, snapshot, left_out).batches(people)
 
 
-class _Reader:
-    def __init__(self, root: Path, snapshot: Snapshot, left_out: frozenset[Excluded]) -> None:
+def snapshot_report(root: Path, number: int) -> Report:
+    """The account of a snapshot, without reading what its events say.
+
+    Raises:
+        WarehouseDamaged: a file is not what the manifest says, or the snapshot is no longer there.
+    """
+    with current(root, number) as snapshot:
+        reader = Reader(root, snapshot, EXCLUDED_BY_DEFAULT)
+        report = reader.report()
+        report.people, report.events = reader.size()
+    return report
+
+
+class Reader:
+    """One snapshot, opened: its connection has the views of the rows that count."""
+
+    def __init__(
+        self, root: Path, snapshot: Snapshot, left_out: frozenset[Excluded], connection: duckdb.DuckDBPyConnection | None = None
+    ) -> None:
+        """``snapshot`` stays held (`fhir_adapters.warehouse.snapshot.current`) as long as this is used."""
         self._snapshot = snapshot
-        self._connection = connect(None, MEMORY)
+        self._connection = connection or connect(None, MEMORY)
         create_views(self._connection, root, snapshot)
-        self._not_loaded = tables_not_loaded(snapshot.types)
+        self.not_loaded = tables_not_loaded(snapshot.types)
         patients = snapshot.types.get("Patient")
-        self._whole = patients is not None and patients.loaded and snapshot.everybody
+        self.whole = patients is not None and patients.loaded and snapshot.everybody
         self._connection.execute(_EVENTS)
         self._connection.execute(_HEADERS)
-        self._left_out = self._excluded(left_out) if snapshot.everybody else {}
+        self.left_out = self._excluded(left_out) if snapshot.everybody else {}
         rows = self._connection.execute(
             "SELECT questions FROM live_named WHERE questions IS NOT NULL ORDER BY updated NULLS FIRST, number, source"
         )
         forms = (form_from(questions) for (questions,) in rows.fetchall())
-        self._forms = {name: form for form in forms for name in form.names}
+        self.forms = {name: form for form in forms for name in form.names}
 
     def _excluded(self, reasons: frozenset[Excluded]) -> Mapping[str, Excluded]:
         """Who is no part of the population, and why. A merged record is judged by its survivor. A group leaves nobody out."""
@@ -92,13 +111,17 @@ class _Reader:
         return {patient: reason for patient, reason in found.items() if reason is not None}
 
     def batches(self, people: int) -> Iterator[list[PersonRecord]]:
+        """Everybody, about so many at a time, households together."""
+        for low, high in self.cuts(people):
+            if batch := self._between(low, high):
+                yield batch
+
+    def cuts(self, people: int) -> list[tuple[int, int]]:
+        """Ranges of place, low < place <= high, of about so many people each; no household is parted."""
         numbered = "SELECT place, row_number() OVER (ORDER BY place) AS number FROM live_people"
         query = f"SELECT DISTINCT place FROM ({numbered}) WHERE number % $1 = 0 ORDER BY place"
         cuts = self._connection.execute(query, [people]).fetchall()
-        edges = [-1, *(cut for (cut,) in cuts), 2**62]
-        for low, high in pairwise(edges):
-            if batch := self._between(low, high):
-                yield batch
+        return list(pairwise([-1, *(cut for (cut,) in cuts), 2**62]))
 
     def _between(self, low: int, high: int) -> list[PersonRecord]:
         """The people whose place is in (low, high]: whole households."""
@@ -106,20 +129,20 @@ class _Reader:
         found = self._connection.sql(f"FROM live_people WHERE patient = person AND {within} ORDER BY patient").to_arrow_table()
         events = self._events(within)
         gaps = self._gaps(within)
-        missing = frozenset(self._not_loaded) | {HOUSEHOLD}
+        missing = frozenset(self.not_loaded) | {HOUSEHOLD}
         records = [
             PersonRecord(person, tuple(events.get(person.id, ())), missing | gaps.get(person.id, frozenset()))
             for person in people_from(found)
-            if person.id not in self._left_out
+            if person.id not in self.left_out
         ]
-        return with_households(records) if self._whole else records
+        return with_households(records) if self.whole else records
 
     def _events(self, within: str) -> dict[str, list[Event]]:
         table = self._connection.sql(f"FROM events WHERE tbl IS NOT NULL AND {within}").to_arrow_table()
         found: dict[str, list[Event]] = defaultdict(list)
         columns = (table.column(name).to_pylist() for name in ("person", "form"))
         for person, canonical, event in zip(*columns, events_from(table), strict=True):
-            form = named(self._forms, canonical) if canonical else None
+            form = named(self.forms, canonical) if canonical else None
             found[person].append(understood((event,), form)[0] if form else event)
         for events in found.values():
             events.sort(key=attrgetter("table", "order"))
@@ -129,14 +152,21 @@ class _Reader:
         query = f"SELECT person, list(tbl) FROM gaps WHERE person IN (SELECT person FROM live_people WHERE {within}) GROUP BY person"
         return {person: frozenset(tables) for person, tables in self._connection.execute(query).fetchall()}
 
+    def size(self) -> tuple[int, int]:
+        """How many people, and how many events of theirs. After `report`."""
+        here = "person NOT IN (FROM left_out)"
+        return self._count(f"live_people WHERE patient = person AND {here}"), self._count(
+            f"live_events WHERE tbl IS NOT NULL AND {here} AND person IN (SELECT person FROM live_people)"
+        )
+
     def report(self) -> Report:
         """The account of all loads since the last whole one, and what stands in the quarantine now."""
-        report = Report(quarantine=self._quarantine(), not_loaded=dict(self._not_loaded))
+        report = Report(quarantine=self._quarantine(), not_loaded=dict(self.not_loaded))
         part = part_of(self._snapshot.account)
         report.parts.append(part)
         if not self._snapshot.everybody:
             report.not_loaded[HOUSEHOLD] = "only a group was pulled"
-        elif not self._whole:
+        elif not self.whole:
             report.notes.append("not everybody is in the warehouse: what rules ask of households is unknown")
         self._settle(part, report)
         return report
@@ -144,7 +174,7 @@ class _Reader:
     def _settle(self, part: Part, report: Report) -> None:
         """What could not be known when it was loaded: whose everything is, who is left out, what Medications are."""
         whose = owners_in(self._connection, "live_people", "live_events")
-        register(self._connection, "left_out", arrow([(id,) for id in self._left_out], {"person": pa.string()}))
+        register(self._connection, "left_out", arrow([(id,) for id in self.left_out], {"person": pa.string()}))
         stray, out = "person NOT IN (SELECT person FROM live_people)", "person IN (FROM left_out)"
         rows = self._connection.execute(
             f"SELECT type, quarantined, resolved, {stray}, {out}, count(*) FROM headers GROUP BY ALL"
@@ -163,7 +193,7 @@ class _Reader:
         for name, source in awaiting.fetchall():
             report.quarantine.add(name, source.split("/", 1)[1], "medicationReference", Reason.NO_MEDICATION)
         report.orphans, report.merged = len(orphans), self._count("live_people WHERE patient <> person")
-        report.excluded = Counter(self._left_out.values())
+        report.excluded = Counter(self.left_out.values())
 
     def _count(self, rows: str) -> int:
         found = self._connection.execute(f"SELECT count(*) FROM {rows}").fetchone()

@@ -64,14 +64,14 @@ class Snapshot:
 
 
 @contextmanager
-def current(root: Path) -> Iterator[Snapshot]:
-    """The newest snapshot, verified. Its files stay as long as the context does, whatever writers do meanwhile.
+def current(root: Path, number: int | None = None) -> Iterator[Snapshot]:
+    """The newest snapshot (or that ``number``), verified. Its files stay as long as the context does, whatever writers do meanwhile.
 
     Raises:
-        WarehouseDamaged: a file is missing, or not what the manifest says; the message names it.
+        WarehouseDamaged: a file is missing, or not what the manifest says; the message names it. Or there is no such number any more.
         WarehouseTooNew: a newer version of this program wrote it.
     """
-    with _held(root) as manifest:
+    with _held(root, number) as manifest:
         snapshot = Snapshot() if manifest is None else _parsed(manifest)
         for file in snapshot.files:
             _verify(root, file)
@@ -79,10 +79,12 @@ def current(root: Path) -> Iterator[Snapshot]:
 
 
 @contextmanager
-def _held(root: Path) -> Iterator[Path | None]:
+def _held(root: Path, number: int | None) -> Iterator[Path | None]:
     """The newest manifest, shared with other readers and kept from being vacuumed; ``None`` in an empty warehouse."""
     while True:
-        found = manifests(root)
+        found = [path for path in manifests(root) if number is None or path == manifest_path(root, number)]
+        if not found and number is not None:
+            raise WarehouseDamaged(f"{root}: snapshot {number} is no longer there; begin anew")
         if not found:
             yield None
             return
@@ -98,6 +100,11 @@ def _held(root: Path) -> Iterator[Path | None]:
             return
         finally:
             os.close(file)
+
+
+def manifest_path(root: Path, number: int) -> Path:
+    """Where the manifest of a snapshot is."""
+    return root / SNAPSHOTS / f"{number:09}.json"
 
 
 def manifests(root: Path) -> list[Path]:
@@ -152,7 +159,7 @@ def publish(root: Path, snapshot: Snapshot) -> None:
         if file.run == snapshot.number:
             _sync(root / file.path)
     _sync(root / "data")
-    target = folder / f"{snapshot.number:09}.json"
+    target = manifest_path(root, snapshot.number)
     temporary = target.with_suffix(".new")
     with temporary.open("w", encoding="utf-8") as stream:
         json.dump({"format": "almoner warehouse", "schema": SCHEMA} | asdict(snapshot), stream, indent=1)

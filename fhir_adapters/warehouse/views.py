@@ -42,13 +42,21 @@ PLACE: Final = "(md5_number(coalesce('home ' || {household}, 'person ' || {perso
 """Where a person's rows stand: a household's side by side, everybody else anywhere. From MD5, so that it never changes."""
 
 
-def connect(folder: Path | None, memory: str) -> duckdb.DuckDBPyConnection:
-    """A database in ``folder``, of which no more than ``memory`` is held at a time; without a folder, nothing large may be made.
+def connect(folder: Path | None, memory: str, threads: int = 2) -> duckdb.DuckDBPyConnection:
+    """A database in memory; what does not fit into ``memory`` is spilled to ``folder``. Without one, nothing large may be made."""
+    return _spilling(":memory:", folder, memory, threads)
 
-    What is written to has one thread: each would hold row groups of its own, and most of the time of a load goes into the mapping.
+
+def connect_on_disk(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
+    """A database in ``folder``, of which no more than ``memory`` is held at a time.
+
+    It has one thread: each would hold row groups of its own, and most of the time of a load goes into the mapping.
     """
-    file = ":memory:" if folder is None else str(folder / "load.duckdb")
-    connection = duckdb.connect(file, config={"threads": 1 if folder else 2, "memory_limit": memory, "preserve_insertion_order": False})
+    return _spilling(str(folder / "load.duckdb"), folder, memory, 1)
+
+
+def _spilling(database: str, folder: Path | None, memory: str, threads: int) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(database, config={"threads": threads, "memory_limit": memory, "preserve_insertion_order": False})
     if folder:
         connection.execute("SET temp_directory = $1", [str(folder)])
     return connection

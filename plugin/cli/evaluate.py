@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from fhir_adapters.report import render
 from plugin.cli import options
 from plugin.cli.output import write_lines
 from rules.engines import engine
-from rules.evaluation import EVERY_STATUS, YES, Explained, evaluate
+from rules.evaluation import EVERY_STATUS, YES, evaluate
 from rules.facts import HOUSEHOLD
-from rules.findings import Finding, to_json
+from rules.findings import to_json
 from rules.pack import load_packs
 
 
@@ -55,18 +55,12 @@ def command(
     data = options.read_source(source, loaded, loaded_packs)
     found = evaluate(loaded_packs, data.records, as_of, chosen, statuses=EVERY_STATUS if everything else YES)
     chosen.close()
-    lines = (to_json(e.finding if with_facts else _deciding(e)) for e in found)
+    lines = (to_json(e.finding if with_facts else e.deciding) for e in found)
     _write(out, lines)
     if quarantine:
         _write(str(quarantine), (json.dumps(asdict(entry)) for entry in data.report.quarantine.entries))
     wanted = {table for pack in loaded_packs for series in pack.program.series() for table in series.tables}
     _account(data, wanted, len(found), out)
-
-
-def _deciding(explained: Explained) -> Finding:
-    """The finding with only the facts that decided it."""
-    names = {reason.fact for reason in explained.reasons}
-    return replace(explained.finding, facts={n: v for n, v in explained.finding.facts.items() if n in names})
 
 
 def _write(out: str, lines: Iterable[str]) -> None:

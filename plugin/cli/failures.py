@@ -7,6 +7,7 @@ import click
 from fhir_adapters.errors import AdapterError, KeyUnusable, PullConflict, SourceUnreadable
 from fhir_adapters.smart.ring import NotYet
 from plugin.errors import ServeError, SettingsUnreadable, StoreError, UnknownServer
+from plugin.sweep.errors import SweepBusy, SweepRefused, SweepStopped
 from rules.errors import EngineError, EnginesDisagree, ExitCode, ExportGap, RuleError
 from rules.expansions import ExpansionError
 
@@ -21,6 +22,9 @@ _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (PermissionError, ExitCode.INPUT_UNREADABLE),
     (IsADirectoryError, ExitCode.INPUT_UNREADABLE),
     (PullConflict, ExitCode.USAGE),
+    (SweepRefused, ExitCode.ANSWER_IS_NO),
+    (SweepBusy, ExitCode.ANSWER_IS_NO),
+    (SweepStopped, ExitCode.SERVER_FAILED),
     (AdapterError, ExitCode.SERVER_FAILED),
     (ServeError, ExitCode.SERVER_FAILED),
     (StoreError, ExitCode.SERVER_FAILED),

@@ -21,7 +21,8 @@ def evaluate_again(runtime: Runtime, fresh: Fresh, server: FhirServer, patient: 
     evaluated = datetime.now(UTC).isoformat(timespec="seconds")
     records = read_patients(server, patient_ids=[patient], types=types, plan=plan).records
     found = evaluate(runtime.packs, records, runtime.today(), runtime.engine, statuses=SHOWN)
-    lines = {line.id: line for line in worklist(runtime.packs, records, runtime.today(), found)}
+    by_id = {record.person.id: record for record in records}
+    lines = {line.id: line for line in worklist(runtime.packs, by_id, runtime.today(), found)}
     if patient not in lines:
         lines[patient] = worklist_person(Person(patient), None, ())
     fresh.keep(lines[patient], evaluated)

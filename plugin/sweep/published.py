@@ -7,16 +7,21 @@
                       worklist.ndjson one line a person: who, and every finding about them with its reasons
 """
 
-import hashlib
 import json
-import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from plugin.sweep.durable import sync, write_durably, written
 from rules.evaluation import Explained
 from rules.facts import Person
+
+WORKLIST: Final = "worklist.ndjson"
+MANIFEST: Final = "manifest.json"
+QUARANTINE: Final = "quarantine.ndjson"
+CURRENT: Final = "CURRENT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Published:
     @property
     def current(self) -> Path | None:
         """The folder of the sweep that readers see; ``None`` before the first one."""
-        pointer = self._state / "CURRENT"
+        pointer = self._state / CURRENT
         try:
             return self._state / "sweeps" / pointer.read_text(encoding="ascii").strip()
         except FileNotFoundError:
@@ -60,7 +65,7 @@ class Published:
         folder = self.current
         if folder is None:
             return None
-        manifest: Mapping[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        manifest: Mapping[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         return manifest
 
     def people(self) -> Iterator[WorklistPerson]:
@@ -68,33 +73,54 @@ class Published:
         folder = self.current
         if folder is None:
             return
-        with (folder / "worklist.ndjson").open(encoding="utf-8", newline="\n") as lines:
+        with (folder / WORKLIST).open(encoding="utf-8", newline="\n") as lines:
             for line in lines:
                 fields = json.loads(line)
                 yield WorklistPerson(**(fields | {"findings": tuple(fields["findings"])}))
 
     def publish(self, sweep_id: str, people: Iterable[WorklistPerson], manifest: Mapping[str, Any]) -> Path:
-        """Write a sweep and make it current, in this order: a reader sees the old one or the new one, whole."""
-        folder = self._state / "sweeps" / sweep_id
+        """Write a sweep and make it current: a reader sees the old one or the new one, whole."""
+        folder = self._state / "sweeps" / f"{sweep_id}.tmp"
         folder.mkdir(parents=True)
-        worklist = folder / "worklist.ndjson"
-        with worklist.open("w", encoding="utf-8", newline="\n") as file:
+        with (folder / WORKLIST).open("w", encoding="utf-8", newline="\n") as file:
             for person in sorted(people, key=lambda p: (-p.priority, p.id)):
-                file.write(json.dumps(asdict(person), ensure_ascii=False) + "\n")
-        digest = hashlib.sha256(worklist.read_bytes()).hexdigest()
-        files = {"files": {worklist.name: {"sha256": digest, "bytes": worklist.stat().st_size}}}
-        _write_durably(folder / "manifest.json", json.dumps({**manifest, **files}, indent=2) + "\n")
-        _write_durably(self._state / "CURRENT", sweep_id + "\n")
-        return folder
+                file.write(person_line(person))
+        self.seal(folder, manifest)
+        return self.bring(folder, sweep_id)
+
+    def seal(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+        """Describe everything in ``folder`` in its manifest, and wait until all of it is on the disk."""
+        files = {path.name: path for path in sorted(folder.iterdir()) if path.name != MANIFEST}
+        for path in files.values():
+            sync(path)
+        described = {"files": {name: written(path)._asdict() for name, path in files.items()}}
+        write_durably(folder / MANIFEST, json.dumps({**manifest, **described}, indent=2) + "\n")
+
+    def bring(self, folder: Path, sweep_id: str) -> Path:
+        """Make a sealed ``folder`` the current sweep. Does what is left to do if it was stopped in the midst of it before."""
+        target = self._state / "sweeps" / sweep_id
+        target.parent.mkdir(exist_ok=True)
+        if not target.exists():
+            folder.replace(target)
+        sync(target.parent)
+        write_durably(self._state / CURRENT, sweep_id + "\n")
+        return target
+
+    def earlier(self) -> list[Path]:
+        """The folders of all sweeps that are whole, the latest first."""
+        found = [path for path in (self._state / "sweeps").glob("*") if path.suffix != ".tmp" and (path / MANIFEST).is_file()]
+        return sorted(found, key=lambda path: (path / MANIFEST).stat().st_mtime_ns, reverse=True)
+
+    def forget(self, keep: int) -> None:
+        """Remove all but the current sweep and the ``keep`` latest ones, and what was never finished."""
+        stale = [path for path in self.earlier()[keep:] if path != self.current]
+        for folder in (*stale, *(self._state / "sweeps").glob("*.tmp")):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_durably(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def person_line(person: WorklistPerson) -> str:
+    """A line of the worklist file."""
+    return json.dumps(asdict(person), ensure_ascii=False) + "\n"
 
 
 def worklist_person(person: Person, age: float | None, findings: Iterable[Mapping[str, Any]]) -> WorklistPerson:

@@ -1,7 +1,7 @@
 """One sweep: evaluate everybody, count, publish."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import groupby
@@ -54,14 +54,16 @@ def run_sweep(
         "published": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     sweep_id = f"{as_of.isoformat()}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-    published.publish(sweep_id, worklist(packs, people, as_of, found), manifest)
+    records = {record.person.id: record for record in people}
+    published.publish(sweep_id, worklist(packs, records, as_of, found), manifest)
     return result
 
 
-def worklist(packs: Sequence[Pack], people: Sequence[PersonRecord], as_of: date, found: Iterable[Explained]) -> Iterable[WorklistPerson]:
-    """The lines of the people about whom something is shown; ``found`` is sorted by patient."""
+def worklist(
+    packs: Sequence[Pack], records: Mapping[str, PersonRecord], as_of: date, found: Iterable[Explained]
+) -> Iterator[WorklistPerson]:
+    """The lines of the people (of ``records``, by id) about whom something is shown; ``found`` is sorted by patient."""
     rules = {rule.id.text: rule for pack in packs for rule in pack.document.rules}
-    records = {record.person.id: record for record in people}
     for patient, group in groupby(found, key=lambda e: e.finding.patient):
         lines = []
         for item in group:

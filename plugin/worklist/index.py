@@ -15,10 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-from plugin.sweep.published import WorklistPerson
-
-WORKLIST: Final = "worklist.ndjson"
-MANIFEST: Final = "manifest.json"
+from plugin.sweep.published import MANIFEST, WORKLIST, WorklistPerson
 
 
 class SweepDamaged(Exception):

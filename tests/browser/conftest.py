@@ -12,19 +12,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.ledger import fill
+from support.sweeping import sweep
 from support.worklist import AS_OF, application
 from werkzeug.serving import make_server
 
-from fhir_adapters import read_directory
 from fhir_adapters.synthetic import write_ndjson
 from plugin.cds.ledger.opening import open_ledger
 from plugin.cds.policy.alarms import Alarm, raise_alarms
 from plugin.playground.views import EXTENSION
 from plugin.settings import CdsSettings, PlaygroundSettings, Settings
 from plugin.sweep.published import Published
-from plugin.sweep.run import run_sweep
-from rules.engines import engine
-from rules.pack import BUILT_IN, load_packs
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -67,7 +64,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (folder / "fhir").mkdir()
     write_ndjson(folder / "fhir", PEOPLE, 7, AS_OF)
     published = Published(folder / "state")
-    run_sweep(load_packs(BUILT_IN), read_directory(folder / "fhir").records, AS_OF, engine("reference"), published)
+    assert sweep(folder / "fhir", folder / "state", AS_OF).code == 0
     assert published.current
     ledger = open_ledger(Settings(state=folder / "state"))
     now = datetime.now(UTC)

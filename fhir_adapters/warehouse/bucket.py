@@ -1,0 +1,175 @@
+"""One bucket of people at a time, as the tables that the columnar engine reads, and as records of the few that are explained.
+
+Whole households, so that nothing outside the bucket can matter; memory is that of one bucket, however many people there are.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from fhir_adapters.forms import named, understood
+from fhir_adapters.linking import EXCLUDED_BY_DEFAULT
+from fhir_adapters.warehouse.columns import arrow, events_from, people_from
+from fhir_adapters.warehouse.read import Reader
+from fhir_adapters.warehouse.snapshot import current
+from fhir_adapters.warehouse.views import connect, register
+from rules.facts import HOUSEHOLD, NEVER, TABLES, Coding, Event, PersonRecord, with_households
+
+MEMORY: Final = "512MB"
+"""Of DuckDB, for one bucket."""
+
+_TEXT: Final = pa.string()
+_CODINGS: Final = pa.list_(pa.struct({"system": _TEXT, "code": _TEXT}))
+_TIMES: Final = "start_low, start_high, end_low, end_high, instant, issued, event_updated"
+_ALIKE: Final = f"person, tbl, source, part, answers, tags, value, status, {_TIMES}, opaque"
+
+_ROWS: Final = """
+CREATE OR REPLACE TEMP TABLE person_row AS
+SELECT * FROM live_people WHERE patient = person AND place > $low AND place <= $high AND patient NOT IN (SELECT id FROM left_out_person)
+"""
+_PERSON: Final = """
+CREATE OR REPLACE TEMP TABLE person AS
+SELECT row_number() OVER (ORDER BY r.patient)::INTEGER AS pid, r.patient AS id, true AS asked,
+       coalesce({home}, 'alone ' || r.patient) AS home,
+       birth_low, birth_high, sex, language, postcode, deceased, died_low, died_high, {gaps}
+FROM person_row r LEFT JOIN (SELECT person, list(tbl) AS tables FROM gaps GROUP BY person) g ON g.person = r.patient
+"""
+_READ: Final = f"""
+CREATE OR REPLACE TEMP TABLE read_event AS
+SELECT row_number() OVER () AS eid, {_ALIKE}, codes, unit, form FROM events
+WHERE place > $low AND place <= $high AND tbl IN (SELECT name FROM wanted_table) AND person IN (SELECT id FROM person)
+"""
+_TOLD: Final = """
+CREATE OR REPLACE TEMP TABLE told_event AS
+SELECT e.* EXCLUDE (codes, unit, form), coalesce(u.codes, e.codes) AS codes, CASE WHEN u.eid IS NULL THEN e.unit ELSE u.unit END AS unit
+FROM read_event e LEFT JOIN by_form u USING (eid)
+"""
+"""With what the forms say of the answers that name one."""
+
+_CODES: Final = """
+CREATE OR REPLACE TEMP TABLE event_code AS
+SELECT eid, c.system AS system, c.code AS code FROM (SELECT eid, unnest(codes) AS c FROM told_event)
+SEMI JOIN wanted_code w ON w.system = c.system AND w.code = c.code
+"""
+_KEPT: Final = """
+CREATE OR REPLACE TEMP TABLE kept_event AS FROM told_event
+WHERE opaque OR tbl IN (SELECT name FROM wanted_table WHERE uncoded) OR eid IN (SELECT eid FROM event_code)
+"""
+_EVENT: Final = f"""
+CREATE OR REPLACE TEMP VIEW raw_event AS
+SELECT eid::BIGINT AS eid, p.pid, tbl, status, value, coalesce(unit, '') AS unit, start_low AS low, start_high AS high, end_low, end_high,
+       coalesce(instant, {NEVER}) AS instant, coalesce(issued, {NEVER}) AS issued, coalesce(event_updated, {NEVER}) AS updated,
+       source, part, opaque
+FROM kept_event e JOIN person p ON p.id = e.person
+"""
+_ANSWER: Final = """
+CREATE OR REPLACE TEMP TABLE event_answer AS
+SELECT eid, c.system AS system, c.code AS code FROM (SELECT eid, unnest(answers) AS c FROM kept_event)
+"""
+_TAG: Final = """
+CREATE OR REPLACE TEMP TABLE event_tag AS
+SELECT eid, t.role AS role, t.system AS system, t.code AS code FROM (SELECT eid, unnest(tags) AS t FROM kept_event)
+"""
+
+
+class Buckets:
+    """The people of a snapshot, bucket by bucket. ``connection`` holds the tables of the open one."""
+
+    def __init__(self, reader: Reader, connection: duckdb.DuckDBPyConnection) -> None:
+        """``reader`` has its views in ``connection``."""
+        self.connection = connection
+        self._reader = reader
+        register(connection, "left_out_person", arrow([(id,) for id in sorted(reader.left_out)], {"id": _TEXT}))
+
+    def want(self, codes: Collection[Coding], tables: Collection[str], uncoded: Collection[str]) -> None:
+        """Read no other events than those of ``tables`` that carry one of ``codes``, are opaque, or lie in ``uncoded``."""
+        register(self.connection, "wanted_code", arrow(sorted(codes), {"system": _TEXT, "code": _TEXT}))
+        rows = [(name, name in uncoded) for name in sorted(tables)]
+        register(self.connection, "wanted_table", arrow(rows, {"name": _TEXT, "uncoded": pa.bool_()}))
+
+    def cuts(self, people: int) -> list[tuple[int, int]]:
+        """The buckets, of about so many people each."""
+        return self._reader.cuts(people)
+
+    def open(self, low: int, high: int) -> int:
+        """Make the tables of the people whose place is in (low, high]; how many people these are."""
+        self.connection.execute(_ROWS, {"low": low, "high": high})
+        self.connection.execute(self._people())
+        self.connection.execute(_READ, {"low": low, "high": high})
+        self._understand()
+        for statement in (_TOLD, _CODES, _KEPT, _EVENT, _ANSWER, _TAG):
+            self.connection.execute(statement)
+        found = self.connection.execute("SELECT count(*) FROM person").fetchone()
+        return int(found[0]) if found else 0
+
+    def ids(self) -> list[str]:
+        """Everybody in the open bucket, sorted."""
+        return [id for (id,) in self.connection.execute("SELECT id FROM person ORDER BY id").fetchall()]
+
+    def records(self, ids: Sequence[str]) -> dict[str, PersonRecord]:
+        """These people of the open bucket by id, with the events that were read and with their households."""
+        self.connection.register("asked_id", pa.table({"id": pa.array(ids, _TEXT)}))
+        homes = "SELECT home FROM person SEMI JOIN asked_id USING (id)"
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE shown AS SELECT id FROM person WHERE home IN ({homes})")
+        self.connection.unregister("asked_id")
+        found = self.connection.sql("SELECT r.* FROM person_row r JOIN shown ON shown.id = r.patient").to_arrow_table()
+        events, missing = self._events(), self._missing()
+        records = [PersonRecord(p, tuple(events.get(p.id, ())), frozenset(missing[p.id]) | {HOUSEHOLD}) for p in people_from(found)]
+        together = with_households(records) if self._reader.whole else records
+        wanted = set(ids)
+        return {record.person.id: record for record in together if record.person.id in wanted}
+
+    def _people(self) -> str:
+        """The statement for ``person``, whose columns are those of `rules.engines.columnar.load`."""
+        home = "'home ' || r.household" if self._reader.whole else "NULL"
+        lost = {
+            name: "true" if name in self._reader.not_loaded else f"coalesce(list_contains(g.tables, '{name}'), false)" for name in TABLES
+        }
+        lost[HOUSEHOLD] = "r.household IS NULL" if self._reader.whole else "true"
+        return _PERSON.format(home=home, gaps=", ".join(f"{expression} AS no_{name}" for name, expression in lost.items()))
+
+    def _understand(self) -> None:
+        """Make ``by_form``: codes and unit of the answers whose form is at hand."""
+        canonical = [url for (url,) in self.connection.execute("SELECT DISTINCT form FROM read_event WHERE form IS NOT NULL").fetchall()]
+        known = {url: form for url in canonical if (form := named(self._reader.forms, url))}
+        query = "FROM read_event WHERE form IN (SELECT unnest($1::VARCHAR[])) ORDER BY eid"
+        rows: list[tuple[object, ...]] = []
+        if known:
+            table: Any = self.connection.execute(query, [list(known)]).to_arrow_table()
+            columns = (table.column(name).to_pylist() for name in ("eid", "form"))
+            for eid, url, event in zip(*columns, events_from(table), strict=True):
+                (read,) = understood((event,), known[url])
+                rows.append((eid, read.codes, read.unit))
+        self.connection.execute("DROP TABLE IF EXISTS by_form")
+        register(self.connection, "by_form", arrow(rows, {"eid": pa.int64(), "codes": _CODINGS, "unit": _TEXT}))
+
+    def _events(self) -> Mapping[str, list[Event]]:
+        table = self.connection.sql("FROM kept_event WHERE person IN (SELECT id FROM shown)").to_arrow_table()
+        found: dict[str, list[Event]] = defaultdict(list)
+        for person, event in zip(table.column("person").to_pylist(), events_from(table), strict=True):
+            found[person].append(event)
+        for events in found.values():
+            events.sort(key=attrgetter("table", "order"))
+        return found
+
+    def _missing(self) -> dict[str, list[Any]]:
+        tables = ", ".join(f"CASE WHEN no_{name} THEN '{name}' END" for name in TABLES)
+        query = f"SELECT id, list_filter([{tables}], lambda t: t IS NOT NULL) FROM person SEMI JOIN shown USING (id)"
+        return dict(self.connection.execute(query).fetchall())
+
+
+@contextmanager
+def buckets_of(root: Path, number: int, *, memory: str = MEMORY, spill: Path | None = None) -> Iterator[Buckets]:
+    """Snapshot ``number`` of a warehouse, held and verified, for one thread. What does not fit into ``memory`` goes to ``spill``.
+
+    Raises:
+        WarehouseDamaged: a file is not what the manifest says, or the snapshot is no longer there.
+    """
+    with current(root, number) as snapshot, connect(spill, memory, threads=1) as connection:
+        yield Buckets(Reader(root, snapshot, EXCLUDED_BY_DEFAULT, connection), connection)

@@ -1,0 +1,121 @@
+"""What ``--source`` names, brought into a warehouse: of a pulled folder only what is new, and nothing of files that did not change."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from fhir_adapters import Dataset
+from fhir_adapters.extracts import SUFFIX
+from fhir_adapters.files import files_in
+from fhir_adapters.pulled import read_pulled
+from fhir_adapters.warehouse import is_warehouse
+from fhir_adapters.warehouse.assembly import Loaded
+from fhir_adapters.warehouse.export import export_in
+from fhir_adapters.warehouse.load import load_dataset, load_export, load_pulled
+from fhir_adapters.warehouse.snapshot import current
+from plugin import __version__
+from plugin.sweep.durable import write_durably
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where people come from. ``read`` reads them if it is neither a warehouse nor a folder of FHIR files."""
+
+    name: str
+    loaded: frozenset[str]
+    read: Callable[[], Dataset]
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder or file that is meant; ``None``: a server."""
+        path = Path(self.name)
+        return path.resolve() if path.exists() else None
+
+    def warehouse(self, state: Path) -> Path:
+        """Where its people and events are kept."""
+        folder = self.folder
+        if folder and is_warehouse(folder):
+            return folder
+        whole = str(folder or self.name)
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(whole).name)[:40].strip("-.") or "source"
+        return state / "warehouses" / f"{plain}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """The snapshot that is to be evaluated."""
+
+    warehouse: Path
+    snapshot: int
+    counts: Mapping[str, Any]
+
+
+def land(source: Source, state: Path, *, full: bool = False) -> Landed:
+    """Bring the source into its warehouse. ``full``: read everything anew, whatever was read before.
+
+    Raises:
+        SourceUnreadable, AdapterError: it cannot be read.
+        WarehouseBusy: somebody else fills the warehouse.
+    """
+    root, folder = source.warehouse(state), source.folder
+    if folder == root:
+        return Landed(root, _newest(root)[0], {})
+    if folder is None or (files := _plain_files(folder)) is None:
+        return _landed(root, load_dataset(root, source.read(), datetime.now(UTC), everybody=True))
+    if folder.is_dir() and read_pulled(folder):
+        return _landed(root, load_pulled(root, folder))
+    return _land_files(source, root, folder, files, full=full)
+
+
+def _land_files(source: Source, root: Path, folder: Path, files: list[Path], *, full: bool) -> Landed:
+    """A folder of files is the whole of what there is; the same files again are not read again."""
+    marks = {"version": __version__, "loaded": sorted(source.loaded), "files": {str(f.relative_to(folder)): _digest(f) for f in files}}
+    note = root.with_name(root.name + ".json")
+    number, seen = _newest(root)
+    if not full and number and _noted(note) == marks | {"snapshot": number}:
+        return Landed(root, number, {"unchanged_files": len(files)})
+    has_time = (folder / "manifest.json").is_file()
+    at = None if has_time else max(datetime.now(UTC), seen + timedelta(microseconds=1))
+    landed = _landed(root, load_export(root, export_in(folder, at=at, types=source.loaded)))
+    write_durably(note, json.dumps(marks | {"snapshot": landed.snapshot}) + "\n")
+    return landed
+
+
+def _landed(root: Path, loaded: Loaded) -> Landed:
+    counts = {"written": loaded.written, "removed": loaded.removed, "unchanged": loaded.unchanged}
+    lines = sum(part.lines for part in loaded.report.parts)
+    return Landed(root, loaded.snapshot.number, counts | {"lines": lines})
+
+
+def _plain_files(folder: Path) -> list[Path] | None:
+    """The files of a folder of FHIR resources; ``None``: something else is in it that is read otherwise."""
+    files = files_in(folder)
+    return None if any(file.name.endswith(SUFFIX) for file in files) else files
+
+
+def _newest(root: Path) -> tuple[int, datetime]:
+    """The newest snapshot, and the time as of which it knows everything."""
+    if not is_warehouse(root):
+        return 0, _EPOCH
+    with current(root) as snapshot:
+        seen = max((state.watermark or 0 for state in snapshot.types.values()), default=0)
+        return snapshot.number, _EPOCH + timedelta(microseconds=seen)
+
+
+def _noted(note: Path) -> Any:
+    try:
+        return json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,89 @@
+"""Evaluation over people who stand in a database already: nobody becomes an object, only those about whom there is something to say.
+
+Whoever owns the data makes the tables ``person``, ``raw_event``, ``event_code``, ``event_answer`` and ``event_tag`` (see
+`rules.engines.columnar.load`) of no more than what `wanted` names; here they are asked.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import duckdb
+
+from rules.engines.base import Evaluation
+from rules.engines.columnar.dialects.duckdb import DuckDB
+from rules.engines.columnar.emit import Emitter
+from rules.engines.columnar.engine import ORDERED_EVENTS, evaluation_of
+from rules.engines.columnar.features import Features, tables
+from rules.facts import Coding
+from rules.ir import Program
+
+_FETCH: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The events that can decide an answer: those of ``tables`` that carry one of ``codes``, are opaque, or lie in ``uncoded``."""
+
+    codes: frozenset[Coding]
+    tables: frozenset[str]
+    uncoded: frozenset[str]
+    """Tables of which some fact takes every event, whatever its code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many people one rule says something about."""
+
+    yes: int
+    unknown: int
+
+
+def wanted(programs: Sequence[Program]) -> Wanted:
+    """What the facts of some programs can rest on."""
+    features = [feature.series for program in programs for feature in Features(program).all]
+    return Wanted(
+        codes=frozenset(coding for series in features for coding in series.codes or ()),
+        tables=frozenset(table for series in features for table in series.tables),
+        uncoded=frozenset(table for series in features if series.codes is None for table in series.tables),
+    )
+
+
+class Standing:
+    """The answers of one program about everybody in a connection; its tables stay until the next one is made there."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, program: Program, as_of: date) -> None:
+        """Evaluate. The tables of people and events are there; `order_events` was called."""
+        emitter = Emitter(program, as_of, DuckDB())
+        self._connection, self._program = connection, program
+        self._columns = {rule: emitter.columns[rule] for rule in program.rules}
+        for name, rows in tables(emitter.features, as_of).items():
+            connection.register("given", rows)
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM given")
+            connection.unregister("given")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE answer AS {emitter.statement()}")
+
+    def counted(self) -> Mapping[str, Counted]:
+        """Rule → how many people."""
+        counts = ", ".join(f"count(*) FILTER (WHERE {c}), count(*) FILTER (WHERE {c} IS NULL)" for c in self._columns.values())
+        found = self._connection.execute(f"SELECT {counts} FROM answer").fetchone() if counts else ()
+        numbers = iter(found or ())
+        return {rule: Counted(next(numbers), next(numbers)) for rule in self._columns}
+
+    def ids(self, rules: Collection[str]) -> list[str]:
+        """Those about whom one of ``rules`` says yes or unknown, in no order."""
+        told = " OR ".join(f"{self._columns[rule]} IS DISTINCT FROM FALSE" for rule in rules) or "FALSE"
+        return [id for (id,) in self._connection.execute(f"SELECT id FROM answer WHERE {told}").fetchall()]
+
+    def evaluations(self, ids: Sequence[str]) -> Iterator[Evaluation]:
+        """Everything about these people, in the order of ``ids``."""
+        query = "SELECT answer.* FROM answer JOIN (SELECT unnest($1) AS id, generate_subscripts($1, 1) AS n) USING (id) ORDER BY n"
+        rows = self._connection.execute(query, [list(ids)])
+        while found := rows.fetchmany(_FETCH):
+            yield from (evaluation_of(self._program, row) for row in found)
+
+
+def order_events(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give every event its place in the order that *latest* means: once for all programs."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE event AS {ORDERED_EVENTS}")

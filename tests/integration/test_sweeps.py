@@ -1,0 +1,220 @@
+"""A sweep says what every other road says, tells what changed, and publishes the whole or nothing."""
+
+import errno
+import json
+import shutil
+from pathlib import Path
+
+import orjson
+import pytest
+from support.command_line import almoner_here
+from support.fifty_rules import write_fifty_rules
+from support.sweeping import FIRST, SECOND, a_week_later, contents, current, lines_of, sweep, town
+
+from plugin.sweep.published import Published
+from plugin.worklist.index import index_of
+from rules.pack import BUILT_IN
+
+pytestmark = pytest.mark.slow
+
+PEOPLE = 120
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return town(tmp_path_factory.mktemp("town") / "fhir", PEOPLE)
+
+
+@pytest.fixture(scope="module")
+def later(people: Path) -> Path:
+    return a_week_later(people, people.parent / "later")
+
+
+@pytest.fixture(scope="module")
+def swept(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder after the first sweep; copy it to change it."""
+    state = tmp_path_factory.mktemp("state") / "state"
+    assert sweep(people, state).code == 0
+    return state
+
+
+def copied(state: Path, folder: Path) -> Path:
+    shutil.copytree(state, folder)
+    return folder
+
+
+def told_by(engine: str, source: Path, *more: str | Path) -> list[str]:
+    """What ``almoner evaluate`` says, without those about whom it says no."""
+    out = source.parent / "findings.ndjson"
+    ran = almoner_here(*("evaluate", "--source", source, "--as-of", FIRST.isoformat(), "--engine", engine, "--all", "--out", out, *more))
+    assert ran.code == 0, ran.err
+    return [line for line in out.read_text(encoding="utf-8").splitlines() if json.loads(line)["status"] != "no"]
+
+
+@pytest.mark.parametrize("engine", ["reference", "durable"])
+def test_the_findings_are_those_of_every_engine_to_the_letter(people: Path, swept: Path, engine: str) -> None:
+    found = (current(swept) / "findings.ndjson").read_text(encoding="utf-8").splitlines()
+    assert found == told_by(engine, people)
+    assert {json.loads(line)["status"] for line in found} == {"yes", "unknown"}
+
+
+def test_fifty_rules_say_the_same_in_several_processes(people: Path, tmp_path: Path) -> None:
+    pack = write_fifty_rules(tmp_path / "pack")
+    state = tmp_path / "state"
+    ran = sweep(people, state, FIRST, "--packs", pack, processes=2)
+    assert ran.code == 0, ran.err
+    found = (current(state) / "findings.ndjson").read_text(encoding="utf-8").splitlines()
+    assert found == told_by("reference", people, "--packs", pack)
+    assert len({json.loads(line)["rule"] for line in found}) > 25
+
+
+def test_pages_and_tables_read_what_was_published(people: Path, swept: Path) -> None:
+    import duckdb
+
+    folder, manifest = current(swept), Published(swept).manifest()
+    assert manifest is not None
+    index = index_of(folder)
+    findings = lines_of(folder / "findings.ndjson")
+    assert len(index.offsets) == manifest["flagged"] + manifest["unknown"]
+    assert manifest["people"] == PEOPLE == len((folder / "people.ndjson").read_text().splitlines())
+    assert sum(n for counts in manifest["findings_by_rule"].values() for n in counts.values()) == len(findings)
+    with duckdb.connect() as connection:
+        query = "SELECT patient, rule, status, next_flip::VARCHAR, len(evidence), evidence[1].resource FROM read_parquet($1)"
+        rows = connection.execute(query, [str(folder / "findings.parquet")]).fetchall()
+    assert rows == [
+        (
+            *(f["patient"], f["rule"], f["status"], f["next_flip"], len(f["evidence"])),
+            f["evidence"][0]["resource"] if f["evidence"] else None,
+        )
+        for f in findings
+    ]
+
+
+def test_a_second_sweep_says_what_changed(later: Path, swept: Path, tmp_path: Path) -> None:
+    state = copied(swept, tmp_path / "state")
+    before = {(f["patient"], f["rule"]): f["status"] for f in lines_of(current(state) / "findings.ndjson")}
+    ran = sweep(later, state, SECOND, "--fewer-people")
+    assert ran.code == 0, ran.err
+    now = {(f["patient"], f["rule"]): f["status"] for f in lines_of(current(state) / "findings.ndjson")}
+    alive = set(map(json.loads, (current(state) / "people.ndjson").read_text().splitlines()))
+    expected = {}
+    for key in before.keys() | now.keys():
+        old, new = before.get(key), now.get(key)
+        if new == "yes":
+            expected[key] = "still" if old == "yes" else "new"
+        elif old == "yes":
+            expected[key] = "left" if key[0] not in alive else "became unknown" if new else "resolved"
+    changes = lines_of(current(state) / "changes.ndjson")
+    assert {(c["patient"], c["rule"]): c["change"] for c in changes} == expected
+    assert [(c["patient"], c["rule"]) for c in changes] == sorted(expected)
+    assert {"new", "still", "resolved"} <= set(expected.values())
+    manifest = Published(state).manifest()
+    assert manifest is not None
+    counted = {kind: sum(counts[kind] for counts in manifest["differences"].values()) for kind in set(expected.values())}
+    assert counted == {kind: list(expected.values()).count(kind) for kind in counted}
+
+
+def test_the_forecast_holds_what_changes_by_itself_within_a_month(swept: Path) -> None:
+    soon = [f for f in lines_of(current(swept) / "findings.ndjson") if f["next_flip"] and f["next_flip"] <= "2026-07-30"]
+    forecast = lines_of(current(swept) / "forecast.ndjson")
+    assert forecast == [{name: f[name] for name in ("patient", "rule", "status", "next_flip")} for f in soon]
+    assert forecast
+
+
+def test_what_is_read_anew_is_published_the_same(later: Path, swept: Path, tmp_path: Path) -> None:
+    kept, full = copied(swept, tmp_path / "kept"), copied(swept, tmp_path / "full")
+    assert sweep(later, kept, SECOND, "--fewer-people").code == 0
+    assert sweep(later, full, SECOND, "--fewer-people", "--full").code == 0
+    assert contents(current(kept)) == contents(current(full))
+
+
+def test_files_that_did_not_change_are_not_read_again(people: Path, swept: Path, tmp_path: Path) -> None:
+    state = copied(swept, tmp_path / "state")
+    snapshots = sorted(path.name for path in state.glob("warehouses/*/snapshots/*"))
+    assert sweep(people, state, SECOND).code == 0
+    assert sorted(path.name for path in state.glob("warehouses/*/snapshots/*")) == snapshots
+    assert sweep(people, state, SECOND, "--full").code == 0
+    assert sorted(path.name for path in state.glob("warehouses/*/snapshots/*")) != snapshots
+
+
+def test_a_warehouse_is_swept_as_it_is(people: Path, swept: Path, tmp_path: Path) -> None:
+    (warehouse,) = [path for path in (swept / "warehouses").iterdir() if path.is_dir()]
+    state = tmp_path / "state"
+    assert sweep(warehouse, state).code == 0
+    names = ("findings.ndjson", "worklist.ndjson", "people.ndjson")
+    assert [(current(state) / name).read_bytes() for name in names] == [(current(swept) / name).read_bytes() for name in names]
+    assert not (state / "warehouses").exists()
+
+
+def test_too_much_in_quarantine_publishes_nothing(people: Path, swept: Path, tmp_path: Path) -> None:
+    state, broken = copied(swept, tmp_path / "state"), tmp_path / "fhir"
+    shutil.copytree(people, broken)
+    file = broken / "Observation.ndjson"
+    lines = [orjson.loads(line) for line in file.read_bytes().splitlines()]
+    file.write_bytes(
+        b"".join(orjson.dumps({**r, "subject": 7} if i % 20 == 0 else r, option=orjson.OPT_APPEND_NEWLINE) for i, r in enumerate(lines))
+    )
+    before = current(state)
+    ran = sweep(broken, state, SECOND)
+    assert (ran.code, current(state)) == (1, before)
+    assert "Observation" in ran.err
+    assert "--max-quarantined" in ran.err
+    assert sweep(broken, state, SECOND, "--max-quarantined", "10").code == 0
+
+
+def test_a_fall_in_people_publishes_nothing_unless_it_is_right(tmp_path: Path) -> None:
+    source, state = town(tmp_path / "fhir", 40), tmp_path / "state"
+    assert sweep(source, state).code == 0
+    before = current(state)
+    file = source / "Patient.ndjson"
+    file.write_bytes(b"".join(line + b"\n" for line in file.read_bytes().splitlines()[:30]))
+    ran = sweep(source, state, SECOND, "--max-quarantined", "100")
+    assert (ran.code, current(state)) == (1, before)
+    assert "30 people, after 40 in the last sweep" in ran.err
+    assert sweep(source, state, SECOND, "--max-quarantined", "100", "--fewer-people").code == 0
+    assert len(lines_of(current(state) / "people.ndjson")) == 30
+
+
+def test_a_damaged_warehouse_is_named_and_nothing_is_published(people: Path, swept: Path, tmp_path: Path) -> None:
+    state = copied(swept, tmp_path / "state")
+    before = current(state)
+    file = sorted(state.glob("warehouses/*/data/*-events-0.parquet"))[0]
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    ran = sweep(people, state, SECOND)
+    assert (ran.code, current(state)) == (3, before)
+    assert file.name in ran.err
+    assert "restore it from a backup" in ran.err
+
+
+def test_a_damaged_piece_of_an_unfinished_sweep_is_made_again(
+    people: Path, swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, undisturbed = copied(swept, tmp_path / "state"), copied(swept, tmp_path / "undisturbed")
+    assert sweep(people, undisturbed, SECOND).code == 0
+    with monkeypatch.context() as broken:
+        broken.setattr("plugin.sweep.pipeline.assemble", _full_disk)
+        ran = sweep(people, state, SECOND)
+    assert (ran.code, "the disk is full" in ran.err) == (4, True)
+    piece = state / "work" / "evaluate-00001.findings.ndjson"
+    piece.write_bytes(piece.read_bytes()[:-2])
+    assert sweep(people, state, SECOND).code == 0
+    assert contents(current(state)) == contents(current(undisturbed))
+    assert not (state / "work").exists()
+
+
+def _full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_an_example_that_is_not_answered_as_expected_stops_the_sweep(people: Path, swept: Path, tmp_path: Path) -> None:
+    state, pack = copied(swept, tmp_path / "state"), tmp_path / "pack"
+    shutil.copytree(BUILT_IN / "whole-person", pack)
+    rule = pack / "rules" / "diabetes-food-insecurity.yaml"
+    rule.write_text(rule.read_text().replace("hba1c > 9 %", "hba1c > 19 %"))
+    before = current(state)
+    ran = sweep(people, state, SECOND, "--packs", pack)
+    assert (ran.code, current(state)) == (1, before)
+    assert f"{rule}:" in ran.err
+    assert "expected yes, columnar answers no" in ran.err
