@@ -185,7 +185,7 @@ def _load(root: Path, habits: Habits, report: Report, at: int, fill: Callable[[S
             connect_on_disk(Path(work), habits.memory) as connection,
         ):
             create_views(connection, root, before)
-            stage = Stage(connection, report, work, _salt(habits.household_key), habits.household_key)
+            stage = Stage(connection, report, Path(work), _salt(habits.household_key), habits.household_key)
             intake = fill(stage, before)
             stage.done()
             stage.join()

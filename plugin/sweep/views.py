@@ -23,7 +23,7 @@ _SWEEP: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 _LISTED: Final = 60
 _PAGE: Final = 100
 _MAX_PAGE: Final = 10_000
-_EARLIER: Final = {"flagged": 0, "unknown": 0, "compared_with": None, "source": "", "warehouse": None, "steps": []}
+_EARLIER: Final[dict[str, Any]] = {"flagged": 0, "unknown": 0, "compared_with": None, "source": "", "warehouse": None, "steps": []}
 """What manifests of earlier versions do not say."""
 
 Json = Mapping[str, Any]
