@@ -104,6 +104,8 @@ def said(loops: Sequence[Loop]) -> str:
     """What the answers were: nothing is fast that answers nothing."""
     replies = [reply for loop in loops for reply in loop.replies]
     statuses = ", ".join(f"{count} x {status}" for status, count in sorted(Counter(reply.status for reply in replies).items()))
+    if refused := sorted(reply.milliseconds for reply in replies if reply.status == 503):
+        statuses += f" (half of them in {median(refused):.0f} ms, 95 of 100 in {refused[int(len(refused) * 0.95)]:.0f} ms)"
     cards = [len(orjson.loads(reply.body)["cards"]) for reply in replies if reply.status == 200]
     return f"{statuses}; {sum(cards) / len(cards):.1f} cards a call" if cards else statuses
 
