@@ -30,7 +30,7 @@ def procedures(resource: Json, reading: Reading, updated: Moment | None) -> Iter
         tags=read_category(reading, resource) + performers + read_reason(reading, resource, status),
         status=status,
         start=when.start,
-        end=end_of(when if "performedPeriod" in resource else brief(when), over=status in OVER),
+        end=end_of(when if resource.get("performedPeriod") is not None else brief(when), over=status in OVER),
         instant=when.instant,
         issued=recorded.instant if recorded else None,
         updated=updated.instant if updated else None,

@@ -39,7 +39,7 @@ class Habits:
     memory: str = MEMORY
     rows: int = ROWS
     """Rows of one file, about."""
-    reading: Reading = Reading()
+    reading: Reading = field(default_factory=Reading)
     """How the files that come in are read."""
 
 

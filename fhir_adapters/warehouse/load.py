@@ -198,8 +198,9 @@ def _load(root: Path, habits: Habits, report: Report, at: int, fill: Callable[[S
 
 def _salt(household_key: bytes) -> bytes:
     """Another key makes other households, and another version of the mapping other events: the same resource is then no longer *same*."""
-    mapping = Path(__file__).parent.parent
+    adapters = Path(__file__).parent.parent
+    patterns = ("*.py", "mapping/*.py", "warehouse/columns.py", "warehouse/ingest/*.py")
     found = hashlib.blake2b(household_key, digest_size=32)
-    for module in sorted((*mapping.glob("*.py"), *mapping.glob("mapping/*.py"), *mapping.glob("warehouse/columns.py"), *mapping.glob("warehouse/ingest/*.py"))):
+    for module in sorted(path for pattern in patterns for path in adapters.glob(pattern)):
         found.update(module.read_bytes())
     return found.digest()

@@ -87,7 +87,8 @@ DESCRIPTIONS: Final[Mapping[str, Description]] = {
     ),
     "Immunization": Description(
         "patient",
-        _json("status", "statusReason", "vaccineCode", "reasonCode", *_choice("occurrence")) | _performers("performer", "function", "actor"),
+        _json("status", "statusReason", "vaccineCode", "reasonCode", *_choice("occurrence"))
+        | _performers("performer", "function", "actor"),
         ("occurrenceDateTime", "recorded"),
         ("occurrencePeriod",),
         rare=("reason",),

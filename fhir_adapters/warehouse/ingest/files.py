@@ -6,7 +6,7 @@ What a process makes of a file are files again (Parquet, in the working folder o
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import connection as pipes
@@ -18,10 +18,9 @@ from typing import Final, cast
 import orjson
 
 from fhir_adapters.errors import SourceUnreadable
-from fhir_adapters.files import LINES, Gone, named_type, read_file
-from fhir_adapters.lines import opened
+from fhir_adapters.files import LINES, MAX_LINE, Gone, named_type, read_file
+from fhir_adapters.lines import Flaw, bounded_lines, opened
 from fhir_adapters.mapping import READ_TYPES
-from fhir_adapters.mapping.people import DEFAULT_KEY
 from fhir_adapters.quarantine import Quarantine, joined
 from fhir_adapters.report import Part, Report
 from fhir_adapters.warehouse.columns import KINDS
@@ -35,7 +34,6 @@ from fhir_adapters.warehouse.views import MEMORY, connect
 _PLACES: Final = 1 << 47
 """Places in the order of reading that one file has."""
 _TYPE: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
-_PEEK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +108,13 @@ def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading) -> set[s
 
 def _fast_type(file: Path, reading: Reading) -> str:
     """The type of the resources in a file of lines, if it is one for the fast road, as its first line says; else empty."""
-    if not file.name.endswith(LINES) or file.stat().st_size < reading.fast_from:
-        return ""
     try:
+        if not file.name.endswith(LINES) or file.stat().st_size < reading.fast_from:
+            return ""
         with opened(file) as stream:
-            first = orjson.loads(stream.readline(_PEEK))
-    except (OSError, EOFError, orjson.JSONDecodeError):
+            line = next(bounded_lines(stream, MAX_LINE), Flaw.BROKEN)
+        first = None if isinstance(line, Flaw) else orjson.loads(line.content)
+    except (OSError, orjson.JSONDecodeError):
         return ""
     name = first.get("resourceType") if isinstance(first, dict) else None
     known = isinstance(name, str) and _TYPE.fullmatch(name) and (name in DESCRIPTIONS or name not in {*READ_TYPES, "Bundle"})
@@ -124,9 +123,7 @@ def _fast_type(file: Path, reading: Reading) -> str:
 
 def _job(given: Input, name: str, number: int, stage: Stage, reading: Reading) -> _Job:
     here = stage.folder / f"part-{number}"
-    return _Job(
-        given.file, name, given.part, number, given.gone, number * _PLACES, here, stage.salt, stage.household_key, reading
-    )
+    return _Job(given.file, name, given.part, number, given.gone, number * _PLACES, here, stage.salt, stage.household_key, reading)
 
 
 def _all_staged(jobs: Sequence[_Job], reading: Reading) -> Iterator[_Staged]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fhir_adapters.mapping import Outcome
-from fhir_adapters.warehouse.columns import EVENT, HEADER
+from fhir_adapters.warehouse.columns import EVENT
 from fhir_adapters.warehouse.ingest.descriptions import JSON, Description
 from fhir_adapters.warehouse.ingest.skeletons import BREAK, DAYS, DIFFERENT, NONE, NUMBERS, amount, leaves, parents, texts
 
@@ -32,7 +32,7 @@ def raw(name: str, description: Description, *, deletions: bool) -> str:
     paths = leaves(description)
     last = len(paths)
     moments = ", ".join(f"{_field(path)} AS t{n}" for n, path in enumerate(paths, 1))
-    times = ", ".join(f"try_cast(left(t{n}, 10) AS DATE) AS d{n}, epoch_us(try_cast(t{n} AS TIMESTAMPTZ)) AS u{n}" for n in _numbered(paths))
+    times = ", ".join(f"try_cast(t{n}[:10] AS DATE) AS d{n}, epoch_us(try_cast(t{n} AS TIMESTAMPTZ)) AS u{n}" for n in _numbered(paths))
     return f"""
 CREATE OR REPLACE TEMP TABLE raw AS
 SELECT line, source, patient, number, amount, amounts, {_list("t", last)}, {_list("d", last)}, {_list("u", last)}, pattern,
@@ -46,6 +46,9 @@ FROM (
            {_rare(description)} AS rare, {_key(description)} AS key
     FROM {_lines(_columns(description))}))
 LEFT JOIN skeleton USING (key)"""
+
+
+_NO_DEFECTS: Final = "[]::STRUCT(path VARCHAR, reason VARCHAR)[]"
 
 
 def lines_of(name: str) -> str:
@@ -66,6 +69,7 @@ SLOW: Final = f"SELECT line FROM raw WHERE NOT plain OR pattern IS NULL OR patte
 
 OUTCOMES: Final = "SELECT outcome, count(*) FROM raw JOIN pattern USING (pattern) WHERE plain AND n = 0 GROUP BY outcome"
 """How many lines ended how."""
+
 
 def rows(description: Description) -> str:
     """What differs from row to row: of lines that are plain and have a pattern.
@@ -90,7 +94,7 @@ def rows(description: Description) -> str:
 
 def shared(name: str) -> str:
     """The rest: of rows with the pattern that ``row`` names, in this part."""
-    header = f"'{name}' AS type, outcome = '{Outcome.QUARANTINED.value}' AS quarantined, []::STRUCT(path VARCHAR, reason VARCHAR)[] AS defects"
+    header = f"'{name}' AS type, outcome = '{Outcome.QUARANTINED.value}' AS quarantined, {_NO_DEFECTS} AS defects"
     event = ", ".join(column for column in EVENT if column not in DIFFERENT)
     return f"SELECT row, $part::INTEGER AS part_no, {header}, {event} FROM pattern"
 
@@ -167,10 +171,9 @@ def _rare(description: Description) -> str:
 def _amounts(description: Description) -> str:
     """The number of the quantity, as written and as it is, and those of what is numbered."""
     value, several = _field(amount(description)), _field(description.numbered)
-    one = f"{value}::VARCHAR AS written, try_cast({value}::VARCHAR AS DOUBLE) AS amount" if description.quantity else "NULL::DOUBLE AS amount"
-    all_of_them = f"CASE WHEN {several} IS NOT NULL THEN try_cast(regexp_extract_all({several}, '{_NUMBER}', 1) AS DOUBLE[]) END"
-    found = all_of_them if description.numbered else "NULL::DOUBLE[]"
-    return f"{one}, {found} AS amounts"
+    number = f"{value}::VARCHAR AS written, try_cast({value}::VARCHAR AS DOUBLE)" if description.quantity else "NULL::DOUBLE"
+    numbers = f"CASE WHEN {several} IS NOT NULL THEN try_cast(regexp_extract_all({several}, '{_NUMBER}', 1) AS DOUBLE[]) END"
+    return f"{number} AS amount, {numbers if description.numbered else 'NULL::DOUBLE[]'} AS amounts"
 
 
 # ---------------------------------------------------------------- the skeleton
@@ -198,7 +201,8 @@ def _text(path: str, description: Description) -> str:
 def _event(column: str, last: int) -> str:
     """A column as the pattern has it, or the date or number of the line that it says."""
     if column in NUMBERS:
-        return f"CASE WHEN p.{column}_from IS NULL THEN p.{column} WHEN p.{column}_from = 1 THEN amount ELSE amounts[p.{column}_from - 1] END"
+        source = f"p.{column}_from"
+        return f"CASE WHEN {source} IS NULL THEN p.{column} WHEN {source} = 1 THEN amount ELSE amounts[{source} - 1] END"
     letter = "d" if column in DAYS else "u"
     cases = " ".join(f"WHEN {n} THEN {letter}{n}" for n in range(1, last + 1))
     return f"CASE p.{column}_from {cases} ELSE p.{column} END"
