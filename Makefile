@@ -71,11 +71,13 @@ bench: dev
 	$(PY) -m benchmarks.first_light $(ARGS)
 	$(PY) -m benchmarks.rules_core $(ARGS)
 	$(PY) -m benchmarks.warehouse
+	$(PY) -m benchmarks.ingest
 
 # Long forms: a million generated comparisons, with a seed of their own; a warehouse through 500 sequences of pulls and 500 kills.
 long: dev peer
 	ALMONER_GENTEST_COMPARISONS=1000000 ALMONER_GENTEST_SEED=$$(date +%s) $(PY) -m pytest tests/generative -n auto $(ARGS)
 	ALMONER_WAREHOUSE_EXAMPLES=500 $(PY) -m pytest tests/generative/test_warehouse_sequences.py --hypothesis-profile search $(ARGS)
+	ALMONER_INGEST_EXAMPLES=500 $(PY) -m pytest tests/unit/fhir_adapters/warehouse/test_ingest.py $(ARGS)
 	ALMONER_WAREHOUSE_KILLS=500 $(PY) -m pytest tests/integration/test_warehouse_kills.py $(ARGS)
 
 # Kills pulls by the hundred; prints what it counted. ALMONER_KILLS=5000 for more.
