@@ -72,12 +72,14 @@ bench: dev
 	$(PY) -m benchmarks.rules_core $(ARGS)
 	$(PY) -m benchmarks.warehouse
 	$(PY) -m benchmarks.cds_hooks --short
+	$(PY) -m benchmarks.ingest
 
 # Long forms: a million generated comparisons, with a seed of their own; a warehouse through 500 sequences of pulls and 500 kills;
 # 10,000 hook calls and messages of feedback that went wrong on the way.
 long: dev peer
 	ALMONER_GENTEST_COMPARISONS=1000000 ALMONER_GENTEST_SEED=$$(date +%s) $(PY) -m pytest tests/generative -n auto $(ARGS)
 	ALMONER_WAREHOUSE_EXAMPLES=500 $(PY) -m pytest tests/generative/test_warehouse_sequences.py --hypothesis-profile search $(ARGS)
+	ALMONER_INGEST_EXAMPLES=500 $(PY) -m pytest tests/unit/fhir_adapters/warehouse/test_ingest.py $(ARGS)
 	ALMONER_WAREHOUSE_KILLS=500 $(PY) -m pytest tests/integration/test_warehouse_kills.py $(ARGS)
 	ALMONER_MUTATIONS=10000 ALMONER_MUTATIONS_SEED=$$(date +%s) $(PY) -m pytest tests/conformance/test_mutated.py $(ARGS)
 

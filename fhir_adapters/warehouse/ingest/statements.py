@@ -105,8 +105,10 @@ def staged_events(differing: str, common: str) -> str:
 
 
 def _lines(columns: dict[str, str]) -> str:
+    """``records``: said, because DuckDB looks for it in every line if there is but one column."""
     listed = ", ".join(f"\"{name}\": '{kind}'" for name, kind in columns.items())
-    return f"read_json($path, format = 'newline_delimited', maximum_object_size = $longest, columns = {{{listed}}})"
+    how = "format = 'newline_delimited', records = true, maximum_object_size = $longest"
+    return f"read_json($path, {how}, columns = {{{listed}}})"
 
 
 def _columns(description: Description) -> dict[str, str]:
