@@ -78,9 +78,10 @@ long: dev peer
 	ALMONER_WAREHOUSE_EXAMPLES=500 $(PY) -m pytest tests/generative/test_warehouse_sequences.py --hypothesis-profile search $(ARGS)
 	ALMONER_WAREHOUSE_KILLS=500 $(PY) -m pytest tests/integration/test_warehouse_kills.py $(ARGS)
 
-# Kills pulls by the hundred; prints what it counted. ALMONER_KILLS=5000 for more.
+# Kills pulls and sweeps by the hundred; prints what it counted. ALMONER_KILLS=5000 for more.
 chaos: dev
 	ALMONER_KILLS=$${ALMONER_KILLS:-500} ALMONER_KILLS_SEED=$$(date +%s) $(PY) -m pytest tests/integration/test_bulk_kills.py -s $(ARGS)
+	ALMONER_SWEEP_KILLS=$${ALMONER_KILLS:-500} ALMONER_KILLS_SEED=$$(date +%s) $(PY) -m pytest tests/integration/test_sweep_kills.py -s $(ARGS)
 
 # Holds the rules core against change and against hostile input; each prints what it counted. ARGS='--sample 80' for part of the mutants.
 mutation: dev robustness
