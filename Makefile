@@ -83,9 +83,10 @@ long: dev peer
 	ALMONER_WAREHOUSE_KILLS=500 $(PY) -m pytest tests/integration/test_warehouse_kills.py $(ARGS)
 	ALMONER_MUTATIONS=10000 ALMONER_MUTATIONS_SEED=$$(date +%s) $(PY) -m pytest tests/conformance/test_mutated.py $(ARGS)
 
-# Kills pulls by the hundred; prints what it counted. ALMONER_KILLS=5000 for more.
+# Kills pulls and sweeps by the hundred; prints what it counted. ALMONER_KILLS=5000 for more.
 chaos: dev
 	ALMONER_KILLS=$${ALMONER_KILLS:-500} ALMONER_KILLS_SEED=$$(date +%s) $(PY) -m pytest tests/integration/test_bulk_kills.py -s $(ARGS)
+	ALMONER_SWEEP_KILLS=$${ALMONER_KILLS:-500} ALMONER_KILLS_SEED=$$(date +%s) $(PY) -m pytest tests/integration/test_sweep_kills.py -s $(ARGS)
 
 # Holds the rules core against change and against hostile input; each prints what it counted. ARGS='--sample 80' for part of the mutants.
 mutation: dev robustness

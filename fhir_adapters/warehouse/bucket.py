@@ -141,7 +141,7 @@ class Buckets:
         query = "FROM read_event WHERE form IN (SELECT unnest($1::VARCHAR[])) ORDER BY eid"
         rows: list[tuple[object, ...]] = []
         if known:
-            table: Any = self.connection.execute(query, [list(known)]).to_arrow_table()
+            table = self.connection.sql(query, params=[list(known)]).to_arrow_table()
             columns = (table.column(name).to_pylist() for name in ("eid", "form"))
             for eid, url, event in zip(*columns, events_from(table), strict=True):
                 (read,) = understood((event,), known[url])

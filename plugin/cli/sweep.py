@@ -9,8 +9,6 @@ import click
 from fhir_adapters.report import render
 from plugin.cli import options
 from plugin.cli.progress import steps
-from plugin.store import open_store
-from plugin.store.versions import ready
 from plugin.sweep.gates import FEWER, QUARANTINED, Limits
 from plugin.sweep.landing import Source
 from plugin.sweep.pipeline import Asked, result_of
@@ -78,7 +76,7 @@ def command(
         limits=Limits(quarantined=max_quarantined / _EVERYTHING, fewer=1.0 if fewer_people else FEWER),
     )
     with steps(quiet=False) as step:
-        manifest, report = sweep(asked, ready(open_store(settings.database_url)), step)
+        manifest, report = sweep(asked, settings.database_url, step)
     if report:
         click.echo("\n".join([*render(report), *report.notes]), err=True)
     told = f"{manifest['people']:,} people: {manifest['flagged']:,} to act on, {manifest['unknown']:,} more of whom it cannot be told"

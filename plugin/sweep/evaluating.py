@@ -5,6 +5,7 @@ as a record and explained as a card would be, a few hundred at a time.
 """
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -141,5 +142,5 @@ def _portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 @contextmanager
 def evaluator(job: Job) -> Iterator[Evaluator]:
     """An evaluator with the job's warehouse open, for one thread."""
-    with buckets_of(job.warehouse, job.snapshot, memory=job.memory, spill=job.work.folder / "spill") as buckets:
+    with buckets_of(job.warehouse, job.snapshot, memory=job.memory, spill=job.work.folder / f"spill-{os.getpid()}") as buckets:
         yield Evaluator(job, buckets)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fhir_adapters.mapping import Outcome
 from fhir_adapters.report import Report
 from plugin.sweep.errors import SweepRefused
 from rules.engines import engine
@@ -73,9 +72,3 @@ def check_canaries(packs: Sequence[Pack]) -> int:
     if wrong:
         raise SweepRefused("\n".join(["the sweep was not published, for examples of the rules are not answered as expected:", *wrong[:20]]))
     return len(runs)
-
-
-def quarantined_counts(report: Report) -> dict[str, int]:
-    """By outcome and reason, for the manifest."""
-    found = {outcome.value: report.total(outcome) for outcome in Outcome}
-    return {name: count for name, count in found.items() if count}

@@ -17,16 +17,15 @@ from plugin.sweep.differences import KINDS
 from plugin.sweep.published import MANIFEST, QUARANTINE
 from plugin.sweep.runs import Run, Runs
 
+Json = Mapping[str, Any]
 blueprint: Final = Blueprint("sweeps", __name__, url_prefix="/sweeps")
 
 _SWEEP: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 _LISTED: Final = 60
 _PAGE: Final = 100
 _MAX_PAGE: Final = 10_000
-_EARLIER: Final[dict[str, Any]] = {"flagged": 0, "unknown": 0, "compared_with": None, "source": "", "warehouse": None, "steps": []}
+_EARLIER: Final[Json] = {"flagged": 0, "unknown": 0, "compared_with": None, "source": "", "warehouse": None, "steps": []}
 """What manifests of earlier versions do not say."""
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def _manifest(sweep: str) -> Json | None:
         found: Json = json.loads((_folder(sweep) / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return _EARLIER | dict(found)
+    return {**_EARLIER, **found}
 
 
 def _entries(sweep: str) -> Iterator[Json]:
