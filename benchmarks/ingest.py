@@ -164,8 +164,8 @@ def main() -> None:
         for line in ratios(files, options.rounds):
             show(line)
         found = list(share(files))
-        for file, lines, slow in found:
-            show(f"  {file:<32} {lines:>10,} lines, {slow / max(lines, 1):7.2%} by the mapper")
+        for kind, lines, slow in found:
+            show(f"  {kind:<32} {lines:>10,} lines, {slow / max(lines, 1):7.2%} by the mapper")
         show(f"  {sum(slow for _, _, slow in found) / sum(lines for _, lines, _ in found):.2%} of all lines by the mapper")
         ran = subprocess.run([sys.executable, "-c", CHILD, str(folder / "files")], capture_output=True, text=True, check=True)
         show(f"  peak memory {int(ran.stdout):,} MB")

@@ -467,7 +467,7 @@ def test_a_mapper_that_computes_with_a_date_is_never_imitated() -> None:
 @given(st.text("ab\n\r", max_size=80).map(str.encode), st.integers(1, 20), st.integers(3, 30))
 def test_blocks_hold_the_lines_of_a_file(content: bytes, size: int, limit: int) -> None:
     found: list[bytes | Flaw] = []
-    for block in blocks(io.BufferedReader(io.BytesIO(content)), size, limit):  # type: ignore[arg-type]
+    for block in blocks(io.BufferedReader(io.BytesIO(content)), size, limit):
         found += [block] if isinstance(block, Flaw) else [line.rstrip(b"\r\n") for line in io.BytesIO(block)]
     assert found == [line if isinstance(line, Flaw) else line.content for line in bounded_lines(io.BytesIO(content), limit)]
 
