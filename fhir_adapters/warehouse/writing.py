@@ -37,6 +37,16 @@ def place(connection: duckdb.DuckDBPyConnection, run: int, at: int, *, everythin
             moving="" if everything else "SEMI JOIN moving USING (patient)",
         )
         connection.execute(statement, {"run": run, "at": at})
+        _drop_staged(connection, kind)
+
+
+def _drop_staged(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
+    """Let go of what was staged: a table, or a view of one and of what was staged elsewhere."""
+    views = "SELECT view_name FROM duckdb_views() WHERE view_name = $1"
+    if connection.execute(views, [f"staged_{kind}"]).fetchone():
+        connection.execute(f"DROP VIEW staged_{kind}")
+        connection.execute(f"DROP TABLE staged_{kind}_here")
+    else:
         connection.execute(f"DROP TABLE staged_{kind}")
 
 
