@@ -124,7 +124,6 @@ def _gunicorn(runtime: Runtime, workers: int, on_ready: Callable[[str], None] | 
             self.cfg.set("when_ready", ready)
 
         def load(self) -> Any:
-
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
             return application(runtime)
 

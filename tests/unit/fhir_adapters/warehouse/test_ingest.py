@@ -31,7 +31,6 @@ from fhir_adapters.warehouse.ingest.fast import Limits
 from fhir_adapters.warehouse.ingest.files import Reading
 from fhir_adapters.warehouse.ingest.skeletons import BREAK, amount, leaves, parents, pattern_of, texts
 from fhir_adapters.warehouse.load import load_export
-from fhir_adapters.warehouse.read import read_warehouse
 
 AS_OF = date(2026, 6, 30)
 EXAMPLES = int(os.environ.get("ALMONER_INGEST_EXAMPLES", "8"))
@@ -473,19 +472,6 @@ def test_blocks_hold_the_lines_of_a_file(content: bytes, size: int, limit: int) 
 
 
 # ---------------------------------------------------------------- the whole load
-
-
-def test_a_warehouse_holds_the_same_by_both_roads_and_knows_what_it_has(tmp_path: Path) -> None:
-    write_ndjson(tmp_path / "files", 60, 5, AS_OF)
-    day = datetime(2026, 7, 1, tzinfo=UTC)
-    roads = {"mapper": MAPPER, "fast": FAST}
-    export = export_in(tmp_path / "files", at=day)
-    loaded = {name: load_export(tmp_path / name, export, Habits(reading=road)) for name, road in roads.items()}
-    assert read_warehouse(tmp_path / "mapper") == read_warehouse(tmp_path / "fast")
-    assert loaded["mapper"].snapshot.account == loaded["fast"].snapshot.account
-    again = load_export(tmp_path / "fast", export_in(tmp_path / "files", at=day.replace(hour=1)), Habits(reading=FAST))
-    assert (again.written, again.removed) == (0, 0)
-    assert again.unchanged > 0
 
 
 def test_the_same_id_twice_is_told_whichever_road_it_took(tmp_path: Path) -> None:
