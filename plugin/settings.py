@@ -227,6 +227,14 @@ class ServerSettings(BaseModel):
     per_minute: float | None = Field(default=None, gt=0, description="Requests a minute; else as the vendor's profile says.")
     at_once: int | None = Field(default=None, ge=1, le=64, description="Requests at one time; else as the vendor's profile says.")
     write: tuple[str, ...] = Field(default=(), description="Resource types that may be written there, such as Task. None: it is read only.")
+    export: str = Field(
+        default="search",
+        pattern="^(search|patient|system|group/.+)$",
+        description="How almoner sweep reads everybody: search, or by Bulk Data export of patient, system or group/ID.",
+    )
+    file_hosts: tuple[str, ...] = Field(
+        default=(), description="Other hosts on which files of its exports may lie (https://…); they never get the token."
+    )
 
     @field_validator("vendor")
     @classmethod

@@ -1,30 +1,20 @@
 """``almoner pull``: a server's population by Bulk Data export, into a folder that other commands read."""
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from fhir_adapters.bulk import LIMITS, VERSIONS, ExportRequest, Level, Options, Pending, Pull, Retries, Watching
-from fhir_adapters.capability import Capability, read_capability
-from fhir_adapters.errors import EhrUnavailable
-from fhir_adapters.mapping import MAPPED_TYPES, beside
+from fhir_adapters.bulk import VERSIONS, ExportRequest, Level, Options, Pending, Pull, Retries, Watching
 from fhir_adapters.pulled import Pulled
-from fhir_adapters.smart.scopes import READ
-from fhir_adapters.transport import FhirServer, Given, origin
-from fhir_adapters.vendors import GENERIC, Vendor
+from fhir_adapters.transport import origin
+from fhir_adapters.vendors import Vendor
 from plugin.cli import options
 from plugin.cli.progress import steps
-from plugin.servers.opening import open_for
+from plugin.servers.exporting import ADDRESSES, as_it_likes, exporter, types_read, watching, with_forms
 from rules.errors import ExitCode
-from rules.facts import TABLES
 from rules.pack import load_packs
-
-_ADDRESSES: Final = ("http://", "https://")
 
 
 class Instant(click.ParamType[str]):
@@ -78,11 +68,13 @@ def command(context: click.Context, /, packs: Path, name: str, into: Path, confi
     if given["group"] and given["system"]:
         raise click.UsageError("--group and --system exclude each other")
     request = _request(packs, given)
-    server, vendor, capability = _server(name, config, request, given["token_file"])
+    found = exporter(lambda: options.settings(config), name, request, given["token_file"])
     if not given["types"] and not given["resume"]:
-        request = _with_forms(request, capability)
-    request, full = _as_it_likes(request, vendor, given)
-    with _watching() as watching, Pull(server, into, _options(given, watching, vendor)) as pull:
+        request = with_forms(request, found.capability)
+    request, full, why = as_it_likes(request, found.vendor, given["bulk_version"], full=given["full"])
+    if why:
+        _say(f"note: {why}")
+    with steps(quiet=False) as step, Pull(found.server, into, _options(given, watching(step, _say), found.vendor)) as pull:
         if given["cancel"]:
             click.echo(f"{pull.cancel()} export(s) given up", err=True)
             return
@@ -92,67 +84,11 @@ def command(context: click.Context, /, packs: Path, name: str, into: Path, confi
     context.exit(_told(result, into))
 
 
-def _server(
-    name: str, config: Path | None, request: ExportRequest, token_file: Path | None
-) -> tuple[FhirServer, Vendor, Callable[[], Capability]]:
-    """The server, for reading what is asked for, the habits of its kind, and how to ask it what it can do."""
-    if name.startswith(_ADDRESSES):
-        authority = Given(lambda: token_file.read_text(encoding="utf-8").strip()) if token_file else None
-        server = FhirServer(name, authority=authority, limits=LIMITS)
-        return server, GENERIC, lambda: read_capability(server)
-    done = dict.fromkeys((*request.types, *_forms(request.types), *(["Group"] if request.group else [])), READ)
-    opened = open_for(options.settings(config), name, done, limits=LIMITS)
-    return opened.server, opened.vendor, opened.capability
-
-
-def _forms(types: Collection[str]) -> tuple[str, ...]:
-    """The type of the forms that answers among ``types`` are given to: what was asked may only be said there."""
-    return ("Questionnaire",) if "QuestionnaireResponse" in types else ()
-
-
-def _with_forms(request: ExportRequest, capability: Callable[[], Capability]) -> ExportRequest:
-    """With the forms, if the server says that it has them: many do not. One that says nothing about itself is not asked for them."""
-    if not _forms(request.types):
-        return request
-    try:
-        known = capability().types
-    except EhrUnavailable as error:
-        if error.again:
-            raise
-        return request
-    return replace(request, types=tuple(sorted({*request.types, *(name for name in _forms(request.types) if name in known)})))
-
-
-def _as_it_likes(request: ExportRequest, vendor: Vendor, given: dict[str, Any]) -> tuple[ExportRequest, bool]:
-    """In the words that the server understands, unless the command says which; and whether everything is pulled anew.
-
-    Raises `click.UsageError` if it does no such export.
-    """
-    bulk = vendor.bulk
-    if bulk.version == "none":
-        raise click.UsageError("this server does not serve exports over FHIR; read it with --source NAME instead")
-    if request.level not in bulk.levels:
-        raise click.UsageError(f"this server makes {' and '.join(bulk.levels)} exports only: say --group ID or --system")
-    request = replace(request, version=given["bulk_version"] or bulk.version, post=request.post or bulk.by_post)
-    whole = vendor.incremental() or (None if bulk.since else f"exports of {vendor.title} do not heed _since")
-    if whole is None:
-        return request, given["full"]
-    click.echo(f"note: {whole}: everything is pulled anew", err=True)
-    return replace(request, since="", until=""), True
-
-
-def types_read(packs: Path) -> tuple[str, ...]:
-    """The resource types that the rules of the packs read, with the people themselves and what those resources only refer to."""
-    tables = {table for pack in load_packs(packs) for series in pack.program.series() for table in series.tables}
-    types = {"Patient", *(name for table in tables for name in TABLES[table].resource_types)} & MAPPED_TYPES
-    return tuple(sorted(types | beside(types)))
-
-
 def _request(packs: Path, given: dict[str, Any]) -> ExportRequest:
     level: Level = "group" if given["group"] else "system" if given["system"] else "patient"
     named = {part.strip() for value in given["types"] for part in value.split(",") if part.strip()}
     return ExportRequest(
-        types=tuple(sorted(named)) or types_read(packs),
+        types=tuple(sorted(named)) or types_read(load_packs(packs)),
         level=level,
         group=given["group"],
         since=given["since"] or "",
@@ -165,30 +101,20 @@ def _request(packs: Path, given: dict[str, Any]) -> ExportRequest:
     )
 
 
-def _options(given: dict[str, Any], watching: Watching, vendor: Vendor) -> Options:
+def _options(given: dict[str, Any], watched: Watching, vendor: Vendor) -> Options:
     for url in given["hosts"]:
-        if not url.startswith(_ADDRESSES):
+        if not url.startswith(ADDRESSES):
             raise click.BadParameter(f"'{url}' is no address: it begins with https://", param_hint="--file-host")
     return Options(
         hosts=tuple(origin(url) for url in given["hosts"]),
         parallel=given["parallel"],
         retries=Retries(longest=vendor.bulk.longest_wait),
-        watching=watching,
+        watching=watched,
     )
 
 
-@contextmanager
-def _watching() -> Iterator[Watching]:
-    """A progress bar for the files of each export, and a line for what else happens."""
-    with steps(quiet=False) as step:
-        bars: dict[int, Callable[[int], None]] = {}
-
-        def files(done: int, total: int) -> None:
-            if total not in bars:
-                bars[total] = step("downloading files", total)
-            bars[total](done)
-
-        yield Watching(say=lambda text: click.echo(text, err=True), files=files)
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _told(result: Pulled | Pending, into: Path) -> ExitCode:

@@ -12,6 +12,7 @@ from plugin.cli.progress import steps
 from plugin.sweep.gates import FEWER, QUARANTINED, Limits
 from plugin.sweep.landing import Source
 from plugin.sweep.pipeline import Asked, result_of
+from plugin.sweep.pulling import exports
 from plugin.sweep.sweeping import sweep
 from rules.pack import load_packs
 
@@ -25,6 +26,12 @@ _EVERYTHING = 100.0
 @options.config
 @click.option(
     "--state", type=click.Path(file_okay=False, path_type=Path), show_default="state of the settings", help="Where sweeps are published."
+)
+@click.option(
+    "--export",
+    metavar="WHOM",
+    show_default="export of the server's settings",
+    help="Let the server export (Bulk Data) patient, system or group/ID, instead of search.",
 )
 @click.option("--full", is_flag=True, help="Read everything anew, and begin anew what was left unfinished.")
 @click.option(
@@ -48,6 +55,7 @@ def command(
     as_of: date,
     config: Path | None,
     state: Path | None,
+    export: str | None,
     full: bool,
     processes: int,
     bucket: int,
@@ -65,7 +73,12 @@ def command(
     loaded_packs = load_packs(packs)
     types = frozenset(filter(None, (name.strip() for name in loaded.split(","))))
     asked = Asked(
-        source=Source(source, types, read=lambda: options.read_source(source, loaded, loaded_packs)),
+        source=Source(
+            source,
+            types,
+            read=lambda: options.read_source(source, loaded, loaded_packs),
+            exports=exports(source, export, loaded_packs, lambda: settings),
+        ),
         packs=loaded_packs,
         as_of=as_of,
         state=settings.state,
@@ -73,6 +86,7 @@ def command(
         processes=processes,
         bucket=bucket,
         memory=memory,
+        say=lambda text: click.echo(text, err=True),
         limits=Limits(quarantined=max_quarantined / _EVERYTHING, fewer=1.0 if fewer_people else FEWER),
     )
     with steps(quiet=False) as step:

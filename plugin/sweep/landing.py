@@ -20,32 +20,45 @@ from fhir_adapters.warehouse.load import load_dataset, load_export, load_pulled
 from fhir_adapters.warehouse.snapshot import current
 from plugin import __version__
 from plugin.sweep.durable import write_durably
+from plugin.sweep.pulling import Exports
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where people come from. ``read`` reads them if it is neither a warehouse nor a folder of FHIR files."""
+    """Where people come from. ``read`` reads them if it is neither a warehouse nor a folder of FHIR files, and nothing is exported."""
 
     name: str
     loaded: frozenset[str]
     read: Callable[[], Dataset]
+    exports: Exports | None = None
+    """The server that exports everybody, if one does."""
 
     @property
     def folder(self) -> Path | None:
         """The folder or file that is meant; ``None``: a server."""
         path = Path(self.name)
-        return path.resolve() if path.exists() else None
+        return path.resolve() if self.exports is None and path.exists() else None
+
+    @property
+    def identity(self) -> str:
+        """What tells it from other sources."""
+        return f"{self.name} ({self.exports.whom})" if self.exports else str(self.folder or self.name)
 
     def warehouse(self, state: Path) -> Path:
         """Where its people and events are kept."""
         folder = self.folder
-        if folder and is_warehouse(folder):
-            return folder
-        whole = str(folder or self.name)
-        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(whole).name)[:40].strip("-.") or "source"
-        return state / "warehouses" / f"{plain}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+        return folder if folder and is_warehouse(folder) else state / "warehouses" / self._file_name
+
+    def pulled(self, state: Path) -> Path:
+        """Where its exports are kept."""
+        return state / "pulls" / self._file_name
+
+    @property
+    def _file_name(self) -> str:
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(self.identity).name)[:40].strip("-.") or "source"
+        return f"{plain}-{hashlib.sha256(self.identity.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +71,15 @@ class Landed:
 
 
 def land(source: Source, state: Path, *, full: bool = False) -> Landed:
-    """Bring the source into its warehouse. ``full``: read everything anew, whatever was read before.
+    """Bring the source, or what was pulled of it, into its warehouse. ``full``: read everything anew, whatever was read before.
 
     Raises:
         SourceUnreadable, AdapterError: it cannot be read.
         WarehouseBusy: somebody else fills the warehouse.
     """
     root, folder = source.warehouse(state), source.folder
+    if source.exports:
+        return _landed(root, load_pulled(root, source.pulled(state)))
     if folder == root:
         return Landed(root, _newest(root)[0], {})
     if folder is None or (files := _plain_files(folder)) is None:

@@ -1,4 +1,4 @@
-"""The arrows of a sweep: land → check → evaluate → compare → publish. Each can be killed; whoever comes next goes on where it was.
+"""The arrows of a sweep: pull → land → check → evaluate → compare → publish. Each can be killed; whoever comes next goes on where it was.
 
 What is published is immutable and complete, or it is not published; until then, and if anything is wrong, readers see the previous sweep.
 """
@@ -19,6 +19,7 @@ from fhir_adapters.warehouse.bucket import MEMORY, buckets_of
 from fhir_adapters.warehouse.read import snapshot_report
 from fhir_adapters.warehouse.snapshot import manifest_path
 from plugin import __version__
+from plugin.servers.exporting import watching
 from plugin.sweep.assembling import Assembled, assemble
 from plugin.sweep.errors import SweepRefused
 from plugin.sweep.evaluating import Bucket, Job
@@ -52,6 +53,8 @@ class Asked:
     limits: Limits = field(default_factory=Limits)
     keep: int = 14
     """Published sweeps that stay."""
+    say: Callable[[str], None] = lambda text: None
+    """Whom to tell what a server says while it exports."""
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -59,7 +62,7 @@ class Asked:
         return {
             "format": _FORMAT,
             "almoner": __version__,
-            "source": str(self.source.folder or self.source.name),
+            "source": self.source.identity,
             "loaded": sorted(self.source.loaded),
             "packs": [_identity(pack) for pack in self.packs],
             "as_of": self.as_of.isoformat(),
@@ -104,6 +107,7 @@ class Pipeline:
         """Everything up to a sealed folder."""
         before = self._published.current
         check_canaries(self._asked.packs)
+        self._pull()
         landed = self._land()
         report = snapshot_report(landed.warehouse, landed.snapshot)
         check_data(report, self._people_before(), self._asked.limits)
@@ -116,6 +120,22 @@ class Pipeline:
         self._note("publish", time.monotonic() - started, {"findings": found.findings})
         self._published.seal(self.work.out, self._manifest(landed, report, found, before))
         return report
+
+    def _pull(self) -> None:
+        """Let the server export, unless this run did."""
+        exports, inputs = self._asked.source.exports, {"source": self._asked.source.identity}
+        if exports is None:
+            return
+        done = self.work.done("pull", inputs)
+        if done is None:
+            started = time.monotonic()
+            pulled = exports.into(
+                self._asked.source.pulled(self._asked.state), watching(self._progress, self._asked.say), full=self._asked.full
+            )
+            lines = sum(file.lines for file in pulled.files)
+            counts = {"files": len(pulled.files), "lines": lines, "withheld": dict(pulled.withheld)}
+            done = self.work.finish("pull", inputs, (), counts, time.monotonic() - started, _versions())
+        self._note("pull", done.seconds, done.counts)
 
     def _land(self) -> Landed:
         """Bring the source into the warehouse, unless this run did."""

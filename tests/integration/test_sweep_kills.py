@@ -7,14 +7,10 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
-from threading import Timer
 
 import pytest
-from support.sweeping import SECOND, a_week_later, contents, current, sweep, town
+from support.sweeping import Sweeps, a_week_later, contents, current, sweep, town
 
 from plugin.sweep.runs import Runs
 from plugin.worklist.index import index_of
@@ -24,40 +20,6 @@ SEED = int(os.environ.get("ALMONER_KILLS_SEED", "1895"))
 PEOPLE = 45
 TOUCHES = 90
 """A sweep of this town changes the disk about so often."""
-
-
-class Sweeps:
-    """Starts sweeps, one after another, in a process that has everything imported."""
-
-    def __init__(self, source: Path, root: Path) -> None:
-        paths = {"PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])}
-        command = [sys.executable, "-m", "support.sweep_once", str(source), SECOND.isoformat()]
-        self._starter = subprocess.Popen(command, env=os.environ | paths, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def __enter__(self) -> "Sweeps":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._starter.communicate()
-
-    def run(self, state: Path, touches: int = 0, seconds: float | None = None) -> int:
-        """The exit code; -9 if it was killed: when it is about to change the disk for the so-many-th time, or after some seconds."""
-        assert self._starter.stdin is not None
-        assert self._starter.stdout is not None
-        self._starter.stdin.write(f"{state} {touches}\n")
-        self._starter.stdin.flush()
-        fork = int(self._starter.stdout.readline())
-        timer = Timer(seconds or 0, _kill, [fork])
-        if seconds is not None:
-            timer.start()
-        ended = os.waitstatus_to_exitcode(int(self._starter.stdout.readline()))
-        timer.cancel()
-        return ended
-
-
-def _kill(process: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)
 
 
 @pytest.mark.slow

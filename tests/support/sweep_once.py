@@ -1,4 +1,4 @@
-"""Sweeps in forks of itself, for tests that kill them: ``python -m support.sweep_once SOURCE DAY`` reads lines ``STATE AFTER``.
+"""Sweeps in forks of itself, for tests that kill them: ``python -m support.sweep_once SOURCE DAY [MORE…]`` reads lines ``STATE AFTER``.
 
 Each line is a sweep in a new fork; it prints the fork's id and then its exit status. ``AFTER``: the fork kills itself with SIGKILL when
 it is about to open, make, rename or remove a file for the so-many-th time (0: never), so that every moment between two changes of the
@@ -29,8 +29,8 @@ def _reads_only(event: str, arguments: tuple[object, ...]) -> bool:
     return isinstance(flags, int) and flags & os.O_ACCMODE == os.O_RDONLY
 
 
-def main(source: str, day: str) -> None:
-    """Sweep as the lines say."""
+def main(source: str, day: str, *more: str) -> None:
+    """Sweep as the lines say; ``more`` options go to each."""
     from plugin.cli import main as almoner
     from plugin.cli import sweep
 
@@ -42,7 +42,7 @@ def main(source: str, day: str) -> None:
             if int(after):
                 _die_after(int(after))
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            options = ["--source", source, "--state", state, "--as-of", day, "--processes", "1", "--bucket", "15", "--fewer-people"]
+            options = ["--source", source, "--state", state, "--as-of", day, "--processes", "1", "--bucket", "15", "--fewer-people", *more]
             sys.argv = ["almoner", "sweep", *options]
             try:
                 almoner()
@@ -56,4 +56,4 @@ def main(source: str, day: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:])

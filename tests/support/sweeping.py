@@ -2,10 +2,16 @@
 
 import hashlib
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import orjson
@@ -61,3 +67,37 @@ def contents(sweep: Path) -> dict[str, str]:
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sweep.iterdir() if path.name != "manifest.json"}
     assert files == {name: said["sha256"] for name, said in manifest["files"].items()}, "the sweep is not what its manifest says"
     return files | {"manifest": json.dumps(lasting, sort_keys=True)}
+
+
+class Sweeps:
+    """Starts sweeps, one after another, in a process that has everything imported."""
+
+    def __init__(self, source: Path | str, root: Path, *more: str) -> None:
+        paths = {"PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])}
+        command = [sys.executable, "-m", "support.sweep_once", str(source), SECOND.isoformat(), *more]
+        self._starter = subprocess.Popen(command, env=os.environ | paths, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> "Sweeps":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._starter.communicate()
+
+    def run(self, state: Path, touches: int = 0, seconds: float | None = None) -> int:
+        """The exit code; -9 if it was killed: when it is about to change the disk for the so-many-th time, or after some seconds."""
+        assert self._starter.stdin is not None
+        assert self._starter.stdout is not None
+        self._starter.stdin.write(f"{state} {touches}\n")
+        self._starter.stdin.flush()
+        fork = int(self._starter.stdout.readline())
+        timer = Timer(seconds or 0, _kill, [fork])
+        if seconds is not None:
+            timer.start()
+        ended = os.waitstatus_to_exitcode(int(self._starter.stdout.readline()))
+        timer.cancel()
+        return ended
+
+
+def _kill(process: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
