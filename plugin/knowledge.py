@@ -16,7 +16,8 @@ from rules.pack import Pack
 from rules.reads import resource_types
 from rules.source import PACK_FILE
 
-_PRIORITIES: Final = {"info": "routine", "warning": "urgent", "critical": "stat"}
+PRIORITIES: Final = {"info": "routine", "warning": "urgent", "critical": "stat"}
+"""Indicator of a card → FHIR RequestPriority."""
 _TYPES: Final[dict[FactType, str]] = {"yes/no": "boolean", "number": "decimal", "word": "string", "date": "string"}
 _PLACE: Final = re.compile(r"\{([^{}]+)\}")
 """A fact whose value a card shows; whoever reads the plan sees its name."""
@@ -96,7 +97,7 @@ def _recommendation(rule: doc.Rule) -> Recommendation:
         title=rule.title,
         description=f"{rule.why} Evidence: {rule.grade}. Limitations: {rule.limitations}",
         text=_PLACE.sub(r"[\1]", rule.card.summary.text),
-        priority=_PRIORITIES[rule.card.indicator],
+        priority=PRIORITIES[rule.card.indicator],
         citations=tuple(Citation(citation.title, citation.url) for citation in rule.citations),
         referral=_referral(rule.referral) if rule.referral else None,
     )

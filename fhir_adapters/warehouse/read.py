@@ -23,7 +23,7 @@ from fhir_adapters.warehouse.homes import owners_in
 from fhir_adapters.warehouse.snapshot import Snapshot, current
 from fhir_adapters.warehouse.state import tables_not_loaded
 from fhir_adapters.warehouse.views import MEMORY, connect, create_views, register
-from rules.facts import HOUSEHOLD, Event, PersonRecord, with_households
+from rules.facts import HOUSEHOLD, Event, Person, PersonRecord, with_households
 
 _BATCH: Final = 5_000
 
@@ -81,6 +81,16 @@ def snapshot_report(root: Path, number: int) -> Report:
     return report
 
 
+def snapshot_people(root: Path, number: int) -> Iterator[Person]:
+    """Everybody who is part of the population, sorted by id, some at a time, without reading what happened to them.
+
+    Raises:
+        WarehouseDamaged: a file is not what the manifest says, or the snapshot is no longer there.
+    """
+    with current(root, number) as snapshot:
+        yield from Reader(root, snapshot, EXCLUDED_BY_DEFAULT).people(_BATCH)
+
+
 class Reader:
     """One snapshot, opened: its connection has the views of the rows that count."""
 
@@ -136,6 +146,12 @@ class Reader:
             if person.id not in self.left_out
         ]
         return with_households(records) if self.whole else records
+
+    def people(self, batch: int) -> Iterator[Person]:
+        """Everybody without their events, sorted by id."""
+        found = self._connection.sql("FROM live_people WHERE patient = person ORDER BY patient").to_arrow_reader(batch)
+        for some in found:
+            yield from (person for person in people_from(pa.Table.from_batches([some])) if person.id not in self.left_out)
 
     def _events(self, within: str) -> dict[str, list[Event]]:
         table = self._connection.sql(f"FROM events WHERE tbl IS NOT NULL AND {within}").to_arrow_table()

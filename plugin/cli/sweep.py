@@ -8,6 +8,7 @@ import click
 
 from fhir_adapters.report import render
 from plugin.cli import options
+from plugin.cli.export import BASE
 from plugin.cli.progress import steps
 from plugin.sweep.gates import FEWER, QUARANTINED, Limits
 from plugin.sweep.landing import Source
@@ -47,6 +48,8 @@ _EVERYTHING = 100.0
     metavar="PERCENT",
     help="Publish nothing if more of the resources of one type cannot be used.",
 )
+@click.option("--fhir", "fhir", is_flag=True, help="Publish what was found as FHIR resources too. They are sent nowhere.")
+@click.option("--base-url", default=BASE, show_default=True, help="Start of every canonical URL in them: an address that is yours.")
 @click.option("--fewer-people", is_flag=True, help="It is right that there are far fewer people than in the last sweep.")
 def command(
     packs: Path,
@@ -61,6 +64,8 @@ def command(
     bucket: int,
     memory: str,
     max_quarantined: float,
+    fhir: bool,
+    base_url: str,
     fewer_people: bool,
 ) -> None:
     """Evaluate everybody in a folder or on a FHIR server and publish the worklist, and what changed since the last time.
@@ -86,6 +91,7 @@ def command(
         processes=processes,
         bucket=bucket,
         memory=memory,
+        fhir=base_url if fhir else "",
         say=lambda text: click.echo(text, err=True),
         limits=Limits(quarantined=max_quarantined / _EVERYTHING, fewer=1.0 if fewer_people else FEWER),
     )

@@ -16,13 +16,13 @@ from typing import Any, Final
 
 from fhir_adapters.report import Report
 from fhir_adapters.warehouse.bucket import MEMORY, buckets_of
-from fhir_adapters.warehouse.read import snapshot_report
+from fhir_adapters.warehouse.read import snapshot_people, snapshot_report
 from fhir_adapters.warehouse.snapshot import manifest_path
 from plugin import __version__
 from plugin.servers.exporting import watching
 from plugin.sweep.assembling import Assembled, assemble
 from plugin.sweep.errors import SweepRefused
-from plugin.sweep.evaluating import Bucket, Job
+from plugin.sweep.evaluating import FINDINGS, Bucket, Job
 from plugin.sweep.gates import Limits, check_canaries, check_data
 from plugin.sweep.landing import Landed, Source, land
 from plugin.sweep.lease import Lease
@@ -53,6 +53,8 @@ class Asked:
     limits: Limits = field(default_factory=Limits)
     keep: int = 14
     """Published sweeps that stay."""
+    fhir: str = ""
+    """Start of the canonical URLs of FHIR resources that are published too; empty: none are."""
     say: Callable[[str], None] = lambda text: None
     """Whom to tell what a server says while it exports."""
 
@@ -67,6 +69,7 @@ class Asked:
             "packs": [_identity(pack) for pack in self.packs],
             "as_of": self.as_of.isoformat(),
             "bucket": self.bucket,
+            "fhir": self.fhir,
         }
 
 
@@ -117,7 +120,8 @@ class Pipeline:
         if found.people != report.people:
             raise SweepRefused(f"{report.people:,} people are in the warehouse, {found.people:,} were evaluated; nothing was published")
         _write_quarantine(self.work.out / QUARANTINE, report)
-        self._note("publish", time.monotonic() - started, {"findings": found.findings})
+        resources = self._write_resources(landed)
+        self._note("publish", time.monotonic() - started, {"findings": found.findings, **({"fhir": resources} if resources else {})})
         self._published.seal(self.work.out, self._manifest(landed, report, found, before))
         return report
 
@@ -171,6 +175,16 @@ class Pipeline:
             "evaluate", time.monotonic() - started, {"people": people, "buckets": len(steps), "columnar_cpu_seconds": round(columnar, 3)}
         )
         return steps
+
+    def _write_resources(self, landed: Landed) -> Mapping[str, int]:
+        """What was found as FHIR resources, if that was asked for; of each type how many."""
+        asked, out = self._asked, self.work.out
+        if not asked.fhir:
+            return {}
+        from plugin.sweep.resources import FindingResources, write_resources  # half a second, for FHIR's models, that most sweeps spare
+
+        words = FindingResources(asked.fhir.rstrip("/"), asked.source.identity, asked.as_of.isoformat())
+        return write_resources(out, out / FINDINGS, asked.packs, snapshot_people(landed.warehouse, landed.snapshot), words)
 
     def _note(self, name: str, seconds: float, counts: Mapping[str, Any]) -> None:
         self.steps.append({"name": name, "seconds": round(seconds, 3), "counts": dict(counts)})

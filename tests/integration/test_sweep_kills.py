@@ -18,7 +18,7 @@ from plugin.worklist.index import index_of
 KILLS = int(os.environ.get("ALMONER_SWEEP_KILLS", "20"))
 SEED = int(os.environ.get("ALMONER_KILLS_SEED", "1895"))
 PEOPLE = 45
-TOUCHES = 90
+TOUCHES = 120
 """A sweep of this town changes the disk about so often."""
 
 
@@ -29,7 +29,7 @@ def test_a_killed_sweep_goes_on_and_ends_as_if_nothing_had_been(tmp_path: Path, 
     first = contents(current(before))
     later = a_week_later(source, tmp_path / "later")
     draw, kills, states = random.Random(SEED), 0, 0  # noqa: S311 a test is to be repeatable
-    with Sweeps(later, root) as sweeps:
+    with Sweeps(later, root, "--fhir") as sweeps:
         undisturbed = shutil.copytree(before, tmp_path / "undisturbed")
         assert sweeps.run(undisturbed) == 0
         expected = contents(current(undisturbed))

@@ -33,8 +33,10 @@ def main(source: str, day: str, *more: str) -> None:
     """Sweep as the lines say; ``more`` options go to each."""
     from plugin.cli import main as almoner
     from plugin.cli import sweep
+    from plugin.sweep.resources import TYPES
 
     assert sweep.command.name == "sweep", "everything is imported before the first fork"
+    assert TYPES, "that too"
     for line in sys.stdin:
         state, after = line.split()
         fork = os.fork()
