@@ -188,6 +188,24 @@ class CdsSettings(BaseModel):
     )
 
 
+class SweepSettings(BaseModel):
+    """What must hold before almoner sweep publishes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    firing: Literal["ignore", "warn", "stop"] = Field(
+        default="warn",
+        description="What happens if a rule says yes of more or fewer people than its sweeps of the last eight weeks let expect.",
+    )
+    probability: float = Field(
+        default=1e-5, gt=0, le=0.01, description="A number of people that is less likely than this is too many or few."
+    )
+    unknown: Literal["ignore", "warn", "stop"] = Field(
+        default="stop", description="What happens if a rule suddenly cannot tell about many people."
+    )
+    rise: float = Field(default=0.2, gt=0, le=1, description="Many: their share of all people rose by more than this since the last sweep.")
+
+
 class PlaygroundSettings(BaseModel):
     """The page on which rules are written and tried."""
 
@@ -274,6 +292,7 @@ class Settings(BaseSettings):
     keys: Path = Field(Path("keys"), description="The folder of almoner keys, whose public halves are served at /.well-known/jwks.json.")
     servers: dict[str, ServerSettings] = Field({}, description="FHIR servers by name.")
     cds: CdsSettings = Field(CdsSettings(), description="The CDS Hooks service.")
+    sweep: SweepSettings = Field(SweepSettings(), description="What must hold before almoner sweep publishes.")
     playground: PlaygroundSettings = Field(PlaygroundSettings(), description="The page on which rules are written and tried.")
 
     @property

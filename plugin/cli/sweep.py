@@ -3,6 +3,7 @@
 import os
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,12 +11,17 @@ from fhir_adapters.report import render
 from plugin.cli import options
 from plugin.cli.export import BASE
 from plugin.cli.progress import steps
+from plugin.sweep.bands import Action, Bands
+from plugin.sweep.describing import result_of
 from plugin.sweep.gates import FEWER, QUARANTINED, Limits
 from plugin.sweep.landing import Source
-from plugin.sweep.pipeline import Asked, result_of
+from plugin.sweep.pipeline import Asked
 from plugin.sweep.pulling import exports
 from plugin.sweep.sweeping import sweep
 from rules.pack import load_packs
+
+if TYPE_CHECKING:
+    from plugin.settings import SweepSettings
 
 _EVERYTHING = 100.0
 
@@ -51,6 +57,7 @@ _EVERYTHING = 100.0
 @click.option("--fhir", "fhir", is_flag=True, help="Publish what was found as FHIR resources too. They are sent nowhere.")
 @click.option("--base-url", default=BASE, show_default=True, help="Start of every canonical URL in them: an address that is yours.")
 @click.option("--fewer-people", is_flag=True, help="It is right that there are far fewer people than in the last sweep.")
+@click.option("--other-counts", is_flag=True, help="It is right that rules say yes or unknown of far more, or fewer, people than before.")
 def command(
     packs: Path,
     source: str,
@@ -67,6 +74,7 @@ def command(
     fhir: bool,
     base_url: str,
     fewer_people: bool,
+    other_counts: bool,
 ) -> None:
     """Evaluate everybody in a folder or on a FHIR server and publish the worklist, and what changed since the last time.
 
@@ -93,7 +101,11 @@ def command(
         memory=memory,
         fhir=base_url if fhir else "",
         say=lambda text: click.echo(text, err=True),
-        limits=Limits(quarantined=max_quarantined / _EVERYTHING, fewer=1.0 if fewer_people else FEWER),
+        limits=Limits(
+            quarantined=max_quarantined / _EVERYTHING,
+            fewer=1.0 if fewer_people else FEWER,
+            bands=_bands(settings.sweep, other_counts=other_counts),
+        ),
     )
     with steps(quiet=False) as step:
         manifest, report = sweep(asked, settings.database_url, step)
@@ -104,3 +116,10 @@ def command(
     if manifest["compared_with"]:
         found = result_of(manifest)["differences"]
         click.echo("since the last sweep: " + ", ".join(f"{count:,} {kind}" for kind, count in found.items()), err=True)
+
+
+def _bands(settings: "SweepSettings", *, other_counts: bool) -> Bands:
+    """As the settings say; what stops a sweep is only told if it is right."""
+    actions: dict[str, Action] = {"firing": settings.firing, "unknown": settings.unknown}
+    kept: dict[str, Action] = {name: "warn" if other_counts and action == "stop" else action for name, action in actions.items()}
+    return Bands(kept["firing"], settings.probability, kept["unknown"], settings.rise)

@@ -18,13 +18,23 @@ def share(folder: Path) -> None:
     os.environ[_SHARED] = str(folder)
 
 
-def text() -> tuple[bytes, str]:
-    """Everything counted so far by all workers, and the media type of that text."""
+def text(state: Path) -> tuple[bytes, str]:
+    """Everything counted so far by all workers, what the sweep published in ``state`` did, and the media type of that text."""
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
     from prometheus_client import REGISTRY as own
 
-    if _SHARED not in os.environ:
-        return generate_latest(own), CONTENT_TYPE_LATEST
-    registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry), CONTENT_TYPE_LATEST
+    registry = own
+    if _SHARED in os.environ:
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry) + _swept(state), CONTENT_TYPE_LATEST
+
+
+def _swept(state: Path) -> bytes:
+    """A sweep that cannot be read is no reason to tell nothing else; that it is not told is an alarm by itself."""
+    from plugin.sweep.metrics import sweep_text
+
+    try:
+        return sweep_text(state)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return b""

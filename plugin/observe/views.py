@@ -15,5 +15,5 @@ def show() -> Response:
     runtime: Runtime = current_app.extensions["almoner"]
     if not runtime.settings.open_metrics and not is_loopback(request.remote_addr or ""):
         abort(404)
-    body, kind = metrics.text()
+    body, kind = metrics.text(runtime.settings.state)
     return Response(body, content_type=kind)

@@ -1,10 +1,11 @@
 """What must hold before a sweep is published. A list that is wrong does more harm than yesterday's."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from fhir_adapters.report import Report
+from plugin.sweep.bands import Bands
 from plugin.sweep.errors import SweepRefused
 from rules.engines import engine
 from rules.example_runs import run_cases
@@ -24,6 +25,8 @@ class Limits:
     """The share of people who may be gone since the last sweep."""
     least: int = 20
     """So few resources in quarantine are no sign of a broken source, whatever their share."""
+    bands: Bands = field(default_factory=Bands)
+    """Of how many people rules may say yes and unknown."""
 
 
 def check_data(report: Report, people_before: int | None, limits: Limits) -> None:

@@ -3,14 +3,11 @@
 What is published is immutable and complete, or it is not published; until then, and if anything is wrong, readers see the previous sweep.
 """
 
-import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +18,8 @@ from fhir_adapters.warehouse.snapshot import manifest_path
 from plugin import __version__
 from plugin.servers.exporting import watching
 from plugin.sweep.assembling import Assembled, assemble
+from plugin.sweep.bands import Counted, Outside, check_rules, history
+from plugin.sweep.describing import data_of, identity_of, meanings, versions, write_quarantine
 from plugin.sweep.errors import SweepRefused
 from plugin.sweep.evaluating import FINDINGS, Bucket, Job
 from plugin.sweep.gates import Limits, check_canaries, check_data
@@ -28,8 +27,8 @@ from plugin.sweep.landing import Landed, Source, land
 from plugin.sweep.lease import Lease
 from plugin.sweep.processes import evaluate_all
 from plugin.sweep.published import MANIFEST, QUARANTINE, Published
+from plugin.sweep.runs import Runs
 from plugin.sweep.work import Step, open_work
-from rules.fingerprint import fingerprint
 from rules.pack import Pack
 
 _FORMAT: Final = 1
@@ -66,7 +65,7 @@ class Asked:
             "almoner": __version__,
             "source": self.source.identity,
             "loaded": sorted(self.source.loaded),
-            "packs": [_identity(pack) for pack in self.packs],
+            "packs": [identity_of(pack) for pack in self.packs],
             "as_of": self.as_of.isoformat(),
             "bucket": self.bucket,
             "fhir": self.fhir,
@@ -101,6 +100,11 @@ class Pipeline:
         manifest: Mapping[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         return manifest, report
 
+    @property
+    def state(self) -> Path:
+        """Where it publishes."""
+        return self._asked.state
+
     def tidy(self) -> None:
         """Forget how it was made, and sweeps that are too old. Whoever is killed before this publishes the same once more."""
         self.work.remove()
@@ -119,10 +123,11 @@ class Pipeline:
         found = assemble(self.work, steps, before, self._asked.as_of)
         if found.people != report.people:
             raise SweepRefused(f"{report.people:,} people are in the warehouse, {found.people:,} were evaluated; nothing was published")
-        _write_quarantine(self.work.out / QUARANTINE, report)
+        outside = self._outside(found)
+        write_quarantine(self.work.out / QUARANTINE, report)
         resources = self._write_resources(landed)
-        self._note("publish", time.monotonic() - started, {"findings": found.findings, **({"fhir": resources} if resources else {})})
-        self._published.seal(self.work.out, self._manifest(landed, report, found, before))
+        self._note("publish", time.monotonic() - started, {"findings": found.findings, **resources})
+        self._published.seal(self.work.out, self._manifest(landed, report, found, before, outside))
         return report
 
     def _pull(self) -> None:
@@ -137,8 +142,8 @@ class Pipeline:
                 self._asked.source.pulled(self._asked.state), watching(self._progress, self._asked.say), full=self._asked.full
             )
             lines = sum(file.lines for file in pulled.files)
-            counts = {"files": len(pulled.files), "lines": lines, "withheld": dict(pulled.withheld)}
-            done = self.work.finish("pull", inputs, (), counts, time.monotonic() - started, _versions())
+            counts = {"files": len(pulled.files), "lines": lines, "withheld_types": len(pulled.withheld)}
+            done = self.work.finish("pull", inputs, (), counts, time.monotonic() - started, versions())
         self._note("pull", done.seconds, done.counts)
 
     def _land(self) -> Landed:
@@ -151,7 +156,7 @@ class Pipeline:
         step, started = self._progress("reading FHIR", 1), time.monotonic()
         found = land(self._asked.source, self._asked.state, full=self._asked.full)
         counts = {"warehouse": str(found.warehouse), "snapshot": found.snapshot, "counts": found.counts}
-        done = self.work.finish("land", inputs, (), counts, time.monotonic() - started, _versions())
+        done = self.work.finish("land", inputs, (), counts, time.monotonic() - started, versions())
         step(1)
         self._note("land", done.seconds, found.counts)
         return found
@@ -176,6 +181,15 @@ class Pipeline:
         )
         return steps
 
+    def _outside(self, found: Assembled) -> list[Outside]:
+        """Rules that say yes or unknown of unusually many people, or few; told, unless that stops the sweep."""
+        asked = self._asked
+        now = Counted(asked.as_of, found.people, found.by_rule, meanings(asked.packs))
+        outside = check_rules(now, history(Runs(asked.state).latest(), asked.source.identity), asked.limits.bands)
+        for each in outside:
+            asked.say(f"note: {each.text}")
+        return outside
+
     def _write_resources(self, landed: Landed) -> Mapping[str, int]:
         """What was found as FHIR resources, if that was asked for; of each type how many."""
         asked, out = self._asked, self.work.out
@@ -195,7 +209,9 @@ class Pipeline:
         same = before is not None and before.get("source") == self._asked.identity["source"]
         return int(before["people"]) if before is not None and same else None
 
-    def _manifest(self, landed: Landed, report: Report, found: Assembled, before: Path | None) -> Mapping[str, Any]:
+    def _manifest(
+        self, landed: Landed, report: Report, found: Assembled, before: Path | None, outside: Sequence[Outside]
+    ) -> Mapping[str, Any]:
         return {
             "as_of": self._asked.as_of.isoformat(),
             "people": found.people,
@@ -206,61 +222,15 @@ class Pipeline:
             "forecast": found.forecast,
             "compared_with": before.name if before else None,
             "packs": {pack.document.id: pack.document.version for pack in self._asked.packs},
-            "fingerprints": {rule: fingerprint(pack.program, rule) for pack in self._asked.packs for rule in pack.program.rules},
+            "restricted": sorted(rule.id.text for pack in self._asked.packs for rule in pack.document.rules if rule.restricted),
+            "outside": [asdict(each) for each in outside],
+            "fingerprints": meanings(self._asked.packs),
             "engine": "columnar",
             "source": self._asked.identity["source"],
             "warehouse": {"path": str(landed.warehouse), "snapshot": landed.snapshot},
-            "data": _data(report),
+            "data": data_of(report),
             "steps": self.steps,
-            "versions": _versions(),
+            "versions": versions(),
             "almoner": __version__,
             "published": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-
-
-def _data(report: Report) -> Mapping[str, Any]:
-    """The account of what came in."""
-    return {
-        "events": report.events,
-        "by_type": {row.resource_type: {name: n for name, n in row._asdict().items() if name != "resource_type"} for row in report.rows()},
-        "quarantine": [{"type": name, "reason": reason, "count": n} for (name, reason), n in sorted(report.quarantine.counts.items())],
-        "not_loaded": dict(sorted(report.not_loaded.items())),
-        "excluded": {str(reason): count for reason, count in sorted(report.excluded.items())},
-        "merged": report.merged,
-        "orphans": report.orphans,
-        "notes": report.notes,
-    }
-
-
-def _write_quarantine(path: Path, report: Report) -> None:
-    """What could not be used, and why: the first of them one by one, as far as they are kept."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(asdict(entry)) + "\n" for entry in sorted(report.quarantine.entries, key=str))
-
-
-def _identity(pack: Pack) -> Sequence[str]:
-    """What a pack means, and what it says."""
-    texts = hashlib.sha256()
-    files = sorted(pack.path.rglob("*")) if pack.path.is_dir() else [pack.path]
-    for file in files:
-        if file.is_file():
-            texts.update(os.fsencode(file.name) + b"\0" + file.read_bytes())
-    return [
-        pack.document.id,
-        pack.document.version,
-        texts.hexdigest(),
-        *(fingerprint(pack.program, rule) for rule in sorted(pack.program.rules)),
-    ]
-
-
-def _versions() -> Mapping[str, str]:
-    return {"almoner": __version__, **{name: version(name) for name in ("duckdb", "pyarrow")}}
-
-
-def result_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the record of a run keeps of a published sweep."""
-    kinds: dict[str, int] = {}
-    for counts in manifest["differences"].values():
-        for kind, count in counts.items():
-            kinds[kind] = kinds.get(kind, 0) + count
-    return {name: manifest[name] for name in ("people", "flagged", "unknown")} | {"differences": kinds}

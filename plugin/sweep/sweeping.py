@@ -11,9 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from fhir_adapters.report import Report
 from plugin.store import open_store
 from plugin.store.versions import ready
+from plugin.sweep.describing import result_of
 from plugin.sweep.errors import SweepRefused, SweepStopped
 from plugin.sweep.lease import Lease
-from plugin.sweep.pipeline import Asked, Pipeline, Progress, result_of
+from plugin.sweep.metrics import write_metrics
+from plugin.sweep.pipeline import Asked, Pipeline, Progress
 from plugin.sweep.runs import Run, Runs, Status
 
 _FULL: Final = ("No space left on device", "disk is full")
@@ -34,6 +36,8 @@ def sweep(asked: Asked, database: str, progress: Progress) -> tuple[dict[str, An
             manifest, report = pipeline.run()
             runs.end(replace(run, steps=tuple(manifest["steps"])), "published", result=result_of(manifest))
             pipeline.tidy()
+        with suppress(OSError):
+            write_metrics(asked.state)
     return dict(manifest), report
 
 
@@ -46,6 +50,7 @@ def _recorded(runs: Runs, run: Run, pipeline: Pipeline) -> Iterator[None]:
         status: Status = "refused" if isinstance(failed, SweepRefused) else "failed"
         with suppress(OSError):
             runs.end(run, status, message=str(failed), steps=tuple(pipeline.steps))
+            write_metrics(pipeline.state)
         raise
 
 

@@ -81,7 +81,10 @@ def sweep(sweep: str) -> Response:
     found = _manifest(sweep)
     if found is None:
         return _unknown()
-    return _page("sweep.html", sweep=sweep, manifest=found, changed=list(_changed(found)), kinds=KINDS, data=found.get("data", {}))
+    hidden = set(found.get("restricted", ()))
+    outside = [each["text"] for each in found.get("outside", ()) if each["rule"] not in hidden]
+    values = {"manifest": found, "changed": list(_changed(found)), "data": found.get("data", {}), "outside": outside}
+    return _page("sweep.html", sweep=sweep, kinds=KINDS, **values)
 
 
 @blueprint.get("/<sweep>/quarantine")

@@ -84,7 +84,7 @@ def test_what_a_server_withholds_is_unknown(people: Path, tmp_path: Path) -> Non
         assert ran.code == 0, ran.err
     manifest = Published(state).manifest()
     assert manifest is not None
-    assert "Observation" in {step["name"]: step["counts"] for step in manifest["steps"]}["pull"]["withheld"]
+    assert {step["name"]: step["counts"] for step in manifest["steps"]}["pull"]["withheld_types"] == 1
     assert manifest["data"]["not_loaded"]["observations"]
     assert manifest["unknown"] == PEOPLE
 

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from support.command_line import almoner_here
 from support.fifty_rules import write_fifty_rules
 from support.sweeping import FIRST, SECOND, a_week_later, contents, current, lines_of, sweep, town
+from support.worklist import application
 
 from plugin.store import open_store
 from plugin.store.tables.sweeps import LEASE
@@ -173,6 +174,29 @@ def test_a_fall_in_people_publishes_nothing_unless_it_is_right(tmp_path: Path) -
     assert "30 people, after 40 in the last sweep" in ran.err
     assert sweep(source, state, SECOND, "--max-quarantined", "100", "--fewer-people").code == 0
     assert len(lines_of(current(state) / "people.ndjson")) == 30
+
+
+def test_rules_that_suddenly_know_nothing_publish_nothing_unless_it_is_right(people: Path, swept: Path, tmp_path: Path) -> None:
+    state, fewer = copied(swept, tmp_path / "state"), tmp_path / "fhir"
+    shutil.copytree(people, fewer)
+    file = fewer / "Observation.ndjson"
+    file.write_bytes(file.read_bytes().splitlines(keepends=True)[0][:-9])
+    other = tmp_path / "other"
+    assert sweep(fewer, other, FIRST).code == 0, "without an earlier sweep there is nothing to compare with"
+    run = json.loads(next((state / "runs").iterdir()).read_text())
+    run["result"]["source"] = str(fewer)
+    next((state / "runs").iterdir()).write_text(json.dumps(run))
+    before = current(state)
+    ran = sweep(fewer, state, SECOND)
+    assert (ran.code, current(state)) == (1, before)
+    assert "% of the people, after" in ran.err
+    assert "--other-counts" in ran.err
+    assert "almoner_sweep_last_run_failed 1.0" in (state / "sweep.prom").read_text()
+    ran = sweep(fewer, state, SECOND, "--other-counts")
+    assert ran.code == 0
+    assert "note: " in ran.err
+    assert "almoner_sweep_last_run_failed 0.0" in (state / "sweep.prom").read_text()
+    assert "Unusual" in application(state).test_client().get(f"/sweeps/{current(state).name}").text
 
 
 def test_a_damaged_warehouse_is_named_and_nothing_is_published(people: Path, swept: Path, tmp_path: Path) -> None:
