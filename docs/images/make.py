@@ -26,8 +26,10 @@ from plugin.app import create_app
 from plugin.playground.views import EXTENSION
 from plugin.runtime import Runtime
 from plugin.settings import PlaygroundSettings, Settings
+from plugin.sweep.landing import Source
+from plugin.sweep.pipeline import Asked
 from plugin.sweep.published import Published
-from plugin.sweep.run import run_sweep
+from plugin.sweep.sweeping import sweep
 from rules.engines import engine
 from rules.pack import BUILT_IN, load_packs
 
@@ -63,7 +65,8 @@ def prepared(folder: Path) -> Flask:
     write_ndjson(source, PEOPLE, SEED, AS_OF)
     settings = Settings(state=folder / "state", as_of=AS_OF, playground=PlaygroundSettings(enabled=True))
     runtime = Runtime(settings, load_packs(BUILT_IN), engine("reference"), Published(settings.state))
-    run_sweep(runtime.packs, read_directory(source).records, AS_OF, runtime.engine, runtime.published)
+    asked = Asked(Source(str(source), frozenset(), read=lambda: read_directory(source)), runtime.packs, AS_OF, settings.state)
+    sweep(asked, settings.database_url, lambda name, total: lambda done: None)
     return create_app(runtime)
 
 

@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -15,8 +15,6 @@ from fhir_adapters import read_directory
 from fhir_adapters.synthetic import write_agencies, write_ndjson
 from plugin.cli import options
 from plugin.cli.progress import steps
-from plugin.sweep.published import Published
-from plugin.sweep.run import SweepResult, run_sweep
 from rules.engines import engine
 from rules.errors import EngineUnavailable, ExitCode
 from rules.facts import PersonRecord
@@ -54,7 +52,7 @@ def command(
         with steps(quiet=as_json) as step:
             records = _people(folder / "fhir", people, seed, as_of, step)
             compared = _compare(packs, records, as_of, step)
-            result = _sweep(packs, records, as_of, folder / "state", step)
+            result = _sweep(packs, folder, as_of, step)
         seconds = time.monotonic() - started
         if as_json:
             click.echo(json.dumps(_numbers(result, compared, seconds)))
@@ -116,26 +114,35 @@ def _answers(name: str, packs: tuple[Pack, ...], records: list[PersonRecord], as
     return found
 
 
-def _sweep(packs: tuple[Pack, ...], records: list[PersonRecord], as_of: date, state: Path, step: Step) -> SweepResult:
-    done = step("sweeping", len(records) * len(packs))
-    counter = iter(range(1, len(records) * len(packs) + 1))
-    return run_sweep(packs, records, as_of, engine("columnar"), Published(state), on_person=lambda: done(next(counter)))
+def _sweep(packs: tuple[Pack, ...], folder: Path, as_of: date, step: Step) -> Mapping[str, Any]:
+    """Sweep the files as `almoner sweep` does, whatever town was swept before; the manifest of what was published."""
+    from plugin.sweep.bands import Bands
+    from plugin.sweep.gates import Limits
+    from plugin.sweep.landing import Source
+    from plugin.sweep.pipeline import Asked
+    from plugin.sweep.sweeping import sweep
+
+    source, state = str(folder / "fhir"), folder / "state"
+    any_town = Limits(fewer=1.0, bands=Bands(firing="ignore", unknown="ignore"))
+    asked = Asked(Source(source, frozenset(), read=lambda: read_directory(folder / "fhir")), packs, as_of, state, limits=any_town)
+    manifest, _ = sweep(asked, f"sqlite:///{state / 'almoner.db'}", step)
+    return manifest
 
 
-def _numbers(result: SweepResult, compared: dict[str, bool], seconds: float) -> dict[str, Any]:
+def _numbers(result: Mapping[str, Any], compared: dict[str, bool], seconds: float) -> dict[str, Any]:
     return {
-        "people": result.people,
-        "flagged": result.flagged,
-        "unknown": result.unknown,
+        "people": result["people"],
+        "flagged": result["flagged"],
+        "unknown": result["unknown"],
         "engines_agree": all(compared.values()),
         "engines_compared": ["reference", *compared],
-        "findings_by_rule": {rule: counts["yes"] for rule, counts in result.findings_by_rule.items()},
-        "unknown_by_rule": {rule: counts["unknown"] for rule, counts in result.findings_by_rule.items()},
+        "findings_by_rule": {rule: counts["yes"] for rule, counts in result["findings_by_rule"].items()},
+        "unknown_by_rule": {rule: counts["unknown"] for rule, counts in result["findings_by_rule"].items()},
         "seconds": round(seconds, 3),
     }
 
 
-def _summary(packs: tuple[Pack, ...], result: SweepResult, compared: dict[str, bool], seconds: float) -> None:
+def _summary(packs: tuple[Pack, ...], result: Mapping[str, Any], compared: dict[str, bool], seconds: float) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -144,10 +151,10 @@ def _summary(packs: tuple[Pack, ...], result: SweepResult, compared: dict[str, b
     table = Table("rule", "level", title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("yes", justify="right")
     table.add_column("unknown", justify="right")
-    for name, counts in sorted(result.findings_by_rule.items(), key=lambda item: -rules[item[0]].priority):
+    for name, counts in sorted(result["findings_by_rule"].items(), key=lambda item: -rules[item[0]].priority):
         table.add_row(rules[name].title, rules[name].level, f"{counts['yes']:,}", f"{counts['unknown']:,}")
-    console.print(f"\n[bold]{result.people:,} people who do not exist[/bold], {len(rules)} rules, {seconds:.1f} s")
-    console.print(f"{result.flagged:,} to act on, {result.unknown:,} more of whom it cannot be told\n")
+    console.print(f"\n[bold]{result['people']:,} people who do not exist[/bold], {len(rules)} rules, {seconds:.1f} s")
+    console.print(f"{result['flagged']:,} to act on, {result['unknown']:,} more of whom it cannot be told\n")
     console.print(table)
     names = ", ".join(compared)
     verdict = (

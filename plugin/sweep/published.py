@@ -78,16 +78,6 @@ class Published:
                 fields = json.loads(line)
                 yield WorklistPerson(**(fields | {"findings": tuple(fields["findings"])}))
 
-    def publish(self, sweep_id: str, people: Iterable[WorklistPerson], manifest: Mapping[str, Any]) -> Path:
-        """Write a sweep and make it current: a reader sees the old one or the new one, whole."""
-        folder = self._state / "sweeps" / f"{sweep_id}.tmp"
-        folder.mkdir(parents=True)
-        with (folder / WORKLIST).open("w", encoding="utf-8", newline="\n") as file:
-            for person in sorted(people, key=lambda p: (-p.priority, p.id)):
-                file.write(person_line(person))
-        self.seal(folder, manifest)
-        return self.bring(folder, sweep_id)
-
     def seal(self, folder: Path, manifest: Mapping[str, Any]) -> None:
         """Describe everything in ``folder`` in its manifest, and wait until all of it is on the disk."""
         files = {path.name: path for path in sorted(folder.iterdir()) if path.name != MANIFEST}

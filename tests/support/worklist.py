@@ -10,7 +10,7 @@ from flask import Flask
 from plugin.app import create_app
 from plugin.runtime import Runtime
 from plugin.settings import CdsSettings, PlaygroundSettings, Settings
-from plugin.sweep.published import Published, WorklistPerson
+from plugin.sweep.published import WORKLIST, Published, WorklistPerson, person_line
 from rules.engines import engine
 from rules.pack import BUILT_IN, Pack, load_packs
 
@@ -34,7 +34,17 @@ def publish(state: Path, people: Iterable[WorklistPerson], sweep: str = SWEEP) -
     """Publish a sweep of these people."""
     listed = list(people)
     manifest = {"as_of": AS_OF.isoformat(), "people": len(listed), "published": "2026-06-30T04:05:06+00:00", "findings_by_rule": {}}
-    Published(state).publish(sweep, listed, manifest)
+    publish_sweep(state, sweep, listed, manifest)
+
+
+def publish_sweep(state: Path, sweep: str, people: Iterable[WorklistPerson], manifest: Mapping[str, Any]) -> None:
+    """Write a sweep of nothing but a worklist, and make it current."""
+    folder, published = state / "sweeps" / f"{sweep}.tmp", Published(state)
+    folder.mkdir(parents=True)
+    lines = map(person_line, sorted(people, key=lambda person: (-person.priority, person.id)))
+    (folder / WORKLIST).write_text("".join(lines), encoding="utf-8")
+    published.seal(folder, manifest)
+    published.bring(folder, sweep)
 
 
 def person(number: int, *findings: Mapping[str, Any], **changes: Any) -> WorklistPerson:

@@ -4,10 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from support.worklist import application
+from support.worklist import application, publish_sweep
 
 from plugin.sweep.metrics import FILE, sweep_text, write_metrics
-from plugin.sweep.published import Published
 from plugin.sweep.runs import Runs
 
 MANIFEST = {
@@ -26,7 +25,7 @@ MANIFEST = {
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    Published(tmp_path).publish("one", [], MANIFEST)
+    publish_sweep(tmp_path, "one", [], MANIFEST)
     runs = Runs(tmp_path)
     runs.end(runs.begin("one", "main", "2026-06-30"), "published")
     return tmp_path
