@@ -8,7 +8,7 @@ TYPED := plugin rules fhir_adapters $(wildcard tests/support tests/robustness)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: demo test check install dev peer robustness lock vendor clean bench long chaos kills mutation fuzz hostile cql docs
+.PHONY: demo test check install dev peer robustness lock vendor clean bench long roads chaos kills mutation fuzz hostile cql docs
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
@@ -73,6 +73,7 @@ bench: dev
 	$(PY) -m benchmarks.warehouse
 	$(PY) -m benchmarks.cds_hooks --short
 	$(PY) -m benchmarks.ingest
+	$(PY) -m benchmarks.delta_sweep --people 1000
 
 # Long forms: a million generated comparisons, with a seed of their own; a warehouse through 500 sequences of pulls and 500 kills;
 # 10,000 hook calls and messages of feedback that went wrong on the way.
@@ -82,6 +83,10 @@ long: dev peer
 	ALMONER_INGEST_EXAMPLES=500 $(PY) -m pytest tests/unit/fhir_adapters/warehouse/test_ingest.py $(ARGS)
 	ALMONER_WAREHOUSE_KILLS=500 $(PY) -m pytest tests/integration/test_warehouse_kills.py $(ARGS)
 	ALMONER_MUTATIONS=10000 ALMONER_MUTATIONS_SEED=$$(date +%s) $(PY) -m pytest tests/conformance/test_mutated.py $(ARGS)
+
+# The same 20,000 people through the sweep, evaluate --engine durable, and CDS Hooks.
+roads: dev
+	ALMONER_ROADS_PEOPLE=20000 $(PY) -m pytest tests/integration/test_sweep_three_roads.py $(ARGS)
 
 # Kills pulls and sweeps by the hundred; prints what it counted. ALMONER_KILLS=5000 for more.
 chaos: dev

@@ -60,11 +60,11 @@ def load_export(root: Path, export: BulkExport, habits: Habits = _HABITS) -> Loa
     return _load(root, habits, report, at, fill)
 
 
-def load_pulled(root: Path, folder: Path, habits: Habits = _HABITS) -> Loaded:
+def load_pulled(root: Path, folder: Path, habits: Habits = _HABITS, *, anew: bool = False) -> Loaded:
     """Bring what ``folder``, into which `fhir_adapters.bulk` pulls, holds and the warehouse at ``root`` does not.
 
-    The first time that is everything; later what was pulled since, and the whole of each type that was exported in full again. Types
-    that are withheld there are *not loaded* here, and what was known of them stays.
+    The first time, or ``anew``, that is everything; else what was pulled since, and the whole of each type that was exported in full
+    again. Types that are withheld there are *not loaded* here, and what was known of them stays.
 
     Raises:
         SourceUnreadable: nothing was pulled into the folder, or it or the warehouse cannot be read.
@@ -79,7 +79,7 @@ def load_pulled(root: Path, folder: Path, habits: Habits = _HABITS) -> Loaded:
     def fill(stage: Stage, before: Snapshot) -> Intake:
         changed = [file for file in pulled.files if not unchanged(folder, file)]
         usable = [file for file in pulled.files if file not in changed]
-        found = news(pulled, usable, before, stage.salt)
+        found = news(pulled, usable, before, stage.salt, anew=anew)
         deletions = _read_news(folder, usable, found, stage, habits.reading)
         damaged = withheld_types(replace(pulled, withheld={}), changed) | _cut_short(report)
         report.notes += pulled.notes

@@ -79,13 +79,13 @@ def land(source: Source, state: Path, *, full: bool = False) -> Landed:
     """
     root, folder = source.warehouse(state), source.folder
     if source.exports:
-        return _landed(root, load_pulled(root, source.pulled(state)))
+        return _landed(root, load_pulled(root, source.pulled(state), anew=full))
     if folder == root:
         return Landed(root, _newest(root)[0], {})
     if folder is None or (files := _plain_files(folder)) is None:
         return _landed(root, load_dataset(root, source.read(), datetime.now(UTC), everybody=True))
     if folder.is_dir() and read_pulled(folder):
-        return _landed(root, load_pulled(root, folder))
+        return _landed(root, load_pulled(root, folder, anew=full))
     return _land_files(source, root, folder, files, full=full)
 
 

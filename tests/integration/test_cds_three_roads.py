@@ -8,15 +8,16 @@ from typing import Any, Final
 
 import orjson
 import pytest
-from support.cds_calls import hook_call, searchset
+from support.cds_calls import hook_call
 from support.ehr_server import Ehr, ehr_server, peer_python
+from support.prefetching import prefetched
 
 from fhir_adapters import read_directory
 from fhir_adapters.mapping import subject_of
 from fhir_adapters.synthetic import population
 from plugin.cds.fetching import Ehrs
 from plugin.cds.gathering import gather
-from plugin.cds.prefetch import Template, Tokens
+from plugin.cds.prefetch import Tokens
 from plugin.cds.request import parse_call
 from plugin.cds.services import services
 from rules.engines import Engine, engine
@@ -74,39 +75,6 @@ def by_sweep(swept: list[PersonRecord]) -> list[str]:
     return found
 
 
-def prefetched(own: list[Json], templates: tuple[Template, ...], null: bool) -> Json:
-    """What a good client sends: the answer of each query, as the query is written."""
-    found: Json = {"patient": own[0]}
-    for template in templates[1:]:
-        matches = [resource for resource in own if _matches(resource, template)]
-        found[template.key] = None if null and not matches and template.is_safe else searchset(*matches)
-    return found
-
-
-def _matches(resource: Json, template: Template) -> bool:
-    if resource["resourceType"] != template.resource_type:
-        return False
-    asked = dict(template.parameters(str(subject_of(resource)), AS_OF))
-    codes = {f"{c.get('system')}|{c.get('code')}" for c in resource.get("code", {}).get("coding", [])}
-    if "code" in asked and codes.isdisjoint(asked["code"].split(",")):
-        return False
-    day = _day(resource)
-    if "date:missing" in asked:
-        return day is None
-    return "date" not in asked or (day is not None and day >= asked["date"].removeprefix("ge"))
-
-
-def _day(resource: Json) -> str | None:
-    """The end of a resource's date, as a server finds it."""
-    for name in ("effectiveDateTime", "performedDateTime", "occurrenceDateTime"):
-        if name in resource:
-            return str(resource[name])[:10].ljust(10, "9")
-    for name in ("effectivePeriod", "period", "performedPeriod"):
-        if name in resource:
-            return str(resource[name].get("end", "9999-12-31"))[:10].ljust(10, "9")
-    return None
-
-
 @pytest.mark.requirement("inferno:prefetch", "cds-hooks_2.0@34")
 @pytest.mark.parametrize("tokens", ["2.0", "3.0"])
 @pytest.mark.parametrize("null", [True, False], ids=["null for nothing", "empty bundles"])
@@ -117,7 +85,7 @@ def test_prefetch_and_sweep_agree(
     records = []
     for id, own in people.items():
         if any(record.person.id == id for record in swept):
-            call = parse_call(hook_call(prefetched(own, templates, null), context={"patientId": id}), "patient-view")
+            call = parse_call(hook_call(prefetched(own, templates, AS_OF, null=null), context={"patientId": id}), "patient-view")
             gathered = gather(call, templates, None, AS_OF)
             assert gathered.missing == ()
             records.append(gathered.record)

@@ -119,6 +119,14 @@ def test_loading_again_changes_nothing(nights: Nights) -> None:
     nights.agree()
 
 
+def test_everything_can_be_read_anew_and_is_the_same(nights: Nights) -> None:
+    nights.next(deleted("Goal/ann-g"))
+    before = nights.agree()
+    loaded = load_pulled(nights.warehouse, nights.folder, Habits(rewrite_at=1000.0), anew=True)
+    assert sum(part.lines for part in loaded.report.parts) > 5
+    assert nights.agree().records == before.records
+
+
 def test_what_is_exported_in_full_again_replaces_what_was_there(nights: Nights) -> None:
     loaded = nights.next(*exported(person("ann")), full=True)
     assert loaded.removed > 0
