@@ -22,7 +22,7 @@ with DAG(
         """Everybody looked at, and published."""
         ran = subprocess.run(["almoner", "sweep", "--source", "main", "--fhir"], check=False)  # noqa: S607 whichever is installed
         if ran.returncode in NOBODY_CAN_HELP_BY_WAITING:
-            raise AirflowFailException(f"almoner sweep ended with {ran.returncode}; its log says why")
+            raise AirflowFailException(f"the sweep ended with {ran.returncode}; its log says why")
         ran.check_returncode()
 
     sweep()
