@@ -145,7 +145,7 @@ class _Child:
         )
         self._channel = Channel(self._process)
         for stage in self._stages:
-            hello = json.dumps({"rules": stage.ruleset(), "heads": stage.conclusions()}).encode()
+            hello = json.dumps({"rules": stage.ruleset(), "heads": stage.conclusions(), "silent": stage.silent()}).encode()
             if self._channel.exchange(hello, START_SECONDS) != b'"ready"':
                 return None
         return self._channel
