@@ -46,7 +46,11 @@ def _opened(bundle: Json, part: Part, quarantine: Quarantine, depth: int) -> Ite
     for entry in ordered:
         part.entries += 1
         if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
-            yield from resources_in(_identified(entry), part, quarantine, depth + 1, urls)
+            resource = _identified(entry)
+            if resource.get("resourceType") != "Bundle":
+                yield Loose(resource, urls)
+            else:
+                yield from resources_in(resource, part, quarantine, depth + 1, urls)
         else:
             _count_misfit(entry, bundle, part, quarantine)
 

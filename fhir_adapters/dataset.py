@@ -11,7 +11,7 @@ from fhir_adapters.bundles import resources_in
 from fhir_adapters.errors import WrongPatient
 from fhir_adapters.forms import Form, named, understood
 from fhir_adapters.linking import EXCLUDED_BY_DEFAULT, Excluded, Owners, exclusion, owners
-from fhir_adapters.mapping import Mapped, Outcome, map_resource
+from fhir_adapters.mapping import NO_PAST, Mapped, Outcome, Past, map_resource
 from fhir_adapters.mapping.people import DEFAULT_KEY
 from fhir_adapters.quarantine import Json, Quarantine, Reason
 from fhir_adapters.references import NO_URLS, is_key
@@ -38,6 +38,8 @@ class Collector:
     household_key: bytes = DEFAULT_KEY
     left_out: frozenset[Excluded] = EXCLUDED_BY_DEFAULT
     """Which Patients do not belong to a population."""
+    past: Past = NO_PAST
+    """What need not be mapped."""
     types: set[str] = field(default_factory=set)
     """Resource types of which at least one resource was seen, usable or not."""
     areas: list[AreaTable] = field(default_factory=list)
@@ -53,7 +55,7 @@ class Collector:
 
     def add(self, resource: Json, part: Part, urls: Mapping[str, str] = NO_URLS) -> Mapped:
         """One resource: map it, give it its place in the account, keep it unless a newer version is there."""
-        return self.keep(map_resource(resource, self.report.quarantine, urls, household_key=self.household_key), part)
+        return self.keep(map_resource(resource, self.report.quarantine, urls, household_key=self.household_key, past=self.past), part)
 
     def keep(self, mapped: Mapped, part: Part) -> Mapped:
         """What a resource, or a row of another source, says."""
@@ -88,16 +90,16 @@ class Collector:
         for source, (mapped, part) in self._kept.items():
             form = named(self._forms, mapped.answers) if mapped.answers else None
             if form is not None:
-                self._kept[source] = replace(mapped, events=understood(mapped.events, form)), part
+                self._kept[source] = mapped._replace(events=understood(mapped.events, form)), part
             if not mapped.awaits:
                 continue
             codes = self._medications.get(mapped.awaits)
             if codes is None:
                 self.report.quarantine.add(mapped.resource_type, source.split("/", 1)[1], "medicationReference", Reason.NO_MEDICATION)
-                self._kept[source] = replace(mapped, awaits=""), part
+                self._kept[source] = mapped._replace(awaits=""), part
                 continue
             events = tuple(replace(event, codes=codes, opaque=False) for event in mapped.events)
-            self._kept[source] = replace(mapped, outcome=Outcome.MAPPED, events=events, awaits=""), part
+            self._kept[source] = mapped._replace(outcome=Outcome.MAPPED, events=events, awaits=""), part
             part.move(mapped.resource_type, mapped.outcome, Outcome.MAPPED)
 
     def owners(self) -> Owners:
@@ -177,16 +179,21 @@ class Collector:
 
 
 def records_from_resources(
-    resources: Iterable[Json], patient_id: str, not_loaded: Collection[str], quarantine: Quarantine | None = None
+    resources: Iterable[Json],
+    patient_id: str,
+    not_loaded: Collection[str],
+    quarantine: Quarantine | None = None,
+    past: Past = NO_PAST,
 ) -> PersonRecord:
     """One person's record from resources at hand (CDS Hooks prefetch); Bundles are opened.
 
     ``not_loaded`` are the tables that the caller could not get. Without a Patient resource everything about the person is unknown.
+    What lies in the ``past`` is not in the record, but must be this person's too.
     Nobody is left out: whose chart is open is not ours to judge. What belongs to a record that was merged into this one belongs to it.
     Raises `WrongPatient` if any resource, however unusable otherwise, is another person's.
     """
     report = Report(quarantine=quarantine or Quarantine())
-    collector = Collector(report)
+    collector = Collector(report, past=past)
     part = report.part("prefetch")
     for resource in resources:
         collector.add_document(resource, part)

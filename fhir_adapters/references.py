@@ -7,6 +7,7 @@ Patients have been read (`fhir_adapters.linking`).
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -52,7 +53,13 @@ def literal(reference: Any, urls: Mapping[str, str] = NO_URLS) -> Target | None:
     if not isinstance(text, str):
         return None
     text = text.strip()
-    found = _LITERAL.fullmatch(urls.get(text, text))
+    return _target(urls.get(text, text))
+
+
+@lru_cache(maxsize=256)
+def _target(text: str) -> Target | None:
+    """Kept for a while: one person's resources all refer to that person."""
+    found = _LITERAL.fullmatch(text)
     return Target(found[1], found[2], found[3] or "") if found else None
 
 

@@ -107,23 +107,24 @@ def _event_changes(fact: EventFact, record: PersonRecord, as_of: date, limits: s
         yield from (date(as_of.year + i, 1, 1) for i in range(1, 4))
     if fact.aggregate == "days covered" and as_of < date.max - _HORIZON:
         yield from (as_of + _ONE_DAY * i for i in range(1, _HORIZON.days))
+    # A day that a bound has passed by now it will not reach again.
+    lasting = [(b.offset, days.before(as_of, b.offset)) for b in (*moving, *closing) if b.offset and b.backwards]
     for member in record.household_records() if fact.household else (record,):
         for series in fact.series.nested():
             for event in (e for e in member.having(series.codes) if e.table in series.tables):
-                for day in (day for range_ in (event.start, event.end) if range_ for day in (range_.low, range_.high)):
-                    yield from _changes_by(day, [b for b in (*moving, *closing) if b.offset])
+                for day in {day for range_ in (event.start, event.end) if range_ for day in (range_.low, range_.high)}:
+                    yield from _changes_by(day, [offset for offset, now in lasting if now <= day])
                 if fact.aggregate == "time since latest" and fact.scale and event.start:
                     yield from _scale_changes(event.start, fact.scale, limits)
 
 
-def _changes_by(day: date, bounds: list[Bound]) -> Iterator[date]:
-    """The day itself, and for each moving bound the days on which it reaches ``day`` and on which it has passed it."""
+def _changes_by(day: date, offsets: list[Duration]) -> Iterator[date]:
+    """The day itself, and for each bound so long before today the days on which it reaches ``day`` and on which it has passed it."""
     yield day
-    for bound in bounds:
-        if bound.offset and bound.backwards:
-            reached = _first(day, bound.offset)
-            yield reached
-            yield _first(day + _ONE_DAY, bound.offset) if day < date.max else reached
+    for offset in offsets:
+        reached = _first(day, offset)
+        yield reached
+        yield _first(day + _ONE_DAY, offset) if day < date.max else reached
 
 
 def _first(day: date, offset: Duration) -> date:

@@ -42,7 +42,7 @@ def renamed(resource: Json, names: Mapping[str, str]) -> Json:
 def read_time(reading: Reading, resource: Json, element: str) -> Span:
     """What the choice ``element[x]`` says about time; unknown if it is absent, inexact, or (reported) invalid or given twice."""
     readers = _readers(element)
-    present = [name for name in readers.keys() & resource.keys() if resource[name] is not None]
+    present = [name for name in readers if resource.get(name) is not None]
     if not present:
         return UNKNOWN
     if len(present) > 1:

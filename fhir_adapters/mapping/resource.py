@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -30,6 +29,7 @@ from fhir_adapters.mapping.medications import (
     medication_statements,
 )
 from fhir_adapters.mapping.observations import observations
+from fhir_adapters.mapping.past import NO_PAST, Past
 from fhir_adapters.mapping.people import DEFAULT_KEY, person
 from fhir_adapters.mapping.procedures import procedures
 from fhir_adapters.mapping.programmes import programmes
@@ -67,8 +67,7 @@ class Version(NamedTuple):
 _OLDEST: Final = Version()
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """What a resource says.
 
     ``patient`` is an id, or the key of an identifier (`fhir_adapters.references.Identifier`); empty unless it is mapped, or quarantined
@@ -142,14 +141,15 @@ _TYPE_NAME: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
 
 
 def map_resource(
-    resource: Json, quarantine: Quarantine, urls: Mapping[str, str] = NO_URLS, *, household_key: bytes = DEFAULT_KEY
+    resource: Json, quarantine: Quarantine, urls: Mapping[str, str] = NO_URLS, *, household_key: bytes = DEFAULT_KEY, past: Past = NO_PAST
 ) -> Mapped:
-    """A Patient or the events of another resource. ``urls``: see `fhir_adapters.references.patient_id`."""
+    """A Patient or the events of another resource; none of one that lies in the ``past``, of which only whose it is counts.
+
+    ``urls``: see `fhir_adapters.references.patient_id`.
+    """
     name = resource.get("resourceType")
-    if not isinstance(name, str) or not _TYPE_NAME.fullmatch(name):
-        return Mapped(Outcome.IGNORED, NOT_FHIR)
-    if name not in READ_TYPES:
-        return Mapped(Outcome.IGNORED, name)
+    if not isinstance(name, str) or name not in READ_TYPES:
+        return Mapped(Outcome.IGNORED, name if isinstance(name, str) and _TYPE_NAME.fullmatch(name) else NOT_FHIR)
     reading = Reading(quarantine, name, _identity(resource))
     if "#" in reading.id:
         reading.bad("id", Reason.MISSING)
@@ -163,6 +163,8 @@ def map_resource(
     if patient is None:
         reading.bad(kind.subject, Reason.NO_SUBJECT)
         return Mapped(Outcome.QUARANTINED, name, reading.source)
+    if past.holds(resource, name):
+        return Mapped(Outcome.EXCLUDED, name, reading.source, patient, version)
     events = tuple(kind.events(resource, reading, updated))
     unread = any(event.opaque and not event.part for event in events)
     awaits = awaited_medication(resource, reading, urls) if unread and name in _MEDICATED else ""

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Final, Literal
 
 from fhir_adapters import records_from_resources
+from fhir_adapters.mapping import NO_PAST, Past
 from fhir_adapters.quarantine import Json, Quarantine, Reason
 from plugin.cds.availability import Supplied, supplied
 from plugin.cds.fetching import Ehr
@@ -52,9 +53,16 @@ class Gathered:
 
 
 def gather(
-    call: HookCall, templates: Sequence[Template], ehr: Ehr | None, today: date, null_means: Literal["empty", "unknown"] = "empty"
+    call: HookCall,
+    templates: Sequence[Template],
+    ehr: Ehr | None,
+    today: date,
+    null_means: Literal["empty", "unknown"] = "empty",
+    past: Past = NO_PAST,
 ) -> Gathered:
     """The patient's record; a table that could be had neither way is not loaded, and so unknown.
+
+    What lies in the ``past`` is left out of it: see `plugin.cds.services.Service.past`.
 
     What the context holds (draft orders, proposed appointments, a new diagnosis) is in it, but makes no table complete.
 
@@ -66,7 +74,7 @@ def gather(
     further = _medications(answers, ehr)
     documents = [document for answer in answers.values() for document in answer.documents]
     quarantine = Quarantine()
-    record = records_from_resources([*documents, *further, *proposed(call, _places(documents))], call.patient, (), quarantine)
+    record = records_from_resources([*documents, *further, *proposed(call, _places(documents))], call.patient, (), quarantine, past)
     incomplete = {answer.template.resource_type for answer in answers.values() if not answer.complete} | _unattributed(quarantine)
     missing = tuple(template.key for template in templates if template.resource_type in incomplete)
     if "Patient" in incomplete:

@@ -22,7 +22,7 @@ _PANELS: Final = {Coding(_LOINC, "8480-6"): Coding(_LOINC, "85354-9"), Coding(_L
 _DATES: Final = {"Observation": "date", "Encounter": "date", "Procedure": "date", "Immunization": "date", "DiagnosticReport": "date"}
 """Types whose events begin with what this search parameter finds."""
 _MISSING: Final = ":missing"
-_SLACK: Final = 2
+SLACK: Final = 2
 """Days by which the client's day and ours, or an author's time zone, may differ."""
 
 
@@ -74,7 +74,7 @@ def _searches(resource_type: str, table: str, read: list[Series], bounds: Mappin
     if table not in bounds or parameter is None:
         yield _template(key, resource_type, about, counts_for)
         return
-    days = bounds[table] + _SLACK
+    days = bounds[table] + SLACK
     yield _template(key, resource_type, [*about, (parameter, f"ge{_days_ago(days)}")], counts_for, days)
     yield _template(f"{key}Undated", resource_type, [*about, (f"{parameter}{_MISSING}", "true")], counts_for)
 

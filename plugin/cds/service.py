@@ -124,7 +124,8 @@ class Advisor:
     def _answer(self, service: Service, call: HookCall, client: Client) -> Answer:
         clock, today = _Clock(), self._runtime.today()
         ehr = self._ehrs.named_by(call, client.settings.fhir_servers)
-        gathered = gather(call, service.templates(client.profile.prefetch_tokens), ehr, today, client.profile.null_means)
+        asked = service.templates(client.profile.prefetch_tokens)
+        gathered = gather(call, asked, ehr, today, client.profile.null_means, service.past(today))
         clock.took("gather")
         considered = consider(service.packs, gathered.record, today, self._runtime.engine, gathered.unavailable)
         if keys := undecidable(considered, gathered):

@@ -3,12 +3,15 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any, Final
 
 import orjson
 
+from fhir_adapters.mapping import Past
 from plugin.cds.clients.profile import ClientProfile
 from plugin.cds.hooks import HOOKS, Hook
+from plugin.cds.past import past
 from plugin.cds.prefetch import Template, Tokens, templates
 from rules.document import Rule
 from rules.pack import Pack
@@ -51,6 +54,7 @@ class Service:
     further: tuple[str, ...] = ()
     """Resource types that it needs beside those that the rules read."""
     _templates: dict[Tokens, tuple[Template, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _past: dict[date, Past] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -67,6 +71,13 @@ class Service:
         if tokens not in self._templates:
             self._templates[tokens] = templates([pack.program for pack in self.packs], tokens, self.further)
         return self._templates[tokens]
+
+    def past(self, today: date) -> Past:
+        """What began too long ago to change what this service says."""
+        if today not in self._past:
+            self._past.clear()
+            self._past[today] = past([pack.program for pack in self.packs], today)
+        return self._past[today]
 
 
 def services(packs: Sequence[Pack], *, directory: bool = False) -> tuple[Service, ...]:

@@ -21,9 +21,10 @@ def _durable() -> Engine:
 
 
 def _verify() -> Engine:
+    from rules.engines.rete import DurableEngine
     from rules.engines.verify import VerifyEngine
 
-    return VerifyEngine(_reference(), _durable())
+    return VerifyEngine(_reference(), DurableEngine())
 
 
 def _columnar() -> Engine:

@@ -1,8 +1,9 @@
 """Three-valued formulas → flat, positive Horn clauses on two rails, the only shape in which durable_rules can be trusted.
 
-Every fact is exactly one message that names it, known (``v``) or unknown (``u``). Every derived value has clauses for *true* and,
-apart from them, clauses for *false*; where neither fires it is unknown. So negation, missing data and three-valued logic never need what
-durable_rules gets wrong (``$not``, joins, arithmetic). The program is monotone: order and duplicates cannot change the answer.
+Every fact is at most one message that names it, known (``v``) or, where some clause asks about that, unknown (``u``). Every derived
+value has clauses for *true* and, apart from them, clauses for *false*; where neither fires it is unknown. So negation, missing data and
+three-valued logic never need what durable_rules gets wrong (``$not``, joins, arithmetic). The program is monotone: order and duplicates
+cannot change the answer.
 """
 
 import json
@@ -63,11 +64,14 @@ class HornProgram:
         }
         self._word_names = {key: f"w{i}" for i, key in enumerate(self._words)}
         self._auxiliary = 0
+        self._asked_unknown: set[str] = set()
         self._clauses: list[Clause] = []
         for item in program.derived:
             for rail in (True, False):
-                self._add((derived[item.name], rail), self._body(item.condition, rail))
+                for body in self._alternatives(item.condition, rail):
+                    self._add((derived[item.name], rail), body)
         self.heads = tuple(c.head for c in self._clauses)
+        self._read = {_fact_of(pattern) for c in self._clauses for pattern in c.body}
         self._check_limits()
 
     # ---------------------------------------------------------------- what the child process needs
@@ -79,12 +83,16 @@ class HornProgram:
         return _json(rules)
 
     def messages(self, facts: Mapping[str, Value]) -> list[str]:
-        """One message body for each base fact of one person: ``"f5":"f5","v":9.6`` or ``"f5":"f5","u":1``."""
-        bodies = [_message(self._facts[name], facts[name]) for name in self._facts if not isinstance(facts[name], str)]
+        """A message body for each base fact of one person, ``"f5":"f5","v":9.6``, unless it is unknown.
+
+        That one is unknown, ``"f5":"f5","u":1``, is told only if some clause asks about it: to all others it is as if nothing were said.
+        """
+        told: dict[str, Value] = {short: facts[name] for name, short in self._facts.items() if not isinstance(facts[name], str)}
         for key, leaf in self._words.items():
             value = facts[leaf.fact]
-            bodies.append(_message(self._word_names[key], None if value is None else value == leaf.word))
-        return bodies + [_message(short, True) for name, short in self._facts.items() if isinstance(facts[name], str)]
+            told[self._word_names[key]] = None if value is None else value == leaf.word
+        told |= {short: True for name, short in self._facts.items() if isinstance(facts[name], str)}
+        return [_message(short, value) for short, value in told.items() if value is not None or short in self._asked_unknown]
 
     def answers(self, fired: Iterable[Head]) -> dict[str, bool | None]:
         """The derived values, from the heads that fired."""
@@ -94,6 +102,10 @@ class HornProgram:
     def conclusions(self) -> list[str]:
         """Of each clause the message body that says its head."""
         return [_message(name, rail) for name, rail in self.heads]
+
+    def silent(self) -> list[int]:
+        """The clauses whose head no other clause reads: it need not be told."""
+        return [i for i, (name, _) in enumerate(self.heads) if name not in self._read]
 
     # ---------------------------------------------------------------- clauses
 
@@ -110,6 +122,18 @@ class HornProgram:
         self._auxiliary += 1
         return f"x{self._auxiliary}", True
 
+    def _alternatives(self, condition: Condition, rail: bool) -> list[list[Pattern]]:
+        """Bodies of which one matches exactly when ``condition`` is definitely ``rail``. Each clause that fires costs: no detours."""
+        match condition:
+            case Not(part):
+                return self._alternatives(part, not rail)
+            case Any(parts) if rail:
+                return [body for part in parts for body in self._alternatives(part, rail)]
+            case All(parts) if not rail:
+                return [body for part in parts for body in self._alternatives(part, rail)]
+            case _:
+                return [self._body(condition, rail)]
+
     def _body(self, condition: Condition, rail: bool) -> list[Pattern]:
         """Patterns that all match exactly when ``condition`` is definitely ``rail``."""
         match condition:
@@ -119,10 +143,10 @@ class HornProgram:
                 return [p for part in parts for p in self._body(part, rail)]
             case Any(parts) if not rail:
                 return [p for part in parts for p in self._body(part, rail)]
-            case All(parts) | Any(parts):
+            case All() | Any():
                 head = self._new_auxiliary()
-                for part in parts:
-                    self._add(head, self._body(part, rail))
+                for body in self._alternatives(condition, rail):
+                    self._add(head, body)
                 return [_named(head[0])]
             case AtLeast(parts):
                 return self._several([self._body(part, rail) for part in parts], quorum(condition, rail))
@@ -157,6 +181,8 @@ class HornProgram:
             case Known(fact):
                 if fact not in self._facts:
                     raise EngineLimit(f"durable: 'is known' and 'is unknown' of the derived fact '{fact}' are not monotone")
+                if not rail:
+                    self._asked_unknown.add(name)
                 return {"$and": [_named(name), {"$ex": {"v" if rail else "u": 1}}]}
             case Compare(_, op, number):
                 if not abs(number) < MAX_NUMBER:

@@ -10,7 +10,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from threading import Lock
 from typing import Final
@@ -57,10 +57,13 @@ class DurableEngine:
             EngineLimit: the program compares with numbers that durable_rules cannot hold.
             EngineError: the child process died twice on one person.
         """
-        child = self._child(program)
         for record in people:
             facts = {name: result.value for name, result in reduce_facts(program, record, as_of).items()}
-            yield Evaluation(record.person.id, facts, child.answers(facts))
+            yield Evaluation(record.person.id, facts, self.answers(program, facts))
+
+    def answers(self, program: Program, facts: Mapping[str, Value]) -> dict[str, bool | None]:
+        """Every derived fact and rule, given the base facts of one person. Raises what `evaluate` does."""
+        return self._child(program).answers(facts)
 
     def close(self) -> None:
         """End the child processes."""
@@ -100,7 +103,7 @@ class _Child:
         self._asked = 0
         self.restarts = 0
 
-    def answers(self, facts: dict[str, Value]) -> dict[str, bool | None]:
+    def answers(self, facts: Mapping[str, Value]) -> dict[str, bool | None]:
         """Stage by stage: what one has settled is a fact of the next."""
         known = dict(facts)
         settled: dict[str, bool | None] = {}
@@ -142,7 +145,7 @@ class _Child:
         )
         self._channel = Channel(self._process)
         for stage in self._stages:
-            hello = json.dumps({"rules": stage.ruleset(), "heads": stage.conclusions()}).encode()
+            hello = json.dumps({"rules": stage.ruleset(), "heads": stage.conclusions(), "silent": stage.silent()}).encode()
             if self._channel.exchange(hello, START_SECONDS) != b'"ready"':
                 return None
         return self._channel

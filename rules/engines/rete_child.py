@@ -1,9 +1,9 @@
 """The child process that holds durable_rules: the only module that imports it. Runs as ``python -m rules.engines.rete_child``.
 
 It reads frames from standard input and answers each on standard output; a frame is a 4-byte little-endian length and JSON. The
-first frames are rule sets (``{"rules": …, "heads": …}``: the rules as a text, and what each concludes as a message body), each
-answered by ``"ready"``. Each further frame is the number of the question, the number of a rule set and one person's message bodies;
-it is answered by the number of the question and the indices of the rules that fired.
+first frames are rule sets (``{"rules": …, "heads": …, "silent": …}``: the rules as a text, what each concludes as a message body, and
+the numbers of those whose conclusion no rule reads), each answered by ``"ready"``. Each further frame is the number of the question, the
+number of a rule set and one person's message bodies; it is answered by the number of the question and the indices of the rules that fired.
 
 durable_rules 2.0.28 is a C extension with defects that depend on how it is used (wild pointers on ``delete_state``, threads, more
 than one live context). So: one context (``sid`` 0) at a time, a warm-up firing before the first ``delete_state``,
@@ -13,6 +13,7 @@ facts asserted one by one, no timers, no background threads. If it still dies, o
 import json
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 import durable_rules_engine as durable
@@ -26,8 +27,8 @@ GO = '{"sid":"0","id":"go","f":"$go","v":1}'
 class RuleSet:
     """One durable_rules rule set over one person at a time."""
 
-    def __init__(self, name: str, rules: str, heads: list[str]) -> None:
-        self.heads = heads
+    def __init__(self, name: str, rules: str, heads: list[str], silent: Iterable[int]) -> None:
+        self.heads, self.silent = heads, frozenset(silent)
         self.handle = durable.create_ruleset(name, rules)
         self.run([])  # the warm-up
 
@@ -54,7 +55,8 @@ class RuleSet:
         head = self.heads[index]
         if head not in done:
             done[head] = index
-            self._assert(f'{{"sid":"0","id":"{asserted + len(done)}",{head}}}')
+            if index not in self.silent:
+                self._assert(f'{{"sid":"0","id":"{asserted + len(done)}",{head}}}')
 
     def _assert(self, message: str) -> Any:
         return durable.assert_fact(self.handle, message)[1]
@@ -70,7 +72,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     while (frame := read_frame(requests)) is not None:
         request = json.loads(frame)
         if isinstance(request, dict):
-            sets.append(RuleSet(f"p{len(sets)}", request["rules"], request["heads"]))
+            sets.append(RuleSet(f"p{len(sets)}", request["rules"], request["heads"], request["silent"]))
             write_frame(answers, b'"ready"')
         else:
             asked, number, bodies = request

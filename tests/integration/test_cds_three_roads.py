@@ -86,7 +86,7 @@ def test_prefetch_and_sweep_agree(
     for id, own in people.items():
         if any(record.person.id == id for record in swept):
             call = parse_call(hook_call(prefetched(own, templates, AS_OF, null=null), context={"patientId": id}), "patient-view")
-            gathered = gather(call, templates, None, AS_OF)
+            gathered = gather(call, templates, None, AS_OF, past=VIEW.past(AS_OF))
             assert gathered.missing == ()
             records.append(gathered.record)
     assert len(records) == len(swept) > PEOPLE * 0.9

@@ -199,7 +199,9 @@ def answers_garbage(draws: Draws, child: rete._Child) -> None:
 
 
 def _garbage(draws: Draws) -> bytes:
-    frame = draws.choice((b"{}", b"[]", b"null", b"[1,[0]]", b"[1,0,[]]", b"[" * 5000, b'{"rules": "{", "heads": []}', b"\xff\xfe"))
+    frame = draws.choice(
+        (b"{}", b"[]", b"null", b"[1,[0]]", b"[1,0,[]]", b"[" * 5000, b'{"rules": "{", "heads": [], "silent": []}', b"\xff\xfe")
+    )
     return draws.choice((draws.randbytes(draws.choice((1, 4, 400))), len(frame).to_bytes(4, "little") + frame))
 
 

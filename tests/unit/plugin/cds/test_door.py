@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
 from support.cds_tokens import PATH, PUBLIC_URL, Ehr, client, trusting
 from support.databases import opened
 from support.door_app import door_app
@@ -142,12 +145,28 @@ def test_a_body_is_nested_within_reason(http: FlaskClient) -> None:
         assert [sent(http, body) for body in nested(depth)] == [400, 400]
 
 
-@pytest.mark.parametrize("value", [None, 1, "x", True, 1.5])
+@pytest.mark.parametrize("value", [None, 1, "x", True, 1.5, "[", "]", '"', "\\", '\\"]', '"[', "\n{", "[]", ""])
 def test_a_value_has_no_depth(value: Any) -> None:
-    assert not is_deeper(value, 0)
-    assert is_deeper([value], 0)
-    assert not is_deeper([[value], {"a": value}], 2)
-    assert is_deeper([[[]], {"a": value}], 2)
+    assert not is_deeper(orjson.dumps(value), 0)
+    assert is_deeper(orjson.dumps([value]), 0)
+    assert not is_deeper(orjson.dumps([[value], {"a": value}]), 2)
+    assert is_deeper(orjson.dumps([[[]], {"a": value}]), 2)
+
+
+TEXTS = st.text(alphabet='[]{}"\\:, a\n', max_size=4)
+VALUES = st.recursive(TEXTS | st.none(), lambda some: st.lists(some, max_size=4) | st.dictionaries(TEXTS, some, max_size=4), max_leaves=30)
+
+
+def levels(value: Any) -> int:
+    held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if held is None else 1 + max(map(levels, held), default=0)
+
+
+@given(VALUES)
+def test_the_depth_is_that_of_what_is_parsed_whatever_the_texts_hold(value: Any) -> None:
+    depth = levels(value)
+    for text in (orjson.dumps(value), json.dumps(value, indent=1).encode()):
+        assert [is_deeper(text, most) for most in (depth - 1, depth, depth + 1)] == [depth > 0, False, False]
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "GZIP", "identity, gzip", "x"])
