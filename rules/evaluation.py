@@ -74,14 +74,14 @@ def explained(
         results = reduce_facts(program, record, as_of)
         _check(evaluation, {name: result.value for name, result in results.items()})
     values: dict[str, Value] = {**evaluation.facts, **evaluation.answers}
-    flips = next_flips(program, record, as_of, evaluation.answers, tuple(shown)) if ahead else dict.fromkeys(shown)
+    flips = next_flips(program, record, as_of, evaluation.answers, tuple(shown), results) if ahead else dict.fromkeys(shown)
     for rule in shown:
         reasons = explain(program, rule, record, results, values)
         finding = Finding(
             patient=evaluation.patient,
             rule=rule,
             status=ANSWERS[evaluation.answers[rule]],
-            facts={short(name): evaluation.facts[name] for name in program.facts_behind(rule)},
+            facts={short(fact.name): evaluation.facts[fact.name] for fact in program.only((rule,)).facts},
             evidence=_evidence(reasons),
             next_flip=flips[rule],
         )

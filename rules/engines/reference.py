@@ -53,6 +53,21 @@ def reduce_facts(program: Program, record: PersonRecord, as_of: date) -> dict[st
     return results
 
 
+def readings_of(program: Program, record: PersonRecord, as_of: date) -> list[Reading]:
+    """What the event facts of ``program`` read, by `Program.readings`."""
+    return read(_asked(program), record, as_of)
+
+
+def reduce_fact(
+    program: Program, fact: Fact, record: PersonRecord, readings: Sequence[Reading], as_of: date, results: Mapping[str, FactResult]
+) -> FactResult:
+    """One base fact alone, given the `readings_of` that day and the results of the facts that it rests on."""
+    if not isinstance(fact, EventFact):
+        return _reduce(fact, record, as_of, results)
+    span = span_of(fact, as_of, results)
+    return _REDUCERS[fact.aggregate](fact, readings[program.readings[fact.name]], as_of, span) if span else UNKNOWN
+
+
 @lru_cache(maxsize=512)
 def _steps(program: Program, as_of: date) -> tuple[tuple[str, str | None, Fact, int, Span | None], ...]:
     """How each fact is found, as far as it is the same for everybody: its twin, its reading, and its window if that needs no other fact."""

@@ -7,10 +7,10 @@ import pytest
 
 from rules.conformance.populations import random_world
 from rules.days import Duration
-from rules.engines.reference import ReferenceEngine
+from rules.engines.reference import ReferenceEngine, reduce_facts
 from rules.facts import Coding, DateRange, Event, Person, PersonRecord
 from rules.forecast import next_flips
-from rules.ir import Bound, Derived, EventFact, Fact, PatientFact, Program, Series, Window
+from rules.ir import Bound, Derived, EventFact, Fact, PatientFact, Program, Relation, Series, Timing, Window
 from rules.logic import Compare, Condition, Holds, Known
 
 HORIZON = 800
@@ -134,3 +134,54 @@ PARTIAL = [
 def test_partial_dates_flip_on_other_days(fact: Fact, condition: Condition, record: PersonRecord) -> None:
     program, as_of = one_rule(fact, condition), date(2026, 6, 30)
     assert forecast(program, record, as_of) == searched(program, record, as_of)
+
+
+# ---------------------------------------------------------------- one fact upon another
+
+
+def upon(*lower: Bound, timing: Timing = "starts") -> EventFact:
+    return replace(procedures("exists"), name="y", window=Window(lower, (), timing))
+
+
+LATEST = procedures("latest", Duration(30, "day"))
+OF_LAST_YEAR = Window((Bound(offset=Duration(6, "week"), backwards=True),), (Bound(year=-1, last=True),), "overlaps")
+LATER = upon(Bound("x", offset=Duration(90, "day")), timing="overlaps")
+
+
+@pytest.mark.parametrize(
+    ("facts", "record", "flip"),
+    [
+        pytest.param((LATEST, upon(Bound("x"))), person(("2026-06-20", "2026-06-20")), "2026-07-21", id="its anchor goes"),
+        pytest.param((LATEST, LATER), person(("2026-06-10", "2026-06-10")), "2026-07-11", id="its anchor goes first"),
+        pytest.param(
+            (replace(LATEST, window=Window()), LATER),
+            person(("2026-06-10", "2026-06-10")),
+            "2026-09-08",
+            id="a window counted from an event opens",
+        ),
+    ],
+)
+def test_a_fact_changes_upon_another(facts: tuple[Fact, ...], record: PersonRecord, flip: str | None) -> None:
+    program, as_of = Program(facts, (Derived("r", Holds("y")),), ("r",)), date(2026, 6, 30)
+    expected = {"r": flip and date.fromisoformat(flip)}
+    assert forecast(program, record, as_of) == searched(program, record, as_of) == expected
+
+
+def test_a_window_closes_when_its_moving_end_passes_the_other() -> None:
+    program, record = one_rule(replace(procedures("exists"), window=OF_LAST_YEAR), EXISTS), person(("2025-03-01", "2025-03-01"))
+    told = forecast(program, record, date(2026, 1, 10))
+    assert told == searched(program, record, date(2026, 1, 10)) == {"r": date(2026, 2, 12)}
+
+
+def test_an_event_that_comes_undoes_an_earlier_one() -> None:
+    alone = Relation(procedures("exists").series, present=False, backwards=False)
+    fact = replace(procedures("exists"), series=replace(procedures("exists").series, relations=(alone,)))
+    program, record = one_rule(fact, Known("x")), person(DAY, ("2026-08-01", "2026-08-31"))
+    told = forecast(program, record, date(2026, 6, 30))
+    assert told == searched(program, record, date(2026, 6, 30)) == {"r": date(2026, 8, 1)}
+
+
+def test_facts_at_hand_are_not_reduced_again() -> None:
+    program, record, as_of = one_rule(procedures("exists", Duration(12, "month")), EXISTS), person(DAY), date(2026, 6, 30)
+    found = reduce_facts(program, record, as_of)
+    assert next_flips(program, record, as_of, {"r": True}, ("r",), found) == {"r": date(2027, 3, 16)}
