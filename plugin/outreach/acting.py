@@ -180,7 +180,10 @@ def _step(
     state: str = "open",
 ) -> int:
     row = _held(connection, scope, grip, state)
-    connection.execute(update(EPISODES).where(EPISODES.c.id == row.id).values({**values, "version": row.version + 1}))
+    changed = {**values, "version": row.version + 1}
+    waits = {**row._asdict(), **values}
+    changed["ready_on"] = max(waits["snoozed_until"] or "", waits["not_before"] or "")
+    connection.execute(update(EPISODES).where(EPISODES.c.id == row.id).values(changed))
     record(connection, scope, Entry(action, f"episode/{row.id}", row.patient, detail), at)
     return int(row.version) + 1
 

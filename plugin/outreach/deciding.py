@@ -80,6 +80,8 @@ class Decision:
     certain: int
     """How many hold and are yes."""
     due: date
+    named: tuple[str, ...]
+    """The rules that hold and may be named on a shared list."""
     opens: bool = False
     wakes: bool = False
     """Something is new: an episode that was put off comes back."""
@@ -137,8 +139,9 @@ def _decision(reasons: Iterable[Reason], changed: tuple[Reason, ...], due: date,
     reasons = tuple(reasons)
     holding = [reason for reason in reasons if reason.holds]
     certain = [reason for reason in holding if reason.status == "yes"]
-    named = [reason.priority for reason in certain or holding if not reason.restricted]
+    priority = max((reason.priority for reason in certain or holding if not reason.restricted), default=0)
+    named = tuple(sorted(reason.rule for reason in holding if not reason.restricted))
     ends = None
     if not holding:
         ends = "need-met" if any(reason.ending == "resolved" for reason in reasons) else "left"
-    return Decision(changed, max(named, default=0), len(certain), due, wakes=wakes, ends=ends)
+    return Decision(changed, priority, len(certain), due, named, wakes=wakes, ends=ends)

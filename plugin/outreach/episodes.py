@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from plugin.access import Entry, Right, Scope, record
 from plugin.outreach.deciding import Held
@@ -15,6 +15,8 @@ from plugin.store.tables.outreach import ATTEMPTS, EPISODES, PEOPLE, REASONS
 from plugin.worklist.index import folded
 
 PAGE: Final = 50
+MOST: Final = 10_000
+"""So many are counted and shown; whoever has more narrows the list."""
 VIEWS: Final = {
     "ready": "To do",
     "mine": "Mine",
@@ -99,8 +101,13 @@ class Page:
         """How many there are, at least one."""
         return max(1, -(-self.total // PAGE))
 
+    @property
+    def more(self) -> bool:
+        """Whether there are more than were counted."""
+        return self.total == MOST
 
-_COLUMNS: Final = (*EPISODES.c, *(column for column in PEOPLE.c if column.name not in ("patient", "sweep")))
+
+_COLUMNS: Final = (*EPISODES.c, *(column for column in PEOPLE.c if column.name not in ("patient", "sweep", "language")))
 
 
 def listed(connection: Connection, scope: Scope, wish: Wish, today: date) -> Page:
@@ -110,13 +117,13 @@ def listed(connection: Connection, scope: Scope, wish: Wish, today: date) -> Pag
         Forbidden: see `plugin.access.scope`.
     """
     scope.require(Right.SEE_PEOPLE)
-    found = _wanted(select(EPISODES.c.id).join(PEOPLE, PEOPLE.c.patient == EPISODES.c.patient), scope, wish, today)
-    total = connection.execute(select(func.count()).select_from(found.subquery())).scalar_one()
+    found = _wanted(select(EPISODES.c.id), scope, wish, today)
+    total = connection.execute(select(func.count()).select_from(found.limit(MOST).subquery())).scalar_one()
     number = min(wish.page, max(1, -(-total // PAGE)))
-    query = _wanted(select(*_COLUMNS).join_from(EPISODES, PEOPLE), scope, wish, today)
-    rows = connection.execute(query.order_by(*_order(wish)).limit(PAGE).offset((number - 1) * PAGE)).all()
-    why = _why(connection, scope, [row.id for row in rows])
-    return Page(tuple(Episode(row, tuple(why[row.id])) for row in rows), total, number)
+    ids = connection.scalars(found.order_by(*_order(wish)).limit(PAGE).offset((number - 1) * PAGE)).all()
+    rows = {row.id: row for row in connection.execute(select(*_COLUMNS).join_from(EPISODES, PEOPLE).where(EPISODES.c.id.in_(ids)))}
+    why = _why(connection, scope, ids)
+    return Page(tuple(Episode(rows[id], tuple(why[id])) for id in ids), total, number)
 
 
 def whole(connection: Connection, scope: Scope, id: str, at: datetime) -> Whole:
@@ -137,35 +144,25 @@ def whole(connection: Connection, scope: Scope, id: str, at: datetime) -> Whole:
 
 
 def _wanted(query: Select[Any], scope: Scope, wish: Wish, today: date) -> Select[Any]:
-    episode = EPISODES.c
-    waits = or_(episode.snoozed_until > today.isoformat(), episode.not_before > today.isoformat())
-    ready = and_(or_(episode.snoozed_until.is_(None), episode.snoozed_until <= today.isoformat()), _may_now(today))
-    views = {
-        "ready": (ready,),
+    episode, day = EPISODES.c, today.isoformat()
+    views: dict[str, tuple[Any, ...]] = {
+        "ready": (episode.ready_on <= day,),
         "mine": (episode.owner == scope.user,),
-        "free": (ready, episode.owner.is_(None)),
-        "overdue": (episode.due < today.isoformat(),),
-        "later": (waits,),
+        "free": (episode.ready_on <= day, episode.owner.is_(None)),
+        "overdue": (episode.due < day,),
+        "later": (episode.ready_on > day,),
         "closed": (),
     }
     query = query.where(episode.state == ("closed" if wish.view == "closed" else "open"), *views[wish.view])
     if wish.rule:
-        query = query.where(exists().where(REASONS.c.episode == episode.id, REASONS.c.rule == wish.rule, *_may_see(scope)))
+        query = query.where(episode.rules.contains(f" {wish.rule} ", autoescape=True))
     if wish.language:
-        query = query.where(PEOPLE.c.language == wish.language)
+        query = query.where(episode.language == wish.language)
     if wish.owner:
         query = query.where(episode.owner == wish.owner)
     for word in folded(wish.text).split():
-        query = query.where(PEOPLE.c.folded.contains(word, autoescape=True))
+        query = query.where(episode.folded.contains(word, autoescape=True))
     return query
-
-
-def _may_now(today: date) -> Any:
-    return or_(EPISODES.c.not_before.is_(None), EPISODES.c.not_before <= today.isoformat())
-
-
-def _may_see(scope: Scope) -> tuple[Any, ...]:
-    return () if scope.may(Right.SEE_RESTRICTED) else (REASONS.c.restricted.is_(False),)
 
 
 def _order(wish: Wish) -> tuple[Any, ...]:
@@ -173,9 +170,9 @@ def _order(wish: Wish) -> tuple[Any, ...]:
     if wish.view == "closed":
         return (episode.closed.desc(), episode.id)
     orders: dict[str, tuple[Any, ...]] = {
-        "priority": (episode.priority.desc(), episode.id),
-        "due": (episode.due, episode.priority.desc(), episode.id),
-        "name": (PEOPLE.c.folded, episode.id),
+        "priority": (episode.rank,),
+        "due": (episode.due, episode.rank),
+        "name": (episode.folded, episode.id),
     }
     return orders[wish.sort]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Table, func, select, update
 
 from plugin.access import Entry, Role, Scope, record
 from plugin.outreach.deciding import Decision, Past, Reason, Seen, Standing, decide
@@ -23,6 +23,7 @@ from plugin.sweep.published import MANIFEST, WORKLIST, WorklistPerson
 from plugin.worklist.index import folded, person_from
 
 _AT_ONCE: Final = 500
+_LOWEST: Final = 100
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:almoner:outreach")
 _SWEEP: Final = Scope("sweep", Role.SYSTEM)
 
@@ -45,6 +46,8 @@ class _Writes:
 
     people: list[Json] = field(default_factory=list)
     episodes: list[Json] = field(default_factory=list)
+    confirmed: list[str] = field(default_factory=list)
+    """Ids of episodes of which nothing changed but the sweep."""
     reasons: list[Json] = field(default_factory=list)
 
 
@@ -103,8 +106,8 @@ def _take(connection: Connection, sweep: _Sweep, people: Mapping[str, WorklistPe
             continue
         if isinstance(listed, WorklistPerson):
             writes.people.append(_person_row(listed, sweep.id))
-        done[_note(writes, sweep, patient, episode, decision)] += 1
-    _write(connection, writes)
+        done[_note(writes, sweep, patient, episode, decision, listed)] += 1
+    _write(connection, sweep, writes)
     if done["opened"] or done["closed"]:
         record(connection, _SWEEP, Entry("sweep.take", f"sweep/{sweep.id}", detail=dict(done)), sweep.at)
     return done
@@ -150,41 +153,52 @@ def _past(connection: Connection, patients: Sequence[str]) -> dict[str, Past]:
     return {row.patient: Past(row.closed.date(), row.outcome, frozenset(rules[row.id])) for row in rows.values()}
 
 
-def _note(writes: _Writes, sweep: _Sweep, patient: str, episode: Row[Any] | None, decision: Decision) -> str:
+def _note(writes: _Writes, sweep: _Sweep, patient: str, episode: Row[Any] | None, decision: Decision, listed: WorklistPerson | bool) -> str:
     """Add what ``decision`` changes to ``writes``; in a word, what it was."""
-    if episode is None:
-        row: Json = {
-            "id": str(uuid.uuid5(_NAMESPACE, f"{sweep.id} {patient}")),
-            "patient": patient,
-            "opened": sweep.at,
-            "attempts": 0,
-            "version": 0,
-            **dict.fromkeys(("owner", "snoozed_until", "snoozed_why", "last_attempt", "last_outcome", "not_before"), None),
-        }
-    else:
-        row = episode._asdict()
-    ends = decision.ends is not None
-    row |= {
+    before = _new(sweep, patient) if episode is None else episode._asdict()
+    row = before | _decided(before["id"], sweep, decision)
+    if decision.wakes:
+        row |= {"snoozed_until": None, "snoozed_why": None, "ready_on": row["not_before"] or ""}
+    if isinstance(listed, WorklistPerson):
+        row |= {"folded": f"{folded(listed.name)} {folded(listed.id)}", "language": listed.language}
+    if row == before and not decision.reasons:
+        writes.confirmed.append(row["id"])
+        return "confirmed"
+    writes.episodes.append(row | {"version": row["version"] + 1, "sweep": sweep.id})
+    writes.reasons += [_reason_row(row["id"], reason, sweep.at) for reason in decision.reasons]
+    return "closed" if decision.ends else "opened" if decision.opens else "confirmed"
+
+
+def _new(sweep: _Sweep, patient: str) -> Json:
+    """An episode that is about to be opened. Its id follows from the sweep and the person: opened twice, it is one."""
+    return {
+        "id": str(uuid.uuid5(_NAMESPACE, f"{sweep.id} {patient}")),
+        "patient": patient,
+        "opened": sweep.at,
+        "attempts": 0,
+        "version": 0,
+        "ready_on": "",
+        **dict.fromkeys(("owner", "snoozed_until", "snoozed_why", "last_attempt", "last_outcome", "not_before"), None),
+    }
+
+
+def _decided(id: str, sweep: _Sweep, decision: Decision) -> Json:
+    due, ends = decision.due.isoformat(), decision.ends is not None
+    return {
         "state": "closed" if ends else "open",
         "priority": decision.priority,
         "reasons": decision.certain,
-        "due": decision.due.isoformat(),
-        "sweep": sweep.id,
+        "due": due,
+        "rank": f"{_LOWEST - decision.priority:03} {due} {id}",
+        "rules": f" {' '.join(decision.named)} ",
         "closed": sweep.at if ends else None,
         "outcome": decision.ends,
     }
-    if decision.wakes:
-        row |= {"snoozed_until": None, "snoozed_why": None}
-    if episode is None or row != episode._asdict() | {"sweep": sweep.id} or decision.reasons:
-        row["version"] += 1
-    writes.episodes.append(row)
-    writes.reasons += [_reason_row(row["id"], reason, sweep.at) for reason in decision.reasons]
-    return "closed" if ends else "opened" if decision.opens else "confirmed"
 
 
 def _person_row(person: WorklistPerson, sweep: str) -> Json:
     named = {name: getattr(person, name) for name in ("name", "age", "sex", "language", "interpreter", "phone")}
-    return {"patient": person.id, **named, "folded": f"{folded(person.name)} {folded(person.id)}", "sweep": sweep}
+    return {"patient": person.id, **named, "sweep": sweep}
 
 
 def _reason_row(episode: str, reason: Reason, at: datetime) -> Json:
@@ -198,11 +212,27 @@ def _reason_row(episode: str, reason: Reason, at: datetime) -> Json:
     }
 
 
-def _write(connection: Connection, writes: _Writes) -> None:
+def _write(connection: Connection, sweep: _Sweep, writes: _Writes) -> None:
     """People before their episodes, episodes before their reasons."""
-    for table, rows, kept in ((PEOPLE, writes.people, ()), (EPISODES, writes.episodes, ()), (REASONS, writes.reasons, ("since",))):
-        if rows:
-            statement = upsert(connection, table)
-            keys = [column.name for column in table.primary_key]
-            changed = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, *kept)}
-            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+    _put(connection, PEOPLE, _news(connection, writes.people))
+    _put(connection, EPISODES, writes.episodes)
+    _put(connection, REASONS, writes.reasons, kept="since")
+    if writes.confirmed:
+        connection.execute(update(EPISODES).where(EPISODES.c.id.in_(writes.confirmed)).values(sweep=sweep.id))
+
+
+def _news(connection: Connection, people: list[Json]) -> list[Json]:
+    """Those of whom the store knows something else; the name of the sweep alone is no news."""
+    names = [name for name in people[0] if name != "sweep"] if people else []
+    query = select(*(PEOPLE.c[name] for name in names)).where(PEOPLE.c.patient.in_([person["patient"] for person in people]))
+    known = {tuple(row) for row in connection.execute(query)} if people else set()
+    return [person for person in people if tuple(person[name] for name in names) not in known]
+
+
+def _put(connection: Connection, table: Table, rows: list[Json], kept: str = "") -> None:
+    """Insert ``rows``, or change those that are there; ``kept`` stays as it was."""
+    if rows:
+        statement = upsert(connection, table)
+        keys = [column.name for column in table.primary_key]
+        changed = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, kept)}
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)

@@ -50,7 +50,6 @@ def _people() -> None:
         "outreach_people",
         sa.Column("patient", sa.String(128), primary_key=True),
         sa.Column("name", sa.String(300), nullable=False),
-        sa.Column("folded", sa.String(500), nullable=False, comment="name and id without case and accents, for searching"),
         sa.Column("age", sa.Integer, comment="in years, on the day of the sweep"),
         sa.Column("sex", sa.String(16)),
         sa.Column("language", sa.String(35)),
@@ -72,6 +71,11 @@ def _episodes() -> None:
         sa.Column("priority", sa.Integer, nullable=False, comment="the highest of its reasons that may be named"),
         sa.Column("reasons", sa.Integer, nullable=False, comment="how many hold"),
         sa.Column("due", sa.String(10), nullable=False),
+        sa.Column("rank", sa.String(64), nullable=False, comment="sorts the most urgent first, then by due and id"),
+        sa.Column("ready_on", sa.String(10), nullable=False, comment="put off, or tried not long ago, until then; empty: at no time"),
+        sa.Column("folded", sa.String(500), nullable=False, comment="name and id without case and accents, for searching"),
+        sa.Column("language", sa.String(35)),
+        sa.Column("rules", sa.Text, nullable=False, comment="those that hold and may be named, each between spaces"),
         sa.Column("owner", sa.String(128)),
         sa.Column("snoozed_until", sa.String(10)),
         sa.Column("snoozed_why", sa.String(200)),
@@ -84,8 +88,13 @@ def _episodes() -> None:
         sa.Column("sweep", sa.String(64), nullable=False, comment="the last sweep that confirmed it"),
         sa.Column("version", sa.Integer, nullable=False, comment="counts changes: whoever changes it says which one they saw"),
         sa.Index("uq_outreach_episodes_open", "patient", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
-        sa.Index("ix_outreach_episodes_state_priority", "state", "priority", "id"),
-        sa.Index("ix_outreach_episodes_owner", "owner", "state"),
+        sa.Index("ix_outreach_episodes_state_rank", "state", "rank"),
+        sa.Index("ix_outreach_episodes_state_due", "state", "due", "rank"),
+        sa.Index("ix_outreach_episodes_state_folded", "state", "folded", "id"),
+        sa.Index("ix_outreach_episodes_state_ready_on", "state", "ready_on"),
+        sa.Index("ix_outreach_episodes_sweep", "sweep", "state"),
+        sa.Index("ix_outreach_episodes_closed", "state", "closed"),
+        sa.Index("ix_outreach_episodes_owner", "owner", "state", "rank"),
         sa.Index("ix_outreach_episodes_patient_closed", "patient", "closed"),
     )
 
@@ -104,7 +113,6 @@ def _reasons() -> None:
         sa.Column("evidence", sa.JSON, nullable=False, comment="the reasons of the finding, as the sweep has them"),
         sa.Column("ended", _MOMENT),
         sa.Column("ending", sa.String(16), comment="resolved, or left"),
-        sa.Index("ix_outreach_reasons_rule", "rule", "ended"),
     )
 
 

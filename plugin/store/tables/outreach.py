@@ -11,7 +11,6 @@ PEOPLE: Final = Table(
     METADATA,
     Column("patient", String(128), primary_key=True),
     Column("name", String(300), nullable=False),
-    Column("folded", String(500), nullable=False, comment="name and id without case and accents, for searching"),
     Column("age", Integer, comment="in years, on the day of the sweep"),
     Column("sex", String(16)),
     Column("language", String(35)),
@@ -34,6 +33,11 @@ EPISODES: Final = Table(
     Column("priority", Integer, nullable=False, comment="the highest of its reasons that may be named"),
     Column("reasons", Integer, nullable=False, comment="how many hold"),
     Column("due", String(10), nullable=False),
+    Column("rank", String(64), nullable=False, comment="sorts the most urgent first, then by due and id"),
+    Column("ready_on", String(10), nullable=False, comment="put off, or tried not long ago, until then; empty: at no time"),
+    Column("folded", String(500), nullable=False, comment="name and id without case and accents, for searching"),
+    Column("language", String(35)),
+    Column("rules", Text, nullable=False, comment="those that hold and may be named, each between spaces"),
     Column("owner", String(128)),
     Column("snoozed_until", String(10)),
     Column("snoozed_why", String(200)),
@@ -46,8 +50,13 @@ EPISODES: Final = Table(
     Column("sweep", String(64), nullable=False, comment="the last sweep that confirmed it"),
     Column("version", Integer, nullable=False, comment="counts changes: whoever changes it says which one they saw"),
     Index("uq_outreach_episodes_open", "patient", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
-    Index("ix_outreach_episodes_state_priority", "state", "priority", "id"),
-    Index("ix_outreach_episodes_owner", "owner", "state"),
+    Index("ix_outreach_episodes_state_rank", "state", "rank"),
+    Index("ix_outreach_episodes_state_due", "state", "due", "rank"),
+    Index("ix_outreach_episodes_state_folded", "state", "folded", "id"),
+    Index("ix_outreach_episodes_state_ready_on", "state", "ready_on"),
+    Index("ix_outreach_episodes_sweep", "sweep", "state"),
+    Index("ix_outreach_episodes_closed", "state", "closed"),
+    Index("ix_outreach_episodes_owner", "owner", "state", "rank"),
     Index("ix_outreach_episodes_patient_closed", "patient", "closed"),
 )
 
@@ -65,7 +74,6 @@ REASONS: Final = Table(
     Column("evidence", JSON, nullable=False, comment="the reasons of the finding, as the sweep has them"),
     Column("ended", Moment),
     Column("ending", String(16), comment="resolved, or left"),
-    Index("ix_outreach_reasons_rule", "rule", "ended"),
 )
 
 ATTEMPTS: Final = Table(

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from support.outreach import person, published
 
 from plugin.access import Role, Scope, verify
+from plugin.outreach.acting import Grip, snooze
 from plugin.outreach.episodes import Episode, Wish, listed
 from plugin.outreach.taking import take
 from plugin.store import Store
@@ -141,8 +142,9 @@ def test_a_reason_that_comes_back_is_the_same_conversation(nights: Nights) -> No
 
 def test_something_new_wakes_what_was_put_off_and_can_make_it_due_sooner(nights: Nights) -> None:
     nights.take({"a": {"damp-home": "yes"}})
+    row = nights.seen()[0].row
     with nights.store.write() as connection:
-        connection.execute(update(EPISODES).values(snoozed_until="2026-09-01", snoozed_why="on holiday"))
+        snooze(connection, CARE, Grip(row.id, row.version), date(2026, 9, 1), "on holiday", NOON)
     nights.take({"a": {"damp-home": "yes"}})
     assert nights.seen() == ()
     nights.take({"a": {"damp-home": "yes", "phq9-no-follow-up": "yes"}})
