@@ -8,6 +8,8 @@ from flask.json.provider import JSONProvider
 from werkzeug.exceptions import HTTPException
 
 from plugin import health, jwks
+from plugin.access import Forbidden
+from plugin.access import web as access
 from plugin.cds import overload
 from plugin.cds import views as cds
 from plugin.cds.body import LIMIT
@@ -62,7 +64,9 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
     app.extensions["almoner"] = runtime
     overload.install(app, runtime.settings.cds.calls_at_once)
-    cds.install(app, open_cds(runtime, ready(open_store(runtime.settings.database_url))))
+    store = ready(open_store(runtime.settings.database_url))
+    cds.install(app, open_cds(runtime, store))
+    access.install(app, runtime.settings, store)
     for blueprint in (
         health.blueprint,
         jwks.blueprint,
@@ -79,6 +83,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app.jinja_env.globals["card_preview"] = runtime.settings.cds.preview
     app.jinja_env.globals["playground"] = runtime.settings.playground.enabled
     app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Forbidden, lambda wrong: _error(403, "Not part of your work here", str(wrong)))
     app.register_error_handler(Exception, _failed)
     app.after_request(_with_headers)
     return app
