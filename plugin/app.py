@@ -25,7 +25,7 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'self'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
 }
 _ISSUE_TYPES: Final = {404: "not-found", 405: "not-supported", 413: "too-long", 500: "exception"}
 
@@ -53,6 +53,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     from plugin.cds.analytics.views import blueprint as analytics
     from plugin.cds.preview.views import blueprint as preview
     from plugin.observe.views import blueprint as observe
+    from plugin.outreach.views import blueprint as outreach
     from plugin.playground.views import blueprint as playground
     from plugin.subscriptions import views as subscriptions
     from plugin.sweep.views import blueprint as sweeps
@@ -72,6 +73,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         jwks.blueprint,
         openapi.blueprint,
         worklist,
+        outreach,
         observe,
         sweeps,
         analytics,

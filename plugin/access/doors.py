@@ -29,6 +29,7 @@ DOORS: Final[Mapping[str, Door | Right]] = {
     "access": Door.SIGNED_IN,
     "access.sign_in": Door.ANYBODY,
     "access.signed_in": Door.ANYBODY,
+    "outreach": Right.SEE_PEOPLE,
     "worklist": Right.SEE_PEOPLE,
     "worklist.rules": Right.SEE_REPORTS,
     "worklist.rule": Right.SEE_REPORTS,
