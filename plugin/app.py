@@ -8,6 +8,8 @@ from flask.json.provider import JSONProvider
 from werkzeug.exceptions import HTTPException
 
 from plugin import health, jwks
+from plugin.access import Forbidden
+from plugin.access import web as access
 from plugin.cds import overload
 from plugin.cds import views as cds
 from plugin.cds.body import LIMIT
@@ -23,7 +25,7 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'self'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
 }
 _ISSUE_TYPES: Final = {404: "not-found", 405: "not-supported", 413: "too-long", 500: "exception"}
 
@@ -51,6 +53,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     from plugin.cds.analytics.views import blueprint as analytics
     from plugin.cds.preview.views import blueprint as preview
     from plugin.observe.views import blueprint as observe
+    from plugin.outreach.views import blueprint as outreach
     from plugin.playground.views import blueprint as playground
     from plugin.subscriptions import views as subscriptions
     from plugin.sweep.views import blueprint as sweeps
@@ -62,12 +65,15 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
     app.extensions["almoner"] = runtime
     overload.install(app, runtime.settings.cds.calls_at_once)
-    cds.install(app, open_cds(runtime, ready(open_store(runtime.settings.database_url))))
+    store = ready(open_store(runtime.settings.database_url))
+    cds.install(app, open_cds(runtime, store))
+    access.install(app, runtime.settings, store)
     for blueprint in (
         health.blueprint,
         jwks.blueprint,
         openapi.blueprint,
         worklist,
+        outreach,
         observe,
         sweeps,
         analytics,
@@ -79,6 +85,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app.jinja_env.globals["card_preview"] = runtime.settings.cds.preview
     app.jinja_env.globals["playground"] = runtime.settings.playground.enabled
     app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Forbidden, lambda wrong: _error(403, "Not part of your work here", str(wrong)))
     app.register_error_handler(Exception, _failed)
     app.after_request(_with_headers)
     return app

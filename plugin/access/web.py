@@ -1,0 +1,203 @@
+"""Who asks for a page: from the cookie of a request to a `Scope`, before the page is made.
+
+What other sites make a browser send is refused twice: by where it says that it comes from, and, of people who are signed in, by a token
+that only our own forms hold.
+"""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, current_app, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+from werkzeug.exceptions import Unauthorized
+
+from plugin.access.doors import Door, door
+from plugin.access.exposure import check, is_private
+from plugin.access.scope import Right, Role, Scope
+from plugin.access.sessions import Lasting, Session, find, touch
+from plugin.cds.trust.places import host_of, is_loopback
+from plugin.settings import Settings
+from plugin.store import Store
+
+EXTENSION: Final = "almoner.access"
+FIELD: Final = "csrf"
+"""The field of a form that holds the token."""
+HEADER: Final = "X-CSRF-Token"
+"""The same for scripts."""
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_TRIAL: Final = Scope("trial", Role.CARE_MANAGER)
+"""Everybody, where pages are open."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What finding out who asks needs. One per process."""
+
+    settings: Settings
+    store: Store
+    clock: Callable[[], datetime]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody signs in."""
+        return self.settings.access.mode == "open"
+
+    @property
+    def lasting(self) -> Lasting:
+        """How long somebody stays signed in."""
+        own = self.settings.access
+        return Lasting(timedelta(minutes=own.idle_minutes), timedelta(hours=own.longest_hours))
+
+    @property
+    def cookie(self) -> str:
+        """The cookie's name: one that browsers send over https only, and to this host only, where there is https."""
+        return "__Host-almoner" if is_private(self.settings) else "almoner"
+
+
+def install(app: Flask, settings: Settings, store: Store, clock: Callable[[], datetime] = _now) -> None:
+    """Put a door before every page, and the pages for signing in among them.
+
+    Raises:
+        SettingsUnreadable: the settings would let in whom nobody meant to let in.
+    """
+    check(settings)
+    app.extensions[EXTENSION] = Access(settings, store, clock)
+    app.jinja_env.globals.update(csrf_field=csrf_field, may=may, signed_in=signed_in, access_mode=settings.access.mode)
+    app.before_request(_let_in)
+    if settings.access.mode != "open":
+        from plugin.access.views import blueprint
+
+        app.register_blueprint(blueprint)
+
+
+def access() -> Access:
+    """That of the application."""
+    found: Access = current_app.extensions[EXTENSION]
+    return found
+
+
+def scope() -> Scope:
+    """Who asks, in this request. Raises 401 if nobody is signed in; behind a door for signed-in people somebody always is."""
+    found: Scope | None = g.get("scope")
+    if found is None:
+        raise Unauthorized("Sign in first.")
+    return found
+
+
+def signed_in() -> Session | None:
+    """The session of this request; ``None``: nobody is signed in, or nobody has to."""
+    found: Session | None = g.get("session_of_access")
+    return found
+
+
+def may(right: str) -> bool:
+    """Whether whoever asks has a right; for templates, which show only what leads somewhere."""
+    found: Scope | None = g.get("scope")
+    return found is not None and found.may(Right(right))
+
+
+def csrf_field() -> Markup:
+    """The hidden field for every form that changes something; empty where nobody signs in."""
+    session = signed_in()
+    return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, session.token) if session else Markup()
+
+
+def is_for_programs() -> bool:
+    """Whether the answer is read by a program: it gets a status, where people are led to another page."""
+    return request.path.startswith("/api/") or not request.accept_mimetypes.accept_html or "HX-Request" in request.headers
+
+
+def _let_in() -> ResponseReturnValue | None:
+    asked = Door.ANYBODY if request.endpoint is None else door(request.endpoint)
+    if asked is Door.OUTSIDE:
+        return None
+    if request.endpoint is not None:
+        _check_place(access())
+        _check_origin(access())
+    _recognise(access())
+    if asked is Door.ANYBODY:
+        return None
+    if g.get("scope") is None:
+        return _to_sign_in()
+    _check_token()
+    if isinstance(asked, Right) and not scope().may(asked):
+        return _home() if request.path == "/" and not is_for_programs() else abort(403, "This page is not part of your work here.")
+    return abort(403, "This page is for nobody.") if asked is None else None
+
+
+def _recognise(by: Access) -> None:
+    g.scope = _TRIAL if by.is_open else None
+    secret = "" if by.is_open else request.cookies.get(by.cookie, "")
+    if not secret:
+        return
+    now = by.clock()
+    with by.store.read() as connection:
+        session = find(connection, secret, by.lasting, now)
+    if session is None:
+        return
+    g.session_of_access, g.scope = session, session.scope(now)
+    if session.is_due(now):
+        with by.store.write(durable=False) as connection:
+            touch(connection, session, now)
+
+
+def _check_place(by: Access) -> None:
+    """Without https, and where nobody signs in, pages are for this machine under its own name: not through a proxy or another name."""
+    if by.is_open or not is_private(by.settings):
+        peer = request.remote_addr
+        if not is_loopback(host_of(request.url)) or (peer and not is_loopback(peer)):
+            abort(403, "Pages are shown on this machine only, as long as the settings say neither access.mode nor an https public_url.")
+
+
+def _check_origin(by: Access) -> None:
+    """Raises 403 if a browser says that another site made it change something here."""
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if request.method in _SAFE or site in ("same-origin", "none"):
+        return
+    if site is not None or (origin and not _is_ours(origin, by)):
+        abort(403, "Another site sent this. Open the page here, and try again.")
+
+
+def _is_ours(origin: str, by: Access) -> bool:
+    parts, public = urlsplit(origin), urlsplit(by.settings.public_url or "")
+    return parts.netloc == request.host or (bool(public.netloc) and (parts.scheme, parts.netloc) == (public.scheme, public.netloc))
+
+
+def _check_token() -> None:
+    session = signed_in()
+    if request.method in _SAFE or session is None:
+        return
+    sent = request.headers.get(HEADER) or request.form.get(FIELD, "")
+    if not hmac.compare_digest(sent.encode(), session.token.encode()):
+        abort(403, "The form is older than your last sign-in, or not ours. Go back, load the page again, and try again.")
+
+
+def _to_sign_in() -> ResponseReturnValue:
+    """A page for people; for programs the status. What was to be changed is not done."""
+    if is_for_programs():
+        raise Unauthorized("Sign in first.")
+    here = request.full_path.rstrip("?") if request.method == "GET" and request.path != "/" else None
+    return redirect(url_for("access.sign_in", next=here), HTTPStatus.SEE_OTHER)
+
+
+def _home() -> ResponseReturnValue:
+    """Where somebody goes who has no worklist."""
+    return redirect(url_for(home_of(scope())), HTTPStatus.SEE_OTHER)
+
+
+def home_of(who: Scope) -> str:
+    """The view with which somebody begins."""
+    for right, endpoint in ((Right.SEE_PEOPLE, "worklist.worklist"), (Right.SEE_REPORTS, "sweeps.runs")):
+        if who.may(right):
+            return endpoint
+    return "access.account"

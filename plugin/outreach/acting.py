@@ -1,0 +1,231 @@
+"""What staff do with an episode. Each step is one transaction, says which version of the episode it was taken on, and is recorded.
+
+Whatever stands against reaching somebody is looked up again at that moment, not when the list was made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from plugin.access import Entry, Right, Scope, record
+from plugin.outreach.cadence import USUAL, Cadence, Tried, next_step, too_soon
+from plugin.outreach.episodes import NoSuchEpisode
+from plugin.outreach.restricting import forbids, in_force, restrict
+from plugin.outreach.words import CHANNELS, DECLINED_FOR, ENDINGS, OUTCOMES, SHARED, Restriction
+from plugin.store.tables.outreach import ATTEMPTS, EPISODES, PEOPLE, REASONS
+
+_MOST_TEXT = 1_000
+"""Characters of a note."""
+
+
+class NotNow(Exception):
+    """This cannot be done with the episode as it stands; the message says why, to whoever tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grip:
+    """An episode as somebody saw it, when they decided to do something with it."""
+
+    episode: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was tried. ``id`` is given by whoever tells of it: told twice, it is one attempt."""
+
+    id: str
+    channel: str
+    outcome: str
+    again_on: date | None = None
+    """The day that they asked for."""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.channel not in CHANNELS or self.outcome not in OUTCOMES:
+            raise ValueError("an attempt has a channel and an outcome that are known")
+        if self.outcome == "call-back" and self.again_on is None:
+            raise ValueError("when do they want to be called back?")
+        if len(self.note) > _MOST_TEXT:
+            raise ValueError(f"a note has at most {_MOST_TEXT} characters")
+
+
+def assign(connection: Connection, scope: Scope, grip: Grip, owner: str | None, at: datetime) -> int:
+    """Give the episode to somebody, or to nobody; its new version. Every step raises:
+
+    Raises:
+        NoSuchEpisode: there is none of that id.
+        NotNow: it is closed, or somebody changed it meanwhile.
+        Forbidden: see `plugin.access.scope`.
+    """
+    return _step(connection, scope, grip, "episode.assign", {"owner": owner}, at, {"owner": owner})
+
+
+def claim(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:
+    """Take an episode that is nobody's; see `assign`."""
+    row = _held(connection, scope, grip)
+    if row.owner not in (None, scope.user):
+        raise NotNow("somebody else has taken it meanwhile")
+    return assign(connection, scope, grip, scope.user, at)
+
+
+def snooze(connection: Connection, scope: Scope, grip: Grip, until: date, why: str, at: datetime) -> int:
+    """Put it off to a day, with a reason. It comes back by itself then, or as soon as the record shows something new; see `assign`."""
+    if not at.date() < until <= at.date() + timedelta(days=180):
+        raise NotNow("put it off to a day within the next 180 days")
+    if not why.strip() or len(why) > 200:
+        raise NotNow("say in a few words why it is put off")
+    values = {"snoozed_until": until.isoformat(), "snoozed_why": why.strip()}
+    return _step(connection, scope, grip, "episode.snooze", values, at, {"until": until.isoformat()})
+
+
+def wake(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:
+    """Bring back what was put off; see `assign`."""
+    return _step(connection, scope, grip, "episode.wake", {"snoozed_until": None, "snoozed_why": None}, at)
+
+
+def objection(connection: Connection, scope: Scope, patient: str, channel: str, now: datetime, cadence: Cadence = USUAL) -> str | None:
+    """What stands at this moment against reaching somebody over ``channel``, in words; ``None``: nothing does.
+
+    ``now`` has the zone in which the person lives: its clock decides about quiet hours.
+    """
+    scope.require(Right.REACH_OUT)
+    held = in_force(connection, [patient], now.date()).get(patient, ())
+    if kind := forbids(held, channel, SHARED):
+        return {"opted-out": "they do not want to be reached this way", "unsafe": "somebody else may read it, and that is not safe"}.get(
+            kind, f"on record: {kind}"
+        )
+    since = now - timedelta(days=cadence.cap_days)
+    contacts = connection.scalars(select(ATTEMPTS.c.at).where(ATTEMPTS.c.patient == patient, ATTEMPTS.c.at > since)).all()
+    return too_soon([each.astimezone(now.tzinfo) for each in contacts], now, channel, cadence)
+
+
+def attempt(connection: Connection, scope: Scope, grip: Grip, tried: Attempt, at: datetime, cadence: Cadence = USUAL) -> int:
+    """Keep what was tried; it decides when the next attempt is made, and whether the episode is over. The new version; see `assign`.
+
+    The same attempt told again changes nothing, whatever version it names.
+    """
+    scope.require(Right.REACH_OUT)
+    if known := connection.scalar(select(ATTEMPTS.c.episode).where(ATTEMPTS.c.id == tried.id)):
+        return _known(connection, scope, grip, known)
+    row = _held(connection, scope, grip)
+    _keep(connection, scope, row, tried, at)
+    outcome = OUTCOMES[tried.outcome]
+    if outcome.restricts is not None:
+        _restrict(connection, scope, row, outcome.restricts, at)
+    then = next_step(_tried(connection, row.id), at.date(), cadence)
+    ending = outcome.closes or ("unable-to-reach" if then.close else None)
+    values: dict[str, Any] = {
+        "attempts": row.attempts + 1,
+        "last_attempt": at,
+        "last_outcome": tried.outcome,
+        "not_before": then.not_before.isoformat(),
+        **(_closed(ending, at) if ending else {}),
+    }
+    detail = {"channel": tried.channel, "outcome": tried.outcome} | ({"ending": ending} if ending else {})
+    return _step(connection, scope, grip, "episode.attempt", values, at, detail)
+
+
+def close(connection: Connection, scope: Scope, grip: Grip, ending: str, at: datetime) -> int:
+    """End the episode, in a word of `plugin.outreach.words.ENDINGS` that staff may choose; see `assign`."""
+    if ending not in ENDINGS or not ENDINGS[ending].by_staff:
+        raise NotNow("an episode is closed with one of the outcomes that the list offers")
+    return _step(connection, scope, grip, "episode.close", _closed(ending, at), at, {"ending": ending})
+
+
+def reopen(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:
+    """Undo a closing, as long as no other episode of the person is open; see `assign`."""
+    row = _held(connection, scope, grip, state="closed")
+    another = select(EPISODES.c.id).where(EPISODES.c.patient == row.patient, EPISODES.c.state == "open")
+    if connection.scalar(another) is not None:
+        raise NotNow("another episode of this person is open")
+    return _step(connection, scope, grip, "episode.reopen", {"state": "open", "closed": None, "outcome": None}, at, state="closed")
+
+
+def prefer(connection: Connection, scope: Scope, grip: Grip, channel: str | None, best_time: str | None, at: datetime) -> int:
+    """Keep how and when somebody wants to be reached; see `assign`."""
+    if channel is not None and channel not in CHANNELS:
+        raise NotNow("choose one of the channels of the list")
+    row = _held(connection, scope, grip)
+    values = {"channel": channel, "best_time": (best_time or "").strip()[:64] or None}
+    connection.execute(update(PEOPLE).where(PEOPLE.c.patient == row.patient).values(values))
+    return _step(connection, scope, grip, "person.prefer", {}, at, {"channel": channel})
+
+
+def _held(connection: Connection, scope: Scope, grip: Grip, state: str = "open") -> Row[Any]:
+    """The episode, locked; only as whoever holds the grip saw it."""
+    scope.require(Right.REACH_OUT)
+    row = connection.execute(select(EPISODES).where(EPISODES.c.id == grip.episode).with_for_update()).one_or_none()
+    if row is None:
+        raise NoSuchEpisode(grip.episode)
+    if row.state != state:
+        raise NotNow("it is closed" if state == "open" else "it is open")
+    if row.version != grip.version:
+        raise NotNow("somebody changed it meanwhile; look at it again")
+    return row
+
+
+def _step(
+    connection: Connection,
+    scope: Scope,
+    grip: Grip,
+    action: str,
+    values: Mapping[str, Any],
+    at: datetime,
+    detail: Mapping[str, Any] | None = None,
+    *,
+    state: str = "open",
+) -> int:
+    row = _held(connection, scope, grip, state)
+    changed = {**values, "version": row.version + 1}
+    waits = {**row._asdict(), **values}
+    changed["ready_on"] = max(waits["snoozed_until"] or "", waits["not_before"] or "")
+    connection.execute(update(EPISODES).where(EPISODES.c.id == row.id).values(changed))
+    record(connection, scope, Entry(action, f"episode/{row.id}", row.patient, detail), at)
+    return int(row.version) + 1
+
+
+def _closed(ending: str, at: datetime) -> dict[str, Any]:
+    return {"state": "closed", "closed": at, "outcome": ending, "snoozed_until": None, "snoozed_why": None}
+
+
+def _keep(connection: Connection, scope: Scope, row: Row[Any], tried: Attempt, at: datetime) -> None:
+    kept = {
+        "id": tried.id,
+        "episode": row.id,
+        "patient": row.patient,
+        "at": at,
+        "user": scope.user,
+        "channel": tried.channel,
+        "outcome": tried.outcome,
+        "again_on": tried.again_on.isoformat() if tried.again_on else None,
+        "note": tried.note.strip(),
+    }
+    connection.execute(insert(ATTEMPTS), kept)
+
+
+def _known(connection: Connection, scope: Scope, grip: Grip, episode: str) -> int:
+    """The version of the episode of an attempt that was told before."""
+    if episode != grip.episode:
+        raise NotNow("an attempt of this id belongs to another episode")
+    return int(connection.execute(select(EPISODES.c.version).where(EPISODES.c.id == episode)).scalar_one())
+
+
+def _restrict(connection: Connection, scope: Scope, row: Row[Any], kind: Restriction, at: datetime) -> None:
+    """A refusal of an offer is one of each rule for which the episode is open, and is asked again after a time."""
+    if kind is not Restriction.DECLINED:
+        restrict(connection, scope, row.patient, kind, at)
+        return
+    rules = select(REASONS.c.rule).where(REASONS.c.episode == row.id, REASONS.c.ended.is_(None)).order_by(REASONS.c.rule)
+    for rule in connection.scalars(rules).all():
+        restrict(connection, scope, row.patient, kind, at, of=rule, until=at.date() + timedelta(days=DECLINED_FOR))
+
+
+def _tried(connection: Connection, episode: str) -> list[Tried]:
+    table = ATTEMPTS.c
+    query = select(table.at, table.channel, table.outcome, table.again_on).where(table.episode == episode)
+    rows = connection.execute(query.order_by(table.at, table.id))
+    return [Tried(at, channel, outcome, date.fromisoformat(day) if day else None) for at, channel, outcome, day in rows]

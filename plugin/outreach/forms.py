@@ -1,0 +1,96 @@
+"""From what a form says to what is done: each verb with its fields. What cannot be read is told to whoever filled it in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from plugin.access import Scope
+from plugin.outreach import acting
+from plugin.outreach.acting import Attempt, Grip, NotNow
+from plugin.outreach.cadence import USUAL, Cadence
+
+Fields = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Somebody does something with an episode."""
+
+    connection: Connection
+    scope: Scope
+    grip: Grip
+    fields: Fields
+    at: datetime
+    cadence: Cadence = USUAL
+
+
+def grip(fields: Fields, episode: str) -> Grip:
+    """Which version the form showed. Raises `NotNow` if it does not say."""
+    version = fields.get("version", "")
+    if not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise NotNow("the form does not say what it showed; load the page again")
+    return Grip(episode, int(version))
+
+
+def _day(fields: Fields, name: str, of: str) -> date:
+    try:
+        return date.fromisoformat(fields.get(name, ""))
+    except ValueError:
+        raise NotNow(f"choose the day {of}") from None
+
+
+def _claim(deed: Deed) -> None:
+    acting.claim(deed.connection, deed.scope, deed.grip, deed.at)
+
+
+def _assign(deed: Deed) -> None:
+    acting.assign(deed.connection, deed.scope, deed.grip, deed.fields.get("owner", "").strip()[:128] or None, deed.at)
+
+
+def _snooze(deed: Deed) -> None:
+    until = _day(deed.fields, "until", "until which it is put off")
+    acting.snooze(deed.connection, deed.scope, deed.grip, until, deed.fields.get("why", ""), deed.at)
+
+
+def _wake(deed: Deed) -> None:
+    acting.wake(deed.connection, deed.scope, deed.grip, deed.at)
+
+
+def _attempt(deed: Deed) -> None:
+    fields = deed.fields
+    again = _day(fields, "again_on", "on which they want to be called back") if fields.get("outcome") == "call-back" else None
+    try:
+        tried = Attempt(fields.get("attempt", ""), fields.get("channel", ""), fields.get("outcome", ""), again, fields.get("note", ""))
+    except ValueError as wrong:
+        raise NotNow(str(wrong)) from None
+    acting.attempt(deed.connection, deed.scope, deed.grip, tried, deed.at, deed.cadence)
+
+
+def _close(deed: Deed) -> None:
+    acting.close(deed.connection, deed.scope, deed.grip, deed.fields.get("ending", ""), deed.at)
+
+
+def _reopen(deed: Deed) -> None:
+    acting.reopen(deed.connection, deed.scope, deed.grip, deed.at)
+
+
+def _prefer(deed: Deed) -> None:
+    acting.prefer(deed.connection, deed.scope, deed.grip, deed.fields.get("channel") or None, deed.fields.get("best_time"), deed.at)
+
+
+VERBS: Final[Mapping[str, Callable[[Deed], None]]] = {
+    "claim": _claim,
+    "assign": _assign,
+    "snooze": _snooze,
+    "wake": _wake,
+    "attempt": _attempt,
+    "close": _close,
+    "reopen": _reopen,
+    "prefer": _prefer,
+}
+"""What can be done with one episode."""
+TOGETHER: Final = {"claim": "Take", "snooze": "Put off", "wake": "Bring back"}
+"""What can be done with several at one time, and its name."""

@@ -1,0 +1,81 @@
+"""What people do not want, and whom nobody is to reach: kept with who said so, until when, and honoured by every rule."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import date, datetime
+
+from sqlalchemy import Connection, insert, or_, select, update
+
+from plugin.access import Entry, Right, Scope, record
+from plugin.outreach.deciding import NOBODY, Held
+from plugin.outreach.words import Restriction
+from plugin.store.tables.outreach import RESTRICTIONS
+
+
+def in_force(connection: Connection, patients: Collection[str], today: date) -> dict[str, list[Held]]:
+    """Patient → the restrictions that hold on ``today``; those without any are left out."""
+    table = RESTRICTIONS.c
+    query = select(table.patient, table.kind, table.scope).where(
+        table.patient.in_(patients), table.lifted.is_(None), or_(table.until.is_(None), table.until >= today.isoformat())
+    )
+    found: dict[str, list[Held]] = defaultdict(list)
+    for patient, kind, scope in connection.execute(query.order_by(table.since, table.id)):
+        found[patient].append(Held(kind, scope))
+    return dict(found)
+
+
+def restrict(
+    connection: Connection,
+    scope: Scope,
+    patient: str,
+    kind: Restriction,
+    at: datetime,
+    *,
+    of: str = "all",
+    until: date | None = None,
+    note: str = "",
+) -> str:
+    """Keep that somebody is not to be reached; the id of what was kept. ``of``: all, the id of a rule, or a channel.
+
+    Raises:
+        Forbidden: see `plugin.access.scope`.
+    """
+    scope.require(Right.REACH_OUT)
+    id = str(uuid.uuid4())
+    row = {
+        "id": id,
+        "patient": patient,
+        "kind": str(kind),
+        "scope": of,
+        "since": at,
+        "until": until.isoformat() if until else None,
+        "user": scope.user,
+        "note": note,
+        "lifted": None,
+    }
+    connection.execute(insert(RESTRICTIONS), row)
+    record(connection, scope, Entry("restriction.set", f"restriction/{id}", patient, {"kind": str(kind), "of": of}), at)
+    return id
+
+
+def lift(connection: Connection, scope: Scope, patient: str, id: str, at: datetime) -> bool:
+    """They changed their mind. Whether there was such a restriction of ``patient`` that was in force."""
+    scope.require(Right.REACH_OUT)
+    table = RESTRICTIONS.c
+    found = connection.execute(
+        update(RESTRICTIONS).where(table.id == id, table.patient == patient, table.lifted.is_(None)).values(lifted=at)
+    )
+    if found.rowcount:
+        record(connection, scope, Entry("restriction.lift", f"restriction/{id}", patient), at)
+    return bool(found.rowcount)
+
+
+def forbids(held: Collection[Held], channel: str, shared: Collection[str]) -> str | None:
+    """Why somebody with these restrictions is not to be reached over ``channel``; ``None`` if nothing stands against it."""
+    for each in held:
+        if each.kind in NOBODY and each.scope in ("all", channel):
+            return str(each.kind)
+        if each.kind == Restriction.UNSAFE and channel in shared:
+            return str(each.kind)
+    return None

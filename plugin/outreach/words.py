@@ -1,0 +1,98 @@
+"""The words of outreach: channels, what an attempt came to, how an episode ends, and what each means for the next step.
+
+The outcomes of attempts are those that staff expect (reference: the domain's list of coded outcomes); each is one of FHIR's Communication
+statuses with a reason, so that it can be told to an EHR.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+CHANNELS: Final = {
+    "phone": "Phone call",
+    "sms": "Text message",
+    "email": "E-mail",
+    "portal": "Patient portal",
+    "letter": "Letter",
+    "visit": "Visit",
+}
+"""Each way to reach somebody, and its name."""
+SHARED: Final = frozenset({"sms", "email", "letter"})
+"""Channels that others at home may read."""
+
+
+class Restriction(StrEnum):
+    """Why somebody is not to be reached."""
+
+    DECEASED = "deceased"
+    MOVED = "moved"
+    OPTED_OUT = "opted-out"
+    """Of all outreach, or of one channel."""
+    DECLINED = "declined"
+    """What one rule offers."""
+    UNSAFE = "unsafe"
+    """It is not safe to talk; somebody else may listen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt came to."""
+
+    label: str
+    status: str
+    """Of the FHIR Communication: completed, not-done or stopped."""
+    reached: bool = False
+    """They were spoken to."""
+    counts: bool = True
+    """Against the most attempts that are made."""
+    closes: str | None = None
+    """The outcome with which it ends the episode."""
+    restricts: Restriction | None = None
+
+
+OUTCOMES: Final = {
+    "reached": Outcome("Reached", "completed", reached=True),
+    "left-message": Outcome("Left a message", "completed"),
+    "no-answer": Outcome("No answer", "not-done"),
+    "wrong-number": Outcome("Wrong number", "not-done"),
+    "out-of-service": Outcome("Number out of service", "not-done"),
+    "language-mismatch": Outcome("No common language", "not-done", counts=False),
+    "call-back": Outcome("Asked to be called back", "completed", reached=True, counts=False),
+    "declined-offer": Outcome("Declined this offer", "completed", reached=True, closes="declined", restricts=Restriction.DECLINED),
+    "declined-all": Outcome("Declined all outreach", "completed", reached=True, closes="declined", restricts=Restriction.OPTED_OUT),
+    "deceased": Outcome("Has died", "not-done", closes="deceased", restricts=Restriction.DECEASED),
+    "moved-away": Outcome("Moved away", "not-done", closes="moved", restricts=Restriction.MOVED),
+    "already-done": Outcome("Already done", "completed", reached=True, closes="already-done"),
+    "unsafe": Outcome("Not safe to talk", "stopped", counts=False, restricts=Restriction.UNSAFE),
+}
+"""Each outcome of an attempt by its code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an episode ends."""
+
+    label: str
+    rests: int
+    """Days for which the same reasons open no new episode; a reason that is new opens one at once."""
+    by_staff: bool = True
+    """Staff may choose it; the others follow from the data or from an attempt."""
+
+
+ENDINGS: Final = {
+    "helped": Ending("Helped", 90),
+    "referred": Ending("Referred", 90),
+    "already-done": Ending("Already done", 90),
+    "declined": Ending("Declined", 365),
+    "unable-to-reach": Ending("Could not be reached", 90),
+    "not-suitable": Ending("Not suitable", 180),
+    "need-met": Ending("The data show that the need is met", 0, by_staff=False),
+    "left": Ending("No longer part of the registry", 0, by_staff=False),
+    "deceased": Ending("Has died", 0, by_staff=False),
+    "moved": Ending("Moved away", 0, by_staff=False),
+}
+"""Each ending of an episode by its code."""
+DECLINED_FOR: Final = 365
+"""Days for which a refusal of one offer is honoured; after that it may be offered again."""
+DUE: Final = {"act": 7, "watch": 28, "prevent": 56}
+"""Level of a rule → days after which its episode is due."""
