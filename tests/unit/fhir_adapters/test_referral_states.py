@@ -31,8 +31,7 @@ EVERYTHING = sorted(product((None, *Status), Status, Side), key=str)
 def allowed(start: Status | None, move: Move) -> bool:
     try:
         check(start, move)
-    except IllegalMove as refusal:
-        assert str(refusal)
+    except IllegalMove:
         return False
     return True
 
@@ -59,8 +58,8 @@ def test_it_is_completed_only_with_what_came_of_it(start: Status) -> None:
 
 
 def test_after_the_end_there_is_only_that_it_was_an_error() -> None:
-    assert FINAL | OPEN == frozenset(Status)
-    assert FINAL & OPEN == frozenset()
+    assert frozenset(Status) == FINAL | OPEN
+    assert frozenset() == FINAL & OPEN
     for end in FINAL:
         assert reachable(end) == {end, Status.ENTERED_IN_ERROR}
     assert reachable(Status.REQUESTED) == frozenset(Status) - {Status.DRAFT}
