@@ -17,7 +17,7 @@ from plugin.cds.ledger.waiting import RESOLVED
 from plugin.referrals.stepping import Situation, due
 from plugin.referrals.words import CARD
 from plugin.store import Store
-from plugin.store.inserting import upsert
+from plugin.store.inserting import insert_one
 from plugin.store.tables.cds import STEPS
 from plugin.store.tables.referrals import HISTORY, REFERRALS
 
@@ -54,9 +54,9 @@ def tell(store: Store, ledger: Ledger, at: datetime) -> int:
 
 
 def _keep(store: Store, referral: dict[str, Any], at: datetime) -> str:
-    first = {"referral": referral["id"], "version": 1, "at": at, "user": CARDS.user, "step": "moved", "after": Status.REQUESTED}
+    first = {"referral": referral["id"], "version": 1, "at": at, "user": CARDS.user, "step": "moved", "after": str(Status.REQUESTED)}
     with store.write() as connection:
-        if not connection.execute(upsert(connection, REFERRALS).on_conflict_do_nothing(), referral).rowcount:
+        if not insert_one(connection, REFERRALS, referral):
             return ANOTHER_OPEN
         connection.execute(insert(HISTORY), first)
         record(
@@ -96,7 +96,7 @@ def _row(row: Row[Any], key: Key, task: str, order_place: str | None, at: dateti
         "priority": order.get("priority", "routine"),
         "unsafe": "orderDetail" in order,
         "message": "",
-        "state": Status.REQUESTED,
+        "state": str(Status.REQUESTED),
         "version": 1,
         "created": at,
         "changed": at,

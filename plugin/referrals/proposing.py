@@ -14,7 +14,7 @@ from plugin.referrals.consenting import standing
 from plugin.referrals.disclosure import DISCLOSURES
 from plugin.referrals.matching import Candidate, Sought
 from plugin.referrals.words import BY_ITS_NATURE_UNSAFE, EPISODE
-from plugin.store.inserting import upsert
+from plugin.store.inserting import insert_one
 from plugin.store.tables.referrals import HISTORY, REFERRALS
 from rules.facts import Coding
 
@@ -61,12 +61,11 @@ def propose(connection: Connection, scope: Scope, proposal: Proposal, at: dateti
         return int(known.version)
     _check(connection, scope, proposal, at)
     row = _row(proposal, at)
-    inserted = connection.execute(upsert(connection, REFERRALS).on_conflict_do_nothing(), row)
-    if not inserted.rowcount:
+    if not insert_one(connection, REFERRALS, row):
         raise NotNow("a referral for this need is open already")
     connection.execute(
         HISTORY.insert(),
-        {"referral": proposal.id, "version": 1, "at": at, "user": scope.user, "step": "moved", "before": None, "after": Status.DRAFT},
+        {"referral": proposal.id, "version": 1, "at": at, "user": scope.user, "step": "moved", "before": None, "after": str(Status.DRAFT)},
     )
     detail = {"need": row["need"], "partner": row["partner"], "listing": row["listing"], "rule": row["rule"]}
     record(connection, scope, Entry("referral.propose", f"referral/{proposal.id}", proposal.patient, detail), at)
@@ -135,7 +134,7 @@ def _row(proposal: Proposal, at: datetime) -> dict[str, Any]:
         "unsafe": sought.need in BY_ITS_NATURE_UNSAFE,
         "message": proposal.message.strip(),
         "consent": None,
-        "state": Status.DRAFT,
+        "state": str(Status.DRAFT),
         "version": 1,
         "created": at,
         "changed": at,
