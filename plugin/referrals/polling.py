@@ -13,7 +13,7 @@ from fhir_adapters.quarantine import Json
 from fhir_adapters.referral_states import OPEN
 from fhir_adapters.search import Query, find
 from fhir_adapters.transport import FhirServer
-from plugin.referrals.taking import take_in
+from plugin.referrals.taking import take_in, updated
 from plugin.store import Store
 from plugin.store.inserting import upsert
 from plugin.store.tables.referrals import POLLS, REFERRALS
@@ -23,7 +23,7 @@ NOT_MORE_OFTEN: Final = timedelta(minutes=15)
 HOURLY: Final = timedelta(hours=1)
 """They SHOULD query at least hourly in working hours (task-11)."""
 _MARGIN: Final = timedelta(minutes=5)
-"""By which two clocks may differ."""
+"""So much later than it was made a version may come to be seen."""
 _GONE: Final = frozenset({404, 410})
 _FRIDAY: Final = 4
 
@@ -49,10 +49,12 @@ def poll(store: Store, server: FhirServer, tenant: str, at: datetime, *, whole: 
     if last is not None and at - last.at < NOT_MORE_OFTEN:
         return Polled(asked=False)
     found = Polled(asked=True)
-    for task in _changed(store, server, tenant, None if whole else last, found):
+    since = last.since if last is not None else None
+    for task in _changed(store, server, tenant, None if whole else since, found):
         with store.write() as connection:
             found.tasks[take_in(connection, tenant, task, at)] += 1
-    _note(store, tenant, at)
+        since = max(filter(None, (since, updated(task))), default=None)
+    _note(store, tenant, at, since)
     return found
 
 
@@ -79,11 +81,11 @@ def _next_business_day(moment: datetime) -> datetime:
     return day
 
 
-def _changed(store: Store, server: FhirServer, tenant: str, last: Row[tuple[object, ...]] | None, found: Polled) -> Iterator[Json]:
-    """Since the last time by one search; the first time, and if that cannot be trusted, each one by itself."""
-    if last is not None:
-        since = (last.since - _MARGIN).astimezone(UTC)
-        query = Query("Task", (("_lastUpdated", f"gt{since:%Y-%m-%dT%H:%M:%SZ}"),))
+def _changed(store: Store, server: FhirServer, tenant: str, since: datetime | None, found: Polled) -> Iterator[Json]:
+    """Since a moment of the server's own clock by one search; without one, or if it cannot be trusted, each Task by itself."""
+    if since is not None:
+        moment = (since - _MARGIN).astimezone(UTC)
+        query = Query("Task", (("_lastUpdated", f"gt{moment:%Y-%m-%dT%H:%M:%SZ}"),))
         try:
             yield from find(server, query, lambda task: isinstance(task.get("id"), str))
             return
@@ -122,8 +124,8 @@ def _last(store: Store, tenant: str) -> Row[tuple[object, ...]] | None:
         return connection.execute(select(POLLS).where(POLLS.c.tenant == tenant)).one_or_none()
 
 
-def _note(store: Store, tenant: str, at: datetime) -> None:
+def _note(store: Store, tenant: str, at: datetime, since: datetime | None) -> None:
     with store.write() as connection:
-        row = {"tenant": tenant, "at": at, "since": at}
-        statement = upsert(connection, POLLS)
-        connection.execute(statement.on_conflict_do_update(index_elements=["tenant"], set_={"at": at, "since": at}), row)
+        told = {"at": at, "since": since}
+        statement = upsert(connection, POLLS).values({"tenant": tenant} | told)
+        connection.execute(statement.on_conflict_do_update(index_elements=["tenant"], set_=told))

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, or_, select, update
 
 from fhir_adapters.quarantine import Json
 from fhir_adapters.references import patient_id
-from fhir_adapters.referral_states import OPEN, WITH_REASON, Status, leads, reachable
+from fhir_adapters.referral_states import OPEN, WITH_REASON, Status, reachable
 from plugin.access import Role, Scope
 from plugin.referrals.moving import Output, Step, taken
 from plugin.referrals.reading import outputs
@@ -54,6 +54,17 @@ def take_in(connection: Connection, tenant: str, task: Json, at: datetime) -> st
     return _follow(connection, row, told, Status(told.status), seen, at)
 
 
+def updated(resource: Json) -> datetime | None:
+    """When the server says that this version was made."""
+    meta = resource.get("meta")
+    text = meta.get("lastUpdated") if isinstance(meta, dict) else None
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
+
+
 def _ours(connection: Connection, tenant: str, task: Json) -> Row[Any] | None:
     """The referral whose Task it is: by its place or, if that is not known yet, by our identifier."""
     identifiers = task.get("identifier")
@@ -67,13 +78,12 @@ def _ours(connection: Connection, tenant: str, task: Json) -> Row[Any] | None:
 
 def _told(task: Json) -> _Told:
     meta: Any = task["meta"] if isinstance(task.get("meta"), dict) else {}
-    updated = _moment(meta.get("lastUpdated"))
     reason = task.get("statusReason")
     text = reason.get("text") if isinstance(reason, dict) else None
     return _Told(
         str(task.get("status")),
         str(meta.get("versionId") or meta.get("lastUpdated") or task.get("status"))[:64],
-        updated,
+        updated(task),
         reason_code(reason) if reason is not None else None,
         str(text)[:_MOST_TEXT] if text else None,
         tuple(_outputs(task.get("output"))),
@@ -134,7 +144,7 @@ def _follow(connection: Connection, row: Row[Any], told: _Told, status: Status, 
     """What it means for the state here, given what was decided here and may not be there yet."""
     pending = _pending(connection, row)
     arrived = max((n for n, write in enumerate(pending) if write.put and write.after == status), default=-1)
-    ahead = pending and (status == (row.there or Status.REQUESTED) or leads(status, Status(pending[0].after)))
+    ahead = pending and (status == (row.there or Status.REQUESTED) or status in pending[0].only_from)
     seen |= {"there": str(status)}
     if arrived < 0 and not ahead:
         return (_overtaken if pending else _moved)(connection, row, told, status, seen, at)
@@ -185,11 +195,3 @@ def _note(connection: Connection, write: Row[Any], what: str, at: datetime) -> N
 def _quarantine(connection: Connection, row: Row[Any], seen: str, reason: str, after: str, at: datetime) -> None:
     kept = {"referral": row.id, "seen": seen, "reason": reason, "before": row.state, "after": after[:32], "at": at, "closed": None}
     insert_new(connection, QUARANTINE, [kept])
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return found if found is not None and found.tzinfo is not None else None

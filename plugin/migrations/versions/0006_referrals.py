@@ -140,7 +140,7 @@ def _polls() -> None:
         "referral_polls",
         sa.Column("tenant", sa.String(40), primary_key=True),
         sa.Column("at", _MOMENT, nullable=False, comment="when the server was asked last"),
-        sa.Column("since", _MOMENT, nullable=False, comment="up to then everything is taken in"),
+        sa.Column("since", _MOMENT, comment="the latest version that it showed, by its own clock"),
     )
 
 

@@ -122,7 +122,7 @@ POLLS: Final = Table(
     METADATA,
     Column("tenant", String(40), primary_key=True),
     Column("at", Moment, nullable=False, comment="when the server was asked last"),
-    Column("since", Moment, nullable=False, comment="up to then everything is taken in"),
+    Column("since", Moment, comment="the latest version that it showed, by its own clock"),
 )
 
 QUARANTINE: Final = Table(
