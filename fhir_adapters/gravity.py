@@ -6,6 +6,10 @@ from rules.facts import Coding
 
 SERVICE_REQUEST: Final = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-ServiceRequest"
 """The profile of a referral."""
+TASK: Final = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-TaskForReferralManagement"
+"""The profile of the Task that goes with it."""
+GOAL: Final = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
+"""The extension of a referral that names the Goal it serves."""
 CATEGORIES: Final = "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes"
 CAPACITY_STATUS: Final = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-ExtensionHealthcareServiceCapacityStatus"
 """The extension of a HealthcareService that says whether somebody new can be taken."""
@@ -53,6 +57,11 @@ QUESTIONNAIRES: Final = (
     ),
 )
 """The shortest first."""
+
+
+def own_code(code: str) -> dict[str, str]:
+    """Another code of Gravity's own, such as ``resulting-activity``, as a Coding."""
+    return {"system": CATEGORIES, "code": code, "display": category_display(code)}
 
 
 def category(code: str) -> dict[str, str]:

@@ -20,3 +20,9 @@ def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]])
         keys = [column.name for column in table.primary_key]
         ordered = sorted(rows, key=lambda row: [str(row[key]) for key in keys])
         connection.execute(upsert(connection, table).on_conflict_do_nothing(), ordered)
+
+
+def insert_one(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
+    """Insert ``row`` unless something unique about it is there already; whether it was inserted."""
+    statement = upsert(connection, table).values(row).on_conflict_do_nothing()
+    return connection.execute(statement.returning(*table.primary_key)).first() is not None

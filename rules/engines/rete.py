@@ -10,7 +10,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from threading import Lock
 from typing import Final
@@ -22,7 +22,7 @@ from rules.engines.reference import reduce_facts
 from rules.engines.stages import stages
 from rules.errors import EngineError, EngineUnavailable
 from rules.facts import PersonRecord, Value
-from rules.ir import Program
+from rules.ir import Derived, Program
 
 LOG = logging.getLogger(__name__)
 
@@ -79,6 +79,28 @@ class DurableEngine:
                 self._children[key] = _Child(stages(program), [d.name for d in program.derived])
                 self._programs[key] = program  # keeps the id from being used again
             return self._children[key]
+
+
+class DurableRules:
+    """Formulas over values that are given, asked of durable_rules in a child process of their own. Safe to share between threads."""
+
+    def __init__(self, rules: Sequence[Derived], given: Sequence[str]) -> None:
+        """``given`` names the values that `answers` gets.
+
+        Raises:
+            EngineUnavailable: durable_rules cannot be imported by this Python.
+        """
+        if reason := why_unavailable():
+            raise EngineUnavailable(reason)
+        self._child = _Child((HornProgram(Program((), tuple(rules), ()), tuple(given)),), [rule.name for rule in rules])
+
+    def answers(self, values: Mapping[str, Value]) -> dict[str, bool | None]:
+        """Rule → its answer. Raises `EngineError` if the child process died twice."""
+        return self._child.answers(dict(values))
+
+    def close(self) -> None:
+        """End the child process."""
+        self._child.stop()
 
 
 def why_unavailable() -> str:

@@ -53,10 +53,15 @@ class Handover:
 
     def arrived(self) -> frozenset[str]:
         """The suggestions whose Task stands on a server since `carry_out` last looked."""
-        ids = {self._key(row, "Task").id: str(row.suggestion) for row in self._rows(IN_OUTBOX)}
+        ids = {self.key(row, "Task").id: str(row.suggestion) for row in self._rows(IN_OUTBOX)}
         if not ids:
             return frozenset()
         return frozenset(ids[each.id] for each in self._outbox().ledger.rows(states=(State.SENT, State.CONFIRMED)) if each.id in ids)
+
+    def ordered(self) -> Iterator[tuple[Row[Any], Key]]:
+        """Every referral that stands on its server, with the name of its Task."""
+        for row in self._rows(ORDERED):
+            yield row, self.key(row, "Task")
 
     def _rows(self, state: str) -> Sequence[Row[Any]]:
         query = select(HANDOVERS).where(HANDOVERS.c.state == state, HANDOVERS.c.client.in_(sorted(self._tenants)))
@@ -92,14 +97,14 @@ class Handover:
         if "ServiceRequest" in row.meaning.get("creates", ()):
             focus: Json = {"type": "ServiceRequest", "identifier": order_identifier(row.suggestion)}
         else:
-            key = self._key(row, "ServiceRequest")
+            key = self.key(row, "ServiceRequest")
             own = [*order.get("identifier", []), order_identifier(row.suggestion)]
             request = {name: value for name, value in order.items() if name != "id"} | {"status": "active", "identifier": own}
             yield suggestion(key, request, run=run, author=_AUTHOR, recorded=row.accepted)
             focus = {"reference": f"urn:uuid:{key.id}"}
-        yield suggestion(self._key(row, "Task"), _task(row, order, focus), run=run, author=_AUTHOR, recorded=row.accepted)
+        yield suggestion(self.key(row, "Task"), _task(row, order, focus), run=run, author=_AUTHOR, recorded=row.accepted)
 
-    def _key(self, row: Row[Any], type: str) -> Key:
+    def key(self, row: Row[Any], type: str) -> Key:
         """The card and the suggestion name the episode: told however often, it is the same write."""
         return Key(self._tenants[row.client], row.rule, row.version, row.patient, f"{row.card} {row.suggestion}", type)
 

@@ -1,0 +1,96 @@
+"""From the store to the outbox, from where it is written to the EHR once. Killed anywhere in between, it goes on where it was.
+
+Moves of one referral go one after another: the next one only when the server has said that it took the one before.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, select, update
+
+from fhir_adapters.writeback import Outbox, State
+from plugin.referrals.resources import ORDER, REFER, TASK, intents, key
+from plugin.store import Store
+from plugin.store.tables.referrals import CONSENTS, REFERRALS, WRITES
+
+_ON_SERVER: Final = (State.SENT, State.CONFIRMED)
+PUT, WAITS = "put", "waits"
+
+
+def carry_out(store: Store, outbox: Outbox, at: datetime) -> Counter[str]:
+    """Put everything that is to be told into the outbox, as far as its turn has come; how many were ``put`` and how many wait."""
+    places(store, outbox)
+    done: Counter[str] = Counter()
+    for referral, writes in _waiting(store).items():
+        done += _carry(store, outbox, referral, writes, at)
+    return done
+
+
+def places(store: Store, outbox: Outbox) -> int:
+    """Note where orders and Tasks came to stand on their servers; how many are new."""
+    with store.read() as connection:
+        query = select(REFERRALS).where(REFERRALS.c.task.is_not(None), REFERRALS.c.task_place.is_(None))
+        rows = connection.execute(query).all()
+    found = {row.id: (_place(outbox, row, "Task"), _place(outbox, row, "ServiceRequest")) for row in rows}
+    known = {id: both for id, both in found.items() if both[0]}
+    with store.write() as connection:
+        for id, (task, order) in known.items():
+            connection.execute(update(REFERRALS).where(REFERRALS.c.id == id).values(task_place=task, request_place=order))
+    return len(known)
+
+
+def _place(outbox: Outbox, row: Row[Any], type: str) -> str | None:
+    status = outbox.status(key(row, type))
+    return status.place if status and status.state in _ON_SERVER else None
+
+
+def _waiting(store: Store) -> Mapping[str, Sequence[Row[Any]]]:
+    """Referral → all of its writes that were not withdrawn, the first one first; only of those of which one is still to be put."""
+    table = WRITES.c
+    some = select(table.referral).where(table.put.is_(None), table.withdrawn.is_(None))
+    query = select(WRITES).where(table.referral.in_(some), table.withdrawn.is_(None))
+    found: dict[str, list[Row[Any]]] = {}
+    with store.read() as connection:
+        for row in connection.execute(query.order_by(table.referral, table.number, table.kind.desc())):
+            found.setdefault(row.referral, []).append(row)
+    return found
+
+
+def _carry(store: Store, outbox: Outbox, referral: str, writes: Sequence[Row[Any]], at: datetime) -> Counter[str]:
+    with store.read() as connection:
+        row = connection.execute(select(REFERRALS).where(REFERRALS.c.id == referral)).one()
+        consent = connection.scalar(select(CONSENTS.c.place).where(CONSENTS.c.id == row.consent))
+    for number, write in enumerate(writes):
+        if write.put is not None:
+            continue
+        if not _turn(outbox, row, write, writes[:number]):
+            return Counter({WAITS: len(writes) - number})
+        with outbox.transaction() as together:
+            for intent in intents(row, write, consent):
+                outbox.add(intent, together)
+        with store.write() as connection:
+            _mark(connection, write, at)
+        return Counter({PUT: 1, WAITS: len(writes) - number - 1})
+    return Counter()
+
+
+def _turn(outbox: Outbox, row: Row[Any], write: Row[Any], before: Sequence[Row[Any]]) -> bool:
+    """Whether what goes before is on the server, and the place of what is to be changed is known."""
+    if write.kind == REFER:
+        return True
+    if (row.task_place if write.kind == TASK else row.request_place) is None:
+        return False
+    return all(each.landed is not None or _sent(outbox, row, each) for each in before)
+
+
+def _sent(outbox: Outbox, row: Row[Any], write: Row[Any]) -> bool:
+    type = "ServiceRequest" if write.kind == ORDER else "Task"
+    status = outbox.status(key(row, type, "" if write.kind == REFER else str(write.number)))
+    return status is not None and status.state in _ON_SERVER
+
+
+def _mark(connection: Connection, write: Row[Any], at: datetime) -> None:
+    mine = (WRITES.c.referral == write.referral, WRITES.c.number == write.number, WRITES.c.kind == write.kind)
+    connection.execute(update(WRITES).where(*mine).values(put=at))

@@ -1,0 +1,89 @@
+"""Which services may meet a need of somebody, why, and why the others do not."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from fhir_adapters.directory import Directory, Inquiry, Match, Residence, find
+from fhir_adapters.directory.areas import NOWHERE
+from fhir_adapters.directory.finding import FITS, Ground
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What the directory is asked for. Nobody is named, and a health inquiry never leaves the house: the directory is ours."""
+
+    need: str
+    partner: str
+    home: Residence = NOWHERE
+    age: float | None = None
+    language: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """To be kept with the referral, so that the next service can be looked for."""
+        return asdict(self) | {"home": self.home._asdict()}
+
+    @classmethod
+    def of_json(cls, kept: dict[str, Any]) -> "Sought":
+        """The same again."""
+        home = kept["home"]
+        return cls(**kept | {"home": Residence(**home | {"names": tuple(home["names"])})})
+
+    def inquiry(self, as_of: date) -> Inquiry:
+        """As the directory takes it."""
+        return Inquiry(as_of, self.need, self.partner, self.home, self.age, self.language)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A service held against a need."""
+
+    listing: str
+    """Its key in the directory."""
+    name: str
+    agency: str
+    """The key of the agency that gives it; of the service, if the directory names no agency."""
+    agency_name: str
+    verdict: str
+    """``fits``, ``ask`` (something about it is not known) or ``left out``."""
+    grounds: tuple[Ground, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether everything that matters is known, and nothing stands against it."""
+        return self.verdict == FITS
+
+    @property
+    def against(self) -> tuple[str, ...]:
+        """Why not, in words."""
+        return tuple(ground.reason for ground in self.grounds if ground.answer is False)
+
+    @property
+    def to_ask(self) -> tuple[str, ...]:
+        """What is not known."""
+        return tuple(ground.reason for ground in self.grounds if ground.answer is None)
+
+
+def candidates(directory: Directory, sought: Sought, as_of: date, without: Collection[str] = ()) -> list[Candidate]:
+    """Every service of the directory but those ``without``: those that fit first, those to ask next, those left out last."""
+    found = [_candidate(match) for match in find(directory, sought.inquiry(as_of))]
+    return [each for each in found if each.listing not in without]
+
+
+def next_candidate(directory: Directory, sought: Sought, as_of: date, tried: Collection[str]) -> Candidate | None:
+    """The first service that surely fits and was not tried; ``None``: a person must choose."""
+    return next((each for each in candidates(directory, sought, as_of, tried) if each.fits), None)
+
+
+def _candidate(match: Match) -> Candidate:
+    service = match.service
+    agency = service.organization
+    return Candidate(
+        service.key,
+        service.name,
+        agency.key if agency else service.key,
+        (agency.name if agency else None) or service.name,
+        match.verdict,
+        match.grounds,
+    )

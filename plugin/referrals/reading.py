@@ -1,0 +1,80 @@
+"""Looking at referrals. An agency sees its own, once they were sent; to it the others are not there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from fhir_adapters.referral_states import OPEN, Status
+from plugin.access import Entry, Right, Role, Scope, record
+from plugin.store.tables.referrals import HISTORY, OUTPUTS, REFERRALS
+
+PAGE: Final = 50
+VIEWS: Final = {"open": "Open", "attention": "To look at", "closed": "Closed", "all": "All"}
+"""Each view of the list, and its name."""
+
+
+class NoSuchReferral(Exception):
+    """There is none of that id that whoever asked may see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A referral with how it came there and what came of it."""
+
+    row: Row[Any]
+    history: tuple[Row[Any], ...]
+    """The first step first."""
+    outputs: tuple[Row[Any], ...]
+
+
+def one(connection: Connection, scope: Scope, id: str, at: datetime) -> Whole:
+    """One referral; that it was looked at is recorded.
+
+    Raises:
+        NoSuchReferral: or none that may be seen.
+        Forbidden: see `plugin.access.scope`.
+    """
+    row = found(connection, scope, id)
+    history = connection.execute(select(HISTORY).where(HISTORY.c.referral == id).order_by(HISTORY.c.version)).all()
+    record(connection, scope, Entry("referral.see", f"referral/{id}", row.patient), at)
+    return Whole(row, tuple(history), tuple(outputs(connection, id)))
+
+
+def found(connection: Connection, scope: Scope, id: str, *, locked: bool = False) -> Row[Any]:
+    """The row; ``locked``: nobody changes it until the transaction is over. Raises as `one`."""
+    query = _may_see(select(REFERRALS).where(REFERRALS.c.id == id), scope)
+    row = connection.execute(query.with_for_update() if locked else query).one_or_none()
+    if row is None:
+        raise NoSuchReferral(id)
+    return row
+
+
+def listed(connection: Connection, scope: Scope, view: str = "open", page: int = 1) -> tuple[Sequence[Row[Any]], int]:
+    """A page of referrals, those that changed last first, and how many there are. Raises as `one`."""
+    table = REFERRALS.c
+    wanted = {
+        "open": (table.state.in_(OPEN),),
+        "attention": (table.attention.is_not(None),),
+        "closed": (table.state.not_in(OPEN),),
+        "all": (),
+    }[view]
+    query = _may_see(select(REFERRALS).where(*wanted), scope)
+    total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+    rows = connection.execute(query.order_by(table.changed.desc(), table.id).limit(PAGE).offset((page - 1) * PAGE)).all()
+    return rows, total
+
+
+def outputs(connection: Connection, id: str) -> Sequence[Row[Any]]:
+    """What it came to, in the order in which that was told."""
+    return connection.execute(select(OUTPUTS).where(OUTPUTS.c.referral == id).order_by(OUTPUTS.c.at, OUTPUTS.c.digest)).all()
+
+
+def _may_see(query: Select[Any], scope: Scope) -> Select[Any]:
+    if scope.role is Role.AGENCY:
+        scope.require(Right.ANSWER_REFERRALS)
+        return query.where(REFERRALS.c.agency == scope.agency, REFERRALS.c.state != Status.DRAFT, REFERRALS.c.requested.is_not(None))
+    scope.require(Right.SEE_PEOPLE)
+    return query

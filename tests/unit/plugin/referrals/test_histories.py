@@ -1,0 +1,192 @@
+"""Random histories of referrals: sends, answers on both sides, polls, timers, crashes, lost answers and late ones.
+
+Whatever happens, in the end every referral is in one state, the same here and on the server, with one order and one Task there.
+"""
+
+import shutil
+import tempfile
+from collections import Counter
+from contextlib import nullcontext, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+from unittest.mock import patch
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from sqlalchemy import func, select
+from support.databases import opened
+from support.referral_ehr import Crash, MemoryEhr, policy
+from support.referrals import CARE, NOON, TENANT, agency, bank, consent, directory, proposal
+
+from fhir_adapters.errors import EhrUnavailable
+from fhir_adapters.referral_states import MAY_SET, OPEN, IllegalMove, Side, Status
+from fhir_adapters.transport import FhirServer
+from fhir_adapters.writeback import Outbox, State
+from plugin.access import verify
+from plugin.outreach.acting import NotNow
+from plugin.referrals import carrying
+from plugin.referrals.acting import Answer, Grip, answer, cancel, send
+from plugin.referrals.carrying import carry_out
+from plugin.referrals.moving import Output
+from plugin.referrals.polling import poll
+from plugin.referrals.proposing import propose
+from plugin.referrals.reading import NoSuchReferral
+from plugin.referrals.timers import run
+from plugin.referrals.words import status_reason
+from plugin.store import Store, open_store
+from plugin.store.tables.referrals import QUARANTINE, REFERRALS
+
+PEOPLE = ["ann", "ben", "cal"]
+FATES = ["done", "done", "lost before", "lost after", "crash before", "crash after"]
+REFUSALS: tuple[type[Exception], ...] = (NotNow, IllegalMove, NoSuchReferral)
+fates = st.lists(st.sampled_from(FATES), max_size=4)
+steps = st.sampled_from(sorted(MAY_SET[Side.TARGET]))
+_MEMORY = Path("/dev/shm")  # noqa: S108 a file system in memory, if there is one: thousands of transactions
+_PLACE = str(_MEMORY) if _MEMORY.is_dir() else None
+_TEMPLATE: list[Path] = []
+
+
+def empty(folder: Path) -> Store:
+    """A store of one's own; the tables are made once and copied."""
+    if not _TEMPLATE:
+        made = Path(tempfile.mkdtemp(dir=_PLACE)) / "almoner.db"
+        with opened(f"sqlite:///{made}"):
+            pass
+        _TEMPLATE.append(made)
+    shutil.copy(_TEMPLATE[0], folder / "almoner.db")
+    return open_store(f"sqlite:///{folder / 'almoner.db'}")
+
+
+class Histories(RuleBasedStateMachine):
+    """Staff, three agencies on our page and on the server, timers, and a network that is not to be trusted."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(dir=_PLACE))
+        self.store = empty(self.folder)
+        self.at = NOON
+        self.ehr = MemoryEhr()
+        self.server = cast(FhirServer, self.ehr)
+        self.outbox = Outbox.at(self.folder / "outbox.sqlite", clock=lambda: self.at.timestamp())
+        self.services = directory(bank(1), bank(2), bank(3))
+        self.number = 0
+        self.seen: dict[str, str] = {}
+        with self.store.write() as connection:
+            for patient in PEOPLE:
+                consent(connection, patient)
+
+    def rows(self, *conditions: Any) -> list[Any]:
+        with self.store.read() as connection:
+            return list(connection.execute(select(REFERRALS).where(*conditions).order_by(REFERRALS.c.created, REFERRALS.c.id)))
+
+    @rule(patient=st.sampled_from(PEOPLE), crash=st.booleans())
+    def refer(self, patient: str, crash: bool) -> None:
+        """Now and then the process dies before the transaction is over: then nothing happened."""
+        self.number += 1
+        wish = proposal(patient, message=str(self.number))
+        had = bool(self.rows(REFERRALS.c.patient == patient, REFERRALS.c.state.in_(OPEN)))
+        with suppress(Crash, NotNow), self.store.write() as connection:
+            send(connection, CARE, Grip(wish.id, propose(connection, CARE, wish, self.at)), self.at)
+            assert not had
+            if crash:
+                raise Crash
+        assert bool(self.rows(REFERRALS.c.id == wish.id)) == (not had and not crash)
+
+    @rule(which=st.integers(0, 5), to=steps)
+    def answer_here(self, which: int, to: Status) -> None:
+        rows = self.rows(REFERRALS.c.state.in_(OPEN))
+        if rows:
+            row = rows[which % len(rows)]
+            told = Answer(to, "no-capacity", outputs=(Output("resulting-activity", {"text": "x"}),))
+            scope = agency(int(row.agency.rpartition("-")[2]))
+            with suppress(*REFUSALS), self.store.write() as connection:
+                answer(connection, scope, Grip(row.id, row.version), told, self.at)
+
+    @rule(which=st.integers(0, 5), to=steps, full=st.booleans(), silent=st.booleans())
+    def answer_there(self, which: int, to: Status, full: bool, silent: bool) -> None:
+        """On the server, whatever we know of it; sometimes they do not say what came of it."""
+        tasks = self.ehr.of("Task")
+        if tasks:
+            task = tasks[which % len(tasks)]
+            why = status_reason("no-capacity" if full else "not-eligible", None)
+            with suppress(IllegalMove):
+                self.ehr.agency(f"Task/{task['id']}", to, outputs=int(not silent), reason=why)
+
+    @rule(which=st.integers(0, 5))
+    def take_back(self, which: int) -> None:
+        rows = self.rows(REFERRALS.c.state.in_(OPEN))
+        if rows:
+            row = rows[which % len(rows)]
+            with suppress(*REFUSALS), self.store.write() as connection:
+                cancel(connection, CARE, Grip(row.id, row.version), "no-longer-wanted", self.at)
+
+    @rule(fates=fates, dies=st.booleans())
+    def deliver(self, fates: list[str], dies: bool) -> None:
+        """``dies``: as soon as something is in the outbox, before that is noted."""
+        self.ehr.fates = fates
+        with suppress(Crash):
+            with patch.object(carrying, "_mark", side_effect=Crash) if dies else nullcontext():
+                carry_out(self.store, self.outbox, self.at)
+            self.at += timedelta(seconds=2)
+            self.outbox.deliver(self.server, policy(TENANT), commit=True)
+        self.ehr.fates = []
+
+    @rule(down=st.booleans(), searches=st.booleans())
+    def ask(self, down: bool, searches: bool) -> None:
+        self.at += timedelta(minutes=20)
+        self.ehr.now += timedelta(minutes=20)
+        self.ehr.down, self.ehr.searches = down, searches
+        with suppress(EhrUnavailable):
+            poll(self.store, self.server, TENANT, self.at)
+        self.ehr.down = False
+        self.ehr.searches = True
+
+    @rule(days=st.sampled_from([0, 1, 5, 10]))
+    def time_passes(self, days: int) -> None:
+        self.at += timedelta(days=days)
+        self.ehr.now += timedelta(days=days)
+        run(self.store, self.services, self.at)
+
+    @invariant()
+    def nobody_is_referred_twice_for_one_need(self) -> None:
+        if hasattr(self, "store"):
+            assert max(Counter(row.patient for row in self.rows(REFERRALS.c.state.in_(OPEN))).values(), default=0) <= 1
+            carried = [each["value"] for held in self.ehr.held.values() for each in held["identifier"]]
+            assert max(Counter(carried).values(), default=0) <= 1
+
+    @invariant()
+    def what_has_ended_there_stays_ended(self) -> None:
+        if hasattr(self, "ehr"):
+            for task in self.ehr.of("Task"):
+                before = self.seen.get(task["id"])
+                assert before is None or Status(before) in OPEN or task["status"] == before
+                self.seen[task["id"]] = task["status"]
+
+    def teardown(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        for _ in range(8):
+            self.at += timedelta(hours=1)
+            self.deliver([], dies=False)
+            self.ask(down=False, searches=True)
+        rows = self.rows()
+        tasks = {f"Task/{each['id']}": each for each in self.ehr.of("Task")}
+        assert {row.task_place: row.state for row in rows} == {place: each["status"] for place, each in tasks.items()}
+        assert all(row.there == row.state for row in rows)
+        orders = {f"ServiceRequest/{each['id']}": each["status"] for each in self.ehr.of("ServiceRequest")}
+        assert {row.request_place for row in rows} == set(orders)
+        assert all((orders[row.request_place] == "active") == (row.state in OPEN) for row in rows)
+        assert {row.reason for row in self.outbox.ledger.rows(states=[State.PARKED])} <= {"no-longer-fits"}
+        assert not self.outbox.ledger.rows(states=[State.PENDING, State.SENDING])
+        with self.store.read() as connection:
+            verify(connection)
+            aside = connection.execute(select(QUARANTINE.c.reason, func.count()).group_by(QUARANTINE.c.reason)).all()
+        assert {reason for reason, _ in aside} <= {"overtaken"}, "the agencies do nothing that cannot be"
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(max_examples=60, stateful_step_count=25)

@@ -1,0 +1,405 @@
+"""From the store to the EHR and back: what is decided here stands there once, and what is said there is known here."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import select
+from support.referral_ehr import MemoryEhr, policy
+from support.referrals import CARE, NOON, TENANT, TODAY, agency, bank, chosen, directory, grip, sent, stored
+
+from fhir_adapters.errors import EhrUnavailable, NotWritable
+from fhir_adapters.referral_states import Status
+from fhir_adapters.transport import FhirServer
+from fhir_adapters.writeback import Outbox
+from plugin.access import verify
+from plugin.referrals.acting import Answer, answer, cancel
+from plugin.referrals.carrying import carry_out
+from plugin.referrals.disclosure import DISCLOSURES, check, least
+from plugin.referrals.matching import Sought
+from plugin.referrals.moving import Output
+from plugin.referrals.polling import Polled, heard, overdue, poll
+from plugin.referrals.reading import one
+from plugin.referrals.timers import run
+from plugin.referrals.words import REASONS, reason_code, status_reason
+from plugin.store import Store
+from plugin.store.tables.referrals import QUARANTINE, REFERRALS, WRITES
+from rules.grammar import PARTNER_TYPES
+
+FED = Output("resulting-activity", {"text": "A parcel a week"})
+MARK = "ZZ" + "CANARY"
+
+
+class Loop:
+    """The store, the outbox and the server; time goes on by itself."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store, self.ehr, self.at = store, MemoryEhr(), NOON
+        self.outbox = Outbox.at(folder / "outbox.sqlite", clock=lambda: self.at.timestamp())
+
+    @property
+    def server(self) -> FhirServer:
+        return cast(FhirServer, self.ehr)
+
+    def deliver(self) -> None:
+        """Two rounds: what waited for the first goes with the second."""
+        for _ in range(2):
+            carry_out(self.store, self.outbox, self.at)
+            self.at += timedelta(seconds=1)
+            self.outbox.deliver(self.server, policy(TENANT), commit=True)
+        carry_out(self.store, self.outbox, self.at)
+
+    def poll(self, after: timedelta = timedelta(hours=1)) -> Polled:
+        self.at += after
+        return poll(self.store, self.server, TENANT, self.at)
+
+    def sent(self, patient: str = "ann", **fields: Any) -> str:
+        """A referral that stands on the server, and is known to."""
+        id = sent(self.store, patient, self.at, **fields)
+        self.deliver()
+        self.poll()
+        return id
+
+    def place(self, id: str) -> str:
+        return str(stored(self.store, id).task_place)
+
+    def task(self, id: str) -> dict[str, Any]:
+        return self.ehr.held[self.place(id)]
+
+    def order(self, id: str) -> dict[str, Any]:
+        return self.ehr.held[str(stored(self.store, id).request_place)]
+
+    def answered(self, id: str, to: Status, **said: Any) -> None:
+        with self.store.write() as connection:
+            answer(connection, agency(1), grip(self.store, id), Answer(to, **said), self.at)
+
+    def cancelled(self, id: str) -> None:
+        with self.store.write() as connection:
+            cancel(connection, CARE, grip(self.store, id), "no-longer-wanted", self.at)
+
+    def aside(self) -> list[tuple[str, str, str]]:
+        with self.store.read() as connection:
+            return [(row.reason, row.before, row.after) for row in connection.execute(select(QUARANTINE).order_by(QUARANTINE.c.at))]
+
+    def days(self, number: int) -> Counter[str]:
+        self.at += timedelta(days=number)
+        return run(self.store, directory(bank(1), bank(2)), self.at)
+
+
+@pytest.fixture
+def loop(store: Store, tmp_path: Path) -> Loop:
+    return Loop(store, tmp_path)
+
+
+# ---------------------------------------------------------------- there
+
+
+def test_an_order_and_its_task_stand_there_once(loop: Loop) -> None:
+    id = loop.sent(reasons=("Condition/7",), message="Vegetarian")
+    carry_out(loop.store, loop.outbox, loop.at)
+    loop.deliver()
+    (order,), (task,) = loop.ehr.of("ServiceRequest"), loop.ehr.of("Task")
+    assert task["focus"]["reference"] == f"ServiceRequest/{order['id']}"
+    assert (task["status"], task["intent"], task["owner"]["display"]) == ("requested", "order", "Food bank 1")
+    assert [coding["code"] for concept in order["category"] for coding in concept["coding"]] == ["410606002", "food-insecurity"]
+    assert order["note"] == [{"text": "Vegetarian"}]
+    assert "reasonReference" not in order, "a food bank is told no diagnosis"
+    assert "orderDetail" not in order
+    row = stored(loop.store, id)
+    assert (row.task_place, row.request_place, row.there) == (f"Task/{task['id']}", f"ServiceRequest/{order['id']}", "requested")
+
+
+def test_an_agency_that_the_server_lists_is_named_by_its_place(loop: Loop) -> None:
+    from dataclasses import replace
+
+    there = replace(chosen(), agency=f"{TENANT}#Organization/bank-1")
+    id = loop.sent(candidate=there)
+    assert loop.task(id)["owner"]["reference"] == "Organization/bank-1"
+
+
+def test_where_contact_is_not_safe_the_order_says_so(loop: Loop) -> None:
+    id = loop.sent(sought=Sought("intimate-partner-violence", "voluntary sector"))
+    assert loop.order(id)["orderDetail"][0]["coding"][0]["code"] == "contacting-subject-prohibited"
+
+
+def test_every_kind_of_partner_is_told_what_is_on_its_list_and_nothing_else(loop: Loop) -> None:
+    assert set(DISCLOSURES) == set(PARTNER_TYPES)
+    patient = dict.fromkeys(("name", "telecom", "address", "birthDate", "gender", "maritalStatus", "identifier"), MARK)
+    told = {partner: set(least(partner, {"resourceType": "Patient", **patient})) - {"resourceType"} for partner in PARTNER_TYPES}
+    assert told["fire service"] == {"name", "telecom", "address"}
+    assert told["school"] == {"name"}
+    assert told["health provider"] == {"name", "telecom", "address", "birthDate", "gender", "identifier"}
+    with pytest.raises(NotWritable, match="maritalStatus is not for the council"):
+        check("council", {"resourceType": "Patient", "maritalStatus": MARK})
+    assert least("council", {"resourceType": "Observation", "valueString": MARK}) == {}
+
+
+def test_answers_on_our_page_come_to_the_chart(loop: Loop) -> None:
+    id = loop.sent()
+    loop.answered(id, Status.ACCEPTED)
+    loop.answered(id, Status.IN_PROGRESS)
+    loop.answered(id, Status.COMPLETED, outputs=(FED,))
+    for _ in range(3):
+        loop.deliver()
+    task = loop.task(id)
+    assert task["status"] == "completed"
+    assert [each["valueCodeableConcept"] for each in task["output"]] == [{"text": "A parcel a week"}]
+    assert loop.order(id)["status"] == "completed"
+    loop.poll()
+    row = stored(loop.store, id)
+    assert (row.state, row.there, row.due) == ("completed", "completed", None)
+    assert loop.aside() == []
+
+
+def test_a_reason_goes_along(loop: Loop) -> None:
+    id = loop.sent()
+    loop.answered(id, Status.REJECTED, reason_code="not-eligible", reason="lives elsewhere")
+    loop.deliver()
+    assert loop.task(id)["statusReason"]["text"] == "Not eligible: lives elsewhere"
+    assert loop.order(id)["status"] == "revoked"
+
+
+def test_reasons_are_understood_again() -> None:
+    assert {code: reason_code(status_reason(code, "x")) for code in REASONS} == {code: code for code in REASONS}
+    assert reason_code({"text": "the van broke down"}) == "other"
+    assert reason_code(None) == "other"
+
+
+# ---------------------------------------------------------------- and back
+
+
+def test_what_an_agency_does_on_the_server_is_known_here(loop: Loop) -> None:
+    id = loop.sent()
+    loop.ehr.agency(loop.place(id), Status.ACCEPTED)
+    assert loop.poll().tasks["moved"] == 1
+    loop.ehr.agency(loop.place(id), Status.IN_PROGRESS)
+    loop.ehr.agency(loop.place(id), Status.COMPLETED, outputs=2)
+    loop.poll()
+    with loop.store.write() as connection:
+        found = one(connection, CARE, id, loop.at)
+        verify(connection)
+    assert (found.row.state, len(found.outputs)) == ("completed", 2)
+    assert [each.after for each in found.history] == ["draft", "requested", "accepted", "completed"], "what lay between was not seen"
+    loop.deliver()
+    assert loop.order(id)["status"] == "completed", "who refers ends the order"
+
+
+def test_the_server_is_not_asked_more_often_than_every_quarter_of_an_hour(loop: Loop) -> None:
+    loop.sent()
+    assert not loop.poll(timedelta(minutes=14)).asked
+    assert loop.poll(timedelta(minutes=2)).asked
+
+
+@pytest.mark.parametrize(("hours", "late"), [(23, False), (25, True)])
+def test_a_business_day_without_asking_is_noticed(loop: Loop, hours: int, late: bool) -> None:
+    loop.sent()
+    assert overdue(loop.store, TENANT, loop.at + timedelta(hours=hours)) is late
+    assert not overdue(loop.store, "south", loop.at)
+
+
+def test_over_the_weekend_nobody_need_ask(loop: Loop) -> None:
+    loop.at = datetime.fromisoformat("2026-07-03T12:00:00+00:00")
+    loop.sent()
+    assert not overdue(loop.store, TENANT, loop.at + timedelta(days=2, hours=23))
+    assert overdue(loop.store, TENANT, loop.at + timedelta(days=3, hours=1))
+
+
+def test_a_server_that_cannot_search_by_time_is_asked_for_each_task(loop: Loop) -> None:
+    id = loop.sent()
+    loop.ehr.searches = False
+    loop.ehr.agency(loop.place(id), Status.ACCEPTED)
+    assert loop.poll().tasks["moved"] == 1
+    assert stored(loop.store, id).state == "accepted"
+    del loop.ehr.held[loop.place(id)]
+    assert loop.poll().gone == [loop.place(id)]
+
+
+def test_a_poll_that_failed_is_made_up_for(loop: Loop) -> None:
+    id = loop.sent()
+    loop.ehr.agency(loop.place(id), Status.ACCEPTED)
+    loop.ehr.down = True
+    with pytest.raises(EhrUnavailable):
+        loop.poll()
+    loop.ehr.down = False
+    loop.poll(timedelta(days=3))
+    assert stored(loop.store, id).state == "accepted"
+
+
+def test_a_subscription_tells_at_once(loop: Loop) -> None:
+    id = loop.sent()
+    loop.ehr.agency(loop.place(id), Status.ACCEPTED)
+    assert heard(loop.store, loop.server, TENANT, loop.place(id), loop.at) == "moved"
+    assert heard(loop.store, loop.server, TENANT, loop.place(id), loop.at) == "known"
+    assert heard(loop.store, loop.server, TENANT, "Task/none", loop.at) is None
+    loop.ehr.store({"resourceType": "Task", "id": "other", "status": "requested", "for": {"reference": "Patient/ann"}})
+    assert heard(loop.store, loop.server, TENANT, "Task/other", loop.at) == "not ours"
+
+
+def test_what_it_came_to_may_be_told_later(loop: Loop) -> None:
+    id = loop.sent()
+    loop.ehr.agency(loop.place(id), Status.ACCEPTED)
+    loop.ehr.agency(loop.place(id), Status.COMPLETED, legal=False)
+    loop.poll()
+    assert loop.days(0) == {"ask": 1}
+    assert stored(loop.store, id).attention == "outcome"
+    assert loop.days(1) == {}
+    loop.ehr.agency(loop.place(id), Status.COMPLETED, outputs=1, legal=False)
+    loop.poll()
+    row = stored(loop.store, id)
+    assert (row.attention, row.due) == (None, None)
+
+
+# ---------------------------------------------------------------- both at once
+
+
+def test_of_two_who_move_it_at_once_the_first_on_the_server_wins(loop: Loop) -> None:
+    id = loop.sent()
+    loop.answered(id, Status.ACCEPTED)
+    loop.ehr.agency(loop.place(id), Status.REJECTED)
+    loop.deliver()
+    assert loop.task(id)["status"] == "rejected"
+    assert loop.poll().tasks["overtaken"] == 1
+    row = stored(loop.store, id)
+    assert (row.state, row.attention) == ("rejected", "overtaken")
+    assert loop.aside() == [("overtaken", "accepted", "accepted")]
+
+
+def test_a_cancellation_holds_although_they_accepted_meanwhile(loop: Loop) -> None:
+    id = loop.sent()
+    loop.cancelled(id)
+    loop.ehr.agency(loop.place(id), Status.ACCEPTED)
+    loop.poll()
+    assert stored(loop.store, id).state == "cancelled"
+    loop.deliver()
+    loop.poll()
+    assert loop.task(id)["status"] == "cancelled"
+    assert stored(loop.store, id).there == "cancelled"
+    assert loop.aside() == []
+
+
+def test_both_say_the_same(loop: Loop) -> None:
+    id = loop.sent()
+    loop.answered(id, Status.ACCEPTED)
+    loop.ehr.agency(loop.place(id), Status.ACCEPTED)
+    loop.deliver()
+    loop.poll()
+    assert (stored(loop.store, id).state, stored(loop.store, id).there) == ("accepted", "accepted")
+    assert loop.aside() == []
+
+
+def test_what_cannot_be_is_put_aside(loop: Loop) -> None:
+    id = loop.sent()
+    loop.ehr.agency(loop.place(id), Status.REJECTED)
+    loop.poll()
+    for status in ("in-progress", "ready", "nonsense"):
+        loop.ehr.store(loop.task(id) | {"status": status})
+        assert loop.poll().tasks["put aside"] == 1
+    loop.ehr.store(loop.task(id) | {"status": "rejected", "for": {"reference": "Patient/ben"}})
+    loop.poll()
+    assert [reason for reason, *_ in loop.aside()] == ["illegal-move", "unknown-status", "unknown-status", "other-patient"]
+    row = stored(loop.store, id)
+    assert (row.state, row.attention) == ("rejected", "illegal")
+
+
+def test_versions_that_come_late_change_nothing(loop: Loop) -> None:
+    from plugin.referrals.taking import take_in
+
+    id = loop.sent()
+    old = dict(loop.task(id))
+    loop.ehr.agency(loop.place(id), Status.ACCEPTED)
+    new = dict(loop.task(id))
+    with loop.store.write() as connection:
+        told = [take_in(connection, TENANT, each, loop.at) for each in (new, old, new)]
+    assert told == ["moved", "known", "known"]
+    assert stored(loop.store, id).state == "accepted"
+
+
+# ---------------------------------------------------------------- as time goes by
+
+
+def test_no_answer_a_reminder_then_the_next_agency(loop: Loop) -> None:
+    first = loop.sent()
+    assert loop.days(9) == {}
+    assert loop.days(1) == {"nudge": 1}
+    assert stored(loop.store, first).attention == "nudged"
+    assert loop.days(4) == {}
+    assert loop.days(1) == {"withdraw": 1}
+    assert loop.days(1) == {}, "not before the server shows that it was withdrawn"
+    loop.deliver()
+    loop.poll()
+    assert loop.days(0) == {"reroute": 1}
+    loop.deliver()
+    tasks = {each["owner"]["display"]: each["status"] for each in loop.ehr.of("Task")}
+    assert tasks == {"Food bank 1": "cancelled", "Food bank 2": "requested"}
+    with loop.store.read() as connection:
+        second = connection.execute(select(REFERRALS).where(REFERRALS.c.rerouted_from == first)).one()
+    assert (second.state, second.consent is not None) == ("requested", True)
+    assert loop.days(0) == {}
+
+
+def test_an_answer_that_comes_late_still_counts(loop: Loop) -> None:
+    id = loop.sent()
+    loop.days(10)
+    loop.days(5)
+    loop.ehr.agency(loop.place(id), Status.ACCEPTED)
+    loop.deliver()
+    loop.poll()
+    assert (loop.task(id)["status"], stored(loop.store, id).state) == ("accepted", "accepted")
+    assert loop.days(30) == {}
+    assert len(loop.ehr.of("Task")) == 1
+
+
+def test_no_place_the_next_agency_at_once_and_then_a_person(loop: Loop) -> None:
+    id = loop.sent()
+    full = status_reason("no-capacity", None)
+    loop.ehr.agency(loop.place(id), Status.REJECTED, reason=full)
+    loop.poll()
+    assert loop.days(0) == {"reroute": 1}
+    loop.deliver()
+    loop.poll()
+    (second,) = (each for each in loop.ehr.of("Task") if each["status"] == "requested")
+    loop.ehr.agency(f"Task/{second['id']}", Status.REJECTED, reason=full)
+    loop.poll()
+    assert loop.days(0) == {"nobody else": 1}
+    assert loop.days(1) == {}
+    with loop.store.read() as connection:
+        rows = connection.execute(select(REFERRALS.c.attention, REFERRALS.c.rerouted).order_by(REFERRALS.c.created)).all()
+    assert [tuple(row) for row in rows] == [(None, True), ("no-other", True)]
+
+
+def test_another_reason_stays_with_staff(loop: Loop) -> None:
+    id = loop.sent()
+    loop.ehr.agency(loop.place(id), Status.REJECTED)
+    loop.poll()
+    assert loop.days(0) == {}
+    assert stored(loop.store, id).reason == "because"
+
+
+def test_without_leave_nobody_else_is_told(loop: Loop) -> None:
+    id = loop.sent()
+    loop.ehr.agency(loop.place(id), Status.REJECTED, reason=status_reason("no-capacity", None))
+    loop.poll()
+    from plugin.referrals.consenting import withdraw
+
+    with loop.store.write() as connection:
+        assert withdraw(connection, CARE, stored(loop.store, id).consent, loop.at)
+    assert loop.days(0) == {"nobody else": 1}
+    assert len(loop.ehr.of("Task")) == 1
+    with loop.store.read() as connection:
+        assert len(connection.execute(select(REFERRALS)).all()) == 1, "no draft is left behind"
+
+
+def test_moves_wait_for_each_other(loop: Loop) -> None:
+    id = sent(loop.store, at=loop.at)
+    loop.answered(id, Status.ACCEPTED)
+    loop.answered(id, Status.ON_HOLD, reason_code="waitlist")
+    assert carry_out(loop.store, loop.outbox, loop.at) == {"put": 1, "waits": 2}
+    assert carry_out(loop.store, loop.outbox, loop.at) == {"waits": 2}
+    with loop.store.read() as connection:
+        assert [row.put is not None for row in connection.execute(select(WRITES).order_by(WRITES.c.number))] == [True, False, False]
+    for _ in range(2):
+        loop.deliver()
+    assert loop.task(id)["status"] == "on-hold"
+    assert TODAY
