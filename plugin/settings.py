@@ -281,6 +281,9 @@ class AccessSettings(BaseModel):
     )
     idle_minutes: int = Field(default=30, ge=1, le=720, description="So long after the last step somebody is signed out.")
     longest_hours: int = Field(default=12, ge=1, le=24, description="So long after signing in somebody is signed out at the latest.")
+    glass_minutes: int = Field(
+        default=60, ge=5, le=480, description="So long somebody who breaks the glass in an emergency sees what is otherwise not shown."
+    )
     proxies: int = Field(
         default=0,
         ge=0,
@@ -288,6 +291,15 @@ class AccessSettings(BaseModel):
         description="So many proxies stand before this application, each adding to X-Forwarded-For whom it answers; attempts to sign in "
         "are counted for that address.",
     )
+
+
+class KeepSettings(BaseModel):
+    """After how many days almoner db purge forgets what is over. What CDS Hooks keeps has a setting of its own, cds.keep_days."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    audit_days: int = Field(default=2_192, ge=30, description="The record of who saw and did what; six years if nothing else is said.")
+    episode_days: int = Field(default=1_096, ge=30, description="Episodes of outreach that are closed, with everything that was tried.")
 
 
 class Settings(BaseSettings):
@@ -315,6 +327,7 @@ class Settings(BaseSettings):
     cds: CdsSettings = Field(CdsSettings(), description="The CDS Hooks service.")
     sweep: SweepSettings = Field(SweepSettings(), description="What must hold before almoner sweep publishes.")
     access: AccessSettings = Field(AccessSettings(), description="Who may look at the pages.")
+    keep: KeepSettings = Field(KeepSettings(), description="After how many days almoner db purge forgets what is over.")
     playground: PlaygroundSettings = Field(PlaygroundSettings(), description="The page on which rules are written and tried.")
 
     @property

@@ -11,12 +11,14 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from plugin.access.scope import Scope
 from plugin.store.inserting import upsert
 from plugin.store.tables.access import AUDIT, AUDIT_HEAD
 
+FORGOTTEN: Final = "audit.forget"
+"""The action of the entry that stands for those before it."""
 _ONLY: Final = 1
 _AT_ONCE: Final = 1_000
 _BEGINNING: Final = "0" * 64
@@ -67,25 +69,56 @@ def head(connection: Connection) -> tuple[int, str]:
 
 
 def verify(connection: Connection, noted: tuple[int, str] | None = None) -> int:
-    """Go through the whole chain; how many entries it has.
+    """Go through the whole chain; how many entries were made, with those that were forgotten since.
 
     ``noted``: a `head` that was noted earlier, which must still be part of the chain.
 
     Raises:
         Broken: an entry was changed, removed or put in, or the noted end is not there.
     """
+    beginning: tuple[int, str] | None = None
     seq, before = 0, _BEGINNING
+    vouched = {(0, _BEGINNING)}
     found_noted = noted is None or noted == (0, _BEGINNING)
     for row in _rows(connection):
+        if beginning is None:
+            beginning = seq, before = row.seq - 1, row.before
         if row.seq != seq + 1 or row.before != before or row.hash != _digest(row._asdict()):
             raise Broken(f"the record of who did what is not whole at entry {seq + 1}")
+        if row.action == FORGOTTEN:
+            vouched.add((row.detail["through"], row.detail["hash"]))
         seq, before = row.seq, row.hash
         found_noted = found_noted or noted == (seq, before)
     if head(connection) != (seq, before):
         raise Broken(f"the record of who did what was cut off after entry {seq}")
-    if not found_noted:
-        raise Broken("the record of who did what is another one than that whose end was noted")
+    if beginning is not None and beginning not in vouched:
+        raise Broken(f"the record of who did what has lost its first {beginning[0]} entries, and no entry says that they were forgotten")
+    if not found_noted and noted not in vouched:
+        raise Broken(_lost(noted, beginning))
     return seq
+
+
+def _lost(noted: tuple[int, str] | None, beginning: tuple[int, str] | None) -> str:
+    if noted and beginning and noted[0] < beginning[0]:
+        return f"the end that was noted was forgotten since, with everything up to entry {beginning[0]}: compare with a later one"
+    return "the record of who did what is another one than that whose end was noted"
+
+
+def forget(connection: Connection, scope: Scope, before: datetime, at: datetime) -> int:
+    """Delete the entries from before a moment; how many. A last entry says up to where, with the hash on which the rest stands."""
+    _locked_head(connection)
+    last = connection.execute(
+        select(AUDIT.c.seq, AUDIT.c.hash).where(AUDIT.c.at < before).order_by(AUDIT.c.seq.desc()).limit(1)
+    ).one_or_none()
+    if last is None:
+        return 0
+    record(connection, scope, Entry(FORGOTTEN, "audit", detail={"through": last.seq, "hash": last.hash}), at)
+    return connection.execute(delete(AUDIT).where(AUDIT.c.seq <= last.seq)).rowcount
+
+
+def entries(connection: Connection, since: datetime | None = None) -> Iterator[Row[Any]]:
+    """Every entry from a moment on, in order."""
+    return (row for row in _rows(connection) if since is None or row.at >= since)
 
 
 def _rows(connection: Connection) -> Iterator[Row[Any]]:

@@ -73,6 +73,11 @@ class Scope:
         """Everything that is allowed."""
         return _RIGHTS[self.role] | (_BY_BREAKING if self.glass is not None else frozenset())
 
+    @property
+    def may_break_the_glass(self) -> bool:
+        """Whether they care for people, and may see in an emergency what they otherwise may not."""
+        return self.role in _MAY_BREAK
+
     def may(self, right: Right) -> bool:
         """Whether ``right`` is among them."""
         return right in self.rights

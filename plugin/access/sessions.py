@@ -56,7 +56,7 @@ class Session:
 def start(connection: Connection, account: Account, at: datetime) -> str:
     """Sign somebody in; the new secret for their cookie."""
     secret = secrets.token_urlsafe(32)
-    row = {"id": _hash(secret), "account": account.id, "started": at, "seen": at, "glass": None, "glass_until": None}
+    row = {"id": key_of(secret), "account": account.id, "started": at, "seen": at, "glass": None, "glass_until": None}
     connection.execute(insert(SESSIONS), row)
     connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(signed_in=at, failed=0))
     record(connection, account.scope, Entry("session.start", f"account/{account.id}"), at)
@@ -67,19 +67,19 @@ def find(connection: Connection, secret: str, lasting: Lasting, now: datetime) -
     """The session of a cookie, if it has not run out and its account may sign in."""
     mine = SESSIONS.c
     columns = (mine.started, mine.seen, mine.glass, mine.glass_until, *ACCOUNTS.c)
-    query = select(*columns).join_from(SESSIONS, ACCOUNTS).where(mine.id == _hash(secret), ACCOUNTS.c.disabled.is_(None))
+    query = select(*columns).join_from(SESSIONS, ACCOUNTS).where(mine.id == key_of(secret), ACCOUNTS.c.disabled.is_(None))
     row = connection.execute(query.where(mine.seen > now - lasting.idle, mine.started > now - lasting.longest)).one_or_none()
     return None if row is None else Session(secret, account_of(row), row.started, row.seen, row.glass, row.glass_until)
 
 
 def touch(connection: Connection, session: Session, now: datetime) -> None:
     """Note that they did something."""
-    connection.execute(update(SESSIONS).where(SESSIONS.c.id == _hash(session.secret)).values(seen=now))
+    connection.execute(update(SESSIONS).where(SESSIONS.c.id == key_of(session.secret)).values(seen=now))
 
 
 def end(connection: Connection, session: Session, at: datetime, *, everywhere: bool = False) -> None:
     """Sign them out, here or wherever they are signed in."""
-    mine = SESSIONS.c.account == session.account.id if everywhere else SESSIONS.c.id == _hash(session.secret)
+    mine = SESSIONS.c.account == session.account.id if everywhere else SESSIONS.c.id == key_of(session.secret)
     connection.execute(delete(SESSIONS).where(mine))
     entry = Entry("session.end", f"account/{session.account.id}", detail={"everywhere": True} if everywhere else None)
     record(connection, session.account.scope, entry, at)
@@ -91,5 +91,6 @@ def forget(connection: Connection, lasting: Lasting, now: datetime) -> int:
     return connection.execute(delete(SESSIONS).where(over)).rowcount
 
 
-def _hash(secret: str) -> str:
+def key_of(secret: str) -> str:
+    """Under which a session is kept."""
     return sha256(secret.encode()).hexdigest()

@@ -72,12 +72,14 @@ def install(app: Flask, settings: Settings, store: Store, clock: Callable[[], da
     """
     check(settings)
     app.extensions[EXTENSION] = Access(settings, store, clock)
-    app.jinja_env.globals.update(csrf_field=csrf_field, may=may, signed_in=signed_in, access_mode=settings.access.mode)
+    app.jinja_env.globals.update(csrf_field=csrf_field, may=may, signed_in=signed_in, broken_glass=broken_glass)
+    app.jinja_env.globals["access_mode"] = settings.access.mode
     app.before_request(_let_in)
     if settings.access.mode != "open":
-        from plugin.access.views import blueprint
+        from plugin.access import glass_views, views
 
-        app.register_blueprint(blueprint)
+        app.register_blueprint(views.blueprint)
+        app.register_blueprint(glass_views.blueprint)
 
 
 def access() -> Access:
@@ -98,6 +100,12 @@ def signed_in() -> Session | None:
     """The session of this request; ``None``: nobody is signed in, or nobody has to."""
     found: Session | None = g.get("session_of_access")
     return found
+
+
+def broken_glass() -> Session | None:
+    """The session of this request, if its glass is broken."""
+    found: Scope | None = g.get("scope")
+    return signed_in() if found is not None and found.glass is not None else None
 
 
 def may(right: str) -> bool:
@@ -197,7 +205,5 @@ def _home() -> ResponseReturnValue:
 
 def home_of(who: Scope) -> str:
     """The view with which somebody begins."""
-    for right, endpoint in ((Right.SEE_PEOPLE, "worklist.worklist"), (Right.SEE_REPORTS, "sweeps.runs")):
-        if who.may(right):
-            return endpoint
-    return "access.account"
+    homes = ((Right.SEE_PEOPLE, "worklist.worklist"), (Right.SEE_REPORTS, "sweeps.runs"), (Right.SEE_AUDIT, "glass.uses"))
+    return next((endpoint for right, endpoint in homes if who.may(right)), "access.account")

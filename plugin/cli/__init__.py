@@ -32,6 +32,8 @@ COMMANDS: Final = {
     "doctor": "Say what works on this machine, or with a FHIR server, and what does not.",
     "cds": "Try cards, set clients of CDS Hooks up, and ask again what a card said.",
     "subscription": "Hear of changes as they happen, and evaluate those people again.",
+    "account": "Look after the accounts with which people sign in.",
+    "audit": "Look after the record of who saw and did what: verify it, hand it on.",
     "db": "Look after the database: its version, and the way to another one.",
     "keys": "Make and rotate the keys by which FHIR servers know us.",
 }

@@ -42,17 +42,23 @@ def show(config: Path | None) -> None:
 @click.option("--before", type=Day(), help="Forget what was before this day (UTC), instead of what the setting cds.keep_days says.")
 @config
 def purge(config: Path | None, before: date | None) -> None:
-    """Forget old calls of CDS Hooks with their cards and feedback. Run it daily; docs/reference/ledger.md says what is kept, and why."""
+    """Forget old calls of CDS Hooks with their cards and feedback, closed episodes of outreach, sessions that ran out, and old entries
+    of the record of who did what, which stays verifiable. Run it daily; docs/reference/ledger.md says what is kept, and why.
+    """
     # Of these commands only this one needs to know what is in the tables.
     from plugin.cds.ledger.opening import open_ledger
+    from plugin.cli.forgetting import forget_what_is_over
 
     chosen = settings(config)
     day = before or datetime.now(UTC).date() - timedelta(days=chosen.cds.keep_days)
     ledger = open_ledger(chosen)
     with closing(ledger.store):
         gone = ledger.purge(datetime.combine(day, time.min, UTC))
+        over = forget_what_is_over(ledger.store, chosen, datetime.now(UTC))
     counts = ", ".join(f"{number:,} {kind}" for kind, number in sorted(gone.items())) or "nothing"
     click.echo(f"forgotten from before {day}: {counts}")
+    for told in over:
+        click.echo(told)
 
 
 def _moved(config: Path | None, version: str | None) -> None:

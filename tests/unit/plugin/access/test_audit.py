@@ -8,10 +8,12 @@ from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from plugin.access import Broken, Entry, Role, Scope, head, record, verify
+from plugin.access.audit import forget
 from plugin.store import Store
 from plugin.store.tables.access import AUDIT, AUDIT_HEAD
 
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
+SYSTEM = Scope("purge", Role.SYSTEM)
 CARE = Scope("manager-1", Role.CARE_MANAGER)
 
 
@@ -111,3 +113,43 @@ def test_an_entry_that_is_put_in_is_found(store: Store) -> None:
         connection.execute(insert(AUDIT), {**row, "seq": 2, "before": row["hash"]})
     with store.read() as connection, pytest.raises(Broken, match="entry 2"):
         verify(connection)
+
+
+def test_what_is_forgotten_is_vouched_for(store: Store) -> None:
+    for day in range(1, 5):
+        with store.write() as connection:
+            record(connection, CARE, Entry("episode.see", f"episode/{day}", f"p{day}"), NOON.replace(day=day))
+    with store.write() as connection:
+        early, late = head_at(connection, 1), head_at(connection, 3)
+        assert forget(connection, SYSTEM, NOON.replace(day=3), NOON) == 2
+        assert forget(connection, SYSTEM, NOON.replace(day=3), NOON) == 0
+    with store.read() as connection:
+        assert verify(connection) == 5
+        assert verify(connection, late) == 5
+        assert connection.scalars(select(AUDIT.c.seq).order_by(AUDIT.c.seq)).all() == [3, 4, 5]
+        with pytest.raises(Broken, match="forgotten since"):
+            verify(connection, early)
+    with store.write() as connection:
+        connection.execute(delete(AUDIT).where(AUDIT.c.seq == 3))
+    with store.read() as connection, pytest.raises(Broken, match="no entry says"):
+        verify(connection)
+
+
+def test_everything_can_be_forgotten_but_that_it_was(store: Store) -> None:
+    told(store, 3)
+    with store.write() as connection:
+        last = head(connection)
+        assert forget(connection, SYSTEM, NOON.replace(year=2027), NOON.replace(year=2028)) == 3
+        assert forget(connection, SYSTEM, NOON.replace(year=2029), NOON.replace(year=2029)) == 1
+    with store.read() as connection:
+        assert verify(connection) == 5
+    told(store, 1)
+    with store.read() as connection:
+        assert verify(connection) == 6
+        with pytest.raises(Broken):
+            verify(connection, last)
+
+
+def head_at(connection: Connection, seq: int) -> tuple[int, str]:
+    row = connection.execute(select(AUDIT.c.seq, AUDIT.c.hash).where(AUDIT.c.seq == seq)).one()
+    return row.seq, row.hash

@@ -1,0 +1,110 @@
+"""``almoner account``: who may sign in."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from getpass import getuser
+from pathlib import Path
+
+import click
+
+from plugin.access import Role, Scope
+from plugin.access import accounts as kept
+from plugin.cli import options
+from plugin.store import Store, open_store
+from plugin.store.versions import ready
+
+
+@click.group(name="account")
+def command() -> None:
+    """Look after the accounts with which people sign in (access.mode: local).
+
+    Passwords are asked for, or read as one line from what is piped in; never given as an argument, which others on this machine could see.
+    """
+
+
+@command.command()
+@click.argument("login")
+@click.option("--role", type=click.Choice([str(role) for role in Role if role is not Role.SYSTEM]), required=True, help="What they may do.")
+@click.option("--name", default="", help="How pages call them; else the login.")
+@click.option("--agency", help="The key of the agency for which an agency's user works.")
+@options.config
+def add(login: str, role: str, name: str, agency: str | None, config: Path | None) -> None:
+    """Make an account for LOGIN."""
+    with _store(config) as store, _told():
+        password = _password()
+        with store.write() as connection:
+            made = kept.add(connection, _shell(), login, name, Role(role), agency, password, datetime.now(UTC))
+        click.echo(f"{made.login} may sign in as {made.role}")
+
+
+@command.command(name="list")
+@options.config
+def list_(config: Path | None) -> None:
+    """Show every account: its role, when somebody last signed in with it, and wrong passwords since."""
+    with _store(config) as store, store.read() as connection:
+        for each in kept.listed(connection):
+            state = "disabled" if each.disabled else "may sign in"
+            last = f"{each.signed_in:%Y-%m-%d %H:%M} UTC" if each.signed_in else "never"
+            agency = f" of {each.agency}" if each.agency else ""
+            click.echo(f"{each.login}  {each.role}{agency}  {state}  last signed in: {last}  wrong passwords since: {each.failed}")
+
+
+@command.command()
+@click.argument("login")
+@click.option("--again", is_flag=True, help="Let them sign in again.")
+@options.config
+def disable(login: str, again: bool, config: Path | None) -> None:
+    """Let nobody sign in as LOGIN any more, and end their sessions at once."""
+    with _store(config) as store, _told(), store.write() as connection:
+        found = _found(kept.find(connection, login), login)
+        (kept.enable if again else kept.disable)(connection, _shell(), found, datetime.now(UTC))
+        click.echo(f"{found.login} may sign in again" if again else f"{found.login} may not sign in any more")
+
+
+@command.command()
+@click.argument("login")
+@options.config
+def password(login: str, config: Path | None) -> None:
+    """Give LOGIN a new password, and end their sessions."""
+    with _store(config) as store, _told():
+        with store.read() as connection:
+            found = _found(kept.find(connection, login), login)
+        new = _password()
+        with store.write() as connection:
+            kept.set_password(connection, _shell(), found, new, datetime.now(UTC))
+        click.echo(f"{found.login} has a new password")
+
+
+@contextmanager
+def _store(config: Path | None) -> Iterator[Store]:
+    with closing(ready(open_store(options.settings(config).database_url))) as store:
+        yield store
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What cannot be is a mistake of whoever typed it."""
+    try:
+        yield
+    except kept.AccountRefused as reason:
+        raise click.UsageError(str(reason)) from None
+
+
+def _shell() -> Scope:
+    """Whoever has a shell here, by the name of the operating system."""
+    return Scope(f"shell:{getuser()}", Role.SYSTEM)
+
+
+def _found(account: kept.Account | None, login: str) -> kept.Account:
+    if account is None:
+        raise kept.AccountRefused(f"there is no account {kept.folded(login)}; almoner account list shows all")
+    return account
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return typed
+    return sys.stdin.readline().rstrip("\r\n")

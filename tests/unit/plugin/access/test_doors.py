@@ -1,0 +1,149 @@
+"""Every address of the application and everybody who may come: who passes is what this table says."""
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from support.access import signed_in, site, token
+from werkzeug.routing import Rule
+
+from plugin.access import Role
+from plugin.access.doors import DOORS, Door
+
+STAFF = {Role.CLINICIAN, Role.CARE_MANAGER}
+REPORTS = STAFF | {Role.INFORMATICIAN, Role.ANALYST}
+EVERYBODY = REPORTS | {Role.AGENCY, Role.ADMINISTRATOR}
+STRANGERS = "strangers too"
+
+WHO_PASSES: dict[str, set[Role] | str] = {
+    "static": STRANGERS,
+    "health.live": STRANGERS,
+    "health.ready": STRANGERS,
+    "jwks.keys": STRANGERS,
+    "openapi.described": STRANGERS,
+    "observe.show": STRANGERS,
+    "cds.discover": STRANGERS,
+    "cds.call": STRANGERS,
+    "cds.feedback": STRANGERS,
+    "subscriptions.notified": STRANGERS,
+    "access.sign_in": STRANGERS,
+    "access.signed_in": STRANGERS,
+    "access.sign_out": EVERYBODY,
+    "access.account": EVERYBODY,
+    "glass.form": STAFF,
+    "glass.break_it": STAFF,
+    "glass.mend": STAFF,
+    "glass.uses": {Role.ADMINISTRATOR},
+    "glass.reviewed": {Role.ADMINISTRATOR},
+    "worklist.worklist": STAFF,
+    "worklist.search": STAFF,
+    "worklist.found": STAFF,
+    "worklist.person": STAFF,
+    "worklist.rules": REPORTS,
+    "worklist.rule": REPORTS,
+    "sweeps.runs": REPORTS,
+    "sweeps.sweep": REPORTS,
+    "sweeps.quarantine": REPORTS,
+    "analytics.page": REPORTS,
+    "analytics.download": REPORTS,
+    "cds_preview.page": REPORTS,
+    "cds_preview.pasted": REPORTS,
+    "playground.page": REPORTS,
+    "playground.names": REPORTS,
+    "playground.check": REPORTS,
+    "playground.run": REPORTS,
+}
+"""The view → who passes its door."""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """The application with nothing behind its doors."""
+    found, _ = site(tmp_path_factory.mktemp("doors"))
+    found.extensions["almoner.views"] = dict(found.view_functions)
+    return found
+
+
+def routes(app: Flask) -> list[tuple[str, str, str]]:
+    """View, method and address of each."""
+    adapter = app.url_map.bind("localhost")
+    return [
+        (rule.endpoint, method, adapter.build(rule.endpoint, sample(rule), method))
+        for rule in app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
+def sample(rule: Rule) -> dict[str, object]:
+    return {name: 1 if name in ("row", "seq") else "x" for name in rule.arguments}
+
+
+def passes(browser: FlaskClient, method: str, path: str, sent: dict[str, str]) -> bool:
+    answer = browser.open(path, method=method, data=sent or None)
+    if answer.status_code == 200:
+        assert answer.text == "inside"
+        return True
+    assert answer.status_code in (303, 403)
+    return False
+
+
+def test_the_table_has_every_address_and_no_other(app: Flask) -> None:
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == set(WHO_PASSES)
+
+
+@pytest.mark.parametrize("role", [None, *sorted(EVERYBODY)])
+def test_nobody_passes_but_who_may(app: Flask, role: Role | None) -> None:
+    app.view_functions.update(app.extensions["almoner.views"])
+    browser = signed_in(app, role) if role else app.test_client()
+    sent = {"csrf": token(browser)} if role else {}
+    app.view_functions.update({name: lambda **_: "inside" for name in WHO_PASSES})
+    passed = {view for view, method, path in routes(app) if passes(browser, method, path, sent if method != "GET" else {})}
+    assert passed == {view for view, who in WHO_PASSES.items() if who == STRANGERS or role in who}
+
+
+def test_whoever_may_not_learns_no_more_than_that(app: Flask) -> None:
+    app.view_functions.update(app.extensions["almoner.views"])
+    browser = signed_in(app, Role.AGENCY, "bank")
+    there, nowhere = browser.get("/people/x/1"), browser.get("/people/x/2")
+    assert (there.status_code, there.data) == (nowhere.status_code, nowhere.data)
+    assert there.status_code == 403
+
+
+HOMES = {
+    Role.ANALYST: "/sweeps",
+    Role.INFORMATICIAN: "/sweeps",
+    Role.ADMINISTRATOR: "/break-glass/uses",
+    Role.AGENCY: "/account",
+}
+
+
+@pytest.mark.parametrize(("role", "home"), HOMES.items())
+def test_who_has_no_worklist_begins_elsewhere(app: Flask, role: Role, home: str) -> None:
+    app.view_functions.update(app.extensions["almoner.views"])
+    browser = signed_in(app, role, f"{role}-at-home")
+    answer = browser.get("/")
+    assert (answer.status_code, answer.location) == (303, home)
+    page = browser.get(home)
+    assert page.status_code == 200
+    assert ('href="/rules"' in page.text) == (role in REPORTS)
+
+
+def test_an_address_that_nobody_thought_of_is_for_nobody(tmp_path: Path) -> None:
+    app, _ = site(tmp_path)
+    app.add_url_rule("/forgotten", "forgotten.page", lambda: "inside")
+    for role in sorted(EVERYBODY):
+        assert signed_in(app, role).get("/forgotten").status_code == 403
+    assert app.test_client().get("/forgotten").status_code == 303
+    assert "forgotten" not in DOORS
+
+
+def test_where_pages_are_open_everybody_here_is_a_care_manager(tmp_path: Path) -> None:
+    app, _ = site(tmp_path, mode="open")
+    browser = app.test_client()
+    page = browser.get("/rules")
+    assert page.status_code == 200
+    assert "everybody at this machine is a care manager" in page.text
+    for path in ("/sign-in", "/account", "/break-glass", "/break-glass/uses"):
+        assert browser.get(path).status_code == 404
+    assert {Door.ANYBODY, Door.SIGNED_IN} < set(DOORS.values())
