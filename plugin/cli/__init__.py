@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "serve": "Serve the worklist and CDS Hooks.",
     "doctor": "Say what works on this machine, or with a FHIR server, and what does not.",
     "cds": "Try cards, set clients of CDS Hooks up, and ask again what a card said.",
+    "outreach": "Turn what a sweep published into conversations with people.",
     "subscription": "Hear of changes as they happen, and evaluate those people again.",
     "account": "Look after the accounts with which people sign in.",
     "audit": "Look after the record of who saw and did what: verify it, hand it on.",

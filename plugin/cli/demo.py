@@ -116,6 +116,7 @@ def _answers(name: str, packs: tuple[Pack, ...], records: list[PersonRecord], as
 
 def _sweep(packs: tuple[Pack, ...], folder: Path, as_of: date, step: Step) -> Mapping[str, Any]:
     """Sweep the files as `almoner sweep` does, whatever town was swept before; the manifest of what was published."""
+    from plugin.outreach.taking import take_published
     from plugin.sweep.bands import Bands
     from plugin.sweep.gates import Limits
     from plugin.sweep.landing import Source
@@ -125,7 +126,9 @@ def _sweep(packs: tuple[Pack, ...], folder: Path, as_of: date, step: Step) -> Ma
     source, state = str(folder / "fhir"), folder / "state"
     any_town = Limits(fewer=1.0, bands=Bands(firing="ignore", unknown="ignore"))
     asked = Asked(Source(source, frozenset(), read=lambda: read_directory(folder / "fhir")), packs, as_of, state, limits=any_town)
-    manifest, _ = sweep(asked, f"sqlite:///{state / 'almoner.db'}", step)
+    database = f"sqlite:///{state / 'almoner.db'}"
+    manifest, _ = sweep(asked, database, step)
+    take_published(database, state, as_of)
     return manifest
 
 
@@ -174,6 +177,6 @@ def _serve(state: Path, as_of: date, port: int, *, quiet: bool) -> None:
 
 
 def _addresses(url: str, *, quiet: bool) -> None:
-    places = {"Worklist": "/", "Rules": "/rules", "Playground": "/playground", "CDS Hooks": "/cds-services"}
+    places = {"Outreach": "/outreach", "Worklist": "/", "Rules": "/rules", "Playground": "/playground", "CDS Hooks": "/cds-services"}
     lines = [f"{name:<10} {url}{path}" for name, path in places.items()]
     click.echo("\n".join([*lines, "", "Ctrl-C to stop; nothing is kept unless --keep says where."]), err=quiet)

@@ -11,6 +11,7 @@ from fhir_adapters.report import render
 from plugin.cli import options
 from plugin.cli.export import BASE
 from plugin.cli.progress import steps
+from plugin.outreach.taking import take_published
 from plugin.sweep.bands import Action, Bands
 from plugin.sweep.describing import result_of
 from plugin.sweep.gates import FEWER, QUARANTINED, Limits
@@ -109,6 +110,7 @@ def command(
     )
     with steps(quiet=False) as step:
         manifest, report = sweep(asked, settings.database_url, step)
+    taken = take_published(settings.database_url, settings.state, as_of)
     if report:
         click.echo("\n".join([*render(report), *report.notes]), err=True)
     told = f"{manifest['people']:,} people: {manifest['flagged']:,} to act on, {manifest['unknown']:,} more of whom it cannot be told"
@@ -116,6 +118,7 @@ def command(
     if manifest["compared_with"]:
         found = result_of(manifest)["differences"]
         click.echo("since the last sweep: " + ", ".join(f"{count:,} {kind}" for kind, count in found.items()), err=True)
+    click.echo(f"outreach: {taken['opened']:,} opened, {taken['confirmed']:,} go on, {taken['closed']:,} closed by themselves", err=True)
 
 
 def _bands(settings: "SweepSettings", *, other_counts: bool) -> Bands:

@@ -3,6 +3,7 @@
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -15,11 +16,12 @@ from sqlalchemy import Connection, Row, Table, func, select, update
 from plugin.access import Entry, Role, Scope, record
 from plugin.outreach.deciding import Decision, Past, Reason, Seen, Standing, decide
 from plugin.outreach.restricting import in_force
-from plugin.store import Store
+from plugin.store import Store, open_store
 from plugin.store.inserting import upsert
 from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS
+from plugin.store.versions import ready
 from plugin.sweep.evaluating import PEOPLE as EVERYBODY
-from plugin.sweep.published import MANIFEST, WORKLIST, WorklistPerson
+from plugin.sweep.published import MANIFEST, WORKLIST, Published, WorklistPerson
 from plugin.worklist.index import folded, person_from
 
 _AT_ONCE: Final = 500
@@ -49,6 +51,15 @@ class _Writes:
     confirmed: list[str] = field(default_factory=list)
     """Ids of episodes of which nothing changed but the sweep."""
     reasons: list[Json] = field(default_factory=list)
+
+
+def take_published(database: str, state: Path, today: date) -> Counter[str]:
+    """Take the sweep that readers see, as `take` does; nothing if there is none. ``database``: the URL of the store."""
+    folder = Published(state).current
+    if folder is None:
+        return Counter()
+    with closing(open_store(database)) as store:
+        return take(ready(store), folder, today)
 
 
 def take(store: Store, folder: Path, today: date, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Counter[str]:

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from plugin.sweep.published import Published, WorklistPerson
+from support.worklist import publish_sweep
+
+from plugin.sweep.published import WorklistPerson
 
 RULES = {"phq9-no-follow-up": "act", "damp-home": "watch", "screening-overdue": "prevent", "unsafe-home": "act"}
 PRIORITIES = {"phq9-no-follow-up": 90, "damp-home": 60, "screening-overdue": 30, "unsafe-home": 95}
@@ -35,7 +37,8 @@ def finding(rule: str, status: str) -> dict[str, Any]:
 def published(state: Path, sweep: str, people: Iterable[WorklistPerson], others: Iterable[str] = (), rules: Iterable[str] = RULES) -> Path:
     """The folder of a sweep of ``people`` and of ``others``, about whom nothing is to be said."""
     listed = list(people)
-    folder = Published(state).publish(sweep, listed, {"findings_by_rule": {rule: {} for rule in rules}})
+    publish_sweep(state, sweep, listed, {"findings_by_rule": {rule: {} for rule in rules}})
+    folder = state / "sweeps" / sweep
     everybody = sorted({each.id for each in listed} | set(others))
     (folder / "people.ndjson").write_text("".join(json.dumps(id) + "\n" for id in everybody), encoding="utf-8")
     return folder
