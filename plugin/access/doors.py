@@ -29,6 +29,7 @@ DOORS: Final[Mapping[str, Door | Right]] = {
     "access": Door.SIGNED_IN,
     "access.sign_in": Door.ANYBODY,
     "access.signed_in": Door.ANYBODY,
+    "identity": Door.ANYBODY,
     "glass": Right.SEE_PEOPLE,
     "glass.uses": Right.SEE_AUDIT,
     "glass.reviewed": Right.SEE_AUDIT,
