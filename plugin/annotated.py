@@ -46,7 +46,7 @@ def _lines(fields: Mapping[str, FieldInfo], indent: str) -> Iterator[str]:
 def _entry(field: FieldInfo) -> Iterator[str]:
     """What stands under each name of a mapping."""
     kind = get_args(field.annotation)[1]
-    if issubclass(kind, BaseModel):
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
         yield "NAME:"
         yield from _lines(kind.model_fields, "  ")
     else:

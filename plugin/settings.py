@@ -269,6 +269,32 @@ class ServerSettings(BaseModel):
         return value
 
 
+class OidcSettings(BaseModel):
+    """The organisation's identity provider (OpenID Connect)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    issuer: str | None = Field(default=None, description="Its address, to the letter as it calls itself (https).")
+    client_id: str = Field(default="", description="What its registration called us. The way back is /sign-in/back at public_url.")
+    client_secret: str | None = Field(
+        default=None, description="A file which only its owner may read, or env:VARIABLE; none for a public client."
+    )
+    scopes: tuple[str, ...] = Field(default=("openid", "profile"), description="What is asked for.")
+    role_claim: str = Field(default="roles", description="The claim of the ID token that says what somebody is; a.b is b inside a.")
+    roles: dict[str, Literal["clinician", "care-manager", "informatician", "analyst", "agency", "administrator"]] = Field(
+        default={}, description="What that claim says → the role here; of several, the first of this list counts. Others are not let in."
+    )
+    agency_claim: str = Field(default="agency", description="The claim that names the agency of an agency's user, by its key here.")
+    ca_file: Path | None = Field(default=None, description="Certificates to trust there instead of the public ones (PEM).")
+
+    @field_validator("client_secret")
+    @classmethod
+    def _no_secret(cls, value: str | None) -> str | None:
+        if value and not value.startswith("env:") and "/" not in value and "." not in value:
+            raise ValueError("the settings hold no secrets: name a file, or a variable (env:NAME)")
+        return value
+
+
 class AccessSettings(BaseModel):
     """Who may look at the pages."""
 
@@ -279,6 +305,7 @@ class AccessSettings(BaseModel):
         description="open: whoever sits at this machine is a care manager, for trials; local: accounts of almoner account; oidc: people "
         "sign in at the organisation's identity provider.",
     )
+    oidc: OidcSettings = Field(default=OidcSettings(), description="The identity provider, if mode is oidc.")
     idle_minutes: int = Field(default=30, ge=1, le=720, description="So long after the last step somebody is signed out.")
     longest_hours: int = Field(default=12, ge=1, le=24, description="So long after signing in somebody is signed out at the latest.")
     glass_minutes: int = Field(

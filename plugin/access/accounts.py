@@ -43,6 +43,17 @@ class Account:
         return Scope(self.id, self.role, self.agency)
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody whom the identity provider recognised, as it describes them now."""
+
+    subject: str
+    """The provider's address and its name for them."""
+    name: str
+    role: Role
+    agency: str | None
+
+
 def folded(login: str) -> str:
     """A login as it is compared: without capitals, outer spaces, what cannot be seen, and two ways to write one letter."""
     return "".join(filter(str.isprintable, unicodedata.normalize("NFKC", login))).strip().casefold()
@@ -68,6 +79,25 @@ def add(connection: Connection, by: Scope, login: str, name: str, role: Role, ag
     connection.execute(insert(ACCOUNTS), row | {"password": hashed(password), "subject": None})
     record(connection, by, Entry("account.add", f"account/{id}", detail={"role": str(role)}), at)
     return _one(connection, id)
+
+
+def recognised(connection: Connection, by: Scope, person: Person, at: datetime) -> Account | None:
+    """The account of somebody whom the identity provider recognised; ``None`` if it is disabled."""
+    row = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.subject == person.subject)).one_or_none()
+    described = {"name": person.name, "role": str(person.role), "agency": person.agency}
+    if row is None:
+        id = str(uuid.uuid4())
+        new = {"id": id, "login": f"oidc:{id}", "subject": person.subject, "created": at, "failed": 0}
+        connection.execute(insert(ACCOUNTS), described | new)
+        record(connection, by, Entry("account.add", f"account/{id}", detail={"role": str(person.role)}), at)
+        return _one(connection, id)
+    if row.disabled is not None:
+        return None
+    connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == row.id).values(described))
+    if (row.role, row.agency) != (str(person.role), person.agency):
+        _signed_out(connection, account_of(row))
+        record(connection, by, Entry("account.role", f"account/{row.id}", detail={"role": str(person.role)}), at)
+    return _one(connection, row.id)
 
 
 def find(connection: Connection, login: str) -> Account | None:

@@ -30,6 +30,7 @@ DOORS: Final[Mapping[str, Door | Right]] = {
     "access.sign_in": Door.ANYBODY,
     "access.signed_in": Door.ANYBODY,
     "outreach": Right.SEE_PEOPLE,
+    "identity": Door.ANYBODY,
     "glass": Right.SEE_PEOPLE,
     "glass.uses": Right.SEE_AUDIT,
     "glass.reviewed": Right.SEE_AUDIT,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from plugin.cds.trust.places import is_loopback
+from plugin.cds.trust.places import is_loopback, is_safe
 from plugin.errors import SettingsUnreadable
 from plugin.settings import Settings
 
@@ -19,6 +19,14 @@ def check(settings: Settings) -> None:
 
 def problems(settings: Settings) -> Iterator[str]:
     """What is wrong, each with its remedy; nothing if pages may be served."""
+    own = settings.access.oidc
+    if settings.access.mode == "oidc":
+        if not own.issuer or not is_safe(own.issuer):
+            yield "access.oidc.issuer: say the https address of the identity provider, to the letter as it calls itself"
+        if not own.client_id:
+            yield "access.oidc.client_id: say what the registration at the identity provider called this application"
+        if not own.roles:
+            yield "access.oidc.roles: say which roles people have here, or nobody can sign in"
     if not is_loopback(settings.host):
         if settings.access.mode == "open":
             yield (

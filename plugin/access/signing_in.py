@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from plugin.access import attempts, sessions
-from plugin.access.accounts import folded, matches
+from plugin.access.accounts import Person, folded, matches, recognised
 from plugin.access.audit import Entry, record
 from plugin.access.scope import Role, Scope
 from plugin.store import Store
@@ -37,6 +37,25 @@ def sign_in(store: Store, login: str, password: str, address: str | None, at: da
             return sessions.start(connection, account, at)
         _failed(connection, login, at)
     raise WrongPassword
+
+
+def sign_in_elsewhere(store: Store, person: Person, at: datetime) -> str:
+    """The secret of a new session of somebody whom the identity provider recognised.
+
+    Raises:
+        WrongPassword: their account here is disabled.
+    """
+    with store.write() as connection:
+        account = recognised(connection, _DOOR, person, at)
+        if account is not None:
+            return sessions.start(connection, account, at)
+        refuse(connection, at)
+    raise WrongPassword
+
+
+def refuse(connection: Connection, at: datetime) -> None:
+    """Record that somebody was not let in of whom no more is known."""
+    record(connection, _DOOR, Entry("session.refuse", "account/unknown"), at)
 
 
 def _failed(connection: Connection, login: str, at: datetime) -> None:

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from plugin.access import sessions
@@ -25,28 +25,27 @@ _LONGEST: Final = 300
 def sign_in() -> ResponseReturnValue:
     """The form, or the way to where people sign in; whoever is signed in goes on."""
     if session_here() is not None:
-        return redirect(_next(request.args.get("next", "")), HTTPStatus.SEE_OTHER)
-    return _form(HTTPStatus.OK, "ended" if "ended" in request.args else None)
+        return redirect(next_page(request.args.get("next", "")), HTTPStatus.SEE_OTHER)
+    return form_page(HTTPStatus.OK, "ended" if "ended" in request.args else None)
 
 
 @blueprint.post("/sign-in")
 def signed_in() -> ResponseReturnValue:
     """Sign somebody in. The cookie's secret is new each time; an earlier session of this browser ends."""
     by, now = access(), access().clock()
+    if by.settings.access.mode != "local":
+        abort(404, "People sign in at the organisation's identity provider.")
     login, password = request.form.get("login", "")[:_LONGEST], request.form.get("password", "")[:_LONGEST]
     try:
         secret = signed(by.store, login, password, _address(by), now)
     except WrongPassword:
-        return _form(HTTPStatus.UNAUTHORIZED, "wrong")
+        return form_page(HTTPStatus.UNAUTHORIZED, "wrong")
     except TooMany as reason:
         seconds = max(1, round((reason.until - now).total_seconds()))
-        response = _form(HTTPStatus.TOO_MANY_REQUESTS, "too many", minutes=-(-seconds // 60))
+        response = form_page(HTTPStatus.TOO_MANY_REQUESTS, "too many", minutes=-(-seconds // 60))
         response.headers["Retry-After"] = str(seconds)
         return response
-    if (earlier := session_here()) is not None:
-        with by.store.write() as connection:
-            sessions.end(connection, earlier, now)
-    return _begun(by, secret, _next(request.form.get("next", "")))
+    return begun(by, secret, next_page(request.form.get("next", "")))
 
 
 @blueprint.post("/sign-out")
@@ -67,25 +66,32 @@ def account() -> Response:
     return make_response(render_template("account.html", session=session_here(), scope=scope()))
 
 
-def _begun(by: Access, secret: str, then: str) -> ResponseReturnValue:
-    response = redirect(then, HTTPStatus.SEE_OTHER)
+def begun(by: Access, secret: str, then: str) -> Response:
+    """Signed in, in this browser for the one who did it last."""
+    if (earlier := session_here()) is not None:
+        with by.store.write() as connection:
+            sessions.end(connection, earlier, by.clock())
+    response = make_response(redirect(then, HTTPStatus.SEE_OTHER))
     response.set_cookie(by.cookie, secret, secure=is_private(by.settings), httponly=True, samesite="Lax", path="/")
     return response
 
 
-def _form(status: HTTPStatus, message: str | None = None, **values: object) -> Response:
+def form_page(status: HTTPStatus, message: str | None = None, **values: object) -> Response:
+    """The page on which people sign in, in the language of their browser."""
     language = request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
     say = texts(language)
     shown = say[message].format(**values) if message else None
     then = request.values.get("next", "")[:_LONGEST]
     login = request.form.get("login", "")[:_LONGEST]
-    page = render_template("sign_in.html", say=say, language=language, message=shown, wrong=status != 200, then=then, login=login)
+    elsewhere = url_for("identity.leave", next=then or None) if access().settings.access.mode == "oidc" else None
+    values = {"say": say, "language": language, "message": shown, "wrong": status != 200, "then": then, "login": login}
+    page = render_template("sign_in.html", elsewhere=elsewhere, **values)
     response = make_response(page, status)
     response.vary.add("Accept-Language")
     return response
 
 
-def _next(path: str) -> str:
+def next_page(path: str) -> str:
     """Where they wanted to go: an address of ours, or the beginning."""
     local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
     return path if local else url_for("worklist.worklist")

@@ -80,6 +80,10 @@ def install(app: Flask, settings: Settings, store: Store, clock: Callable[[], da
 
         app.register_blueprint(views.blueprint)
         app.register_blueprint(glass_views.blueprint)
+    if settings.access.mode == "oidc":
+        from plugin.access import identity_views
+
+        app.register_blueprint(identity_views.blueprint)
 
 
 def access() -> Access:
