@@ -10,7 +10,7 @@ from rules.engines.matching import rank, word_of_rank
 from rules.facts import Event, PersonRecord, Value
 from rules.findings import ANSWERS, Evidence, number
 from rules.ir import ComputedFact, EventFact, Fact, PatientFact, Program
-from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Leaf, Not, quorum, truth
+from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Leaf, Not, combined, quorum, truth
 
 MAX_EVIDENCE: Final = 5
 """Of a count, so many events are shown, the latest first."""
@@ -44,7 +44,7 @@ def explain(
     """
     settled: dict[str, tuple[Leaf, ...]] = {}
     for derived in program.only((rule,)).derived:  # in dependency order, each once: they may be many, and meet again and again
-        settled[derived.name] = tuple(dict.fromkeys(_deciding(derived.condition, values, settled)))
+        settled[derived.name] = tuple(dict.fromkeys(_decided(derived.condition, values, settled)[1]))
     return tuple(_reason(program, leaf, record, results, values) for leaf in settled[rule] if _worth_telling(program, leaf, values))
 
 
@@ -53,19 +53,23 @@ def _worth_telling(program: Program, leaf: Leaf, values: Mapping[str, Value]) ->
     return not (isinstance(program.by_name[leaf.fact], PatientFact) and values[leaf.fact] is False)
 
 
-def _deciding(condition: Condition, values: Mapping[str, Value], settled: Mapping[str, tuple[Leaf, ...]]) -> tuple[Leaf, ...]:
-    """The leaves that decide ``condition``; a derived value stands for what has ``settled`` it."""
-    answer = truth(condition, values)
+def _decided(
+    condition: Condition, values: Mapping[str, Value], settled: Mapping[str, tuple[Leaf, ...]]
+) -> tuple[bool | None, tuple[Leaf, ...]]:
+    """The answer of ``condition`` and the leaves that decide it; a derived value stands for what has ``settled`` it."""
     match condition:
         case Not(part):
-            return _deciding(part, values, settled)
+            answer, deciding = _decided(part, values, settled)
+            return None if answer is None else not answer, deciding
         case All() | Any() | AtLeast():
-            same = [_deciding(p, values, settled) for p in condition.parts if truth(p, values) is answer]
+            parts = [_decided(part, values, settled) for part in condition.parts]
+            answer = combined(condition, [each for each, _ in parts])
+            same = [deciding for each, deciding in parts if each is answer]
             needed = len(same) if answer is None else quorum(condition, answer)
             chosen = sorted(range(len(same)), key=lambda i: len(same[i]))[:needed]
-            return tuple(leaf for i in sorted(chosen) for leaf in same[i])
+            return answer, tuple(leaf for i in sorted(chosen) for leaf in same[i])
         case _:
-            return settled.get(condition.fact, (condition,))
+            return truth(condition, values), settled.get(condition.fact, (condition,))
 
 
 def _reason(program: Program, leaf: Leaf, record: PersonRecord, results: Mapping[str, FactResult], values: Mapping[str, Value]) -> Reason:

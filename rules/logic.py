@@ -5,7 +5,7 @@ its connectives (Kleene's strong logic).
 """
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -161,6 +161,12 @@ def quorum(group: Group, answer: bool) -> int:
             return len(parts) if answer else 1
         case Any(parts):
             return 1 if answer else len(parts)
+
+
+def combined(group: Group, answers: Sequence[bool | None]) -> bool | None:
+    """The answer of a group, given those of its parts."""
+    certain, needed = answers.count(True), quorum(group, True)
+    return True if certain >= needed else None if certain + answers.count(None) >= needed else False
 
 
 def leaves(condition: Condition) -> Iterator[Leaf]:
