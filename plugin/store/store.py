@@ -15,6 +15,8 @@ from plugin.store.turn import Turn
 
 _READS: Final = "almoner_reads"
 _HASTY: Final = "almoner_hasty"
+_WAITS: Final = "almoner_waits"
+"""Among what is known of a connection to SQLite: how far its last writer waited for the disk."""
 _SECONDS: Final = 10
 """So long a writer of SQLite waits for another one."""
 
@@ -91,8 +93,14 @@ def _prepared(connection: Any, _: Any) -> None:
 
 def _begun(connection: Connection) -> None:
     options = connection.get_execution_options()
-    connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if options.get(_HASTY) else 'FULL'}")
-    connection.exec_driver_sql("BEGIN" if options.get(_READS) else "BEGIN IMMEDIATE")
+    if options.get(_READS):
+        connection.exec_driver_sql("BEGIN")
+        return
+    wait = "NORMAL" if options.get(_HASTY) else "FULL"
+    if connection.info.get(_WAITS) != wait:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {wait}")
+        connection.info[_WAITS] = wait
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _postgresql(url: URL) -> Engine:

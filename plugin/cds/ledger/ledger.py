@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, select
 
 from plugin.cds.feedback import Message, Outcome, OverrideReason
 from plugin.cds.ledger.entries import CallEntry, CardEntry, CardState
@@ -22,6 +22,21 @@ from plugin.store.tables.cds import CALLS, CARDS, FEEDBACK, HANDOVERS, QUARANTIN
 _AT_ONCE: Final = 2_000
 """Calls that one transaction of a purge deletes: others wait for it."""
 _REMEMBERED: Final = (CardState.RETURNED, CardState.SILENT)
+_HISTORY: Final = (
+    select(CARDS, CALLS.c.client, CALLS.c.user_hash, CALLS.c.encounter_hash)
+    .join(CALLS)
+    .where(
+        CARDS.c.realm == bindparam("realm"),
+        CARDS.c.patient == bindparam("patient"),
+        CARDS.c.topic.in_(bindparam("topics", expanding=True)),
+        CARDS.c.at >= bindparam("since"),
+        CARDS.c.state.in_(bindparam("states", expanding=True)),
+    )
+    .order_by(CARDS.c.at, CARDS.c.id)
+)
+"""Asked in every call, as the next two may be: to put it together anew would cost more than to ask it."""
+_REASONS_OF: Final = select(REASONS).where(REASONS.c.card.in_(bindparam("cards", expanding=True)))
+_FEEDBACK_OF: Final = select(FEEDBACK).where(FEEDBACK.c.card.in_(bindparam("cards", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +104,15 @@ class Ledger:
         self, client: str, patient: str, topics: Collection[str], since: datetime, *, states: Collection[CardState] = _REMEMBERED
     ) -> list[Shown]:
         """The cards about these ``topics`` that a ``client``'s patient had since then, in any client of the same EHR, oldest first."""
-        query = (
-            select(CARDS, CALLS.c.client, CALLS.c.user_hash, CALLS.c.encounter_hash)
-            .join(CALLS)
-            .where(
-                CARDS.c.realm == self._realm(client),
-                CARDS.c.patient == patient,
-                CARDS.c.topic.in_(sorted(topics)),
-                CARDS.c.at >= since,
-                CARDS.c.state.in_(sorted(states)),
-            )
-            .order_by(CARDS.c.at, CARDS.c.id)
-        )
+        asked = {
+            "realm": self._realm(client),
+            "patient": patient,
+            "topics": sorted(topics),
+            "since": since,
+            "states": sorted(states),
+        }
         with self.store.read() as connection:
-            cards = connection.execute(query).all()
+            cards = connection.execute(_HISTORY, asked).all()
             standings = standings_of(connection, [card.id for card in cards])
         return [_shown(card, standings.get(card.id)) for card in cards]
 
@@ -176,9 +186,9 @@ def standings_of(connection: Connection, cards: Collection[str]) -> dict[str, St
     """What became of these cards; those of which nothing was told are left out."""
     reasons: dict[tuple[str, datetime], list[OverrideReason]] = defaultdict(list)
     told: dict[str, list[Told]] = defaultdict(list)
-    for row in connection.execute(select(REASONS).where(REASONS.c.card.in_(cards))) if cards else ():
+    for row in connection.execute(_REASONS_OF, {"cards": list(cards)}) if cards else ():
         reasons[row.card, row.at].append(OverrideReason(row.system, row.code, row.display))
-    for row in connection.execute(select(FEEDBACK).where(FEEDBACK.c.card.in_(cards))) if cards else ():
+    for row in connection.execute(_FEEDBACK_OF, {"cards": list(cards)}) if cards else ():
         outcome = Outcome(row.outcome)
         told[row.card].append(Told(outcome, row.at, tuple(reasons[row.card, row.at]) if outcome is Outcome.OVERRIDDEN else ()))
     return {card: found for card, entries in told.items() if (found := standing(entries))}

@@ -17,6 +17,7 @@ LOG = logging.getLogger(__name__)
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """A token is remembered for so long after its end: the clocks of machines that share a store may differ."""
 _PURGE_EVERY: Final = timedelta(minutes=1)
+_TAKE: Final = insert(SEEN_TOKENS)
 
 
 class SeenTokens:
@@ -34,7 +35,7 @@ class SeenTokens:
         row = {"client": client, "jti": sha256(id.encode("utf-8", "surrogatepass")).hexdigest(), "expires": until + _CLOCKS_DIFFER}
         try:
             with self._store.write(durable=False) as connection:
-                connection.execute(insert(SEEN_TOKENS), row)
+                connection.execute(_TAKE, row)
         except IntegrityError:
             raise Unauthorized(Reason.REPLAYED) from None
         except SQLAlchemyError as error:

@@ -6,7 +6,7 @@ import pytest
 
 from rules import logic
 from rules.facts import Value
-from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Not, judge, leaves, quorum, truth
+from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Not, combined, judge, leaves, quorum, truth
 
 PARTS = tuple(Holds(name) for name in "abcd")
 STATES = (True, False, None)
@@ -38,7 +38,7 @@ def test_a_group_is_sure_exactly_if_every_value_of_the_unknown_gives_the_same(gr
         values: dict[str, Value] = dict(zip("abcd", states, strict=False))
         worlds = product(*[(True, False) if state is None else (state,) for state in states])
         answers = {classical(group, world) for world in worlds}
-        assert truth(group, values) is (answers.pop() if len(answers) == 1 else None)
+        assert truth(group, values) is combined(group, states) is (answers.pop() if len(answers) == 1 else None)
 
 
 @pytest.mark.parametrize("group", groups(), ids=str)
