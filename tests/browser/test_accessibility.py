@@ -120,7 +120,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page, swept
     assert page.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"
     assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
     reached = set()
-    for _ in range(16):
+    for _ in range(18):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.name || document.activeElement.textContent.trim()"))
     assert {"text", "rule", "level", "language", "sort", "Show"} <= reached
