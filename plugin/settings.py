@@ -288,7 +288,7 @@ class Settings(BaseSettings):
     public_url: str | None = Field(None, description="The address under which others reach this application: servers fetch our keys there.")
     open_metrics: bool = Field(
         False,
-        description="Whether other machines than this one may read /metrics. It names rules and clients and counts people, of whom it names nobody.",
+        description="Whether other machines than this one may read /metrics. It names rules and clients, and counts people.",
     )
     keys: Path = Field(Path("keys"), description="The folder of almoner keys, whose public halves are served at /.well-known/jwks.json.")
     servers: dict[str, ServerSettings] = Field({}, description="FHIR servers by name.")
