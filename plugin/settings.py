@@ -347,7 +347,8 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 finds a free one.")
     public_url: str | None = Field(None, description="The address under which others reach this application: servers fetch our keys there.")
     open_metrics: bool = Field(
-        False, description="Whether other machines than this one may read /metrics. It names rules and clients, nobody else."
+        False,
+        description="Whether other machines than this one may read /metrics. It names rules and clients, and counts people.",
     )
     keys: Path = Field(Path("keys"), description="The folder of almoner keys, whose public halves are served at /.well-known/jwks.json.")
     servers: dict[str, ServerSettings] = Field({}, description="FHIR servers by name.")
