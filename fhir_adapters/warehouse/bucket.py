@@ -42,13 +42,15 @@ FROM person_row r LEFT JOIN (SELECT person, list(tbl) AS tables FROM gaps GROUP 
 """
 _READ: Final = f"""
 CREATE OR REPLACE TEMP TABLE read_event AS
-SELECT row_number() OVER () AS eid, {_ALIKE}, codes, unit, form FROM events
-WHERE place > $low AND place <= $high AND tbl IN (SELECT name FROM wanted_table) AND person IN (SELECT id FROM person)
+SELECT p.pid, {_ALIKE}, codes, unit, form FROM events e JOIN (SELECT pid, id FROM person) p ON p.id = e.person
+WHERE place > $low AND place <= $high AND tbl IN (SELECT name FROM wanted_table)
 """
+"""The only copy of the events; its ``rowid`` is their number."""
 _TOLD: Final = """
-CREATE OR REPLACE TEMP TABLE told_event AS
-SELECT e.* EXCLUDE (codes, unit, form), coalesce(u.codes, e.codes) AS codes, CASE WHEN u.eid IS NULL THEN e.unit ELSE u.unit END AS unit
-FROM read_event e LEFT JOIN by_form u USING (eid)
+CREATE OR REPLACE TEMP VIEW told_event AS
+SELECT e.rowid AS eid, e.* EXCLUDE (codes, unit, form), coalesce(u.codes, e.codes) AS codes,
+       CASE WHEN u.eid IS NULL THEN e.unit ELSE u.unit END AS unit
+FROM read_event e LEFT JOIN by_form u ON u.eid = e.rowid
 """
 """With what the forms say of the answers that name one."""
 
@@ -58,22 +60,22 @@ SELECT eid, c.system AS system, c.code AS code FROM (SELECT eid, unnest(codes) A
 SEMI JOIN wanted_code w ON w.system = c.system AND w.code = c.code
 """
 _KEPT: Final = """
-CREATE OR REPLACE TEMP TABLE kept_event AS FROM told_event
+CREATE OR REPLACE TEMP VIEW kept_event AS FROM told_event
 WHERE opaque OR tbl IN (SELECT name FROM wanted_table WHERE uncoded) OR eid IN (SELECT eid FROM event_code)
 """
 _EVENT: Final = f"""
 CREATE OR REPLACE TEMP VIEW raw_event AS
-SELECT eid::BIGINT AS eid, p.pid, tbl, status, value, coalesce(unit, '') AS unit, start_low AS low, start_high AS high, end_low, end_high,
+SELECT eid, pid, tbl, status, value, coalesce(unit, '') AS unit, start_low AS low, start_high AS high, end_low, end_high,
        coalesce(instant, {NEVER}) AS instant, coalesce(issued, {NEVER}) AS issued, coalesce(event_updated, {NEVER}) AS updated,
        source, part, opaque
-FROM kept_event e JOIN person p ON p.id = e.person
+FROM kept_event
 """
 _ANSWER: Final = """
 CREATE OR REPLACE TEMP TABLE event_answer AS
 SELECT eid, c.system AS system, c.code AS code FROM (SELECT eid, unnest(answers) AS c FROM kept_event)
 """
 _TAG: Final = """
-CREATE OR REPLACE TEMP TABLE event_tag AS
+CREATE OR REPLACE TEMP VIEW event_tag AS
 SELECT eid, t.role AS role, t.system AS system, t.code AS code FROM (SELECT eid, unnest(tags) AS t FROM kept_event)
 """
 
@@ -138,7 +140,7 @@ class Buckets:
         """Make ``by_form``: codes and unit of the answers whose form is at hand."""
         canonical = [url for (url,) in self.connection.execute("SELECT DISTINCT form FROM read_event WHERE form IS NOT NULL").fetchall()]
         known = {url: form for url in canonical if (form := named(self._reader.forms, url))}
-        query = "FROM read_event WHERE form IN (SELECT unnest($1::VARCHAR[])) ORDER BY eid"
+        query = "SELECT rowid AS eid, * FROM read_event WHERE form IN (SELECT unnest($1::VARCHAR[])) ORDER BY eid"
         rows: list[tuple[object, ...]] = []
         if known:
             table = self.connection.sql(query, params=[list(known)]).to_arrow_table()

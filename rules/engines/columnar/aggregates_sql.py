@@ -131,10 +131,10 @@ class Aggregates:
         return f"CASE WHEN settled AND {spread} <> 0 THEN {self.sql.finite(slope)} END"
 
     def _time_since(self, unit: str) -> str:
-        longest, shortest = self._since(unit, "latest_low"), self._since(unit, "latest_high")
+        longest, shortest = self.since(unit, "latest_low"), self.since(unit, "latest_high")
         return f"CASE WHEN settled AND {longest} = {shortest} THEN {longest} END"
 
-    def _since(self, unit: str, column: str) -> str:
+    def since(self, unit: str, column: str) -> str:
         """Completed units from a date column to the day of evaluation; see `rules.days.whole`."""
         if unit in ("day", "week"):
             between = self.sql.days_between(column, self.sql.day(self.as_of))

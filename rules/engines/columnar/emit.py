@@ -39,6 +39,7 @@ class Emitter:
         self.as_of = as_of
         self.sql = dialect
         self.features = Features(program)
+        self.reducing = Reducing(self.features, as_of, dialect)
         self.facts = {f.name: f"f{i}" for i, f in enumerate(program.facts)}
         self.columns = self.facts | {d.name: f"d{i}" for i, d in enumerate(program.derived)}
 
@@ -49,7 +50,7 @@ class Emitter:
 
     def steps(self) -> list[Step]:
         """The same in steps, for a database that would rather keep what is between; the last one is the result."""
-        reducing = Reducing(self.features, self.as_of, self.sql)
+        reducing = self.reducing
         gaps = ", ".join(f"bool_or(no_{table}) AS no_{table}" for table in TABLES)
         found = [*map(step, matching(self.features, self.as_of, self.sql)), *map(step, reducing.expressions())]
         found += [Step("home", f"SELECT home, {gaps} FROM person GROUP BY home"), Step("layer0", self._facts())]
@@ -64,14 +65,18 @@ class Emitter:
         columns = [f"{self._patient(f) if isinstance(f, PatientFact) else self._event(f.name)} AS {self.facts[f.name]}" for f in base]
         anchors = {self.features.anchor(name) for name in self.features.anchors}
         ages = {number for number, _ in self.features.ages.values()}
-        numbers = sorted({f.number for f in self.features.facts} | {-1 - number for number in anchors} | ages)
+        numbers = sorted(
+            {f.number for f in self.features.facts} | {-1 - number for number in anchors} | ages | {*self.reducing.glances.numbers}
+        )
         wide = self.sql.pivot("long", numbers or [0])
+        if glanced := self.reducing.glances.columns():
+            wide = f"(SELECT w.*, {', '.join(glanced)} FROM {wide} w)"
         picked = ", ".join(["p.pid", "p.id", *columns])
         return f"SELECT {picked} FROM person p JOIN home h ON h.home = p.home LEFT JOIN {wide} w ON w.pid = p.pid WHERE p.asked"
 
     def _event(self, name: str) -> str:
         feature = self.features.by_fact[name]
-        gap, v = self._gap(feature), f'w."{feature.number}"'
+        gap, v = self._gap(feature), f'w."{self.reducing.glances.column(feature)}"'
         match feature.kind:
             case "exists":
                 value = f"CASE WHEN {v} = 1 THEN TRUE WHEN {v} IS NOT NULL OR {gap} THEN NULL ELSE FALSE END"
@@ -84,23 +89,24 @@ class Emitter:
                 value = f"CASE WHEN {gap} THEN NULL {words} END"
             case _:
                 value = f"CASE WHEN NOT ({gap}) AND NOT isnan({v}) THEN {v} END"
-        return f"CASE WHEN {self._placed(feature.fact.window.anchors if feature.fact else ())} THEN {value} END"
+        placed = self._placed(feature.fact.window.anchors)
+        return f"CASE WHEN {placed} THEN {value} END" if placed else value
 
     def _gap(self, feature: Feature) -> str:
         """Whether anything that the feature asks about was not read."""
-        household = bool(feature.fact and feature.fact.household)
+        household = feature.fact.household
         gaps = [f"{'h' if household else 'p'}.no_{table}" for table in feature.series.tables]
         return "(" + " OR ".join(gaps + ([f"p.no_{HOUSEHOLD}"] if household else [])) + ")"
 
     def _placed(self, anchors: tuple[str, ...]) -> str:
-        """Whether there are days to count from."""
+        """Whether there are days to count from; nothing if none are needed."""
         tests = []
         for name in anchors:
             tests.append(f'w."{-1 - self.features.anchor(name)}" IS NOT NULL')
             anchor = self.features.by_fact.get(name)
-            if anchor and anchor.fact:
+            if anchor:
                 tests += [f"NOT {self._gap(anchor)}", self._placed(anchor.fact.window.anchors)]
-        return " AND ".join(tests) or "TRUE"
+        return " AND ".join(filter(None, tests))
 
     def _patient(self, fact: PatientFact) -> str:
         match fact.attribute:

@@ -16,8 +16,13 @@ from rules.ir import Bound, EventFact, PatientFact, Program, Relation, Series, V
 _INT, _TEXT, _YES, _DAY, _NUMBER = pa.int32(), pa.string(), pa.bool_(), pa.date32(), pa.float64()
 SCHEMAS: Final[dict[str, dict[str, pa.DataType]]] = {
     "feature": {
-        **{"fid": _INT, "kind": _TEXT, "coded": _YES, "worded": _YES, "usable": _YES, "judging": _YES, "level": _INT, "stage": _INT},
-        **{"household": _YES, "timing": _TEXT, "lo": _DAY, "up": _DAY, "bounds": _INT},
+        **{"fid": _INT, "reading": _INT, "kind": _TEXT, "quick": _YES, "stage": _INT, "timing": _TEXT},
+        **{"lo": _DAY, "up": _DAY, "bounds": _INT},
+    },
+    "feature_bound": {"fid": _INT, "anchor": _INT, "lower": _YES, "days": _INT, "months": _INT},
+    "reading": {"number": _INT, "sid": _INT, "household": _YES},
+    "series": {
+        **{"sid": _INT, "coded": _YES, "worded": _YES, "usable": _YES, "judging": _YES, "level": _INT},
         **{
             "at_least": _NUMBER,
             "above": _NUMBER,
@@ -28,44 +33,62 @@ SCHEMAS: Final[dict[str, dict[str, pa.DataType]]] = {
             "answered": _YES,
         },
     },
-    "feature_table": {"fid": _INT, "tbl": _TEXT},
-    "feature_status": {"fid": _INT, "tbl": _TEXT, "status": _TEXT},
-    "feature_code": {"fid": _INT, "system": _TEXT, "code": _TEXT},
-    "feature_word": {"fid": _INT, "system": _TEXT, "code": _TEXT, "rank": _INT},
-    "feature_answer": {"fid": _INT, "rank": _INT},
-    "feature_unit": {"fid": _INT, "unit": _TEXT, "factor": _NUMBER, "shift": _NUMBER},
-    "feature_role": {"fid": _INT, "role": _TEXT},
-    "feature_tag": {"fid": _INT, "role": _TEXT, "system": _TEXT, "code": _TEXT},
-    "feature_bound": {"fid": _INT, "anchor": _INT, "lower": _YES, "days": _INT, "months": _INT},
+    "series_table": {"sid": _INT, "tbl": _TEXT},
+    "series_status": {"sid": _INT, "tbl": _TEXT, "status": _TEXT},
+    "series_code": {"sid": _INT, "system": _TEXT, "code": _TEXT},
+    "series_word": {"sid": _INT, "system": _TEXT, "code": _TEXT, "rank": _INT},
+    "series_answer": {"sid": _INT, "rank": _INT},
+    "series_unit": {"sid": _INT, "unit": _TEXT, "factor": _NUMBER, "shift": _NUMBER},
+    "series_role": {"sid": _INT, "role": _TEXT},
+    "series_tag": {"sid": _INT, "role": _TEXT, "system": _TEXT, "code": _TEXT},
     "relation": {
-        **{"rid": _INT, "outer_fid": _INT, "inner_fid": _INT, "present": _YES, "backwards": _YES},
+        **{"rid": _INT, "outer_sid": _INT, "inner_sid": _INT, "present": _YES, "backwards": _YES},
         **{"least_days": _INT, "least_months": _INT, "most_days": _INT, "most_months": _INT, "open": _YES, "period": _YES},
     },
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Feature:
-    """A series with a number. That of a fact has a kind and a stage; one inside a relation only a level."""
+class NumberedSeries:
+    """A series with a number: however many facts read it, its events are looked for once."""
 
     number: int
     series: Series
+    judging: bool
+    """Whether a fact asks of all its events if they pass: then those that do not pass are of it too."""
     level: int
     """0: no relations; else one more than the highest level among its relations."""
-    fact: EventFact | None = None
-    kind: str = ""
-    stage: int = 0
-    """0, or one more than the highest stage among the facts that its window is counted from."""
-    relations: tuple[tuple[Relation, int], ...] = ()
+    relations: tuple[tuple[Relation, int], ...]
     """Each relation with the number of its inner series."""
 
 
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A fact with a number, or several that mean the same."""
+
+    number: int
+    fact: EventFact
+    reading: int
+    """The number of what it reads: a series, of the person alone or of the household."""
+    kind: str
+    stage: int
+    """0, or one more than the highest stage among the facts that its window is counted from."""
+
+    @property
+    def series(self) -> Series:
+        """Which events it is about."""
+        return self.fact.series
+
+
 class Features:
-    """Every series of a program, numbered; the innermost first."""
+    """The event facts of a program and what they read, numbered; the innermost series first."""
 
     def __init__(self, program: Program) -> None:
-        """Number the series of ``program``."""
-        self.all: list[Feature] = []
+        """Number the facts and series of ``program``."""
+        self.facts: list[Feature] = []
+        """Each once, however many mean the same."""
+        self.series: dict[tuple[Series, bool], NumberedSeries] = {}
+        """By series, and whether it is `NumberedSeries.judging`."""
         self.by_fact: dict[str, Feature] = {}
         self.births: dict[str, int] = {}
         """Patient facts from which windows count, with the number that stands for them."""
@@ -74,16 +97,13 @@ class Features:
         for fact in program.facts:
             if isinstance(fact, EventFact):
                 twin = program.twins.get(fact.name)
-                self.by_fact[fact.name] = self.by_fact[twin] if twin else self._add(fact.series, fact)
+                self.by_fact[fact.name] = self.by_fact[twin] if twin else self._add(fact)
             elif isinstance(fact, PatientFact) and fact.attribute == "birth":
                 self.births[fact.name] = -1_000_000 - len(self.births)
             elif isinstance(fact, PatientFact) and fact.on and fact.on.anchor:
                 self.ages[fact.name] = 2_000_000 + len(self.ages), fact.on
-
-    @property
-    def facts(self) -> list[Feature]:
-        """The features that are facts, each once."""
-        return [feature for feature in self.all if feature.fact]
+        self.quick = {f.number for f in self.facts if _is_quick(f)}
+        """The facts that a glance at the latest event answers, where nothing about the events is uncertain."""
 
     @property
     def stages(self) -> list[int]:
@@ -93,7 +113,7 @@ class Features:
     @property
     def levels(self) -> list[int]:
         """The levels of relations that there are, without 0."""
-        return sorted({f.level for f in self.all} - {0})
+        return sorted({series.level for series in self.series.values()} - {0})
 
     def anchor(self, name: str) -> int:
         """The number of a fact that a window counts from."""
@@ -102,7 +122,7 @@ class Features:
     @property
     def anchors(self) -> set[str]:
         """The facts that windows and ages count from."""
-        of_windows = {name for f in self.facts if f.fact for name in f.fact.window.anchors}
+        of_windows = {name for f in self.facts for name in f.fact.window.anchors}
         return of_windows | {on.anchor for _, on in self.ages.values() if on.anchor}
 
     @property
@@ -110,20 +130,26 @@ class Features:
         """The numbers of the event facts among the anchors."""
         return sorted({self.by_fact[name].number for name in self.anchors if name in self.by_fact})
 
-    def _add(self, series: Series, fact: EventFact | None = None) -> Feature:
-        inner = [self._add(relation.series) for relation in series.relations]
-        stages = [self.by_fact[a].stage + 1 if a in self.by_fact else 0 for a in fact.window.anchors] if fact else []
-        feature = Feature(
-            number=len(self.all),
-            series=series,
-            level=max((f.level + 1 for f in inner), default=0),
-            fact=fact,
-            kind=_kind(fact) if fact else "",
-            stage=max(stages, default=0) if fact else -1,
-            relations=tuple(zip(series.relations, (f.number for f in inner), strict=True)),
-        )
-        self.all.append(feature)
-        return feature
+    def _add(self, fact: EventFact) -> Feature:
+        series = self._numbered(fact.series, judging=fact.aggregate == "all")
+        stages = [self.by_fact[a].stage + 1 if a in self.by_fact else 0 for a in fact.window.anchors]
+        reading = 2 * series.number + fact.household
+        self.facts.append(Feature(len(self.facts), fact, reading, _kind(fact), max(stages, default=0)))
+        return self.facts[-1]
+
+    def _numbered(self, series: Series, *, judging: bool = False) -> NumberedSeries:
+        if (series, judging) not in self.series:
+            inner = [self._numbered(relation.series) for relation in series.relations]
+            level = max((each.level + 1 for each in inner), default=0)
+            relations = tuple(zip(series.relations, (each.number for each in inner), strict=True))
+            self.series[series, judging] = NumberedSeries(len(self.series), series, judging, level, relations)
+        return self.series[series, judging]
+
+
+def _is_quick(feature: Feature) -> bool:
+    window = feature.fact.window
+    told = feature.kind in ("exists", "latest", "latest word") or feature.kind.endswith("since")
+    return told and window.timing == "starts" and not window.anchors and not window.upper
 
 
 def _kind(fact: EventFact) -> str:
@@ -148,35 +174,45 @@ def _kind(fact: EventFact) -> str:
 def tables(features: Features, as_of: date) -> dict[str, pa.Table]:
     """The feature tables, by name."""
     rows: dict[str, list[tuple[object, ...]]] = {name: [] for name in SCHEMAS}
-    for feature in features.all:
-        fid, series = feature.number, feature.series
-        rows["feature"].append(_feature(feature, as_of))
-        rows["feature_table"] += [(fid, tbl) for tbl, _ in series.statuses]
-        rows["feature_status"] += [(fid, tbl, status) for tbl, counted in series.statuses for status in sorted(counted)]
-        rows["feature_code"] += [(fid, *coding) for coding in sorted(series.codes or ())]
-        rows["feature_word"] += [(fid, *coding, 2 * i) for i, (_, answers) in enumerate(series.words) for coding in sorted(answers)]
-        rows["feature_answer"] += [(fid, 2 * i) for i, (word, _) in enumerate(series.words) if word in (series.answers or ())]
-        rows["feature_unit"] += [(fid, row.source or "", row.factor, row.offset) for row in series.conversions]
-        rows["feature_role"] += [(fid, role) for role in sorted({tag.role for tag in series.tags})]
-        rows["feature_tag"] += [(fid, tag.role, *coding) for tag in series.tags for coding in sorted(tag.codes)]
-        rows["relation"] += [_relation(len(rows["relation"]) + i, fid, r, inner) for i, (r, inner) in enumerate(feature.relations)]
+    for numbered in features.series.values():
+        sid, series = numbered.number, numbered.series
+        rows["series"].append(_series(numbered))
+        rows["series_table"] += [(sid, tbl) for tbl, _ in series.statuses]
+        rows["series_status"] += [(sid, tbl, status) for tbl, counted in series.statuses for status in sorted(counted)]
+        rows["series_code"] += [(sid, *coding) for coding in sorted(series.codes or ())]
+        rows["series_word"] += [(sid, *coding, 2 * i) for i, (_, answers) in enumerate(series.words) for coding in sorted(answers)]
+        rows["series_answer"] += [(sid, 2 * i) for i, (word, _) in enumerate(series.words) if word in (series.answers or ())]
+        rows["series_unit"] += [(sid, row.source or "", row.factor, row.offset) for row in series.conversions]
+        rows["series_role"] += [(sid, role) for role in sorted({tag.role for tag in series.tags})]
+        rows["series_tag"] += [(sid, tag.role, *coding) for tag in series.tags for coding in sorted(tag.codes)]
+        rows["relation"] += [_relation(len(rows["relation"]) + i, sid, r, inner) for i, (r, inner) in enumerate(numbered.relations)]
+    for feature in features.facts:
+        rows["feature"].append(_feature(feature, as_of, quick=feature.number in features.quick))
         rows["feature_bound"] += _bounds(feature, features)
+    rows["reading"] += [(number, number // 2, number % 2 == 1) for number in sorted({feature.reading for feature in features.facts})]
     return {name: table(rows[name], SCHEMAS[name]) for name in SCHEMAS}
 
 
-def _feature(feature: Feature, as_of: date) -> tuple[object, ...]:
-    series, fact = feature.series, feature.fact
-    window = fact.window if fact else None
-    fixed_low = [b.fixed(as_of) for b in window.lower if b.anchor is None] if window else []
-    fixed_up = [b.fixed(as_of) for b in window.upper if b.anchor is None] if window else []
-    anchored = [b for b in (*window.lower, *window.upper) if b.anchor] if window else []
-    limits = _limits(series.values)
+def _feature(feature: Feature, as_of: date, *, quick: bool) -> tuple[object, ...]:
+    window = feature.fact.window
+    anchored = sum(1 for bound in (*window.lower, *window.upper) if bound.anchor)
+    lasts = [b.fixed(as_of) for b in window.upper if b.anchor is None]
     return (
-        *(feature.number, feature.kind, series.codes is not None, bool(series.words), series.usable),
-        *(feature.kind == "all", feature.level, feature.stage),
-        *(bool(fact and fact.household), window.timing if window else "starts"),
-        *(max([date.min, *fixed_low]), min([as_of, *fixed_up]), len(anchored)),
-        *limits,
+        *(feature.number, feature.reading, feature.kind, quick, feature.stage, window.timing),
+        *(first_day(feature, as_of), min([as_of, *lasts]), anchored),
+    )
+
+
+def first_day(feature: Feature, as_of: date) -> date:
+    """The first day of its window, as far as that needs no other fact."""
+    return max([date.min, *(b.fixed(as_of) for b in feature.fact.window.lower if b.anchor is None)])
+
+
+def _series(numbered: NumberedSeries) -> tuple[object, ...]:
+    series = numbered.series
+    return (
+        *(numbered.number, series.codes is not None, bool(series.words), series.usable, numbered.judging, numbered.level),
+        *_limits(series.values),
         bool(series.values),
         series.answers is not None,
     )
@@ -212,8 +248,6 @@ def _relation(rid: int, outer: int, relation: Relation, inner: int) -> tuple[obj
 
 
 def _bounds(feature: Feature, features: Features) -> list[tuple[object, ...]]:
-    if feature.fact is None:
-        return []
     window = feature.fact.window
     both = [(b, True) for b in window.lower if b.anchor] + [(b, False) for b in window.upper if b.anchor]
     return [(feature.number, features.anchor(b.anchor or ""), lower, *shift(b)) for b, lower in both]

@@ -11,36 +11,36 @@ from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Features
 from rules.facts import TABLES
 
-COLUMNS: Final = "fid, eid, pid, low, high, end_low, end_high, instant, ord, opaque, value, rank, passes, verdict"
+COLUMNS: Final = "sid, eid, pid, low, high, end_low, end_high, instant, ord, opaque, value, rank, passes, verdict"
 
 _MATCHED: Final = """
 matched AS (
-  SELECT c.eid, f.fid FROM event_code c JOIN feature_code f ON f.system = c.system AND f.code = c.code
+  SELECT c.eid, f.sid FROM event_code c JOIN series_code f ON f.system = c.system AND f.code = c.code
   UNION
-  SELECT e.eid, f.fid FROM event e JOIN feature_table t ON t.tbl = e.tbl JOIN feature f ON f.fid = t.fid WHERE e.opaque OR NOT f.coded
+  SELECT e.eid, f.sid FROM event e JOIN series_table t ON t.tbl = e.tbl JOIN series f ON f.sid = t.sid WHERE e.opaque OR NOT f.coded
 )"""
 
 _WORD: Final = """
 word AS (
-  SELECT a.eid, w.fid, min(w.rank) AS rank FROM event_answer a JOIN feature_word w ON w.system = a.system AND w.code = a.code
-  GROUP BY a.eid, w.fid
+  SELECT a.eid, w.sid, min(w.rank) AS rank FROM event_answer a JOIN series_word w ON w.system = a.system AND w.code = a.code
+  GROUP BY a.eid, w.sid
 )"""
 
 _TAGGED: Final = """
 tagged AS (
-  SELECT fid, eid, min(verdict) AS verdict FROM (
-    SELECT m.fid, m.eid, r.role, CASE WHEN count(t.eid) = 0 THEN 1 WHEN count(g.fid) > 0 THEN 2 ELSE 0 END AS verdict
-    FROM matched m JOIN feature_role r ON r.fid = m.fid
+  SELECT sid, eid, min(verdict) AS verdict FROM (
+    SELECT m.sid, m.eid, r.role, CASE WHEN count(t.eid) = 0 THEN 1 WHEN count(g.sid) > 0 THEN 2 ELSE 0 END AS verdict
+    FROM matched m JOIN series_role r ON r.sid = m.sid
     LEFT JOIN event_tag t ON t.eid = m.eid AND t.role = r.role
-    LEFT JOIN feature_tag g ON g.fid = m.fid AND g.role = t.role AND g.system = t.system AND g.code = t.code
-    GROUP BY m.fid, m.eid, r.role)
-  GROUP BY fid, eid
+    LEFT JOIN series_tag g ON g.sid = m.sid AND g.role = t.role AND g.system = t.system AND g.code = t.code
+    GROUP BY m.sid, m.eid, r.role)
+  GROUP BY sid, eid
 )"""
 
 
 def matching(features: Features, as_of: date, sql: Dialect) -> Iterator[str]:
-    """The common table expressions that end in ``judged``: every event with the facts it may count for, and its verdict."""
-    tagged = any(f.series.tags for f in features.all)
+    """The common table expressions that end in ``judged``: every event with the series it may belong to, and its verdict."""
+    tagged = any(series.tags for series, _ in features.series)
     yield from (_MATCHED, _WORD)
     if tagged:
         yield _TAGGED
@@ -57,7 +57,7 @@ def matching(features: Features, as_of: date, sql: Dialect) -> Iterator[str]:
 def _hit(as_of: date, sql: Dialect, *, tagged: bool) -> str:
     today = sql.day(as_of)
     tags = "coalesce(g.verdict, 2)" if tagged else "2"
-    join = "LEFT JOIN tagged g ON g.fid = m.fid AND g.eid = m.eid" if tagged else ""
+    join = "LEFT JOIN tagged g ON g.sid = m.sid AND g.eid = m.eid" if tagged else ""
     return f"""
 hit AS (
   SELECT {COLUMNS}, level FROM (
@@ -72,17 +72,17 @@ hit AS (
             AND (below IS NULL OR value < below) AND (other_than IS NULL OR value <> other_than) THEN 2 ELSE 0 END) END AS passes
       FROM (
       SELECT f.*, e.eid, e.pid, e.low, e.high, e.end_low, e.end_high, e.instant, e.ord, e.opaque,
-        {sql.finite("(e.value * u.factor + u.shift)")} AS value, coalesce(w.rank, 1) AS rank, a.fid IS NOT NULL AS wanted, {tags} AS tags,
+        {sql.finite("(e.value * u.factor + u.shift)")} AS value, coalesce(w.rank, 1) AS rank, a.sid IS NOT NULL AS wanted, {tags} AS tags,
         CASE WHEN e.status IS NULL THEN 1 WHEN s.status IS NULL THEN 0 ELSE 2 END AS counted,
         CASE WHEN e.low IS NULL THEN 1 WHEN e.low > {today} THEN 0 WHEN e.high <= {today} THEN 2 ELSE 1 END AS begun
       FROM matched m
       JOIN event e ON e.eid = m.eid
-      JOIN feature f ON f.fid = m.fid
-      JOIN feature_table t ON t.fid = m.fid AND t.tbl = e.tbl
-      LEFT JOIN feature_status s ON s.fid = m.fid AND s.tbl = e.tbl AND s.status = e.status
-      LEFT JOIN feature_unit u ON u.fid = m.fid AND u.unit = e.unit
-      LEFT JOIN word w ON w.fid = m.fid AND w.eid = e.eid
-      LEFT JOIN feature_answer a ON a.fid = m.fid AND a.rank = coalesce(w.rank, 1)
+      JOIN series f ON f.sid = m.sid
+      JOIN series_table t ON t.sid = m.sid AND t.tbl = e.tbl
+      LEFT JOIN series_status s ON s.sid = m.sid AND s.tbl = e.tbl AND s.status = e.status
+      LEFT JOIN series_unit u ON u.sid = m.sid AND u.unit = e.unit
+      LEFT JOIN word w ON w.sid = m.sid AND w.eid = e.eid
+      LEFT JOIN series_answer a ON a.sid = m.sid AND a.rank = coalesce(w.rank, 1)
       {join})))
   WHERE verdict > 0
 )"""
@@ -92,7 +92,7 @@ def _missing() -> str:
     rows = " UNION ALL ".join(f"SELECT pid, '{table}' AS tbl FROM person WHERE no_{table}" for table in TABLES)
     return f"""
 relation_gap AS (
-  SELECT DISTINCT r.rid, m.pid FROM relation r JOIN feature_table t ON t.fid = r.inner_fid JOIN ({rows}) m ON m.tbl = t.tbl
+  SELECT DISTINCT r.rid, m.pid FROM relation r JOIN series_table t ON t.sid = r.inner_sid JOIN ({rows}) m ON m.tbl = t.tbl
 )"""
 
 
@@ -102,20 +102,20 @@ def _level(level: int, inner: str, sql: Dialect) -> Iterator[str]:
 pair{level} AS (
   SELECT rid, eid, max(least(found, apart)) AS found FROM (
     SELECT r.rid, o.eid, i.verdict AS found, {_apart(sql)} AS apart
-    FROM hit o JOIN relation r ON r.outer_fid = o.fid JOIN ({inner}) i ON i.fid = r.inner_fid AND i.pid = o.pid AND i.eid <> o.eid
+    FROM hit o JOIN relation r ON r.outer_sid = o.sid JOIN ({inner}) i ON i.sid = r.inner_sid AND i.pid = o.pid AND i.eid <> o.eid
     WHERE o.level = {level})
   GROUP BY rid, eid
 )"""
     yield f"""
 bond{level} AS (
-  SELECT o.fid, o.eid, min(CASE
+  SELECT o.sid, o.eid, min(CASE
     WHEN coalesce(p.found, 0) = 2 THEN CASE WHEN r.present THEN 2 ELSE 0 END
     WHEN p.found = 1 OR g.rid IS NOT NULL THEN 1
     ELSE CASE WHEN r.present THEN 0 ELSE 2 END END) AS verdict
-  FROM hit o JOIN relation r ON r.outer_fid = o.fid
+  FROM hit o JOIN relation r ON r.outer_sid = o.sid
   LEFT JOIN pair{level} p ON p.rid = r.rid AND p.eid = o.eid
   LEFT JOIN relation_gap g ON g.rid = r.rid AND g.pid = o.pid
-  WHERE o.level = {level} GROUP BY o.fid, o.eid
+  WHERE o.level = {level} GROUP BY o.sid, o.eid
 )"""
     columns = COLUMNS.replace(", verdict", "")
     named = ", ".join(f"h.{name}" for name in columns.split(", "))
@@ -123,7 +123,7 @@ bond{level} AS (
 judged{level} AS (
   SELECT * FROM (
     SELECT {named}, CASE WHEN h.opaque THEN h.verdict ELSE least(h.verdict, b.verdict) END AS verdict
-    FROM hit h JOIN bond{level} b ON b.fid = h.fid AND b.eid = h.eid)
+    FROM hit h JOIN bond{level} b ON b.sid = h.sid AND b.eid = h.eid)
   WHERE verdict > 0
 )"""
 

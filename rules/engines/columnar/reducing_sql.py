@@ -7,16 +7,27 @@ from typing import Final
 from rules.engines.columnar.aggregates_sql import DATED, ORDERED, Aggregates
 from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Features, shift
+from rules.engines.columnar.glance_sql import Glances
 
 _SPREAD: Final = """
 spread AS (
-  SELECT j.*, f.kind, f.stage, f.timing, f.lo, f.up FROM judged j JOIN feature f ON f.fid = j.fid WHERE f.stage >= 0 AND NOT f.household
-  UNION ALL
-  SELECT j.fid, j.eid, q.pid, j.low, j.high, j.end_low, j.end_high, j.instant, j.ord, j.opaque, j.value, j.rank, j.passes, j.verdict,
-    f.kind, f.stage, f.timing, f.lo, f.up
-  FROM judged j JOIN feature f ON f.fid = j.fid JOIN person p ON p.pid = j.pid JOIN person q ON q.home = p.home
-  WHERE f.stage >= 0 AND f.household
+  SELECT r.number AS reading, j.* FROM judged j JOIN reading r ON r.sid = j.sid WHERE NOT r.household{households}
 )"""
+_HOUSEHOLDS: Final = """
+  UNION ALL
+  SELECT r.number AS reading, j.sid, j.eid, q.pid, j.low, j.high, j.end_low, j.end_high, j.instant, j.ord, j.opaque, j.value, j.rank,
+    j.passes, j.verdict
+  FROM judged j JOIN reading r ON r.sid = j.sid JOIN person p ON p.pid = j.pid JOIN person q ON q.home = p.home WHERE r.household"""
+
+_ASKED: Final = """
+asked AS (
+  SELECT f.fid, f.kind, f.stage, f.timing, f.lo, f.up, f.bounds, x.* FROM spread x JOIN feature f ON f.reading = x.reading
+  WHERE NOT f.quick{unsure}
+)"""
+_UNSURE: Final = """
+  UNION ALL
+  SELECT f.fid, f.kind, f.stage, f.timing, f.lo, f.up, f.bounds, x.* FROM spread x JOIN feature f ON f.reading = x.reading
+  JOIN glance g ON g.pid = x.pid AND g.reading = x.reading WHERE f.quick AND NOT g.plain"""
 
 _GOING: Final = """least(CASE WHEN lo_low > up_high THEN 0 WHEN lo_high <= up_low THEN 2 ELSE 1 END,
         CASE WHEN low IS NULL OR high > up_low AND low <= up_high THEN 1 WHEN low > up_high THEN 0 ELSE 2 END,
@@ -38,27 +49,27 @@ class Reducing:
         self.as_of = as_of
         self.sql = sql
         self.aggregates = Aggregates(as_of, sql)
+        self.glances = Glances(features, as_of, sql)
 
     def expressions(self) -> Iterator[str]:
         """The expressions in order."""
-        yield _SPREAD
+        yield _SPREAD.format(households=_HOUSEHOLDS if any(f.fact.household for f in self.features.facts) else "")
+        if self.glances.quick:
+            yield self.glances.expression()
+        yield _ASKED.format(unsure=_UNSURE if self.glances.quick else "")
         for stage in self.features.stages:
             yield from self._stage(stage)
         yield f"\nlong AS ({self._long()})"
 
     def _long(self) -> str:
         """Values, and for each fact that windows count from a row that says whether there is a day to count from."""
-        anchors = ", ".join(map(str, self.features.dated)) or "NULL"
-        births = [
-            f"SELECT pid, {-1 - number} AS fid, 1e0 AS v FROM person WHERE birth_low IS NOT NULL"
-            for number in self.features.births.values()
-        ]
-        groups = [
-            f"SELECT pid, fid, v FROM group{s} UNION ALL "
-            f"SELECT pid, -1 - fid AS fid, 1e0 AS v FROM group{s} WHERE day_low IS NOT NULL AND fid IN ({anchors})"
-            for s in self.features.stages
-        ]
-        return " UNION ALL ".join([*groups, *births, *self._ages()]) or "SELECT 0 AS pid, 0 AS fid, 0e0 AS v WHERE FALSE"
+        anchors = [*self.features.dated, *self.features.births.values()]
+        rows = [f"SELECT pid, fid, v FROM group{s}" for s in self.features.stages]
+        if anchors:
+            counted = ", ".join(map(str, anchors))
+            rows.append(f"SELECT pid, -1 - fid AS fid, 1e0 AS v FROM ({self._days(self.features.stages)}) WHERE fid IN ({counted})")
+        rows += [*self._ages(), *self.glances.rows()]
+        return " UNION ALL ".join(rows) or "SELECT 0 AS pid, 0 AS fid, 0e0 AS v WHERE FALSE"
 
     def _ages(self) -> Iterator[str]:
         """Ages on days that are counted from other facts."""
@@ -73,6 +84,7 @@ class Reducing:
     def _days(self, stages: Iterable[int]) -> str:
         """The days that others count from: of facts of these stages, and births."""
         rows = [f"SELECT pid, fid, day_low, day_high FROM group{s} WHERE day_low IS NOT NULL" for s in stages]
+        rows += self.glances.days()
         rows += [
             f"SELECT pid, {number} AS fid, birth_low AS day_low, birth_high AS day_high FROM person WHERE birth_low IS NOT NULL"
             for number in self.features.births.values()
@@ -81,9 +93,10 @@ class Reducing:
 
     def _stage(self, stage: int) -> Iterator[str]:
         features = [f for f in self.features.facts if f.stage == stage]
-        if any(f.fact and f.fact.window.anchors for f in features):
+        anchored = any(f.fact.window.anchors for f in features)
+        if anchored:
             yield self._place(stage)
-        yield self._window(stage, anchored=any(f.fact and f.fact.window.anchors for f in features))
+        yield self._window(stage, anchored=anchored)
         yield from self._group(stage, {f.kind for f in features})
 
     # ---------------------------------------------------------------- windows
@@ -102,7 +115,7 @@ place{stage} AS (
     def _window(self, stage: int, *, anchored: bool) -> str:
         """The events of a stage that lie, or may lie, in their window; ``certain`` tells which."""
         bounds = "x.lo AS lo_low, x.lo AS lo_high, x.up AS up_low, x.up AS up_high"
-        source = f"(SELECT x.*, {bounds} FROM spread x WHERE x.stage = {stage})"
+        source = f"(SELECT x.*, {bounds} FROM asked x WHERE x.stage = {stage})"
         if anchored:
             placed = ", ".join(
                 f"{pick}(x.{fixed}, coalesce(l.{name}, x.{fixed})) AS {name}"
@@ -113,8 +126,8 @@ place{stage} AS (
                     ("least", "up", "up_high"),
                 )
             )
-            source = f"""(SELECT x.*, {placed} FROM spread x JOIN feature f ON f.fid = x.fid
-    LEFT JOIN place{stage} l ON l.fid = x.fid AND l.pid = x.pid WHERE x.stage = {stage} AND (f.bounds = 0 OR l.pid IS NOT NULL))"""
+            source = f"""(SELECT x.*, {placed} FROM asked x
+    LEFT JOIN place{stage} l ON l.fid = x.fid AND l.pid = x.pid WHERE x.stage = {stage} AND (x.bounds = 0 OR l.pid IS NOT NULL))"""
         return f"""
 window{stage} AS (
   SELECT *, placed = 2 AS certain FROM (

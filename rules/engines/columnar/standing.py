@@ -42,11 +42,11 @@ class Counted:
 
 def wanted(programs: Sequence[Program]) -> Wanted:
     """What the facts of some programs can rest on."""
-    features = [feature.series for program in programs for feature in Features(program).all]
+    found = [series for program in programs for series, _ in Features(program).series]
     return Wanted(
-        codes=frozenset(coding for series in features for coding in series.codes or ()),
-        tables=frozenset(table for series in features for table in series.tables),
-        uncoded=frozenset(table for series in features if series.codes is None for table in series.tables),
+        codes=frozenset(coding for series in found for coding in series.codes or ()),
+        tables=frozenset(table for series in found for table in series.tables),
+        uncoded=frozenset(table for series in found if series.codes is None for table in series.tables),
     )
 
 
