@@ -25,7 +25,7 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'self'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
 }
 _ISSUE_TYPES: Final = {404: "not-found", 405: "not-supported", 413: "too-long", 500: "exception"}
 

@@ -17,6 +17,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from werkzeug.exceptions import Unauthorized
 
+from plugin.access.audit import Entry, record
 from plugin.access.doors import Door, door
 from plugin.access.exposure import check, is_private
 from plugin.access.scope import Right, Role, Scope
@@ -100,6 +101,14 @@ def scope() -> Scope:
     return found
 
 
+def seen(entity: str, patient: str) -> None:
+    """Record that whoever is signed in looked at a person; where nobody signs in, there is nobody to name."""
+    by = access()
+    if not by.is_open:
+        with by.store.write() as connection:
+            record(connection, scope(), Entry(f"{entity.partition('/')[0]}.see", entity, patient), by.clock())
+
+
 def signed_in() -> Session | None:
     """The session of this request; ``None``: nobody is signed in, or nobody has to."""
     found: Session | None = g.get("session_of_access")
@@ -175,8 +184,9 @@ def _check_origin(by: Access) -> None:
     """Raises 403 if a browser says that another site made it change something here."""
     if request.method in _SAFE:
         return
-    origin = request.headers.get("Origin")
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none") or (origin and not _is_ours(origin, by)):
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    # Browsers that know the first one do not always say the second one; programs say neither.
+    if site not in (None, "same-origin", "none") or (site is None and origin is not None and not _is_ours(origin, by)):
         abort(403, "Another site sent this. Open the page here, and try again.")
 
 

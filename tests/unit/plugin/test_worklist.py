@@ -365,7 +365,7 @@ def test_no_page_is_kept_or_told_to_others(tmp_path: Path, client: FlaskClient) 
     for address in ("/", f"/people/{SWEEP}/0", "/rules"):
         headers = client.get(address).headers
         assert headers["Cache-Control"] == "no-store"
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == "same-origin"
 
 
 def test_pages_need_nothing_from_elsewhere(tmp_path: Path, client: FlaskClient) -> None:
