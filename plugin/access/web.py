@@ -17,6 +17,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from werkzeug.exceptions import Unauthorized
 
+from plugin.access.audit import Entry, record
 from plugin.access.doors import Door, door
 from plugin.access.exposure import check, is_private
 from plugin.access.scope import Right, Role, Scope
@@ -98,6 +99,14 @@ def scope() -> Scope:
     if found is None:
         raise Unauthorized("Sign in first.")
     return found
+
+
+def seen(entity: str, patient: str) -> None:
+    """Record that whoever is signed in looked at a person; where nobody signs in, there is nobody to name."""
+    by = access()
+    if not by.is_open:
+        with by.store.write() as connection:
+            record(connection, scope(), Entry(f"{entity.partition('/')[0]}.see", entity, patient), by.clock())
 
 
 def signed_in() -> Session | None:

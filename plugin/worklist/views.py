@@ -12,6 +12,7 @@ from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from jinja2 import StrictUndefined
 
+from plugin.access.web import seen
 from plugin.runtime import Runtime
 from plugin.wording import FILTERS, language
 from plugin.worklist.catalogue import patient_facts, rule_page, rules_by_id
@@ -138,6 +139,7 @@ def person(index: SweepIndex, sweep: str, row: int) -> ResponseReturnValue:
     if row >= len(index.offsets):
         return _problem(HTTPStatus.NOT_FOUND, "Nobody stands here", "The list has no such row.")
     (shown,) = _rows(index, [row])
+    seen(f"person/{shown.person.id}", shown.person.id)
     return _page("person.html", row=shown, rules=rules_by_id(_runtime().packs), **_sweep(index))
 
 

@@ -10,7 +10,8 @@ from support.access import signed_in, site, token
 from werkzeug.routing import Rule
 
 from plugin.access import Role
-from plugin.access.doors import DOORS, Door
+from plugin.access.doors import DOORS, Door, door
+from plugin.settings import OidcSettings
 
 STAFF = {Role.CLINICIAN, Role.CARE_MANAGER}
 REPORTS = STAFF | {Role.INFORMATICIAN, Role.ANALYST}
@@ -98,6 +99,13 @@ def passes(browser: FlaskClient, method: str, path: str, sent: dict[str, str]) -
 
 def test_the_table_has_every_address_and_no_other(app: Flask) -> None:
     assert {rule.endpoint for rule in app.url_map.iter_rules()} == set(WHO_PASSES)
+
+
+def test_the_way_to_an_identity_provider_is_open_and_is_all_that_comes_with_it(tmp_path: Path) -> None:
+    own = OidcSettings(issuer="https://idp.example.org", client_id="almoner", roles={"a": "analyst"})
+    app, _ = site(tmp_path, mode="oidc", oidc=own)
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} - set(WHO_PASSES) == {"identity.leave", "identity.back"}
+    assert {door("identity.leave"), door("identity.back")} == {Door.ANYBODY}
 
 
 @pytest.mark.parametrize("role", [None, *sorted(EVERYBODY)])

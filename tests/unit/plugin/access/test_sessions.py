@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 from support.access import PASSWORD, SHELL, Clock, account, sign_in, signed_in, site, store_of, token
+from support.worklist import SWEEP, finding, person, publish
 
 from plugin.access import Role, accounts
 from plugin.access.attempts import BY_ADDRESS, BY_BOTH, BY_LOGIN
@@ -206,3 +207,17 @@ def test_the_form_speaks_spanish(app: Flask) -> None:
 @pytest.mark.parametrize("login", ["", "x" * 300, "a\x00b", "' OR 1=1 --", "\ud83d"])
 def test_no_login_breaks_anything(app: Flask, login: str) -> None:
     assert sign_in(app, login.encode("utf-8", "replace").decode(), "wrong password")[1].status_code == 401
+
+
+def test_looking_at_a_person_is_recorded(tmp_path: Path) -> None:
+    publish(tmp_path, [person(1, finding()), person(2, finding())])
+    app, _ = site(tmp_path)
+    browser = signed_in(app, Role.CARE_MANAGER)
+    assert browser.get(f"/people/{SWEEP}/1").status_code == 200
+    assert browser.get("/").status_code == 200
+    with store_of(app).read() as connection:
+        row = connection.execute(select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(1)).one()
+    assert (row.action, row.entity, row.patient, row.role) == ("person.see", "person/p2", "p2", "care-manager")
+    answer = browser.post("/search", data={"text": "Person", "csrf": token(browser)})
+    assert answer.status_code == 303
+    assert browser.get(answer.location).status_code == 200
