@@ -84,13 +84,14 @@ def _turn(outbox: Outbox, row: Row[Any], write: Row[Any], before: Sequence[Row[A
         return True
     if (row.task_place if write.kind == TASK else row.request_place) is None:
         return False
-    return all(each.landed is not None or _sent(outbox, row, each) for each in before)
+    return all(_is_over(outbox, row, each) for each in before)
 
 
-def _sent(outbox: Outbox, row: Row[Any], write: Row[Any]) -> bool:
+def _is_over(outbox: Outbox, row: Row[Any], write: Row[Any]) -> bool:
+    """Whether the outbox is done with it: the server took it, or shows it although a person has yet to look why it was not taken."""
     type = "ServiceRequest" if write.kind == ORDER else "Task"
     status = outbox.status(key(row, type, "" if write.kind == REFER else str(write.number)))
-    return status is not None and status.state in _ON_SERVER
+    return status is not None and (status.state in _ON_SERVER or (status.state is State.PARKED and write.landed is not None))
 
 
 def _mark(connection: Connection, write: Row[Any], at: datetime) -> None:

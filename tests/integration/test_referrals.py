@@ -67,6 +67,7 @@ def at_the_agency(ehr: Ehr, place: str, **changes: Any) -> None:
         assert answer.status_code == 200, answer.text[:500]
 
 
+@pytest.mark.requirement("gravity:task-5", "gravity:refer-5")
 def test_every_referral_is_in_one_state_on_both_sides(ehr: Ehr, proxy: Proxy, sqlite_store: Store, tmp_path: Path) -> None:
     turns = iter(range(10_000))
 
@@ -114,4 +115,4 @@ def test_every_referral_is_in_one_state_on_both_sides(ehr: Ehr, proxy: Proxy, sq
     assert {row.request_place: row.state in OPEN for row in rows} == {place: status == "active" for place, status in orders.items()}
     assert set(times_each([*there.values()]).values()) == {1}
     assert len(there) == len(PEOPLE) + 1
-    assert {row.state for row in site.outbox.ledger.rows()} == {State.SENT}
+    assert {(row.state, row.reason) for row in site.outbox.ledger.rows()} == {(State.SENT, None)}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -37,6 +38,8 @@ from plugin.referrals.timers import run
 from plugin.referrals.words import status_reason
 from plugin.store import Store, open_store
 from plugin.store.tables.referrals import QUARANTINE, REFERRALS
+
+pytestmark = pytest.mark.slow
 
 PEOPLE = ["ann", "ben", "cal"]
 FATES = ["done", "done", "lost before", "lost after", "crash before", "crash after"]
@@ -197,4 +200,4 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=60, stateful_step_count=30)
+TestHistories.settings = settings(max_examples=30, stateful_step_count=20)
