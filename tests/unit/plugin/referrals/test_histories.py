@@ -200,4 +200,4 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=30, stateful_step_count=20)
+TestHistories.settings = settings(max_examples=15, stateful_step_count=20)
