@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "directory": "Check and search what partner agencies offer.",
     "export": "Hand rules on to other systems: FHIR with CQL.",
     "outbox": "Look after what is to be written to EHRs: show it, send it, count it there.",
+    "refer": "Follow referrals to partner agencies: ask what became of them, do what is due.",
     "serve": "Serve the worklist and CDS Hooks.",
     "doctor": "Say what works on this machine, or with a FHIR server, and what does not.",
     "cds": "Try cards, set clients of CDS Hooks up, and ask again what a card said.",

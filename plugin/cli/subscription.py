@@ -1,6 +1,7 @@
 """``almoner subscription``: hear of changes as they happen, and look at the people they are about."""
 
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,9 +12,12 @@ from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.subscriptions import Expected, Inbox, Wanted, catch_up, subscribe
 from plugin.cli import options
 from plugin.errors import SettingsUnreadable
+from plugin.referrals.polling import heard
 from plugin.runtime import Runtime, build_runtime
 from plugin.servers.opening import open_for, open_server
 from plugin.settings import Settings
+from plugin.store import Store, open_store
+from plugin.store.versions import ready
 from plugin.subscriptions.box import inbox_file
 from plugin.subscriptions.evaluating import evaluate_again
 from plugin.subscriptions.worker import look
@@ -73,32 +77,33 @@ def listing(config: Path | None) -> None:
 )
 @click.pass_context
 def work(context: click.Context, config: Path | None, once: bool, every: float, silence: float) -> None:
-    """Look at what was told: fill gaps, find out whom each change is about, evaluate those people again.
+    """Look at what was told: fill gaps, find out whom each change is about, evaluate those people again; take in answers to referrals.
 
     Ends with 4 if, in its only round, a server did not answer; what it told is kept.
     """
     runtime = build_runtime(options.settings(config))
-    worker = _Worker(runtime, _inbox(runtime.settings), silence)
-    while True:
-        failed = worker.round()
-        if once:
-            context.exit(ExitCode.SERVER_FAILED if failed else ExitCode.FINE)
-        time.sleep(every)
+    with closing(ready(open_store(runtime.settings.database_url))) as store:
+        worker = _Worker(runtime, _inbox(runtime.settings), store, silence)
+        while True:
+            failed = worker.round()
+            if once:
+                context.exit(ExitCode.SERVER_FAILED if failed else ExitCode.FINE)
+            time.sleep(every)
 
 
 class _Worker:
-    def __init__(self, runtime: Runtime, inbox: Inbox, silence: float) -> None:
-        self._runtime, self._inbox, self._silence = runtime, inbox, silence
+    def __init__(self, runtime: Runtime, inbox: Inbox, store: Store, silence: float) -> None:
+        self._runtime, self._inbox, self._store, self._silence = runtime, inbox, store, silence
         self._fresh = Fresh(runtime.settings.state)
         self._servers: dict[str, Opened] = {}
 
     def round(self) -> bool:
         """Catch up, look, and look again for what was told without saying what. Whether some server failed."""
         failed = self._catch_up({each.key for each in self._inbox.expected() if self._is_quiet(each)})
-        looked = look(self._inbox, lambda name: self._opened(name).server, self._evaluate)
+        looked = look(self._inbox, lambda name: self._opened(name).server, self._evaluate, self._hear)
         if looked.vague:
             failed |= self._catch_up(looked.vague)
-            again = look(self._inbox, lambda name: self._opened(name).server, self._evaluate)
+            again = look(self._inbox, lambda name: self._opened(name).server, self._evaluate, self._hear)
             looked.people, looked.put_off = looked.people + again.people, looked.put_off + again.put_off
         if looked.people or looked.put_off:
             click.echo(f"{_moment(time.time())}: {looked.people} people evaluated again, {looked.put_off} changes put off")
@@ -124,6 +129,11 @@ class _Worker:
     def _evaluate(self, name: str, patient: str) -> None:
         opened = self._opened(name)
         evaluate_again(self._runtime, self._fresh, opened.server, patient, opened.plan(), tuple(opened.needs))
+
+    def _hear(self, name: str, place: str) -> None:
+        """What a Task says may be an agency's answer to a referral."""
+        opened = self._opened(name)
+        heard(self._store, opened.server, opened.connection.tenant, place, datetime.now(UTC))
 
     def _is_quiet(self, each: Expected) -> bool:
         return time.time() - (each.heard or each.since) > self._silence

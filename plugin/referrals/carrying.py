@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, or_, select, update
 
 from fhir_adapters.writeback import Outbox, State
 from plugin.referrals.resources import ORDER, REFER, TASK, intents, key
+from plugin.referrals.words import EPISODE
 from plugin.store import Store
 from plugin.store.tables.referrals import CONSENTS, REFERRALS, WRITES
 
@@ -31,10 +32,11 @@ def carry_out(store: Store, outbox: Outbox, at: datetime) -> Counter[str]:
 def places(store: Store, outbox: Outbox) -> int:
     """Note where orders and Tasks came to stand on their servers; how many are new."""
     with store.read() as connection:
-        query = select(REFERRALS).where(REFERRALS.c.task.is_not(None), REFERRALS.c.task_place.is_(None))
-        rows = connection.execute(query).all()
+        table = REFERRALS.c
+        unplaced = or_(table.task_place.is_(None), table.request_place.is_(None))
+        rows = connection.execute(select(REFERRALS).where(table.origin == EPISODE, table.task.is_not(None), unplaced)).all()
     found = {row.id: (_place(outbox, row, "Task"), _place(outbox, row, "ServiceRequest")) for row in rows}
-    known = {id: both for id, both in found.items() if both[0]}
+    known = {id: both for id, both in found.items() if all(both)}
     with store.write() as connection:
         for id, (task, order) in known.items():
             connection.execute(update(REFERRALS).where(REFERRALS.c.id == id).values(task_place=task, request_place=order))
@@ -82,13 +84,14 @@ def _turn(outbox: Outbox, row: Row[Any], write: Row[Any], before: Sequence[Row[A
         return True
     if (row.task_place if write.kind == TASK else row.request_place) is None:
         return False
-    return all(each.landed is not None or _sent(outbox, row, each) for each in before)
+    return all(_is_over(outbox, row, each) for each in before)
 
 
-def _sent(outbox: Outbox, row: Row[Any], write: Row[Any]) -> bool:
+def _is_over(outbox: Outbox, row: Row[Any], write: Row[Any]) -> bool:
+    """Whether the outbox is done with it: the server took it, or shows it although a person has yet to look why it was not taken."""
     type = "ServiceRequest" if write.kind == ORDER else "Task"
     status = outbox.status(key(row, type, "" if write.kind == REFER else str(write.number)))
-    return status is not None and status.state in _ON_SERVER
+    return status is not None and (status.state in _ON_SERVER or (status.state is State.PARKED and write.landed is not None))
 
 
 def _mark(connection: Connection, write: Row[Any], at: datetime) -> None:

@@ -27,8 +27,13 @@ class Looked:
     """Subscriptions that told that something changed but not what: search for it."""
 
 
-def look(inbox: Inbox, server_named: Callable[[str], FhirServer], evaluate: Callable[[str, str], None]) -> Looked:
-    """Look at everything that is due; ``evaluate`` gets the name of a server and a patient's id there.
+def look(
+    inbox: Inbox,
+    server_named: Callable[[str], FhirServer],
+    evaluate: Callable[[str, str], None],
+    hear: Callable[[str, str], None] | None = None,
+) -> Looked:
+    """Look at everything that is due; ``evaluate`` gets the name of a server and a patient's id there, ``hear`` the place of each Task.
 
     A person is evaluated once, however many changes there are; what fails is put off, not lost.
     """
@@ -36,14 +41,19 @@ def look(inbox: Inbox, server_named: Callable[[str], FhirServer], evaluate: Call
     while round := inbox.pending():
         people: dict[tuple[str, str], list[Pending]] = {}
         for each in round:
-            _sort(inbox, each, server_named, people, looked)
+            _sort(inbox, each, server_named, people, looked, hear)
         for (server, patient), changes in people.items():
             _evaluate(inbox, partial(evaluate, server, patient), changes, looked)
     return looked
 
 
 def _sort(
-    inbox: Inbox, each: Pending, server_named: Callable[[str], FhirServer], people: dict[tuple[str, str], list[Pending]], looked: Looked
+    inbox: Inbox,
+    each: Pending,
+    server_named: Callable[[str], FhirServer],
+    people: dict[tuple[str, str], list[Pending]],
+    looked: Looked,
+    hear: Callable[[str, str], None] | None,
 ) -> None:
     """Find out whom a change is about."""
     if each.focus is None:
@@ -51,6 +61,8 @@ def _sort(
         inbox.done(each)
         return
     try:
+        if hear is not None and each.focus.startswith("Task/"):
+            hear(each.server, each.focus)
         patient = _patient(server_named(each.server), each.focus)
     except EhrUnavailable:
         inbox.put_off(each)

@@ -43,6 +43,7 @@ def opened(ehr: Faulty, folder: Path, certificate: tuple[Path, Path] | None, tru
     return Opened(at, limits=QUICK)
 
 
+@pytest.mark.requirement("gravity:priv-8")
 def test_data_and_tokens_come_over_mutual_tls(ehr: Faulty, tmp_path: Path, ours: tuple[Path, Path]) -> None:
     assert opened(ehr, tmp_path, ours).server.get("Goal")["resourceType"] == "Bundle"
     asked = [(path.removeprefix("/fhir/"), headers.get("Authorization")) for path, headers in ehr.asked]

@@ -95,6 +95,7 @@ def test_a_classic_subscription_tells_that_something_changed_and_what_is_searche
     server.ask("DELETE", f"Subscription/{id}")
 
 
+@pytest.mark.requirement("gravity:task-4", "gravity:task-6")
 @pytest.mark.slow
 def test_a_topic_shakes_hands_and_tells_of_a_patient(ehr: Ehr, receiver: Receiver) -> None:
     server = FhirServer(ehr.base_url)

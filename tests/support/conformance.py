@@ -1,13 +1,14 @@
-"""Writes the table of what is asked of a CDS Hooks service and which test shows it: ``python -m support.conformance``.
+"""Writes the tables of what CDS Hooks and Gravity ask, and which test shows it: ``python -m support.conformance``.
 
-The rows are those of ``tests/conformance/requirements.yaml``; a test names those that it shows by ``pytest.mark.requirement("ID", …)``.
+The rows are those of ``tests/conformance/requirements.yaml`` and ``gravity.yaml``; a test names those that it shows by
+``pytest.mark.requirement("ID", …)``.
 With ``--seen`` nothing is written, and the tests are found but not run: what they name is printed as JSON.
 """
 
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,19 +17,46 @@ import pytest
 import yaml
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PAGE: Final = ROOT / "docs" / "reference" / "cds-hooks-conformance.md"
-ROWS: Final = ROOT / "tests" / "conformance" / "requirements.yaml"
 PASSED: Final = "passed"
 _MARK: Final = "mark.requirement("
 
-HEAD: Final = """\
-# CDS Hooks: each requirement, and the test that shows it
-
+_GENERATED: Final = """\
 Generated from the tests by `make docs`, which runs them; `make test` runs them too, and fails if this page is not what they say, if a
-requirement has neither a test nor a reason, or if a test names one that does not exist. What SHALL be has a test. The words are ours; the
-documents themselves say exactly what is meant: [CDS Hooks](https://cds-hooks.hl7.org/), [Inferno](https://github.com/inferno-framework).
+requirement has neither a test nor a reason, or if a test names one that does not exist. {more} The words are ours; the
+documents themselves say exactly what is meant: {sources}.
 
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Requirements with a page of their own."""
+
+    rows: Path
+    page: Path
+    head: str
+
+
+def _table(rows: str, page: str, title: str, more: str, sources: str) -> Table:
+    head = f"# {title}\n\n{_GENERATED.format(more=more, sources=sources)}"
+    return Table(ROOT / "tests" / "conformance" / rows, ROOT / "docs" / "reference" / page, head)
+
+
+CDS_HOOKS: Final = _table(
+    "requirements.yaml",
+    "cds-hooks-conformance.md",
+    "CDS Hooks: each requirement, and the test that shows it",
+    "What SHALL be has a test.",
+    "[CDS Hooks](https://cds-hooks.hl7.org/), [Inferno](https://github.com/inferno-framework)",
+)
+GRAVITY: Final = _table(
+    "gravity.yaml",
+    "gravity-conformance.md",
+    "Gravity: each numbered statement, and the test that shows it",
+    "What SHALL be and is ours to do has a test, or it says that it is not done.",
+    "[SDOH Clinical Care](http://hl7.org/fhir/us/sdoh-clinicalcare)",
+)
+TABLES: Final = (CDS_HOOKS, GRAVITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +102,11 @@ class Seen:
         return f"[{self.name.removeprefix('test_').replace('_', ' ')}](../../{self.file})"
 
 
-def documents() -> tuple[Document, ...]:
+def documents(table: Table) -> tuple[Document, ...]:
     """What is asked, in the order of the page."""
     return tuple(
         Document(each["title"], each["note"], tuple(_part(part, each["prefix"]) for part in each["parts"]))
-        for each in yaml.safe_load(ROWS.read_text(encoding="utf-8"))
+        for each in yaml.safe_load(table.rows.read_text(encoding="utf-8"))
     )
 
 
@@ -87,9 +115,9 @@ def _part(part: dict[str, Any], prefix: str) -> Part:
     return Part(part["title"], tuple(Requirement(id, level, asks, reason) for id, (level, asks, reason, *_) in rows))
 
 
-def requirements() -> list[Requirement]:
+def requirements(table: Table) -> list[Requirement]:
     """Every row."""
-    return [row for document in documents() for part in document.parts for row in part.rows]
+    return [row for document in documents(table) for part in document.parts for row in part.rows]
 
 
 # ---------------------------------------------------------------- the tests
@@ -134,18 +162,17 @@ def _result(outcomes: set[str]) -> str:
 # ---------------------------------------------------------------- the page
 
 
-def page(tests: Iterable[Seen]) -> str:
+def page(table: Table, tests: Iterable[Seen]) -> str:
     """The text of the page."""
     by_id: dict[str, list[Seen]] = {}
     for test in tests:
         for id in test.ids:
             by_id.setdefault(id, []).append(test)
-    lines = [line for document in documents() for line in _document(document, by_id)]
-    return HEAD + "\n".join([*_summary(by_id), *lines]) + "\n"
+    lines = [line for document in documents(table) for line in _document(document, by_id)]
+    return table.head + "\n".join([*_summary(requirements(table), by_id), *lines]) + "\n"
 
 
-def _summary(by_id: Mapping[str, list[Seen]]) -> Iterator[str]:
-    rows = requirements()
+def _summary(rows: Sequence[Requirement], by_id: Mapping[str, list[Seen]]) -> Iterator[str]:
     levels = dict.fromkeys(row.level for row in rows)
     asked, tested = Counter(row.level for row in rows), Counter(row.level for row in rows if row.id in by_id)
     yield from ("| level | rows | with tests | with a reason instead |", "|---|--:|--:|--:|")
@@ -173,4 +200,6 @@ if __name__ == "__main__":
         found = [[test.file, test.name, test.ids] for test in seen(run=False)]
         sys.stdout.write("\n" + json.dumps(found) + "\n")
     else:
-        PAGE.write_text(page(seen(run=True)), encoding="utf-8")
+        done = seen(run=True)
+        for table in TABLES:
+            table.page.write_text(page(table, done), encoding="utf-8")

@@ -11,6 +11,7 @@ from rules.facts import Coding
 from rules.units import LOINC
 
 
+@pytest.mark.requirement("gravity:conf-6")
 @pytest.mark.parametrize(
     ("name", "lines", "not_understood"),
     [("gravity-examples", 58, 0), ("us-core-examples.ndjson.gz", 214, 0), ("r4-core-examples.ndjson.gz", 812, 57)],

@@ -103,6 +103,7 @@ def test_what_it_refers_to_and_is_not_there_is_reported(tmp_path: Path) -> None:
     assert defects(tmp_path) == [("providedBy", Reason.DANGLING), ("location[0]", Reason.DANGLING)]
 
 
+@pytest.mark.requirement("gravity:cap-1")
 @pytest.mark.parametrize("status", ["capacity", "waitlist", "no-capacity", "additional-assessment-required"])
 def test_gravitys_capacity_is_as_old_as_the_resource(tmp_path: Path, status: str) -> None:
     assert listed(tmp_path, fhir(extension=[capacity(status)])).capacity == (Capacity(status, None, date(2026, 6, 20)),)

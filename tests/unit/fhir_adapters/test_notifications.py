@@ -56,6 +56,7 @@ def camel(parameters: dict[str, Any]) -> dict[str, Any]:
     return {"resourceType": "Parameters", "parameter": [renamed(p) for p in parameters["parameter"]]}
 
 
+@pytest.mark.requirement("gravity:task-6")
 @pytest.mark.parametrize("first", [PARAMETERS, STATUS, camel(PARAMETERS)], ids=["R4", "R4B", "camel case"])
 def test_the_forms_of_the_backport(first: dict[str, Any]) -> None:
     assert read_notification(bundle(first)) == EXPECTED

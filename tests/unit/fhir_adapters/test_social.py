@@ -82,6 +82,7 @@ def test_every_domain_has_four_facts_even_of_nobody_asked() -> None:
     assert {fact.state for fact in found.values()} == {State.NOT_ASKED}
 
 
+@pytest.mark.requirement("gravity:conf-8")
 @pytest.mark.parametrize(
     ("aspect", "table"),
     [(Aspect.RISK, "observations"), (Aspect.NEED, "conditions"), (Aspect.DESIRE, "goals"), (Aspect.CONSENT, "consents")],
@@ -123,6 +124,7 @@ def test_one_code_means_two_things_in_two_instruments() -> None:
     assert (ahc["homelessness", Aspect.RISK].state, ahc["housing-instability", Aspect.RISK].state) == (State.NEGATIVE, State.POSITIVE)
 
 
+@pytest.mark.requirement("gravity:conf-9")
 @pytest.mark.parametrize(
     ("reason", "state"), [("asked-declined", State.DECLINED), ("not-asked", State.NOT_ASKED), ("unknown", State.UNKNOWN)]
 )
@@ -305,6 +307,7 @@ def test_only_answers_that_count(status: str | None, state: State) -> None:
 # ---------------------------------------------------------------- standards' examples and made-up people
 
 
+@pytest.mark.requirement("gravity:conf-7")
 def test_gravity_examples_tell_risk_wish_and_consent_apart(shared_data: Path) -> None:
     (record,) = read_directory(shared_data / "gravity-examples").records
     found = social_facts(record, date(2021, 6, 1), stale_after=2 * YEAR)

@@ -154,6 +154,7 @@ def test_without_consent_nothing_goes_out(store: Store) -> None:
     assert stored(store, draft.referral).state == "draft"
 
 
+@pytest.mark.requirement("gravity:priv-4", "gravity:priv-7")
 @pytest.mark.parametrize(
     "fields",
     [
@@ -207,6 +208,7 @@ def test_nothing_but_a_person_refers_to_the_police(store: Store) -> None:
     assert stored(store, wish.id).unsafe, "about violence at home an agency does not call by itself"
 
 
+@pytest.mark.requirement("gravity:priv-4")
 def test_where_it_is_not_safe_to_talk_the_agency_is_told_not_to(store: Store) -> None:
     with store.write() as connection:
         restrict(connection, CARE, "ann", Restriction.UNSAFE, NOON)
@@ -294,6 +296,7 @@ def test_of_all_states_and_sides_exactly_the_allowed_steps_are_taken(store: Stor
         verify(connection)
 
 
+@pytest.mark.requirement("gravity:refer-9")
 def test_a_rejection_has_a_reason_and_a_completion_an_outcome(store: Store) -> None:
     id = sent(store)
     for said in ({}, {"reason_code": "other"}, {"reason_code": "other", "reason": "  "}):

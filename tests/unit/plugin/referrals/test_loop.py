@@ -1,6 +1,7 @@
 """From the store to the EHR and back: what is decided here stands there once, and what is said there is known here."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -8,7 +9,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import select
 from support.referral_ehr import MemoryEhr, policy
-from support.referrals import CARE, NOON, TENANT, TODAY, agency, bank, chosen, directory, grip, sent, stored
+from support.referrals import CARE, NOON, TENANT, agency, bank, chosen, directory, grip, sent, stored
 
 from fhir_adapters.errors import EhrUnavailable, NotWritable
 from fhir_adapters.referral_states import Status
@@ -17,11 +18,13 @@ from fhir_adapters.writeback import Outbox
 from plugin.access import verify
 from plugin.referrals.acting import Answer, answer, cancel
 from plugin.referrals.carrying import carry_out
+from plugin.referrals.consenting import Consent, agree, withdraw
 from plugin.referrals.disclosure import DISCLOSURES, check, least
 from plugin.referrals.matching import Sought
 from plugin.referrals.moving import Output
 from plugin.referrals.polling import Polled, heard, overdue, poll
 from plugin.referrals.reading import one
+from plugin.referrals.taking import take_in
 from plugin.referrals.timers import run
 from plugin.referrals.words import REASONS, reason_code, status_reason
 from plugin.store import Store
@@ -96,6 +99,7 @@ def loop(store: Store, tmp_path: Path) -> Loop:
 # ---------------------------------------------------------------- there
 
 
+@pytest.mark.requirement("gravity:refer-5", "gravity:conf-4", "gravity:conf-5")
 def test_an_order_and_its_task_stand_there_once(loop: Loop) -> None:
     id = loop.sent(reasons=("Condition/7",), message="Vegetarian")
     carry_out(loop.store, loop.outbox, loop.at)
@@ -111,9 +115,24 @@ def test_an_order_and_its_task_stand_there_once(loop: Loop) -> None:
     assert (row.task_place, row.request_place, row.there) == (f"Task/{task['id']}", f"ServiceRequest/{order['id']}", "requested")
 
 
-def test_an_agency_that_the_server_lists_is_named_by_its_place(loop: Loop) -> None:
-    from dataclasses import replace
+@pytest.mark.requirement("gravity:serv-3", "gravity:conf-1", "gravity:conf-3", "gravity:priv-10")
+def test_what_is_known_and_permitted_is_said(loop: Loop) -> None:
+    """To those who treat, with a consent that the server holds."""
+    sought = Sought("food-insecurity", "health provider")
+    with loop.store.write() as connection:
+        agree(connection, CARE, Consent("ann", sought.need, sought.partner, "patient", place="Consent/3"), loop.at - timedelta(days=1))
+        agree(connection, CARE, Consent("ann", sought.need, sought.partner, "patient", place="Consent/7"), loop.at + timedelta(hours=1))
+    id = loop.sent(sought=sought, reasons=("Condition/7",), goal="Goal/7", message="Vegetarian", priority="urgent")
+    order, task = loop.order(id), loop.task(id)
+    assert order["reasonReference"] == [{"reference": "Condition/7"}]
+    assert [each["valueReference"] for each in order["extension"]] == [{"reference": "Goal/7"}]
+    assert order["supportingInfo"] == [{"reference": "Consent/7"}]
+    assert (order["priority"], task["priority"]) == ("urgent", "urgent")
+    assert order["requester"] == task["requester"]
+    assert order["performer"] == [task["owner"]]
 
+
+def test_an_agency_that_the_server_lists_is_named_by_its_place(loop: Loop) -> None:
     there = replace(chosen(), agency=f"{TENANT}#Organization/bank-1")
     id = loop.sent(candidate=there)
     assert loop.task(id)["owner"]["reference"] == "Organization/bank-1"
@@ -124,6 +143,7 @@ def test_where_contact_is_not_safe_the_order_says_so(loop: Loop) -> None:
     assert loop.order(id)["orderDetail"][0]["coding"][0]["code"] == "contacting-subject-prohibited"
 
 
+@pytest.mark.requirement("gravity:priv-5")
 def test_every_kind_of_partner_is_told_what_is_on_its_list_and_nothing_else(loop: Loop) -> None:
     assert set(DISCLOSURES) == set(PARTNER_TYPES)
     patient = dict.fromkeys(("name", "telecom", "address", "birthDate", "gender", "maritalStatus", "identifier"), MARK)
@@ -136,6 +156,7 @@ def test_every_kind_of_partner_is_told_what_is_on_its_list_and_nothing_else(loop
     assert least("council", {"resourceType": "Observation", "valueString": MARK}) == {}
 
 
+@pytest.mark.requirement("gravity:refer-6", "gravity:refer-9")
 def test_answers_on_our_page_come_to_the_chart(loop: Loop) -> None:
     id = loop.sent()
     loop.answered(id, Status.ACCEPTED)
@@ -170,6 +191,7 @@ def test_reasons_are_understood_again() -> None:
 # ---------------------------------------------------------------- and back
 
 
+@pytest.mark.requirement("gravity:refer-3")
 def test_what_an_agency_does_on_the_server_is_known_here(loop: Loop) -> None:
     id = loop.sent()
     loop.ehr.agency(loop.place(id), Status.ACCEPTED)
@@ -186,12 +208,14 @@ def test_what_an_agency_does_on_the_server_is_known_here(loop: Loop) -> None:
     assert loop.order(id)["status"] == "completed", "who refers ends the order"
 
 
+@pytest.mark.requirement("gravity:task-12")
 def test_the_server_is_not_asked_more_often_than_every_quarter_of_an_hour(loop: Loop) -> None:
     loop.sent()
     assert not loop.poll(timedelta(minutes=14)).asked
     assert loop.poll(timedelta(minutes=2)).asked
 
 
+@pytest.mark.requirement("gravity:task-11")
 @pytest.mark.parametrize(("hours", "late"), [(23, False), (25, True)])
 def test_a_business_day_without_asking_is_noticed(loop: Loop, hours: int, late: bool) -> None:
     loop.sent()
@@ -304,8 +328,6 @@ def test_what_cannot_be_is_put_aside(loop: Loop) -> None:
 
 
 def test_versions_that_come_late_change_nothing(loop: Loop) -> None:
-    from plugin.referrals.taking import take_in
-
     id = loop.sent()
     old = dict(loop.task(id))
     loop.ehr.agency(loop.place(id), Status.ACCEPTED)
@@ -381,8 +403,6 @@ def test_without_leave_nobody_else_is_told(loop: Loop) -> None:
     id = loop.sent()
     loop.ehr.agency(loop.place(id), Status.REJECTED, reason=status_reason("no-capacity", None))
     loop.poll()
-    from plugin.referrals.consenting import withdraw
-
     with loop.store.write() as connection:
         assert withdraw(connection, CARE, stored(loop.store, id).consent, loop.at)
     assert loop.days(0) == {"nobody else": 1}
@@ -402,4 +422,3 @@ def test_moves_wait_for_each_other(loop: Loop) -> None:
     for _ in range(2):
         loop.deliver()
     assert loop.task(id)["status"] == "on-hold"
-    assert TODAY

@@ -1,0 +1,157 @@
+"""Referrals run by an operator: cards taken over, engines of the timers, the commands, and what a subscription tells."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import insert, select
+from support.databases import opened
+from support.referral_ehr import MemoryEhr, policy
+from support.referrals import NEED, NOON, TENANT, proposal, sent, stored
+
+from fhir_adapters.referral_states import Status
+from fhir_adapters.transport import FhirServer
+from fhir_adapters.writeback import Outbox
+from plugin.cds.ledger import Ledger
+from plugin.cds.ledger.handover import Handover
+from plugin.cds.ledger.waiting import RESOLVED, WAITING
+from plugin.cli.refer import command
+from plugin.referrals.cards import take_over, tell
+from plugin.referrals.engines import answers_by
+from plugin.referrals.polling import poll
+from plugin.referrals.stepping import Situation, Step, next_step
+from plugin.store import Store
+from plugin.store.tables.cds import HANDOVERS, STEPS
+from rules.engines.rete import why_unavailable
+
+SUGGESTION = "5f0c3bd2-3d0e-4f43-93a4-1f6d0a4f4e11"
+ORDER: dict[str, Any] = {
+    "resourceType": "ServiceRequest",
+    "status": "draft",
+    "intent": "order",
+    "category": [
+        {"coding": [{"system": "http://snomed.info/sct", "code": "410606002"}]},
+        {"coding": [{"system": "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes", "code": NEED}]},
+    ],
+    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "467771000124109", "display": "Assistance"}]},
+    "subject": {"reference": "Patient/ann"},
+    "reasonReference": [{"reference": "Condition/7"}],
+}
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+    (tmp_path / "state").mkdir()
+    with opened(f"sqlite:///{tmp_path / 'state' / 'almoner.db'}") as found:
+        yield found
+
+
+class Cards:
+    """A clinician accepted a card; its Task goes to the server."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store, self.at = store, NOON
+        self.ehr = MemoryEhr()
+        self.outbox = Outbox.at(folder / "outbox.sqlite", clock=lambda: self.at.timestamp())
+        self.handover = Handover(store, lambda: self.outbox, {"clinic": TENANT}, clock=lambda: self.at)
+        row = {"suggestion": SUGGESTION, "card": "card-1", "client": "clinic", "patient": "ann", "rule": "food", "version": "1.0.0"}
+        with store.write() as connection:
+            connection.execute(insert(HANDOVERS), row | {"accepted": NOON, "meaning": {"order": ORDER}, "state": WAITING})
+
+    def deliver(self) -> Counter[str]:
+        self.handover.carry_out()
+        self.at += timedelta(seconds=1)
+        self.outbox.deliver(cast(FhirServer, self.ehr), policy(TENANT), commit=True)
+        self.handover.carry_out()
+        return take_over(self.store, self.handover, self.outbox, self.at)
+
+    def poll(self) -> None:
+        self.at += timedelta(hours=1)
+        poll(self.store, cast(FhirServer, self.ehr), TENANT, self.at)
+
+
+def test_what_a_card_ordered_is_followed_until_it_is_fulfilled(sqlite_store: Store, tmp_path: Path) -> None:
+    cards = Cards(sqlite_store, tmp_path)
+    ledger = Ledger(sqlite_store, b"k" * 32, {})
+    assert cards.deliver() == {"taken over": 1}
+    assert cards.deliver() == {}
+    row = stored(sqlite_store, SUGGESTION)
+    assert (row.state, row.need, row.rule, row.due, row.reasons) == ("requested", NEED, "food", "2026-07-10", ["Condition/7"])
+    cards.ehr.agency(row.task_place, Status.ACCEPTED)
+    cards.poll()
+    assert tell(sqlite_store, ledger, cards.at) == 0
+    cards.ehr.agency(row.task_place, Status.COMPLETED, outputs=1)
+    cards.poll()
+    assert tell(sqlite_store, ledger, cards.at) == 1
+    assert tell(sqlite_store, ledger, cards.at) == 0
+    with sqlite_store.read() as connection:
+        steps = connection.scalars(select(STEPS.c.step).where(STEPS.c.suggestion == SUGGESTION).order_by(STEPS.c.step)).all()
+    assert steps == ["ordered", RESOLVED]
+
+
+def test_a_cards_referral_waits_until_another_for_the_same_need_is_over(sqlite_store: Store, tmp_path: Path) -> None:
+    sent(sqlite_store)
+    cards = Cards(sqlite_store, tmp_path)
+    assert cards.deliver() == {"another is open": 1}
+
+
+@pytest.mark.parametrize("engine", ["reference", "durable", "verify"])
+def test_every_engine_takes_the_step(engine: str) -> None:
+    if engine != "reference" and why_unavailable():
+        pytest.skip(why_unavailable())
+    with answers_by(engine) as answers:
+        found = next_step(Situation(Status.REQUESTED, NOON.date() - timedelta(days=10)), NOON.date(), answers)
+    assert found is Step.NUDGE
+
+
+def test_where_durable_rules_cannot_run_the_meaning_does(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("rules.engines.rete.why_unavailable", lambda: "not on this machine")
+    with caplog.at_level(logging.WARNING), answers_by("verify") as answers:
+        assert next_step(Situation(Status.COMPLETED), NOON.date(), answers) is Step.ASK
+    assert "timers_by_meaning_alone not on this machine" in caplog.text
+
+
+def test_engines_that_disagree_are_told_and_the_meaning_stands(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    if why_unavailable():
+        pytest.skip(why_unavailable())
+    monkeypatch.setattr("rules.engines.rete.DurableRules.answers", lambda *_: dict.fromkeys(Step))
+    with answers_by("verify") as answers:
+        assert next_step(Situation(Status.COMPLETED), NOON.date(), answers) is Step.ASK
+    assert "engines_disagree what=referral_step" in caplog.text
+
+
+def test_an_operator_runs_the_timers_and_lists_what_is_to_be_looked_at(
+    sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALMONER_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("ALMONER_ENGINE", "reference")
+    id = sent(sqlite_store)
+    ran = CliRunner().invoke(command, ["timers", "--as-of", "2026-07-11"], catch_exceptions=False)
+    assert (ran.exit_code, ran.stdout.splitlines()) == (0, ["due: 1 nudge", "to the EHR: 1 put"])
+    shown = CliRunner().invoke(command, ["list", "--view", "attention"], catch_exceptions=False)
+    assert shown.stdout == f"{id}  requested         {NEED}  food bank  due 2026-07-16  nudged\n"
+    assert proposal().patient not in shown.stdout
+
+
+def test_without_servers_there_is_nobody_to_ask(sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALMONER_STATE", str(tmp_path / "state"))
+    ran = CliRunner().invoke(command, ["poll"], catch_exceptions=False)
+    assert (ran.exit_code, ran.stdout.splitlines()) == (0, ["to the EHR: nothing new"] * 2)
+
+
+def test_a_server_that_does_not_answer_is_told_of(sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "almoner.yaml"
+    config.write_text(f"state: {tmp_path / 'state'}\nservers:\n  {TENANT}:\n    base_url: http://127.0.0.1:9/fhir\n", encoding="utf-8")
+    monkeypatch.setenv("ALMONER_CONFIG", str(config))
+    id = sent(sqlite_store)
+    with sqlite_store.write() as connection:
+        connection.exec_driver_sql("UPDATE referrals SET task_place = 'Task/7'")
+    ran = CliRunner().invoke(command, ["poll", "--config", str(config)], catch_exceptions=False)
+    assert ran.exit_code == 4
+    assert f"{TENANT}: " in ran.stderr
+    assert stored(sqlite_store, id).state == "requested"
