@@ -7,7 +7,7 @@ them it ignores ``patient`` for those types and returns everybody's, as some ser
 import os
 import sys
 
-import uvicorn  # type: ignore[import-not-found]
+import uvicorn
 from sekmet.fhir import search_params  # type: ignore[import-not-found]
 
 EXTRA = {
