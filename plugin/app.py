@@ -50,6 +50,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         RuleError: a pack is wrong.
         SettingsUnreadable, StoreError: see `plugin.cds.opening.open_cds`.
     """
+    from plugin.agency.views import blueprint as agency
     from plugin.cds.analytics.views import blueprint as analytics
     from plugin.cds.preview.views import blueprint as preview
     from plugin.observe.views import blueprint as observe
@@ -74,6 +75,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         openapi.blueprint,
         worklist,
         outreach,
+        agency,
         observe,
         sweeps,
         analytics,

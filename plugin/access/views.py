@@ -11,9 +11,9 @@ from plugin.access.attempts import TooMany
 from plugin.access.exposure import is_private
 from plugin.access.signing_in import WrongPassword
 from plugin.access.signing_in import sign_in as signed
-from plugin.access.texts import LANGUAGES, texts
 from plugin.access.web import Access, access, scope
 from plugin.access.web import signed_in as session_here
+from plugin.translations import LANGUAGES, texts
 
 blueprint: Final = Blueprint("access", __name__)
 
@@ -79,7 +79,7 @@ def begun(by: Access, secret: str, then: str) -> Response:
 def form_page(status: HTTPStatus, message: str | None = None, **values: object) -> Response:
     """The page on which people sign in, in the language of their browser."""
     language = request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
-    say = texts(language)
+    say = texts("plugin.access.texts", language)
     shown = say[message].format(**values) if message else None
     then = request.values.get("next", "")[:_LONGEST]
     login = request.form.get("login", "")[:_LONGEST]

@@ -218,5 +218,10 @@ def _home() -> ResponseReturnValue:
 
 def home_of(who: Scope) -> str:
     """The view with which somebody begins."""
-    homes = ((Right.SEE_PEOPLE, "worklist.worklist"), (Right.SEE_REPORTS, "sweeps.runs"), (Right.SEE_AUDIT, "glass.uses"))
+    homes = (
+        (Right.SEE_PEOPLE, "worklist.worklist"),
+        (Right.ANSWER_REFERRALS, "agency.referrals"),
+        (Right.SEE_REPORTS, "sweeps.runs"),
+        (Right.SEE_AUDIT, "glass.uses"),
+    )
     return next((endpoint for right, endpoint in homes if who.may(right)), "access.account")

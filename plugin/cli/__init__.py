@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "outreach": "Turn what a sweep published into conversations with people.",
     "subscription": "Hear of changes as they happen, and evaluate those people again.",
     "account": "Look after the accounts with which people sign in.",
+    "agency": "Let people at partner agencies in.",
     "audit": "Look after the record of who saw and did what: verify it, hand it on.",
     "db": "Look after the database: its version, and the way to another one.",
     "keys": "Make and rotate the keys by which FHIR servers know us.",

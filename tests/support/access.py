@@ -67,11 +67,11 @@ def store_of(app: Flask) -> Store:
     return found.store
 
 
-def account(store: Store, login: str, role: Role = Role.CARE_MANAGER, at: datetime | None = None) -> Account:
-    """A new account with the password of all tests; an agency's user is of agency a1."""
+def account(store: Store, login: str, role: Role = Role.CARE_MANAGER, at: datetime | None = None, agency: str = "a1") -> Account:
+    """A new account with the password of all tests; an agency's user is of ``agency``."""
     with store.write() as connection:
-        agency = "a1" if role is Role.AGENCY else None
-        return add(connection, SHELL, login, login.title(), role, agency, PASSWORD, at or datetime(2026, 6, 30, tzinfo=UTC))
+        of = agency if role is Role.AGENCY else None
+        return add(connection, SHELL, login, login.title(), role, of, PASSWORD, at or datetime(2026, 6, 30, tzinfo=UTC))
 
 
 def sign_in(app: Flask, login: str, password: str = PASSWORD, **more: Any) -> tuple[FlaskClient, TestResponse]:
@@ -80,10 +80,10 @@ def sign_in(app: Flask, login: str, password: str = PASSWORD, **more: Any) -> tu
     return browser, browser.post("/sign-in", data={"login": login, "password": password, **more})
 
 
-def signed_in(app: Flask, role: Role, login: str = "") -> FlaskClient:
+def signed_in(app: Flask, role: Role, login: str = "", agency: str = "a1") -> FlaskClient:
     """The browser of somebody new who is signed in."""
     login = login or f"{role}-user"
-    account(store_of(app), login, role)
+    account(store_of(app), login, role, agency=agency)
     browser, answer = sign_in(app, login)
     assert answer.status_code == 303
     return browser

@@ -114,9 +114,9 @@ def grip(store: Store, id: str) -> Grip:
 def episode(store: Store, patient: str = "ann", rules: Iterable[str] = (RULE[0],)) -> str:
     """The id of an open episode of ``patient`` for these rules."""
     id = f"episode-{patient}"
-    person = {"patient": patient, "name": "Ann", "folded": "ann", "phone": "", "sweep": "s1"}
+    person = {"patient": patient, "name": "Ann", "phone": "", "sweep": "s1"}
     row = {"id": id, "patient": patient, "state": "open", "opened": NOON, "priority": 50, "reasons": 1, "due": "2026-07-07"}
-    row |= {"attempts": 0, "sweep": "s1", "version": 1}
+    row |= {"attempts": 0, "sweep": "s1", "version": 1, "rank": f"050 2026-07-07 {id}", "ready_on": "", "folded": "ann", "rules": " "}
     told = {"title": "t", "level": "act", "priority": 50, "restricted": False, "status": "yes", "since": NOON, "evidence": []}
     with store.write() as connection:
         connection.execute(insert(PEOPLE), person)

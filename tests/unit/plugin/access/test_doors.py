@@ -38,6 +38,11 @@ WHO_PASSES: dict[str, set[Role] | str] = {
     "glass.mend": STAFF,
     "glass.uses": {Role.ADMINISTRATOR},
     "glass.reviewed": {Role.ADMINISTRATOR},
+    "agency.enter": STRANGERS,
+    "agency.entered": STRANGERS,
+    "agency.referrals": {Role.AGENCY},
+    "agency.referral": {Role.AGENCY},
+    "agency.answered": {Role.AGENCY},
     "outreach.page": STAFF,
     "outreach.search": STAFF,
     "outreach.episode": STAFF,
@@ -130,7 +135,7 @@ HOMES = {
     Role.ANALYST: "/sweeps",
     Role.INFORMATICIAN: "/sweeps",
     Role.ADMINISTRATOR: "/break-glass/uses",
-    Role.AGENCY: "/account",
+    Role.AGENCY: "/agency",
 }
 
 

@@ -1,0 +1,1 @@
+"""What the agency's pages say, in the language that the browser asks for."""

@@ -1,0 +1,136 @@
+"""The pages of a partner agency. They work without scripts, on old phones, in the language of the browser."""
+
+import uuid
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from fhir_adapters.referral_states import WITH_REASON, IllegalMove, Status
+from plugin.access.views import begun
+from plugin.access.web import access, scope
+from plugin.agency import links
+from plugin.agency.links import usable
+from plugin.agency.seeing import answers, person_of
+from plugin.outreach.acting import NotNow
+from plugin.referrals.acting import Answer, Grip, answer
+from plugin.referrals.moving import Output
+from plugin.referrals.reading import NoSuchReferral, listed, one
+from plugin.referrals.words import REASONS, RESULTING
+from plugin.translations import LANGUAGES, texts
+
+blueprint: Final = Blueprint("agency", __name__, url_prefix="/agency")
+
+VIEWS: Final = ("open", "closed", "all")
+_MOST_TEXT: Final = 200
+
+
+def language() -> str:
+    """The one of ours that the browser likes best."""
+    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def say() -> Mapping[str, str]:
+    """The texts of this request."""
+    return texts("plugin.agency.texts", language())
+
+
+def page(template: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
+    """A page in the language of the browser."""
+    response = make_response(render_template(template, say=say(), language=language(), **values), status)
+    response.vary.add("Accept-Language")
+    return response
+
+
+@blueprint.get("")
+def referrals() -> Response:
+    """A page of the agency's own referrals."""
+    asked = request.args.get("view", "")
+    view = asked if asked in VIEWS else "open"
+    number = request.args.get("page", 1, type=int)
+    with access().store.read() as connection:
+        rows, total = listed(connection, scope(), view, max(1, min(number, 10_000)))
+        people = {row.id: person_of(connection, row) for row in rows}
+    return page("agency.html", view=view, views=VIEWS, rows=rows, people=people, total=total, number=number)
+
+
+@blueprint.get("/<uuid:id>")
+def referral(id: uuid.UUID) -> Response:
+    """One referral, and the form for the answer."""
+    return _one(str(id), sent="sent" in request.args)
+
+
+def _one(id: str, *, sent: bool = False, why_not: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
+    with access().store.write(durable=False) as connection:
+        try:
+            found = one(connection, scope(), id, access().clock())
+        except NoSuchReferral:
+            return _nothing()
+        person = person_of(connection, found.row)
+    can = answers(found.row.state)
+    return page(
+        "agency_referral.html",
+        status,
+        whole=found,
+        row=found.row,
+        person=person,
+        can=can,
+        with_reason=[to for to in can if to in WITH_REASON],
+        reasons=REASONS,
+        sent=sent,
+        why_not=why_not,
+    )
+
+
+def _nothing() -> Response:
+    return page("problem.html", HTTPStatus.NOT_FOUND, title="Not here", text="There is no such referral for your agency.")
+
+
+@blueprint.post("/<uuid:id>")
+def answered(id: uuid.UUID) -> ResponseReturnValue:
+    """Keep the answer, and tell whoever referred. What cannot be is told, and changes nothing."""
+    try:
+        said = _said(request.form)
+        with access().store.write() as connection:
+            answer(connection, scope(), Grip(str(id), request.form.get("version", 0, type=int)), said, access().clock())
+    except (NotNow, IllegalMove, ValueError) as why:
+        return _one(str(id), why_not=str(why), status=HTTPStatus.CONFLICT)
+    except NoSuchReferral:
+        return _nothing()
+    return redirect(url_for(".referral", id=id, sent=1), HTTPStatus.SEE_OTHER)
+
+
+def _said(form: Mapping[str, str]) -> Answer:
+    """What the form says. Raises `ValueError` or `IllegalMove`."""
+    try:
+        to = Status(form.get("to", ""))
+    except ValueError:
+        raise IllegalMove("choose what next") from None
+    outcome = form.get("outcome", "").strip()[:_MOST_TEXT]
+    outputs = (Output(RESULTING, {"text": outcome}),) if outcome and to is Status.COMPLETED else ()
+    reason_code = form.get("reason_code") or None
+    return Answer(to, reason_code if to in WITH_REASON else None, form.get("reason", "").strip(), outputs)
+
+
+@blueprint.get("/enter/<token>")
+def enter(token: str) -> Response:
+    """Where a link leads: the number is asked for."""
+    if usable(access().store, token[:_MOST_TEXT], access().clock()):
+        return page("agency_enter.html", usable=True, message="")
+    return page("agency_enter.html", HTTPStatus.GONE, usable=False, message=say()["pin over"])
+
+
+@blueprint.post("/enter/<token>")
+def entered(token: str) -> ResponseReturnValue:
+    """Whoever has the link and the number is signed in."""
+    by = access()
+    try:
+        secret = links.enter(by.store, token[:_MOST_TEXT], request.form.get("number", "")[:12], by.clock())
+    except links.WrongNumber as wrong:
+        message = say()["pin wrong"].format(left=wrong.left)
+        return page("agency_enter.html", HTTPStatus.UNAUTHORIZED, usable=True, message=message)
+    except links.LinkOver:
+        return page("agency_enter.html", HTTPStatus.GONE, usable=False, message=say()["pin over"])
+    return begun(by, secret, url_for(".referrals"))
