@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from rules.conformance.populations import random_world
-from rules.engines.reference import reduce_facts
-from rules.ir import ComputedFact, EventFact, Fact, Program, Window
+from rules.days import Duration
+from rules.engines.reference import _kinds, reduce_facts
+from rules.ir import Bound, ComputedFact, EventFact, Fact, Program, Window
 
 
 def ever(fact: EventFact) -> EventFact:
@@ -32,6 +33,24 @@ def test_facts_that_read_the_same_events_do_not_disturb_each_other(seed: str) ->
     judged = sum(fact.aggregate == "all" for fact in facts)  # reads its events in a way of its own
     assert len(set(company.readings.values())) <= len(company.readings) / 2 + judged
     for fact in (*before, *facts):
+        alone = Program(tuple(dict.fromkeys(behind(company, fact))), (), ())
+        for record in world.people:
+            together = reduce_facts(company, record, world.as_of)[fact.name]
+            assert reduce_facts(alone, record, world.as_of)[fact.name] == together
+
+
+@pytest.mark.parametrize("seed", ["windows-1", "windows-2", "windows-3"])
+def test_facts_that_differ_in_window_only_do_not_disturb_each_other(seed: str) -> None:
+    """Where their windows hold the same events they share what is made of them, but for covered days."""
+    world = random_world(seed, 1, 40)
+    facts = [f for f in world.program.facts if isinstance(f, EventFact)]
+    wide = [replace(fact, name=f"{fact.name} wide", window=Window(timing=fact.window.timing)) for fact in facts]
+    covered = [replace(fact, name=f"{fact.name} days", aggregate="days covered", type="number", scale=None, days=False) for fact in wide]
+    fifty = Window((Bound(offset=Duration(50, "year"), backwards=True),))
+    covered += [replace(fact, name=f"{fact.name} of fifty years", window=fifty) for fact in covered]
+    company = Program((*wide, *covered, *(f for f in world.program.facts if not isinstance(f, ComputedFact))), (), ())
+    assert len(set(_kinds(company).values())) <= len(facts) + len(covered)
+    for fact in (*wide, *covered, *facts):
         alone = Program(tuple(dict.fromkeys(behind(company, fact))), (), ())
         for record in world.people:
             together = reduce_facts(company, record, world.as_of)[fact.name]
