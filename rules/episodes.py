@@ -80,8 +80,8 @@ def _episodes(
     span = span_of(each, as_of, results)
     if span is None:  # nothing to count from: any of them may be one
         return (), (*reading.certain, *reading.possible)
-    certain, possible, _ = reading.within(each.window, span)
-    return certain, possible
+    chosen = reading.within(span)
+    return chosen.certain, chosen.possible
 
 
 def _about(record: PersonRecord, episode: Event | None, number: int) -> PersonRecord:

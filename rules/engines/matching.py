@@ -25,12 +25,14 @@ class Span:
 
     low: DateRange
     high: DateRange
+    timing: Timing = "starts"
+    """What of an event must lie in it."""
     days: tuple[date, date] | None = field(init=False)
-    """Its first and last day, if both are known."""
+    """Its first and last day, if both are known and it is the start of an event that must lie in it."""
 
     def __post_init__(self) -> None:
         exact = self.low.low == self.low.high and self.high.low == self.high.high
-        object.__setattr__(self, "days", (self.low.low, self.high.high) if exact else None)
+        object.__setattr__(self, "days", (self.low.low, self.high.high) if exact and self.timing == "starts" else None)
 
 
 def both(tests: Iterable[bool | None]) -> bool | None:
@@ -56,7 +58,7 @@ def matches(series: Series, event: Event, record: PersonRecord, as_of: date, *, 
     """
     if event.table not in series.tables:
         return False
-    begun = _begun(event, as_of)
+    begun = has_begun(event, as_of)
     if event.opaque:
         return None if begun is not False else False
     counts = None if event.status is None else event.status in series.counted[event.table]
@@ -70,7 +72,7 @@ def matches(series: Series, event: Event, record: PersonRecord, as_of: date, *, 
     return both((tests, *(related(r, event, record, as_of) for r in series.relations)))
 
 
-def _begun(event: Event, as_of: date) -> bool | None:
+def has_begun(event: Event, as_of: date) -> bool | None:
     """Events after ``as_of`` do not exist."""
     if event.start is None:
         return None
@@ -146,7 +148,8 @@ def at_most(day: DateRange, limit: DateRange) -> bool | None:
     return False if day.low > limit.high else True if day.high <= limit.low else None
 
 
-def _starts(event: Event, span: Span) -> bool | None:
+def starts_in(event: Event, span: Span) -> bool | None:
+    """Whether ``event`` began within ``span``."""
     return _inside(event.start, span)
 
 
@@ -155,7 +158,7 @@ def _ends(event: Event, span: Span) -> bool | None:
 
 
 def _lies_inside(event: Event, span: Span) -> bool | None:
-    return both((_starts(event, span), _ends(event, span)))
+    return both((starts_in(event, span), _ends(event, span)))
 
 
 def _overlaps(event: Event, span: Span) -> bool | None:
@@ -173,7 +176,7 @@ def _overlaps_after(event: Event, span: Span) -> bool | None:
 
 
 IN_WINDOW: Final[Mapping[Timing, Callable[[Event, Span], bool | None]]] = {
-    "starts": _starts,
+    "starts": starts_in,
     "ends": _ends,
     "inside": _lies_inside,
     "overlaps": _overlaps,

@@ -5,6 +5,7 @@ number; it makes the fact unknown, unless certain events settle it anyway.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from math import inf
@@ -14,7 +15,7 @@ from rules import days
 from rules.arithmetic import finite
 from rules.engines.base import Evaluation, FactResult
 from rules.engines.matching import Span, convert, passes, rank, word_of_rank
-from rules.engines.reading import Asked, Reading, read
+from rules.engines.reading import Asked, Place, Selection, read
 from rules.facts import DateRange, Event, Person, PersonRecord, Value
 from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, Window, computed_value, derive
 
@@ -42,14 +43,20 @@ def reduce_facts(program: Program, record: PersonRecord, as_of: date) -> dict[st
     """Every base fact of ``program`` for one person on ``as_of``, with its events."""
     results: dict[str, FactResult] = {}
     readings = read(_asked(program), record, as_of)
-    for name, twin, fact, reading, fixed in _steps(program, as_of):
+    reduced: dict[tuple[int, Place], FactResult] = {}
+    for name, twin, fact, reading, kind, fixed in _steps(program, as_of):
         if twin:
             results[name] = results[twin]
-        elif isinstance(fact, EventFact):
-            span = fixed or span_of(fact, as_of, results)
-            results[name] = _REDUCERS[fact.aggregate](fact, readings[reading], as_of, span) if span else UNKNOWN  # nothing to count from
-        else:
+        elif not isinstance(fact, EventFact):
             results[name] = _reduce(fact, record, as_of, results)
+        elif (span := fixed or span_of(fact, as_of, results)) is None:
+            results[name] = UNKNOWN  # nothing to count from
+        elif (place := readings[reading].place(span)) is None:
+            results[name] = _REDUCERS[fact.aggregate](fact, readings[reading].within(span), as_of, span)
+        elif (known := reduced.get((kind, place))) is not None:
+            results[name] = known
+        else:
+            results[name] = reduced[kind, place] = _REDUCERS[fact.aggregate](fact, readings[reading].at(place), as_of, span)
     return results
 
 
@@ -69,10 +76,23 @@ def reduce_fact(
 
 
 @lru_cache(maxsize=512)
-def _steps(program: Program, as_of: date) -> tuple[tuple[str, str | None, Fact, int, Span | None], ...]:
-    """How each fact is found, as far as it is the same for everybody: its twin, its reading, and its window if that needs no other fact."""
-    places = [(f.name, program.twins.get(f.name), f, program.readings.get(f.name, 0)) for f in program.facts]
-    return tuple((*place, _fixed_span(place[2], as_of)) for place in places)
+def _steps(program: Program, as_of: date) -> tuple[tuple[str, str | None, Fact, int, int, Span | None], ...]:
+    """What of each fact is the same for everybody: its twin, its reading, its kind, and its window if that needs no other fact."""
+    kinds = _kinds(program)
+    numbers = [(program.twins.get(f.name), f, program.readings.get(f.name, 0), kinds.get(f.name, 0)) for f in program.facts]
+    return tuple((each[1].name, *each, _fixed_span(each[1], as_of)) for each in numbers)
+
+
+@lru_cache(maxsize=512)
+def _kinds(program: Program) -> dict[str, int]:
+    """Event facts, with one number for all that differ in window only: of the same events they make the same.
+
+    But covered days are days of the window, so that the window belongs to what is made.
+    """
+    numbers: dict[EventFact, int] = {}
+    facts = [fact for fact in program.facts if isinstance(fact, EventFact)]
+    alike = {f.name: replace(f, name="", window=f.window if f.aggregate == "days covered" else Window()) for f in facts}
+    return {name: numbers.setdefault(fact, len(numbers)) for name, fact in alike.items()}
 
 
 @lru_cache(maxsize=512)
@@ -109,7 +129,7 @@ def _span(window: Window, as_of: date, days_of: Mapping[str, DateRange | None]) 
     for bound in window.upper:
         place = _place(bound, as_of, days_of)
         high = DateRange(min(high.low, place.low), min(high.high, place.high))
-    return Span(low, high)
+    return Span(low, high, window.timing)
 
 
 def _place(bound: Bound, as_of: date, days_of: Mapping[str, DateRange | None]) -> DateRange:
@@ -121,27 +141,27 @@ def _place(bound: Bound, as_of: date, days_of: Mapping[str, DateRange | None]) -
 # ---------------------------------------------------------------- from events to a value
 
 
-def _exists(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
-    certain, possible, _ = reading.within(fact.window, span)
+def _exists(fact: EventFact, chosen: Selection, as_of: date, span: Span) -> FactResult:
+    certain, possible, complete, _ = chosen
     if certain:
         return FactResult(True, (certain[-1],))
-    return NO if reading.complete and not possible else UNKNOWN
+    return NO if complete and not possible else UNKNOWN
 
 
-def _all(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
+def _all(fact: EventFact, chosen: Selection, as_of: date, span: Span) -> FactResult:
     """Of nothing, nothing is said: without any event it is unknown."""
-    certain, possible, _ = reading.within(fact.window, span)
+    certain, possible, complete, _ = chosen
     failing = [e for e in certain if passes(fact.series, e) is False]
     if failing:
         return FactResult(False, (failing[-1],))
-    sure = reading.complete and all(passes(fact.series, e) for e in (*certain, *possible))
+    sure = complete and all(passes(fact.series, e) for e in (*certain, *possible))
     return FactResult(True, tuple(certain)) if certain and sure else UNKNOWN
 
 
-def _counted(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
+def _counted(fact: EventFact, chosen: Selection, as_of: date, span: Span) -> FactResult:
     """The number of events, or of the days that they cover. One that is only possible makes it unknown."""
-    certain, possible, _ = reading.within(fact.window, span)
-    if not reading.complete:
+    certain, possible, complete, _ = chosen
+    if not complete:
         return UNKNOWN
     number = _days_covered(certain, span) if fact.aggregate == "days covered" else _count(fact, certain)
     return FactResult(None if possible else number, tuple(certain))
@@ -178,9 +198,9 @@ def _count(fact: EventFact, certain: Sequence[Event]) -> float | None:
     return float(len({start.low for start in starts}))
 
 
-def _latest(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
-    certain, possible, exact = reading.within(fact.window, span)
-    if not reading.complete or not certain or (possible and _may_follow(possible, certain)):
+def _latest(fact: EventFact, chosen: Selection, as_of: date, span: Span) -> FactResult:
+    certain, possible, complete, exact = chosen
+    if not complete or not certain or (possible and _may_follow(possible, certain)):
         return UNKNOWN
     if fact.type == "word":
         return _word(fact, certain, exact=exact)
@@ -217,9 +237,9 @@ def _may_be_later(other: Event, chosen: Event) -> bool:
     return partial and other.start.high >= chosen.start.low
 
 
-def _earliest(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
-    certain, possible, exact = reading.within(fact.window, span)
-    if not reading.complete or not certain or (possible and _may_precede(possible, certain)):
+def _earliest(fact: EventFact, chosen: Selection, as_of: date, span: Span) -> FactResult:
+    certain, possible, complete, exact = chosen
+    if not complete or not certain or (possible and _may_precede(possible, certain)):
         return UNKNOWN
     if fact.type == "word":
         return _word(fact, certain, exact=exact)
@@ -244,10 +264,10 @@ def _word(fact: EventFact, certain: Sequence[Event], *, exact: bool) -> FactResu
     return FactResult(word_of_rank(fact.series, rank(fact.series, event)), (event,), event.start)
 
 
-def _summary(fact: EventFact, reading: Reading, as_of: date, span: Span) -> FactResult:
+def _summary(fact: EventFact, chosen: Selection, as_of: date, span: Span) -> FactResult:
     """Highest, lowest, sum, mean, trend. One value that cannot be used, or that is only possible, makes the summary unknown."""
-    events, possible, _ = reading.within(fact.window, span)
-    if not reading.complete or possible or not events:
+    events, possible, complete, _ = chosen
+    if not complete or possible or not events:
         return UNKNOWN
     values = [convert(fact.series, event) for event in events]
     known = [value for value in values if value is not None]
@@ -290,7 +310,7 @@ def _time_since(scale: str, start: DateRange | None, as_of: date) -> float | Non
     return float(longest) if longest == shortest else None
 
 
-_REDUCERS: Final[Mapping[str, Callable[[EventFact, Reading, date, Span], FactResult]]] = {
+_REDUCERS: Final[Mapping[str, Callable[[EventFact, Selection, date, Span], FactResult]]] = {
     "exists": _exists,
     "all": _all,
     "latest": _latest,

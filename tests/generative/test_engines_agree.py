@@ -231,8 +231,8 @@ def test_every_word_and_aggregate_is_reached(worlds: list[World]) -> None:
                 seen[fact.aggregate, value is None] += 1
                 seen["word", value] += isinstance(value, str)
                 if span := span_of(fact, world.as_of, results):
-                    certain, possible, _ = read(Asked([fact]), record, world.as_of)[0].within(fact.window, span)
-                    seen["certain and possible"] += bool(certain and possible)
+                    chosen = read(Asked([fact]), record, world.as_of)[0].within(span)
+                    seen["certain and possible"] += bool(chosen.certain and chosen.possible)
     rare = {(a, unknown): seen[a, unknown] for a in AGGREGATES for unknown in (True, False) if seen[a, unknown] <= 10}
     assert rare == {}
     assert all(seen["word", word] > 10 for word in WORDS)

@@ -12,7 +12,7 @@ from rules.engines.matching import IN_WINDOW, Span, matches
 from rules.engines.reading import ORDER, Asked, Reading
 from rules.engines.reading import read as read_all
 from rules.facts import HOUSEHOLD, Coding, DateRange, Event, Person, PersonRecord
-from rules.ir import EventFact, Series, TagTest, Timing, Window
+from rules.ir import EventFact, Series, TagTest, Timing
 
 DAY = date(2026, 1, 1)
 CODE = Coding("urn:x", "1")
@@ -61,7 +61,8 @@ spans = st.builds(Span, ranges, ranges)
 @given(record=people, span=spans, timing=st.sampled_from(get_args(Timing)))
 def test_a_window_is_what_asking_each_event_gives(record: PersonRecord, span: Span, timing: Timing) -> None:
     found = read(fact(), record)
-    certain, possible, exact = found.within(Window(timing=timing), span)
+    certain, possible, complete, exact = found.within(replace(span, timing=timing))
+    assert complete
     test = IN_WINDOW[timing]
     assert list(certain) == [e for e in found.certain if test(e, span)]
     unsure = [e for e in found.certain if test(e, span) is None] + [e for e in found.possible if test(e, span) is not False]
@@ -78,7 +79,7 @@ def test_where_every_day_is_known_the_selection_says_so(record: PersonRecord, sp
     rising = [e.start.low for e in found.certain if e.start]
     known = all(e.start and e.start.low == e.start.high for e in found.certain) and rising == sorted(rising)
     if span.days and known and not found.possible:
-        assert found.within(Window(), span)[2]
+        assert found.within(span).exact
 
 
 def event(id: str, day: int, **changes: object) -> Event:
@@ -93,7 +94,7 @@ def test_an_event_across_the_edge_of_a_window_leaves_partial_days_within_it_part
     within = Event("procedures", "Procedure/1", codes=(CODE,), status="completed", start=month, instant=10)
     record = PersonRecord(Person("a"), (across, within, event("2", 20)), frozenset())
     low, high = DAY + timedelta(5), DAY + timedelta(35)
-    certain, possible, exact = read(fact(), record).within(Window(), Span(DateRange(low, low), DateRange(high, high)))
+    certain, possible, _, exact = read(fact(), record).within(Span(DateRange(low, low), DateRange(high, high)))
     assert ([e.source[-1] for e in certain], [e.source[-1] for e in possible]) == (["1", "2"], ["0"])
     assert not exact
 
@@ -105,7 +106,7 @@ def test_days_that_two_time_zones_let_change_places_are_found_each_by_itself() -
         record = replace(record, events=tuple(replace(e, instant=number) for number, e in enumerate(record.events)))
         for day in range(9, 14):
             place = DateRange(DAY + timedelta(day), DAY + timedelta(day))
-            certain, possible, _ = read(fact(), record).within(Window(), Span(place, place))
+            certain, possible, _, _ = read(fact(), record).within(Span(place, place))
             assert [e.source[-1] for e in certain] == [name for name, at in (("1", first), ("2", second)) if at == day]
             assert not possible
 
@@ -179,3 +180,33 @@ def test_what_was_not_read_is_not_complete(missing: set[str], household: bool, o
     other = PersonRecord(Person("b"), (), frozenset(others))
     record = PersonRecord(Person("a"), (), frozenset(missing), (other,))
     assert read(fact(household=household), record).complete is complete
+
+
+def test_an_event_without_a_status_is_only_possible_and_one_of_another_status_is_none() -> None:
+    """Whether a fact asks for no more than code and status, or for more."""
+    found = (event("1", 1), replace(event("2", 2), status=None), replace(event("3", 3), status="not-done"))
+    undated = replace(event("4", 4), start=None, instant=None)
+    month = replace(event("5", 5), start=DateRange(DAY, AS_OF + timedelta(1)))
+    record = PersonRecord(Person("a"), (*found, undated, month), frozenset())
+    for asked in (fact(), fact(usable=True, words=(("yes", frozenset({KIND})),)), fact(tags=(TagTest("category", frozenset({KIND})),))):
+        record = replace(record, events=tuple(replace(e, answers=(KIND,), tags=(("category", KIND),)) for e in record.events))
+        reading = read(asked, record)
+        assert [e.source[-1] for e in reading.certain] == ["1"]
+        assert sorted(e.source[-1] for e in reading.possible) == ["2", "4", "5"]
+
+
+def test_what_lies_across_the_end_of_a_window_stands_in_it_but_is_only_possible() -> None:
+    """Beside one that is certain, one that lies across its beginning, and one that only possibly matches."""
+    across = [
+        replace(event(id, 0), start=DateRange(DAY + timedelta(low), DAY + timedelta(high)))
+        for id, low, high in (("1", 8, 12), ("3", 18, 22))
+    ]
+    found = (replace(across[0], instant=8), event("2", 15), replace(across[1], instant=18), replace(event("4", 12), status=None))
+    record = PersonRecord(Person("a"), (*found, replace(event("5", 30), status=None)), frozenset())
+    low, high = DAY + timedelta(10), DAY + timedelta(20)
+    reading, span = read(fact(), record), Span(DateRange(low, low), DateRange(high, high))
+    assert reading.place(span) == (1, 3, (0, 2), (0,))
+    certain, possible, complete, exact = reading.within(span)
+    assert ([e.source[-1] for e in certain], [e.source[-1] for e in possible]) == (["2"], ["1", "3", "4"])
+    assert complete
+    assert not exact
