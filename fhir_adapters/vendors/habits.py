@@ -2,40 +2,21 @@
 
 from collections.abc import Collection, Mapping
 from functools import cache
-from importlib.resources import files
-from typing import Annotated, Any, Final, Literal
+from typing import Final, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from fhir_adapters.sourced import Data, Profile, ResourceType, names_in, read_in
 
-_FOLDER: Final = files("fhir_adapters.vendors")
-_ENDING: Final = ".yaml"
-ResourceType = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]+$")]
+_PACKAGE: Final = "fhir_adapters.vendors"
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=1)
-
-
-class Source(_Data):
-    """Where a habit is known from."""
-
-    fact: str
-    """The habit, in a sentence."""
-    where: str
-    """Address of the page or thread, or the document."""
-    seen: str
-    """Year and month in which it was read: ``2026-11``."""
-
-
-class Split(_Data):
+class Split(Data):
     """A type that is only found with a further parameter: one search for each value."""
 
     parameter: str
     values: tuple[str, ...]
 
 
-class Bulk(_Data):
+class Bulk(Data):
     """Bulk Data habits."""
 
     version: Literal["none", "1.0.1", "2.0", "3.0.0"] = "3.0.0"
@@ -47,7 +28,7 @@ class Bulk(_Data):
     """Seconds; whatever Retry-After asks for between two polls."""
 
 
-class Writing(_Data):
+class Writing(Data):
     """What is not written to it, or not in this way, even if its CapabilityStatement claims it. Where nothing is said, that decides."""
 
     own_ids: bool = True
@@ -64,15 +45,12 @@ class Writing(_Data):
     """What to do with a type of which it takes none."""
 
 
-class Vendor(_Data):
+class Vendor(Profile):
     """How a vendor's FHIR servers differ from what the specification lets one hope for. What the server itself says comes first.
 
     What it cannot do by its profile is not tried, whatever it says itself.
     """
 
-    name: str
-    """File name without ending, as in the settings."""
-    title: str
     page_size: int = 200
     splits: Mapping[ResourceType, Split] = {}
     includes: Mapping[ResourceType, tuple[str, ...]] = {}
@@ -95,9 +73,6 @@ class Vendor(_Data):
     """Seconds that a client assertion may be valid."""
     bulk: Bulk = Bulk()
     writing: Writing = Writing()
-    registration: tuple[str, ...] = ()
-    """What to do at the vendor's side, step by step."""
-    sources: tuple[Source, ...] = ()
 
     def refuses(self, interaction: Literal["create", "update"], resource_type: str) -> str | None:
         """Why nothing of a type is written there, and what to do instead; ``None``: nothing is known against it."""
@@ -121,13 +96,10 @@ GENERIC: Final = Vendor(name="generic", title="any FHIR R4 server")
 
 def known_vendors() -> list[str]:
     """Their names, sorted."""
-    return sorted(entry.name.removesuffix(_ENDING) for entry in _FOLDER.iterdir() if entry.name.endswith(_ENDING))
+    return list(names_in(_PACKAGE))
 
 
 @cache
 def vendor(name: str) -> Vendor:
     """The profile called ``name``. Raises ``KeyError`` if there is none."""
-    if name not in known_vendors():
-        raise KeyError(name)
-    data: Any = yaml.safe_load((_FOLDER / f"{name}{_ENDING}").read_text(encoding="utf-8"))
-    return Vendor.model_validate({"name": name, **data})
+    return Vendor.model_validate(read_in(_PACKAGE, name))

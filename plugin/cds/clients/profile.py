@@ -1,34 +1,17 @@
 """The form of a client profile, and the reader of its file."""
 
 from functools import cache
-from importlib.resources import files
-from typing import Annotated, Any, Final, Literal
+from typing import Final, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-_FOLDER: Final = files("plugin.cds.clients")
-_ENDING: Final = ".yaml"
-ResourceType = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]+$")]
+from fhir_adapters.sourced import Data, Profile, ResourceType, names_in, read_in
+
+_PACKAGE: Final = "plugin.cds.clients"
 SelectionBehavior = Literal["at-most-one", "any"]
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=1)
-
-
-class Source(_Data):
-    """Where a habit is known from."""
-
-    fact: str
-    """The habit, in a sentence."""
-    where: str
-    """Address of the page, or the document."""
-    seen: str
-    """Year and month in which it was read: ``2026-11``."""
-
-
-class Jwt(_Data):
+class Jwt(Data):
     """What the tokens of such a client look like."""
 
     algorithms: tuple[Literal["ES384", "RS384"], ...] = ("ES384", "RS384")
@@ -44,12 +27,9 @@ class Jwt(_Data):
     """What ``sub`` stands for; ``None``: it is not used."""
 
 
-class ClientProfile(_Data):
+class ClientProfile(Profile):
     """How one kind of client differs from what the specification lets one hope for."""
 
-    name: str
-    """File name without ending, as in the settings."""
-    title: str
     version: Literal["2.0", "3.0"] = "2.0"
     """Of the specification; members of 3.0 are sent to none that is not known to take them."""
     hooks: tuple[str, ...] = ()
@@ -87,20 +67,14 @@ class ClientProfile(_Data):
     feedback: Literal["none", "standard", "epic"] = "standard"
     jwt: Jwt | None = Jwt()
     """``None``: it sends no token of CDS Hooks."""
-    registration: tuple[str, ...] = ()
-    """What to do at the client's side, step by step."""
-    sources: tuple[Source, ...] = ()
 
 
 def known_profiles() -> list[str]:
     """Their names, sorted."""
-    return sorted(entry.name.removesuffix(_ENDING) for entry in _FOLDER.iterdir() if entry.name.endswith(_ENDING))
+    return list(names_in(_PACKAGE))
 
 
 @cache
 def profile(name: str) -> ClientProfile:
     """The profile called ``name``. Raises ``KeyError`` if there is none."""
-    if name not in known_profiles():
-        raise KeyError(name)
-    data: Any = yaml.safe_load((_FOLDER / f"{name}{_ENDING}").read_text(encoding="utf-8"))
-    return ClientProfile.model_validate({"name": name, **data})
+    return ClientProfile.model_validate(read_in(_PACKAGE, name))
