@@ -42,7 +42,7 @@ class Glances:
             for name, order in chosen.items()
         )
         same = "".join(f" AND day = {name}_low" for name in chosen)
-        rank = "CASE WHEN rank <> 1 THEN CAST(rank AS DOUBLE) END" if self._words else "CAST(NULL AS DOUBLE)"
+        rank = "CAST(rank AS DOUBLE)" if self._words else "CAST(NULL AS DOUBLE)"
         return f"""
 glance AS (
   SELECT pid, reading, coalesce((unsure IS NULL OR unsure < day){same}, FALSE) AS plain, day,

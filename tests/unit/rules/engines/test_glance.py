@@ -74,6 +74,7 @@ EVENTS = (
     event(60, 30, 0),
     replace(event(35, 35), status=None),
     replace(event(3, 3), status=None),
+    replace(event(10, 10, -9), status=None),  # perhaps, on the last day
     event(-1, -1),
     replace(event(7, 7), unit="mmol/mol", answers=()),
     replace(event(20, 20), start=None),
