@@ -38,7 +38,7 @@ from rules.pack import Pack, load_packs
 
 AS_OF = date(2026, 6, 30)
 AT = datetime(2026, 7, 1, tzinfo=UTC)
-BUCKET = 5_000
+BUCKET = 10_000
 EXPLAINED = 500
 """So many people are explained, of those of whom something is to be said."""
 

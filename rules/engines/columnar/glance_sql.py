@@ -31,19 +31,25 @@ class Glances:
         self._wanted = sorted({key for feature in self.quick.values() for key in self._keys(feature)})
 
     def expression(self) -> str:
-        """``glance(pid, reading, plain, day, ago, value, rank)``: the latest event; ``plain``: nothing is uncertain."""
+        """``glance(pid, reading, plain, day, ago, value, rank)``: the latest event.
+
+        It is ``plain`` if it certainly is the latest, whatever the window: on one known day, and what is uncertain lies before that day.
+        """
+        sure = "verdict = 2 AND low = high"
         chosen = {"value": "ord"} | ({"rank": self.sql.order_of("instant", "-rank", "ord")} if self._words else {})
         columns = "".join(
-            f", {self.sql.last(name, order, 'TRUE')} AS {name}, {self.sql.last('low', order, 'TRUE')} AS {name}_low"
+            f", {self.sql.last(name, order, 'verdict = 2')} AS {name}, {self.sql.last('low', order, 'verdict = 2')} AS {name}_low"
             for name, order in chosen.items()
         )
         same = "".join(f" AND day = {name}_low" for name in chosen)
-        rank = "CASE WHEN rank <> 1 THEN CAST(rank AS DOUBLE) END" if self._words else "CAST(NULL AS DOUBLE)"
+        rank = "CAST(rank AS DOUBLE)" if self._words else "CAST(NULL AS DOUBLE)"
         return f"""
 glance AS (
-  SELECT pid, reading, sure{same} AS plain, day, CAST({self.sql.days_between("day", self.sql.day(self.as_of))} AS DOUBLE) AS ago,
-    value, {rank} AS rank
-  FROM (SELECT pid, reading, bool_and(verdict = 2 AND low = high) AS sure, max(low) AS day{columns} FROM spread GROUP BY pid, reading)
+  SELECT pid, reading, coalesce((unsure IS NULL OR unsure < day){same}, FALSE) AS plain, day,
+    CAST({self.sql.days_between("day", self.sql.day(self.as_of))} AS DOUBLE) AS ago, value, {rank} AS rank
+  FROM (SELECT pid, reading, max(low) FILTER (WHERE {sure}) AS day,
+      max(coalesce(high, {self.sql.day(date.max)})) FILTER (WHERE NOT coalesce({sure}, FALSE)) AS unsure{columns}
+    FROM spread GROUP BY pid, reading)
 )"""
 
     def days(self) -> Iterator[str]:
