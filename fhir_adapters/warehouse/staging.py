@@ -52,12 +52,10 @@ class Stage:
     """Parts of the account before the first of this report's."""
     elsewhere: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     """Kind → rows that were staged elsewhere, as tables in SQL."""
+    made: set[str] = field(default_factory=set)
+    """Kinds of which something was written to a table in the database."""
     _rows: dict[str, list[tuple[object, ...]]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     _parts: dict[int, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for kind, columns in KINDS.items():
-            register(self.connection, f"staged_{kind}", arrow([], STAGED | columns))
 
     def add_document(self, document: Any, part: Part) -> None:
         """A parsed line or file: one resource, or a Bundle of any type."""
@@ -118,15 +116,23 @@ class Stage:
 
     def done(self) -> None:
         """Write what is still in memory."""
-        for kind, rows in self._rows.items():
+        for kind, rows in ((kind, rows) for kind, rows in self._rows.items() if rows):
+            self._make(kind)
             self.connection.register("batch", arrow(rows, STAGED | KINDS[kind]))
             self.connection.execute(f"INSERT INTO staged_{kind} FROM batch")
             self.connection.unregister("batch")
             rows.clear()
 
+    def _make(self, kind: str) -> None:
+        """Its table, which may hold rows already."""
+        if kind not in self.made:
+            register(self.connection, f"staged_{kind}", arrow([], STAGED | KINDS[kind]))
+            self.made.add(kind)
+
     def join(self) -> None:
-        """Let the tables of what is staged show what was staged elsewhere too."""
+        """Make the tables of what is staged, here and elsewhere."""
         for kind, tables in self.elsewhere.items():
+            self._make(kind)
             if tables:
                 self.connection.execute(f"ALTER TABLE staged_{kind} RENAME TO staged_{kind}_here")
                 parts = " UNION ALL BY NAME ".join(f"SELECT * FROM {table}" for table in [f"staged_{kind}_here", *tables])
@@ -142,6 +148,12 @@ def from_files(paths: Iterable[Path]) -> str:
     """Parquet files as a table in SQL."""
     listed = ", ".join(f"'{quoted(path)}'" for path in paths)
     return f"read_parquet([{listed}])"
+
+
+def set_aside(connection: duckdb.DuckDBPyConnection, query: str, path: Path, given: Mapping[str, object] | None = None) -> Path:
+    """Write the rows of a query to a file of the load, which is read soon and then gone."""
+    connection.execute(f"COPY ({query}) TO '{quoted(path)}' (FORMAT parquet, COMPRESSION uncompressed)", given or {})
+    return path
 
 
 def resources_of(record: PersonRecord) -> Iterator[Mapped]:

@@ -82,9 +82,9 @@ def create_views(connection: duckdb.DuckDBPyConnection, root: Path, snapshot: Sn
 
 
 def register(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
-    """Make a table of these rows."""
+    """Make a table of these rows, in place of what is so called."""
     connection.register("given", rows)
-    connection.execute(f"CREATE TABLE {name} AS FROM given")
+    connection.execute(f"CREATE OR REPLACE TABLE {name} AS FROM given")
     connection.unregister("given")
 
 

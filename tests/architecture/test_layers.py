@@ -12,6 +12,7 @@ ONLY = [
     ("durable_rules_engine", {"rules.engines.rete_child"}, "the same library's C part"),
     ("duckdb", {"rules.engines.columnar", "fhir_adapters.warehouse"}, "one engine and one store speak SQL; the meaning does not"),
     ("pyarrow", {"rules.engines.columnar", "fhir_adapters.warehouse"}, "as duckdb"),
+    ("msgspec", {"fhir_adapters.warehouse"}, "what is known of resources is read by the mapper, from what orjson makes of them"),
     ("flask", {"plugin"}, "the web is the application's"),
     ("click", {"plugin.cli"}, "so is the command line"),
 ]

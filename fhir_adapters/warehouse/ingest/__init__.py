@@ -1,6 +1,6 @@
-"""The fast road into the warehouse: files of lines to staged rows, in SQL where that says the same as `fhir_adapters.mapping`.
+"""The fast road into the warehouse: files of lines to staged rows, the same as by `fhir_adapters.mapping`.
 
 Most lines of an export differ from one another only in who, when and how much: the rest, their *skeleton*, comes again and again.
-The mapper reads each skeleton once and SQL fills in the ids, dates and numbers of each line. What SQL cannot be sure of (a partial date,
-an unusual reference, a wrong type …) goes line by line through the mapper itself.
+The mapper reads each skeleton once, and the ids, dates and numbers of each line are filled in. What would not surely be the same (a
+partial date, an unusual reference, a wrong type …) goes line by line through the mapper itself.
 """

@@ -1,9 +1,10 @@
-"""A file of lines, cut at line ends into blocks of bounded size."""
+"""A file of lines, many at a time, in bounded memory."""
 
 import io
 import zlib
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Final, NamedTuple
 
 from fhir_adapters.lines import Flaw
 
@@ -11,46 +12,49 @@ _BOM: Final = b"\xef\xbb\xbf"
 _PIECE: Final = 1 << 20
 
 
-def blocks(stream: io.BufferedIOBase, size: int, limit: int) -> Iterator[bytes | Flaw]:
-    """Whole lines in order, many at once, of about ``size`` bytes together; a flaw stands for one line.
+class Block(NamedTuple):
+    """Lines without their line feeds. Not ``ended``: the last one had none; perhaps it was cut."""
 
-    They are the lines of `fhir_adapters.lines.bounded_lines`, with their ends; ``limit`` is that of one line.
+    lines: Sequence[bytes]
+    ended: bool = True
+
+
+def blocks(stream: io.BufferedIOBase, size: int, limit: int) -> Iterator[Block | Flaw]:
+    """All lines in order, of about ``size`` bytes together; a flaw stands for one line.
+
+    They are the lines of `fhir_adapters.lines.bounded_lines`; ``limit`` is that of one line.
     """
-    parts: list[bytes] = []
-    length, skipping = 0, False
+    lines: list[bytes] = []
+    rest: list[bytes] = []  # of the line that has not ended yet; of one beyond the limit not all
+    length = held = 0
     for piece in _pieces(stream):
         if isinstance(piece, Flaw):  # of a line that was cut off nothing is used
-            whole = b"".join(parts)
-            yield from _bounded(whole[: whole.rfind(b"\n") + 1], limit)
+            yield from _bounded(lines, limit)
             yield piece
             return
-        end = piece.rfind(b"\n") + 1
-        if skipping:
-            start = piece.find(b"\n") + 1
-            skipping, piece, end = not start, piece[start or len(piece) :], end - start
-        if end and length + end >= size:
-            yield from _bounded(b"".join((*parts, piece[:end])), limit)
-            parts, length, piece = [], 0, piece[end:]
-        parts.append(piece)
-        length += len(piece)
-        if length > size + limit:
-            whole = b"".join(parts)
-            end = whole.rfind(b"\n") + 1
-            yield from _bounded(whole[:end], limit)
-            skipping = len(whole) - end > limit
-            yield from [Flaw.TOO_LONG] if skipping else []
-            parts = [] if skipping else [whole[end:]]
-            length = sum(map(len, parts))
-    yield from _bounded(b"".join(parts), limit)
+        found = piece.split(b"\n")
+        if held <= limit + len(b"\r\n"):
+            rest.append(found[0])
+            held += len(found[0])
+        if len(found) > 1:
+            lines += [b"".join(rest), *found[1:-1]]
+            rest, held = [found[-1]], len(found[-1])
+            length += len(piece)
+        if length >= size:
+            yield from _bounded(lines, limit)
+            lines, length = [], 0
+    yield from _bounded(lines, limit)
+    yield from _bounded(list(filter(None, [b"".join(rest)])), limit, ended=False)
 
 
-def _bounded(block: bytes, limit: int) -> Iterator[bytes | Flaw]:
-    """The block; if a line in it may be too long, line by line."""
-    if len(block) <= limit:
-        yield from filter(None, [block])
+def _bounded(lines: Sequence[bytes], limit: int, *, ended: bool = True) -> Iterator[Block | Flaw]:
+    """The lines, with a flaw for each that is too long."""
+    if max(map(len, lines), default=0) <= limit:
+        yield from [Block(lines, ended)] if lines else []
         return
-    for line in io.BytesIO(block):
-        yield Flaw.TOO_LONG if len(line.rstrip(b"\r\n")) > limit else line
+    for too_long, group in groupby(lines, lambda line: len(line.rstrip(b"\r")) > limit):
+        found = list(group)
+        yield from [Flaw.TOO_LONG] * len(found) if too_long else [Block(found, ended)]
 
 
 def _pieces(stream: io.BufferedIOBase) -> Iterator[bytes | Flaw]:

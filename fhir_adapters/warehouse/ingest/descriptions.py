@@ -1,11 +1,52 @@
 """What the mapper reads of each resource type, and which of it differs from line to line."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-JSON: Final = "JSON"
-_REFERENCE: Final = "STRUCT(reference JSON)"
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+NOTHING: Final = Raw(b"")
+"""Stands for a member that is not there."""
+
+
+class Reference(Struct, omit_defaults=True, gc=False):
+    """Of a Reference what it leads to."""
+
+    reference: Raw = NOTHING
+
+
+class Participant(Struct, omit_defaults=True, gc=False):
+    """Who took part in an encounter: ``individual`` in R4, ``actor`` in R5."""
+
+    type: Raw = NOTHING
+    individual: Reference | UnsetType = UNSET
+    actor: Reference | UnsetType = UNSET
+
+
+class Performer(Struct, omit_defaults=True, gc=False):
+    """Who did something, and as what."""
+
+    function: Raw = NOTHING
+    actor: Reference | UnsetType = UNSET
+
+
+class _Repeat(Struct, omit_defaults=True, gc=False):
+    boundsPeriod: Raw = NOTHING
+
+
+class _Timing(Struct, omit_defaults=True, gc=False):
+    repeat: _Repeat | UnsetType = UNSET
+
+
+class Dosage(Struct, omit_defaults=True, gc=False):
+    """Of a dosage how long it is to be taken."""
+
+    timing: _Timing | UnsetType = UNSET
+
+
+QUANTITY: Final = ("comparator", "unit", "system", "code", "extension")
+"""What the mapper reads of a Quantity, beside its number."""
 _TIMES: Final = ("Instant", "Timing", "Age", "Range", "String")
 _VALUES: Final = ("CodeableConcept", "Coding", "Boolean", "Integer", "Decimal", "String")
 _OTHER_VALUES: Final = ("Range", "Ratio", "SampledData", "Time", "DateTime", "Date", "Period", "Uri", "Attachment", "Reference")
@@ -18,8 +59,10 @@ class Description:
 
     subject: str
     """The member that refers to the Patient."""
-    said: Mapping[str, str]
-    """Members that make the skeleton, each with the SQL type that it is read as: all of it (`JSON`), or what the mapper reads."""
+    said: tuple[str, ...]
+    """Members that make the skeleton, all of them (two or more)."""
+    shapes: Mapping[str, Any] = field(default_factory=dict)
+    """Members that make the skeleton, but for what the mapper does not read of them, and whom they refer to; each with its type."""
     moments: tuple[str, ...] = ()
     """Members that hold a date or time."""
     periods: tuple[str, ...] = ()
@@ -27,77 +70,95 @@ class Description:
     quantity: str = ""
     """A member that holds a Quantity whose number differs."""
     numbered: str = ""
-    """A member in which numbers called ``value`` differ."""
+    """A member that makes the skeleton, but for the numbers called ``value`` in it, which differ."""
     rare: tuple[str, ...] = ()
     """Members that send a line to the mapper when they are there."""
-
-
-def _json(*names: str) -> dict[str, str]:
-    return dict.fromkeys(names, JSON)
 
 
 def _choice(name: str) -> tuple[str, ...]:
     return tuple(name + kind for kind in _TIMES)
 
 
-def _performers(element: str, kind: str, actor: str) -> dict[str, str]:
-    return {element: f"STRUCT({kind} JSON, {actor} {_REFERENCE})[]"}
-
-
 DESCRIPTIONS: Final[Mapping[str, Description]] = {
     "Observation": Description(
         "subject",
-        _json("status", "category", "code", "dataAbsentReason", *(f"value{kind}" for kind in _VALUES)),
-        ("effectiveDateTime", "issued"),
-        ("effectivePeriod",),
+        ("status", "category", "code", "dataAbsentReason", *(f"value{kind}" for kind in _VALUES)),
+        moments=("effectiveDateTime", "issued"),
+        periods=("effectivePeriod",),
         quantity="valueQuantity",
         numbered="component",
         rare=(*_choice("effective"), *(f"value{kind}" for kind in _OTHER_VALUES), *(f"_value{kind}" for kind in _ALL_VALUES)),
     ),
     "Condition": Description(
         "subject",
-        _json("clinicalStatus", "verificationStatus", "category", "code", *_choice("onset"), *_choice("abatement")),
-        ("onsetDateTime", "abatementDateTime", "recordedDate"),
-        ("onsetPeriod", "abatementPeriod"),
+        ("clinicalStatus", "verificationStatus", "category", "code", *_choice("onset"), *_choice("abatement")),
+        moments=("onsetDateTime", "abatementDateTime", "recordedDate"),
+        periods=("onsetPeriod", "abatementPeriod"),
     ),
     "Encounter": Description(
         "subject",
-        _json("status", "class", "type", "reasonCode") | _performers("participant", "type", "individual"),
+        ("status", "class", "type", "reasonCode"),
+        {"participant": list[Participant]},
         periods=("period",),
         rare=("actualPeriod", "reason"),
     ),
     "Procedure": Description(
         "subject",
-        _json("status", "statusReason", "category", "code", "reasonCode", *_choice("performed"))
-        | _performers("performer", "function", "actor"),
-        ("performedDateTime", "recorded"),
-        ("performedPeriod",),
+        ("status", "statusReason", "category", "code", "reasonCode", *_choice("performed")),
+        {"performer": list[Performer]},
+        moments=("performedDateTime", "recorded"),
+        periods=("performedPeriod",),
         rare=("reason", *(f"occurrence{kind}" for kind in ("DateTime", "Period", *_TIMES))),
     ),
     "MedicationRequest": Description(
         "subject",
-        _json("status", "statusReason", "intent", "doNotPerform", "category", "performerType", "reasonCode", "medicationCodeableConcept")
-        | {
-            "medicationReference": _REFERENCE,
-            "dosageInstruction": "STRUCT(timing STRUCT(repeat STRUCT(boundsPeriod JSON)))[]",
-        },
-        ("authoredOn",),
-        ("dispenseRequest.validityPeriod",),
+        ("status", "statusReason", "intent", "doNotPerform", "category", "performerType", "reasonCode", "medicationCodeableConcept"),
+        {"medicationReference": Reference, "dosageInstruction": list[Dosage]},
+        moments=("authoredOn",),
+        periods=("dispenseRequest.validityPeriod",),
         rare=("medication", "reason", "contained"),
     ),
     "Immunization": Description(
         "patient",
-        _json("status", "statusReason", "vaccineCode", "reasonCode", *_choice("occurrence"))
-        | _performers("performer", "function", "actor"),
-        ("occurrenceDateTime", "recorded"),
-        ("occurrencePeriod",),
+        ("status", "statusReason", "vaccineCode", "reasonCode", *_choice("occurrence")),
+        {"performer": list[Performer]},
+        moments=("occurrenceDateTime", "recorded"),
+        periods=("occurrencePeriod",),
         rare=("reason",),
+    ),
+    "CarePlan": Description(
+        "subject",
+        ("status", "intent", "category"),
+        moments=("created",),
+        periods=("period",),
     ),
     "DiagnosticReport": Description(
         "subject",
-        _json("status", "category", "code", "conclusionCode", *_choice("effective")),
-        ("effectiveDateTime", "issued"),
-        ("effectivePeriod",),
+        ("status", "category", "code", "conclusionCode", *_choice("effective")),
+        moments=("effectiveDateTime", "issued"),
+        periods=("effectivePeriod",),
     ),
 }
 """Resource type → how it is read. Other types go through the mapper line by line."""
+
+
+def leaves(description: Description) -> tuple[str, ...]:
+    """The paths of all dates that differ; a Period's start stands before its end."""
+    periods = (f"{path}.{part}" for path in description.periods for part in ("start", "end"))
+    return (*description.moments, *periods, "meta.lastUpdated")
+
+
+def parents(description: Description) -> tuple[str, ...]:
+    """Members that hold a Period, and may be there without it."""
+    return tuple(path.rpartition(".")[0] for path in description.periods if "." in path)
+
+
+def amount(description: Description) -> str:
+    """The path of the number of the quantity; empty if there is none."""
+    return description.quantity and f"{description.quantity}.value"
+
+
+def texts(description: Description) -> tuple[str, ...]:
+    """The paths of what a skeleton holds as text."""
+    quantity = (f"{description.quantity}.{part}" for part in QUANTITY if description.quantity)
+    return (*description.said, *quantity, *description.shapes, *filter(None, [description.numbered]))

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Final, cast
 
+import duckdb
 import orjson
 
 from fhir_adapters.errors import SourceUnreadable
@@ -27,8 +28,11 @@ from fhir_adapters.warehouse.columns import KINDS
 from fhir_adapters.warehouse.ingest.blocks import blocks
 from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS
 from fhir_adapters.warehouse.ingest.fast import FastRoad, Limits
+from fhir_adapters.warehouse.ingest.lines import Reader
+from fhir_adapters.warehouse.ingest.patterns import Patterns
+from fhir_adapters.warehouse.ingest.plain import PlainLines
 from fhir_adapters.warehouse.ingest.statements import staged_events
-from fhir_adapters.warehouse.staging import Stage, from_files, quoted
+from fhir_adapters.warehouse.staging import Stage, from_files, set_aside
 from fhir_adapters.warehouse.views import MEMORY, connect
 
 _PLACES: Final = 1 << 47
@@ -101,7 +105,7 @@ def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading) -> set[s
         else:
             named |= read_file(given.file, given.part, stage, given.gone)
     stage.ordinal = (first + len(inputs)) * _PLACES
-    for job, staged in zip(jobs, _all_staged(jobs, reading), strict=True):
+    for job, staged in zip(jobs, _all_staged(jobs, reading, stage.folder), strict=True):
         _take(staged, stage.report.parts[job.part_no], stage)
     return named
 
@@ -126,13 +130,36 @@ def _job(given: Input, name: str, number: int, stage: Stage, reading: Reading) -
     return _Job(given.file, name, given.part, number, given.gone, number * _PLACES, here, stage.salt, stage.household_key, reading)
 
 
-def _all_staged(jobs: Sequence[_Job], reading: Reading) -> Iterator[_Staged]:
+def _all_staged(jobs: Sequence[_Job], reading: Reading, folder: Path) -> Iterator[_Staged]:
     processes = min(reading.processes or os.cpu_count() or 1, len(jobs))
-    if processes <= 1:
-        yield from map(_staged, jobs)
-        return
-    with ProcessPoolExecutor(processes, get_context("spawn"), _end_with_parent) as pool:
-        yield from pool.map(_staged, jobs)
+    if processes > 1:
+        with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (folder, reading.memory)) as pool:
+            yield from pool.map(_staged_here, jobs)
+    elif jobs:
+        with _database(folder, reading.memory) as connection:
+            yield from (_staged(job, connection) for job in jobs)
+
+
+def _database(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
+    """For one file after another: to open one costs as much as some ten thousand lines."""
+    spill = folder / f"process-{os.getpid()}"
+    spill.mkdir()
+    connection = connect(spill, memory)
+    connection.execute("SET threads = 1; SET preserve_insertion_order = true; SET TimeZone = 'UTC'")
+    return connection
+
+
+_HERE: Final[list[duckdb.DuckDBPyConnection]] = []
+"""The database of a process that reads files for another one."""
+
+
+def _begin(folder: Path, memory: str) -> None:
+    _end_with_parent()
+    _HERE.append(_database(folder, memory))
+
+
+def _staged_here(job: _Job) -> _Staged:
+    return _staged(job, _HERE[0])
 
 
 def _end_with_parent() -> None:
@@ -142,34 +169,39 @@ def _end_with_parent() -> None:
         Thread(target=lambda: (pipes.wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
-def _staged(job: _Job) -> _Staged:
+def _staged(job: _Job, connection: duckdb.DuckDBPyConnection) -> _Staged:
     job.folder.mkdir()
     report = Report([job.part])
-    with connect(job.folder, job.reading.memory) as connection:
-        connection.execute("SET threads = 1; SET preserve_insertion_order = true; SET TimeZone = 'UTC'")
-        stage = Stage(connection, report, job.folder, job.salt, job.household_key, ordinal=job.place, parts_before=job.part_no)
-        road = FastRoad(job.name, stage, job.part, job.part_no, job.gone, job.reading.limits)
-        try:
-            with opened(job.file) as stream:
-                for block in blocks(cast(io.BufferedIOBase, stream), job.reading.limits.block, job.reading.limits.line):
-                    road.take(block)
-        except OSError as error:
-            raise SourceUnreadable(f"{job.file}: {error.strerror or 'cannot be read'}") from error
-        road.forget()
-        stage.done()
-        tables = {kind: [from_files([path]) for path in _written(stage, kind)] for kind in KINDS}
-    if road.differing:
-        tables["events"].append(f"({staged_events(*map(from_files, (road.differing, road.common)))})")
+    stage = Stage(connection, report, job.folder, job.salt, job.household_key, ordinal=job.place, parts_before=job.part_no)
+    plain = _plain_lines(job, stage)
+    road = FastRoad(job.name, stage, job.part, job.gone, plain)
+    try:
+        with opened(job.file) as stream:
+            for block in blocks(cast(io.BufferedIOBase, stream), job.reading.limits.block, job.reading.limits.line):
+                road.take(block)
+    except OSError as error:
+        raise SourceUnreadable(f"{job.file}: {error.strerror or 'cannot be read'}") from error
+    stage.done()
+    tables = {kind: [from_files([path]) for path in _written(stage, kind)] for kind in KINDS}
+    if plain and plain.files:
+        plain.patterns.forget()
+        tables["events"].append(f"({staged_events(from_files(plain.files), from_files(plain.patterns.files))})")
     return _Staged(job.part, report.quarantine, stage.noted, frozenset(stage.types), tables)
+
+
+def _plain_lines(job: _Job, stage: Stage) -> PlainLines | None:
+    """What takes the plain lines of a type that is kept."""
+    description = DESCRIPTIONS.get(job.name)
+    if not description:
+        return None
+    patterns = Patterns(job.name, description, stage, job.part_no, job.reading.limits.least)
+    return PlainLines(Reader(job.name, description), patterns, job.gone)
 
 
 def _written(stage: Stage, kind: str) -> Iterator[Path]:
     """What the mapper staged."""
-    path = stage.folder / f"{kind}.parquet"
-    query = f"COPY staged_{kind} TO '{quoted(path)}' (FORMAT parquet, COMPRESSION snappy)"
-    if stage.connection.execute(f"FROM staged_{kind} LIMIT 1").fetchall():
-        stage.connection.execute(query)
-        yield path
+    if kind in stage.made:
+        yield set_aside(stage.connection, f"FROM staged_{kind}", stage.folder / f"{kind}.parquet")
 
 
 def _take(staged: _Staged, part: Part, stage: Stage) -> None:

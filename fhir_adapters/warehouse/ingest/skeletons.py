@@ -5,11 +5,11 @@ comes out as one of the dates or numbers that were put in is taken from each lin
 computes with a date, or compares two, is never imitated wrongly.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
+from itertools import compress
 from typing import Any, Final
 
 import orjson
@@ -18,7 +18,8 @@ import pyarrow as pa
 from fhir_adapters.mapping import Mapped, Outcome, map_resource
 from fhir_adapters.quarantine import Json, Quarantine
 from fhir_adapters.warehouse.columns import EVENT, event_rows
-from fhir_adapters.warehouse.ingest.descriptions import Description
+from fhir_adapters.warehouse.ingest.descriptions import Description, amount, leaves, parents, texts
+from fhir_adapters.warehouse.ingest.lines import ANY_NUMBER, BREAK, Skeleton
 
 DAYS: Final = ("start_low", "start_high", "end_low", "end_high")
 TIMES: Final = ("instant", "issued", "event_updated")
@@ -35,13 +36,6 @@ PATTERN: Final[dict[str, pa.DataType]] = {
     **dict.fromkeys(DIFFERENT.values(), pa.int32()),
 }
 """A row for each event of a pattern. ``row`` is one row's alone, ``shape`` is the skeleton's, hashed."""
-SKELETON: Final = {"key": pa.string(), "pattern": pa.int32()}
-NONE: Final = -1
-"""The pattern of skeletons that have none: lines like it have to be mapped one by one."""
-BREAK: Final = "\x01"
-"""Stands in no JSON."""
-_QUANTITY: Final = ("comparator", "unit", "system", "code", "extension")
-_NUMBER: Final = re.compile(r'"value":-?[0-9]')
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PATIENT: Final = "patient"
 
@@ -50,7 +44,7 @@ Places = Mapping[str, Mapping[object, int]]
 """Column → value → which of those put in it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Filling:
     """One set of dates and numbers, by number from 1."""
 
@@ -61,6 +55,7 @@ class Filling:
         """As FHIR writes it."""
         return f"{self.days[place].isoformat()}T12:00:{place:02}Z"
 
+    @cached_property
     def places(self) -> Places:
         """Where the values are known that were put in."""
         times = [datetime.fromisoformat(self.moment(place)) for place in range(len(self.days))]
@@ -70,34 +65,9 @@ class Filling:
         return found | {name: {number: n for n, number in enumerate(self.numbers, 1)} for name in NUMBERS}
 
 
-def leaves(description: Description) -> tuple[str, ...]:
-    """The paths of all dates that differ; a Period's start stands before its end."""
-    periods = (f"{path}.{part}" for path in description.periods for part in ("start", "end"))
-    return (*description.moments, *periods, "meta.lastUpdated")
-
-
-def parents(description: Description) -> tuple[str, ...]:
-    """Members that hold what differs, and may be there without it."""
-    quantity = (description.quantity,) if description.quantity else ()
-    return (*(path.split(".", 1)[0] for path in description.periods), *quantity)
-
-
-def amount(description: Description) -> str:
-    """The path of the number of the quantity; empty if there is none."""
-    return description.quantity and f"{description.quantity}.value"
-
-
-def texts(description: Description) -> tuple[str, ...]:
-    """The paths of what a skeleton holds as JSON."""
-    quantity = (f"{description.quantity}.{part}" for part in _QUANTITY if description.quantity)
-    return (*description.said, *quantity, *filter(None, [description.numbered]))
-
-
-def pattern_of(name: str, description: Description, key: str) -> list[tuple[object, ...]]:
-    """The rows of the pattern of a skeleton, from ``outcome`` on; none if it has no pattern.
-
-    A key begins with a digit for each of the `parents`, the `leaves` and the `amount`, 1 if it is there; then come, each after a
-    `BREAK`, the `texts`, empty if they are not there.
+def pattern_of(name: str, description: Description, key: Skeleton) -> list[tuple[object, ...]]:
+    """The rows of the pattern of a skeleton (see `fhir_adapters.warehouse.ingest.lines.Apart`), from ``outcome`` on; none if it has no
+    pattern.
     """
     fillings = _fillings(leaves(description))
     try:
@@ -111,7 +81,7 @@ def _rows(first: Mapped, last: Mapped, fillings: Sequence[Filling]) -> Iterator[
     if first.outcome is not last.outcome or first.outcome not in (Outcome.MAPPED, Outcome.QUARANTINED) or first.patient != _PATIENT:
         raise _Unclear
     for row, other in zip(list(event_rows(first)), list(event_rows(last)), strict=True):
-        yield first.outcome.value, *row, *_sources(row, other, *(filling.places() for filling in fillings))
+        yield first.outcome.value, *row, *_sources(row, other, *(filling.places for filling in fillings))
 
 
 def _sources(row: Sequence[object], other: Sequence[object], here: Places, there: Places) -> Iterator[int | None]:
@@ -150,19 +120,19 @@ def _first(path: str, paths: Sequence[str]) -> str:
     return start if path.endswith(".end") and start in paths else path
 
 
-def _mapped(name: str, description: Description, key: str, filling: Filling) -> Mapped:
-    flags, *found = key.split(BREAK)
-    above, below = parents(description), leaves(description)
-    there = dict(zip((*above, *below, amount(description)), flags, strict=False))
-    resource: Json = {parent: {} for parent in above if there[parent] == "1"}
-    for path, text in zip(texts(description), found, strict=True):
+def _mapped(name: str, description: Description, key: Skeleton, filling: Filling) -> Mapped:
+    above, below, found = parents(description), leaves(description), key[1].split(BREAK)
+    there = [bool(key[0] >> n & 1) for n in range(len(above) + len(below) + 1)]
+    resource: Json = {}
+    for path in compress(above, there):
+        _put(resource, path, {})
+    for path, text in zip(texts(description), found, strict=False):
         if text:
             _put(resource, path, orjson.loads(text))
     _put_numbers(resource.get(description.numbered), found[-1], filling)
     moments = ((path, filling.moment(place)) for place, path in enumerate(below))
-    for path, value in (*moments, (amount(description), filling.numbers[0])):
-        if there.get(path) == "1":
-            _put(resource, path, value)
+    for path, value in compress((*moments, (amount(description), filling.numbers[0])), there[len(above) :]):
+        _put(resource, path, value)
     resource |= {"resourceType": name, "id": "id", description.subject: {"reference": f"Patient/{_PATIENT}"}}
     quarantine = Quarantine()
     mapped = map_resource(resource, quarantine)
@@ -178,10 +148,10 @@ def _put(resource: Json, path: str, value: object) -> None:
     resource[last] = value
 
 
-def _put_numbers(numbered: object, text: str, filling: Filling) -> None:
+def _put_numbers(numbered: object, text: bytes, filling: Filling) -> None:
     """The second number and those after it go to what is numbered, in the order of the text."""
     found = list(_numbers(numbered))
-    if found and not len(found) == len(_NUMBER.findall(text)) < _MOST:
+    if found and not len(found) == text.count(ANY_NUMBER) < _MOST:
         raise _Unclear  # a name that comes twice, or too many
     for parent, number in zip(found, filling.numbers[1:], strict=False):
         parent["value"] = number
