@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import connection as pipes
 from multiprocessing import get_context, parent_process
+from multiprocessing.util import Finalize
 from pathlib import Path
 from threading import Thread
 from typing import Final, cast
@@ -37,6 +38,8 @@ from fhir_adapters.warehouse.views import MEMORY, connect
 
 _PLACES: Final = 1 << 47
 """Places in the order of reading that one file has."""
+_LAST: Final = -1000
+"""After everything else that `multiprocessing` does in a process that ends."""
 _TYPE: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
 
 
@@ -163,7 +166,10 @@ def _staged_here(job: _Job) -> _Staged:
 
 
 def _end_with_parent() -> None:
-    """A process of a load that was killed is of no use to anybody."""
+    """A process of a load that was killed is of no use to anybody. One that is done ends at once: freed at the end of the interpreter,
+    DuckDB's objects would make it complain on the terminal.
+    """
+    Finalize(None, os._exit, args=(0,), exitpriority=_LAST)
     parent = parent_process()
     if parent is not None:
         Thread(target=lambda: (pipes.wait([parent.sentinel]), os._exit(1)), daemon=True).start()

@@ -46,7 +46,7 @@ class SparkEngine:
         """See `rules.engines.base.Engine.evaluate`. People must have different ids."""
         emitter = Emitter(program, as_of, Spark())
         for name, rows in (load.tables(people) | tables(emitter.features, as_of)).items():
-            self._session.createDataFrame(rows).createOrReplaceTempView(name)
+            self._frame(rows).createOrReplaceTempView(name)
         self._session.sql(ORDERED_EVENTS).createOrReplaceTempView("event")
         *steps, result = emitter.steps()
         for step in steps:
@@ -56,6 +56,14 @@ class SparkEngine:
             found.createOrReplaceTempView(step.name)
         for row in self._session.sql(result.query).toLocalIterator():
             yield evaluation_of(program, tuple(row))
+
+    def _frame(self, rows: Any) -> Any:
+        """Spark Connect does not see the columns of an Arrow table without rows."""
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        if rows.num_rows:
+            return self._session.createDataFrame(rows)
+        return self._session.createDataFrame([], from_arrow_schema(rows.schema))
 
     def close(self) -> None:
         """Leave the session: it may be shared."""
