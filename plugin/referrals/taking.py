@@ -17,7 +17,7 @@ from fhir_adapters.referral_states import OPEN, WITH_REASON, Status, reachable
 from plugin.access import Role, Scope
 from plugin.referrals.moving import Output, Step, taken
 from plugin.referrals.reading import outputs
-from plugin.referrals.resources import TASK
+from plugin.referrals.resources import ORDER, TASK
 from plugin.referrals.words import OUTPUT_KINDS, RESULTING, Attention, reason_code
 from plugin.store.inserting import insert_new
 from plugin.store.tables.referrals import QUARANTINE, REFERRALS, WRITES
@@ -173,8 +173,12 @@ def _shown(connection: Connection, row: Row[Any], told: _Told, seen: Json, at: d
 
 
 def _overtaken(connection: Connection, row: Row[Any], told: _Told, status: Status, seen: Json, at: datetime) -> str:
-    for write in _pending(connection, row):
+    pending = _pending(connection, row)
+    for write in pending:
         _note(connection, write, "withdrawn", at)
+    table = WRITES.c
+    ends = (table.referral == row.id, table.kind == ORDER, table.put.is_(None), table.number >= pending[0].number)
+    connection.execute(update(WRITES).where(*ends).values(withdrawn=at))
     _quarantine(connection, row, told.seen, "overtaken", row.state, at)
     _moved(connection, row, told, status, seen | {"attention": Attention.OVERTAKEN}, at, "overtaken")
     return OVERTAKEN

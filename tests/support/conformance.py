@@ -53,7 +53,7 @@ GRAVITY: Final = _table(
     "gravity.yaml",
     "gravity-conformance.md",
     "Gravity: each numbered statement, and the test that shows it",
-    "What SHALL be and is ours to do has a test, or it says that it is not done.",
+    "What SHALL be has a test, or a reason.",
     "[SDOH Clinical Care](http://hl7.org/fhir/us/sdoh-clinicalcare)",
 )
 TABLES: Final = (CDS_HOOKS, GRAVITY)

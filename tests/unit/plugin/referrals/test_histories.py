@@ -178,7 +178,7 @@ class Histories(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "store"):
             return
-        for _ in range(8):
+        for _ in range(14):
             self.at += timedelta(hours=1)
             self.deliver([], dies=False)
             self.ask(down=False, searches=True)

@@ -290,6 +290,16 @@ def test_of_two_who_move_it_at_once_the_first_on_the_server_wins(loop: Loop) -> 
     assert loop.aside() == [("overtaken", "accepted", "accepted")]
 
 
+def test_an_end_that_came_too_late_ends_no_order(loop: Loop) -> None:
+    id = loop.sent()
+    loop.answered(id, Status.REJECTED, reason_code="not-eligible")
+    loop.ehr.agency(loop.place(id), Status.ACCEPTED)
+    assert loop.poll().tasks["overtaken"] == 1
+    for _ in range(2):
+        loop.deliver()
+    assert (loop.task(id)["status"], loop.order(id)["status"]) == ("accepted", "active")
+
+
 def test_a_cancellation_holds_although_they_accepted_meanwhile(loop: Loop) -> None:
     id = loop.sent()
     loop.cancelled(id)

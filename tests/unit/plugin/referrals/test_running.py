@@ -15,6 +15,7 @@ from support.referral_ehr import MemoryEhr, policy
 from support.referrals import NEED, NOON, TENANT, proposal, sent, stored
 
 from fhir_adapters.referral_states import Status
+from fhir_adapters.subscriptions import Inbox, read_notification
 from fhir_adapters.transport import FhirServer
 from fhir_adapters.writeback import Outbox
 from plugin.cds.ledger import Ledger
@@ -23,10 +24,11 @@ from plugin.cds.ledger.waiting import RESOLVED, WAITING
 from plugin.cli.refer import command
 from plugin.referrals.cards import take_over, tell
 from plugin.referrals.engines import answers_by
-from plugin.referrals.polling import poll
+from plugin.referrals.polling import heard, poll
 from plugin.referrals.stepping import Situation, Step, next_step
 from plugin.store import Store
 from plugin.store.tables.cds import HANDOVERS, STEPS
+from plugin.subscriptions.worker import look
 from rules.engines.rete import why_unavailable
 
 SUGGESTION = "5f0c3bd2-3d0e-4f43-93a4-1f6d0a4f4e11"
@@ -155,3 +157,38 @@ def test_a_server_that_does_not_answer_is_told_of(sqlite_store: Store, tmp_path:
     assert ran.exit_code == 4
     assert f"{TENANT}: " in ran.stderr
     assert stored(sqlite_store, id).state == "requested"
+
+
+def test_a_notification_of_a_task_is_taken_in_and_the_person_looked_at_again(sqlite_store: Store, tmp_path: Path) -> None:
+    cards = Cards(sqlite_store, tmp_path)
+    cards.deliver()
+    place = str(stored(sqlite_store, SUGGESTION).task_place)
+    cards.ehr.agency(place, Status.ACCEPTED)
+    server = cast(FhirServer, cards.ehr)
+    inbox = Inbox(tmp_path / "subscriptions.sqlite")
+    inbox.expect("tasks", TENANT, "secret", "Task?status=accepted")
+    inbox.receive("tasks", read_notification(None, place))
+    looked_at: list[tuple[str, str]] = []
+
+    def hear(name: str, focus: str) -> None:
+        assert heard(sqlite_store, server, name, focus, cards.at) == "moved"
+
+    found = look(inbox, lambda _: server, lambda name, patient: looked_at.append((name, patient)), hear)
+    assert (found.people, looked_at) == (1, [(TENANT, "ann")])
+    assert stored(sqlite_store, SUGGESTION).state == "accepted"
+    assert inbox.pending() == []
+
+
+def test_a_task_that_cannot_be_read_now_is_looked_at_later(sqlite_store: Store, tmp_path: Path) -> None:
+    ehr = MemoryEhr()
+    ehr.down = True
+    server = cast(FhirServer, ehr)
+    inbox = Inbox(tmp_path / "subscriptions.sqlite")
+    inbox.expect("tasks", TENANT, "secret", "Task?status=accepted")
+    inbox.receive("tasks", read_notification(None, "Task/7"))
+
+    def hear(name: str, focus: str) -> None:
+        heard(sqlite_store, server, name, focus, NOON)
+
+    found = look(inbox, lambda _: server, lambda *_: None, hear)
+    assert (found.put_off, found.people) == (1, 0)
