@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import Connection, case, delete
+from sqlalchemy import Connection, case, delete, update
 
 from plugin.store.inserting import upsert
 from plugin.store.tables.access import ATTEMPTS
@@ -39,10 +39,13 @@ def count(connection: Connection, login: str, address: str | None, at: datetime)
 
 
 def clear(connection: Connection, login: str, address: str | None) -> None:
-    """The password was right: forget what was counted for this login."""
+    """The password was right: forget what was counted for this login, and take this attempt back from the address's count."""
     for key, limit in _keys(login, address):
-        if limit != BY_ADDRESS:
-            connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.key == key))
+        mine = ATTEMPTS.c.key == key
+        if limit == BY_ADDRESS:
+            connection.execute(update(ATTEMPTS).where(mine).values(count=ATTEMPTS.c.count - 1))
+        else:
+            connection.execute(delete(ATTEMPTS).where(mine))
 
 
 def forget(connection: Connection, now: datetime) -> int:

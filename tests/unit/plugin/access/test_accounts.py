@@ -9,7 +9,7 @@ from werkzeug.security import generate_password_hash
 
 from plugin.access import Role, attempts, sessions
 from plugin.access.accounts import AccountRefused, add, disable, enable, find, hashed, listed, matches, set_password
-from plugin.access.attempts import BY_BOTH, WITHIN, TooMany
+from plugin.access.attempts import BY_ADDRESS, BY_BOTH, WITHIN, TooMany
 from plugin.access.sessions import Lasting
 from plugin.access.signing_in import WrongPassword, sign_in
 from plugin.store import Store
@@ -114,6 +114,17 @@ def test_many_tries_at_one_time_do_not_slip_by(store: Store) -> None:
     for each in tries:
         each.join()
     assert len(let_through) == BY_BOTH
+
+
+def test_a_whole_clinic_signs_in_from_one_address(store: Store) -> None:
+    account(store, "ann")
+    for _ in range(BY_ADDRESS + 5):
+        sign_in(store, "ann", PASSWORD, "192.0.2.1", NOON)
+    for number in range(BY_ADDRESS):
+        with pytest.raises(WrongPassword):
+            sign_in(store, f"login-{number}", "wrong password", "192.0.2.1", NOON)
+    with pytest.raises(TooMany):
+        sign_in(store, "ann", PASSWORD, "192.0.2.1", NOON)
 
 
 def test_attempts_are_forgotten_when_they_do_not_count_any_more(store: Store) -> None:
