@@ -15,7 +15,7 @@ from rules import days
 from rules.arithmetic import finite
 from rules.engines.base import Evaluation, FactResult
 from rules.engines.matching import Span, convert, passes, rank, word_of_rank
-from rules.engines.reading import Asked, Place, Selection, read
+from rules.engines.reading import Asked, Place, Reading, Selection, read
 from rules.facts import DateRange, Event, Person, PersonRecord, Value
 from rules.ir import Bound, ComputedFact, EventFact, Fact, PatientFact, Program, Window, computed_value, derive
 
@@ -72,7 +72,7 @@ def reduce_fact(
     if not isinstance(fact, EventFact):
         return _reduce(fact, record, as_of, results)
     span = span_of(fact, as_of, results)
-    return _REDUCERS[fact.aggregate](fact, readings[program.readings[fact.name]], as_of, span) if span else UNKNOWN
+    return _REDUCERS[fact.aggregate](fact, readings[program.readings[fact.name]].within(span), as_of, span) if span else UNKNOWN
 
 
 @lru_cache(maxsize=512)
