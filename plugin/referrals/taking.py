@@ -176,6 +176,8 @@ def _overtaken(connection: Connection, row: Row[Any], told: _Told, status: Statu
     pending = _pending(connection, row)
     for write in pending:
         _note(connection, write, "withdrawn", at)
+    if status == row.state:
+        return _shown(connection, row, told, seen, at)  # both came to the same, by two ways
     table = WRITES.c
     ends = (table.referral == row.id, table.kind == ORDER, table.put.is_(None), table.number >= pending[0].number)
     connection.execute(update(WRITES).where(*ends).values(withdrawn=at))

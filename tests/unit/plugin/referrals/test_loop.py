@@ -323,6 +323,21 @@ def test_both_say_the_same(loop: Loop) -> None:
     assert loop.aside() == []
 
 
+def test_both_come_to_the_same_by_two_ways(loop: Loop) -> None:
+    id = loop.sent()
+    loop.answered(id, Status.ACCEPTED)
+    loop.answered(id, Status.FAILED, reason_code="not-reached")
+    for step in (Status.ACCEPTED, Status.IN_PROGRESS):
+        loop.ehr.agency(loop.place(id), step)
+    loop.ehr.agency(loop.place(id), Status.FAILED)
+    loop.poll()
+    for _ in range(3):
+        loop.deliver()
+    row = stored(loop.store, id)
+    assert (row.state, row.there, row.attention, loop.aside()) == ("failed", "failed", None, [])
+    assert loop.order(id)["status"] == "revoked"
+
+
 def test_what_cannot_be_is_put_aside(loop: Loop) -> None:
     id = loop.sent()
     loop.ehr.agency(loop.place(id), Status.REJECTED)
