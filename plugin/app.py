@@ -56,6 +56,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     from plugin.observe.views import blueprint as observe
     from plugin.outreach.views import blueprint as outreach
     from plugin.playground.views import blueprint as playground
+    from plugin.referrals.views import blueprint as referrals
     from plugin.subscriptions import views as subscriptions
     from plugin.sweep.views import blueprint as sweeps
     from plugin.worklist.views import blueprint as worklist
@@ -76,6 +77,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         worklist,
         outreach,
         agency,
+        referrals,
         observe,
         sweeps,
         analytics,

@@ -1,11 +1,12 @@
 """Every setting, with its default. Read from a YAML file named by ``ALMONER_CONFIG``; ``ALMONER_X__Y`` in the environment wins."""
 
 import os
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from fhir_adapters.vendors import known_vendors
@@ -217,6 +218,22 @@ class PlaygroundSettings(BaseModel):
     people: int = Field(default=1_000, ge=1, le=5_000, description="On so many made-up people a rule is tried.")
 
 
+class ReferralSettings(BaseModel):
+    """Referrals from conversations of outreach."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    server: str | None = Field(
+        default=None, description="The server of the settings into whose charts referrals are written; the only one, if there is one."
+    )
+
+    def tenant(self, servers: Mapping[str, str]) -> str:
+        """Of the server; ``servers``: name → tenant. Without a server referrals are kept here only."""
+        if self.server is not None:
+            return servers[self.server]
+        return next(iter(servers.values())) if len(servers) == 1 else "here"
+
+
 class ServerSettings(BaseModel):
     """A FHIR server, or one tenant of it."""
 
@@ -354,9 +371,16 @@ class Settings(BaseSettings):
     servers: dict[str, ServerSettings] = Field({}, description="FHIR servers by name.")
     cds: CdsSettings = Field(CdsSettings(), description="The CDS Hooks service.")
     sweep: SweepSettings = Field(SweepSettings(), description="What must hold before almoner sweep publishes.")
+    referrals: ReferralSettings = Field(ReferralSettings(), description="Referrals from conversations of outreach.")
     access: AccessSettings = Field(AccessSettings(), description="Who may look at the pages.")
     keep: KeepSettings = Field(KeepSettings(), description="After how many days almoner db purge forgets what is over.")
     playground: PlaygroundSettings = Field(PlaygroundSettings(), description="The page on which rules are written and tried.")
+
+    @model_validator(mode="after")
+    def _servers_are_known(self) -> Self:
+        if self.referrals.server is not None and self.referrals.server not in self.servers:
+            raise ValueError(f"referrals.server: no such server; there are: {', '.join(self.servers) or 'none'}")
+        return self
 
     @property
     def cds_key(self) -> str:

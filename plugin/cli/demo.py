@@ -169,14 +169,22 @@ def _summary(packs: tuple[Pack, ...], result: Mapping[str, Any], compared: dict[
 def _serve(state: Path, as_of: date, port: int, *, quiet: bool) -> None:
     from plugin.runtime import build_runtime
     from plugin.serve import free_port, serve
-    from plugin.settings import PlaygroundSettings, Settings
+    from plugin.settings import CdsSettings, PlaygroundSettings, Settings
 
     playground = PlaygroundSettings(enabled=True)
-    settings = Settings(state=state, as_of=as_of, port=free_port("127.0.0.1", port), playground=playground)
+    partners = CdsSettings(directory=(f"town={state.parent / 'directory'}",))
+    settings = Settings(state=state, as_of=as_of, port=free_port("127.0.0.1", port), playground=playground, cds=partners)
     serve(build_runtime(settings), on_ready=lambda url: _addresses(url, quiet=quiet))
 
 
 def _addresses(url: str, *, quiet: bool) -> None:
-    places = {"Outreach": "/outreach", "Worklist": "/", "Rules": "/rules", "Playground": "/playground", "CDS Hooks": "/cds-services"}
+    places = {
+        "Outreach": "/outreach",
+        "Referrals": "/referrals",
+        "Worklist": "/",
+        "Rules": "/rules",
+        "Playground": "/playground",
+        "CDS Hooks": "/cds-services",
+    }
     lines = [f"{name:<10} {url}{path}" for name, path in places.items()]
     click.echo("\n".join([*lines, "", "Ctrl-C to stop; nothing is kept unless --keep says where."]), err=quiet)

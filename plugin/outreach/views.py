@@ -32,7 +32,7 @@ def _runtime() -> Runtime:
     return runtime
 
 
-def _now() -> datetime:
+def site_now() -> datetime:
     """This moment by the clock of the site; on the day that the settings name, if they name one."""
     now = datetime.now(UTC).astimezone()
     day = _runtime().settings.as_of
@@ -67,7 +67,7 @@ def search() -> Response:
 
 
 def _list(wish: Wish, told: Sequence[str] = (), status: HTTPStatus = HTTPStatus.OK) -> Response:
-    now = _now()
+    now = site_now()
     with access().store.read() as connection:
         found = listed(connection, scope(), wish, now.date())
     rules = sorted(
@@ -104,7 +104,7 @@ def episode(id: uuid.UUID) -> Response:
 
 
 def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
-    now = _now()
+    now = site_now()
     with access().store.write(durable=False) as connection:
         try:
             found = whole(connection, scope(), id, now)
@@ -170,7 +170,7 @@ def act(id: uuid.UUID, verb: str) -> ResponseReturnValue:
 
 def _do(verb: str, id: str, fields: Mapping[str, str], grip: Grip | None = None) -> None:
     with access().store.write() as connection:
-        forms.VERBS[verb](forms.Deed(connection, scope(), grip or forms.grip(fields, id), fields, _now()))
+        forms.VERBS[verb](forms.Deed(connection, scope(), grip or forms.grip(fields, id), fields, site_now()))
 
 
 @blueprint.post("/together")
@@ -197,7 +197,7 @@ def export(kind: str) -> Response:
     """The list as a file, as filtered; that it was taken away is recorded."""
     if kind not in _FILES:
         return _nobody()
-    wish, now = wish_from(request.args), _now()
+    wish, now = wish_from(request.args), site_now()
     media, written = _FILES[kind]
     with access().store.write() as connection:
         episodes = list(_all(connection, wish, now))

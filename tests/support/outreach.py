@@ -9,8 +9,10 @@ from support.worklist import publish_sweep
 
 from plugin.sweep.published import WorklistPerson
 
-RULES = {"phq9-no-follow-up": "act", "damp-home": "watch", "screening-overdue": "prevent", "unsafe-home": "act"}
-PRIORITIES = {"phq9-no-follow-up": 90, "damp-home": 60, "screening-overdue": 30, "unsafe-home": 95}
+REFERS = "diabetes-food-insecurity"
+"""A rule that comes with Almoner, and says what may help."""
+RULES = {"phq9-no-follow-up": "act", "damp-home": "watch", "screening-overdue": "prevent", "unsafe-home": "act", REFERS: "act"}
+PRIORITIES = {"phq9-no-follow-up": 90, "damp-home": 60, "screening-overdue": 30, "unsafe-home": 95, REFERS: 80}
 RESTRICTED = frozenset({"unsafe-home"})
 
 

@@ -43,6 +43,10 @@ WHO_PASSES: dict[str, set[Role] | str] = {
     "agency.referrals": {Role.AGENCY},
     "agency.referral": {Role.AGENCY},
     "agency.answered": {Role.AGENCY},
+    "referrals.offer": STAFF,
+    "referrals.referrals": STAFF,
+    "referrals.referral": STAFF,
+    "referrals.act": STAFF,
     "outreach.page": STAFF,
     "outreach.search": STAFF,
     "outreach.episode": STAFF,
@@ -89,7 +93,9 @@ def routes(app: Flask) -> list[tuple[str, str, str]]:
 
 
 def sample(rule: Rule) -> dict[str, object]:
-    known: dict[str, object] = {"row": 1, "seq": 1, "id": UUID(int=1)}
+    known: dict[str, object] = {"row": 1, "seq": 1, "id": UUID(int=1), "episode": UUID(int=1)}
+    if rule.endpoint == "referrals.act":
+        known["verb"] = "cancel"
     return {name: known.get(name, "x") for name in rule.arguments}
 
 

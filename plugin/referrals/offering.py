@@ -1,0 +1,149 @@
+"""What staff are offered when they refer somebody from a conversation: the need of a finding, and the services that may meet it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from fhir_adapters.directory import Directory, Residence
+from fhir_adapters.directory.areas import NOWHERE
+from plugin.access import Scope
+from plugin.outreach.acting import NotNow
+from plugin.outreach.episodes import Episode, Why
+from plugin.referrals.acting import Grip, send
+from plugin.referrals.consenting import GIVEN_BY, Consent, agree, refuse
+from plugin.referrals.disclosure import DISCLOSURES
+from plugin.referrals.matching import Candidate, Sought, candidates
+from plugin.referrals.proposing import Proposal, propose
+from rules.document import Referral, Rule
+from rules.pack import Pack
+
+_REASONS: Final = ("Condition/", "Observation/")
+_MOST_REASONS: Final = 3
+_MOST_TEXT: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A finding of a conversation whose rule says what may help."""
+
+    why: Why
+    rule: Rule
+    version: str
+    """Of the pack."""
+
+    @property
+    def referral(self) -> Referral:
+        """The need, and the kinds of partner that can meet it."""
+        if self.rule.referral is None:
+            raise ValueError("the rule refers to nobody")
+        return self.rule.referral
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Conditions and Observations of the record that say why."""
+        found = (each["resource"] for reason in self.why.evidence for each in reason.get("evidence", ()))
+        return tuple(dict.fromkeys(place for place in found if place.startswith(_REASONS)))[:_MOST_REASONS]
+
+
+def offers(episode: Episode, packs: Sequence[Pack]) -> Iterator[Offer]:
+    """Of every finding that holds and may be named: what it can be referred for."""
+    known = {rule.id.text: (rule, pack.document.version) for pack in packs for rule in pack.document.rules}
+    for why in episode.why:
+        rule, version = known.get(why.rule, (None, ""))
+        if rule is not None and rule.referral is not None and why.status == "yes" and why.ended is None:
+            yield Offer(why, rule, version)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the form says. ``wanted``: what the person said when they were asked; ``None``: nobody asked."""
+
+    id: str
+    partner: str
+    wanted: bool | None = None
+    given_by: str = ""
+    listing: str = ""
+    postcode: str = ""
+    message: str = ""
+
+
+def answers_of(form: Mapping[str, str], offer: Offer) -> Answers:
+    """As far as it can be read; the first kind of partner of the rule if none is chosen."""
+    partner = form.get("partner", "")
+    kinds = offer.referral.partner_types
+    return Answers(
+        id=form.get("id", ""),
+        partner=partner if partner in kinds else kinds[0],
+        wanted={"yes": True, "no": False}.get(form.get("wanted", "")),
+        given_by=form.get("given_by", ""),
+        listing=form.get("listing", ""),
+        postcode=form.get("postcode", "").strip()[:16],
+        message=form.get("message", "").strip()[:_MOST_TEXT],
+    )
+
+
+def sought(offer: Offer, answers: Answers, person: Any) -> Sought:
+    """What the directory is asked for; ``person`` is the row of an episode."""
+    home = Residence(postcode=answers.postcode) if answers.postcode else NOWHERE
+    return Sought(offer.referral.category, answers.partner, home, person.age, person.language)
+
+
+def services(directory: Directory | None, wish: Sought, today: date) -> list[Candidate]:
+    """What the directory has: those that fit first. Nothing without a directory."""
+    return candidates(directory, wish, today) if directory else []
+
+
+def given_by(partner: str) -> tuple[str, ...]:
+    """Who may agree that such a partner knows."""
+    return ("guardian",) if DISCLOSURES[partner].guardian else GIVEN_BY
+
+
+def refer(
+    connection: Connection,
+    scope: Scope,
+    episode: Episode,
+    offer: Offer,
+    answers: Answers,
+    directory: Directory | None,
+    tenant: str,
+    at: datetime,
+) -> str | None:
+    """Keep what they said, and send the referral if they want it; its id. ``None``: they do not want it, and that is kept.
+
+    Raises:
+        NotNow: somebody was not asked, nothing was chosen, or something stands against it.
+        Forbidden: see `plugin.access.scope`.
+    """
+    patient = str(episode.row.patient)
+    if answers.wanted is False:
+        refuse(connection, scope, patient, offer.referral.category, [offer.rule.id.text], at)
+        return None
+    if answers.wanted is None:
+        raise NotNow("ask first whether they want this help")
+    wish = sought(offer, answers, episode.row)
+    chosen = next((each for each in services(directory, wish, at.date()) if each.listing == answers.listing), None)
+    if chosen is None:
+        raise NotNow("choose one of the services of the list")
+    if answers.given_by not in given_by(answers.partner):
+        raise NotNow(f"ask first whether the {answers.partner} may know")
+    agree(connection, scope, Consent(patient, wish.need, answers.partner, answers.given_by, agency=chosen.agency), at)
+    proposal = Proposal(
+        id=answers.id,
+        tenant=tenant,
+        patient=patient,
+        sought=wish,
+        service=offer.referral.service,
+        service_display=offer.referral.display,
+        candidate=chosen,
+        wanted=True,
+        origin_id=episode.id,
+        rule=(offer.rule.id.text, offer.version),
+        reasons=offer.reasons,
+        message=answers.message,
+    )
+    version = propose(connection, scope, proposal, at)
+    send(connection, scope, Grip(proposal.id, version), at)
+    return proposal.id

@@ -1,0 +1,151 @@
+"""The pages of those who refer: from a conversation to a service, and what became of it."""
+
+import uuid
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from fhir_adapters.directory import Directory
+from fhir_adapters.referral_states import IllegalMove
+from plugin.access.web import access, scope
+from plugin.cds.dispatch import read_partners
+from plugin.outreach.acting import NotNow
+from plugin.outreach.episodes import Episode, NoSuchEpisode, whole
+from plugin.outreach.views import site_now
+from plugin.referrals import acting
+from plugin.referrals.acting import Grip
+from plugin.referrals.offering import Answers, Offer, answers_of, given_by, offers, refer, services, sought
+from plugin.referrals.reading import PAGE, VIEWS, NoSuchReferral, listed, one
+from plugin.referrals.words import ATTENTION, REASONS
+from plugin.runtime import Runtime
+from plugin.store.tables.outreach import PEOPLE
+
+blueprint: Final = Blueprint("referrals", __name__)
+
+EXTENSION: Final = "almoner.directory"
+
+
+def _runtime() -> Runtime:
+    runtime: Runtime = current_app.extensions["almoner"]
+    return runtime
+
+
+def _directory() -> Directory | None:
+    """The directory of the settings, read once by each process."""
+    if EXTENSION not in current_app.extensions:
+        current_app.extensions[EXTENSION] = read_partners(_runtime().settings.cds.directory, _runtime().today())
+    found: Directory | None = current_app.extensions[EXTENSION]
+    return found
+
+
+def _not_here(title: str) -> Response:
+    text = "There is none, or none that you may see."
+    return make_response(render_template("problem.html", title=title, text=text), HTTPStatus.NOT_FOUND)
+
+
+@blueprint.route("/outreach/<uuid:episode>/refer/<rule>", methods=["GET", "POST"])
+def offer(episode: uuid.UUID, rule: str) -> ResponseReturnValue:
+    """The form, with what the directory has; posted with an answer, the referral is sent or the refusal kept."""
+    now = site_now()
+    found = _offer(str(episode), rule, now)
+    if found is None:
+        return _not_here("Nothing to refer for")
+    whom, what = found
+    answers = answers_of(request.form, what)
+    if request.method == "GET" or "look" in request.form:
+        return _form(whom, what, answers, now)
+    try:
+        with access().store.write() as connection:
+            sent = refer(connection, scope(), whom, what, answers, _directory(), _runtime().settings.referrals.tenant(_servers()), now)
+    except (NotNow, IllegalMove, ValueError) as why:
+        return _form(whom, what, answers, now, told=f"Nothing was sent: {why}.", status=HTTPStatus.CONFLICT)
+    there = url_for(".referral", id=sent) if sent else url_for("outreach.episode", id=episode)
+    return redirect(there, HTTPStatus.SEE_OTHER)
+
+
+def _servers() -> dict[str, str]:
+    """Server of the settings → its tenant."""
+    return {name: server.tenant or name for name, server in _runtime().settings.servers.items()}
+
+
+def _offer(id: str, rule: str, now: datetime) -> tuple[Episode, Offer] | None:
+    with access().store.write(durable=False) as connection:
+        try:
+            episode = whole(connection, scope(), id, now).episode
+        except NoSuchEpisode:
+            return None
+    found = next((each for each in offers(episode, _runtime().packs) if each.rule.id.text == rule), None)
+    return (episode, found) if found else None
+
+
+def _form(episode: Episode, offer: Offer, answers: Answers, now: datetime, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
+    wish = sought(offer, answers, episode.row)
+    page = render_template(
+        "refer.html",
+        episode=episode,
+        row=episode.row,
+        offer=offer,
+        answers=answers,
+        candidates=services(_directory(), wish, now.date()),
+        directory=_directory() is not None,
+        given_by=given_by(answers.partner),
+        id=answers.id or str(uuid.uuid4()),
+        told=told,
+    )
+    return make_response(page, status)
+
+
+@blueprint.get("/referrals")
+def referrals() -> Response:
+    """A page of referrals; those that somebody must look at have a view of their own."""
+    asked = request.args.get("view", "")
+    view = asked if asked in VIEWS else "open"
+    number = max(1, min(request.args.get("page", 1, type=int), 10_000))
+    with access().store.read() as connection:
+        rows, total = listed(connection, scope(), view, number)
+        people = connection.execute(select(PEOPLE.c.patient, PEOPLE.c.name).where(PEOPLE.c.patient.in_([row.patient for row in rows])))
+        names = {row.patient: row.name for row in people}
+    page = render_template(
+        "referrals.html", rows=rows, total=total, number=number, size=PAGE, view=view, views=VIEWS, names=names, attention=ATTENTION
+    )
+    return make_response(page)
+
+
+@blueprint.get("/referrals/<uuid:id>")
+def referral(id: uuid.UUID) -> Response:
+    """One referral, and what those who refer can do with it."""
+    return _one(str(id))
+
+
+def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
+    with access().store.write(durable=False) as connection:
+        try:
+            found = one(connection, scope(), id, site_now())
+        except NoSuchReferral:
+            return _not_here("No such referral")
+        name = connection.scalar(select(PEOPLE.c.name).where(PEOPLE.c.patient == found.row.patient))
+    values: dict[str, Any] = {"whole": found, "row": found.row, "name": name, "reasons": REASONS, "attention": ATTENTION, "told": told}
+    return make_response(render_template("referral.html", **values), status)
+
+
+@blueprint.post("/referrals/<uuid:id>/<any(cancel, seen):verb>")
+def act(id: uuid.UUID, verb: str) -> ResponseReturnValue:
+    """Take a referral back, or say that somebody has seen to what asked for attention."""
+    grip = Grip(str(id), request.form.get("version", 0, type=int))
+    now = site_now()
+    try:
+        with access().store.write() as connection:
+            if verb == "cancel":
+                reason = request.form.get("reason", "").strip()
+                acting.cancel(connection, scope(), grip, request.form.get("reason_code", ""), now, reason)
+            else:
+                acting.looked_into(connection, scope(), grip, now)
+    except (NotNow, IllegalMove, ValueError) as why:
+        return _one(str(id), f"Nothing was changed: {why}.", HTTPStatus.CONFLICT)
+    except NoSuchReferral:
+        return _not_here("No such referral")
+    return redirect(url_for(".referral", id=id), HTTPStatus.SEE_OTHER)
