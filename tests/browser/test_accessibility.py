@@ -21,6 +21,7 @@ PAGES = {
     "a person": "/people/{sweep}/0",
     "nobody": "/people/{sweep}/99999",
     "outreach": "/outreach",
+    "referrals": "/referrals",
     "outreach put off": "/outreach?view=later",
     "outreach narrowed": "/outreach?rule=phq9-no-follow-up&sort=due",
     "rules": "/rules",
