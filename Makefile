@@ -74,6 +74,7 @@ bench: dev
 	$(PY) -m benchmarks.cds_hooks --short
 	$(PY) -m benchmarks.ingest
 	$(PY) -m benchmarks.delta_sweep --people 1000
+	$(PY) -m benchmarks.outreach
 
 # Long forms: a million generated comparisons, with a seed of their own; a warehouse through 500 sequences of pulls and 500 kills;
 # 10,000 hook calls and messages of feedback that went wrong on the way.
