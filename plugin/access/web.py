@@ -142,6 +142,7 @@ def _let_in() -> ResponseReturnValue | None:
     asked = Door.ANYBODY if request.endpoint is None else door(request.endpoint)
     if asked is Door.OUTSIDE:
         return None
+    _check_text()
     if request.endpoint is not None:
         _check_place(access())
         _check_origin(access())
@@ -154,6 +155,13 @@ def _let_in() -> ResponseReturnValue | None:
     if isinstance(asked, Right) and not scope().may(asked):
         return _home() if request.path == "/" and not is_for_programs() else abort(403, "This page is not part of your work here.")
     return abort(403, "This page is for nobody.") if asked is None else None
+
+
+def _check_text() -> None:
+    """Raises 400 for a character that no person types, and of which databases think differently."""
+    told = (request.path, *request.args.values(), *(request.form.values() if request.method not in _SAFE else ()))
+    if any("\0" in text for text in told):
+        abort(400, "There is a character in what was sent that cannot be kept.")
 
 
 def _recognise(by: Access) -> None:

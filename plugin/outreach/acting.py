@@ -6,7 +6,7 @@ Whatever stands against reaching somebody is looked up again at that moment, not
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -17,7 +17,8 @@ from plugin.outreach.restricting import forbids, in_force, restrict
 from plugin.outreach.words import CHANNELS, DECLINED_FOR, ENDINGS, OUTCOMES, SHARED, Restriction
 from plugin.store.tables.outreach import ATTEMPTS, EPISODES, PEOPLE, REASONS
 
-_MOST_TEXT = 1_000
+_LONGEST_ID: Final = 36
+_MOST_TEXT: Final = 1_000
 """Characters of a note."""
 
 
@@ -45,6 +46,8 @@ class Attempt:
     note: str = ""
 
     def __post_init__(self) -> None:
+        if not 0 < len(self.id) <= _LONGEST_ID:
+            raise ValueError("an attempt has an id; load the page again")
         if self.channel not in CHANNELS or self.outcome not in OUTCOMES:
             raise ValueError("an attempt has a channel and an outcome that are known")
         if self.outcome == "call-back" and self.again_on is None:

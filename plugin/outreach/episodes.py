@@ -1,7 +1,7 @@
 """Looking at episodes: a page of the list, and one of them whole. Whoever asks says who they are."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -26,6 +26,7 @@ VIEWS: Final = {
     "closed": "Closed",
 }
 """Each view of the list, and its name. Later: put off, or tried not long ago."""
+_AT_ONCE: Final = 500
 SORTS: Final = {"priority": "Priority", "due": "Due", "name": "Name"}
 NOT_NAMED: Final = "not named on a shared list"
 
@@ -121,9 +122,16 @@ def listed(connection: Connection, scope: Scope, wish: Wish, today: date) -> Pag
     total = connection.execute(select(func.count()).select_from(found.limit(MOST).subquery())).scalar_one()
     number = min(wish.page, max(1, -(-total // PAGE)))
     ids = connection.scalars(found.order_by(*_order(wish)).limit(PAGE).offset((number - 1) * PAGE)).all()
-    rows = {row.id: row for row in connection.execute(select(*_COLUMNS).join_from(EPISODES, PEOPLE).where(EPISODES.c.id.in_(ids)))}
-    why = _why(connection, scope, ids)
-    return Page(tuple(Episode(rows[id], tuple(why[id])) for id in ids), total, number)
+    return Page(tuple(_loaded(connection, scope, ids)), total, number)
+
+
+def everybody(connection: Connection, scope: Scope, wish: Wish, today: date) -> Iterator[Episode]:
+    """All that ``wish`` names, up to `MOST`, in its order. Raises as `listed`."""
+    scope.require(Right.SEE_PEOPLE)
+    found = _wanted(select(EPISODES.c.id), scope, wish, today)
+    ids = connection.scalars(found.order_by(*_order(wish)).limit(MOST)).all()
+    for start in range(0, len(ids), _AT_ONCE):
+        yield from _loaded(connection, scope, ids[start : start + _AT_ONCE])
 
 
 def whole(connection: Connection, scope: Scope, id: str, at: datetime) -> Whole:
@@ -141,6 +149,14 @@ def whole(connection: Connection, scope: Scope, id: str, at: datetime) -> Whole:
     held = in_force(connection, [row.patient], at.date()).get(row.patient, [])
     record(connection, scope, Entry("episode.see", f"episode/{id}", row.patient), at)
     return Whole(Episode(row, tuple(_why(connection, scope, [id])[id])), tuple(attempts), tuple(held))
+
+
+def _loaded(connection: Connection, scope: Scope, ids: Sequence[str]) -> Iterator[Episode]:
+    """The episodes of these ids, in their order."""
+    rows = {row.id: row for row in connection.execute(select(*_COLUMNS).join_from(EPISODES, PEOPLE).where(EPISODES.c.id.in_(ids)))}
+    why = _why(connection, scope, ids)
+    for id in ids:
+        yield Episode(rows[id], tuple(why[id]))
 
 
 def _wanted(query: Select[Any], scope: Scope, wish: Wish, today: date) -> Select[Any]:

@@ -1,7 +1,7 @@
 """The pages of outreach: the list, one episode, and what staff do with them."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from operator import itemgetter
@@ -14,7 +14,7 @@ from plugin.access import Entry, Right, record
 from plugin.access.web import access, scope
 from plugin.outreach import acting, forms, writing_out
 from plugin.outreach.acting import Grip, NotNow
-from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Page, Wish, listed, whole
+from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed, whole
 from plugin.outreach.words import CHANNELS, ENDINGS, OUTCOMES
 from plugin.runtime import Runtime
 from plugin.sweep.published import WorklistPerson
@@ -199,24 +199,15 @@ def export(kind: str) -> Response:
         return _nobody()
     wish, now = wish_from(request.args), site_now()
     media, written = _FILES[kind]
+    with access().store.read() as connection:
+        episodes = list(everybody(connection, scope(), wish, now.date()))
+    detail = {"view": wish.view, "rule": wish.rule, "people": len(episodes), "kind": kind}
     with access().store.write() as connection:
-        episodes = list(_all(connection, wish, now))
-        detail = {"view": wish.view, "rule": wish.rule, "people": len(episodes), "kind": kind}
         record(connection, scope(), Entry("list.export", f"list/{wish.view}", detail=detail), now)
     response = make_response(written(episodes))
     response.headers["Content-Type"] = f"{media}; charset=utf-8"
     response.headers["Content-Disposition"] = f'attachment; filename="outreach-{now:%Y-%m-%d}.{kind}"'
     return response
-
-
-def _all(connection: Any, wish: Wish, now: datetime) -> Iterable[Episode]:
-    number = 1
-    while True:
-        found: Page = listed(connection, scope(), Wish(**{**_fields(wish), "page": number}), now.date())
-        yield from found.episodes
-        if number >= found.pages:
-            return
-        number += 1
 
 
 def _fields(wish: Wish) -> dict[str, Any]:

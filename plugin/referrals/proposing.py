@@ -1,8 +1,9 @@
 """A need becomes a draft: for somebody who was asked and wants it, to a service that is for them, and only if none is open already."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
@@ -17,6 +18,8 @@ from plugin.referrals.words import BY_ITS_NATURE_UNSAFE, EPISODE
 from plugin.store.inserting import insert_one
 from plugin.store.tables.referrals import HISTORY, REFERRALS
 from rules.facts import Coding
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ def propose(connection: Connection, scope: Scope, proposal: Proposal, at: dateti
 
 def _check(connection: Connection, scope: Scope, proposal: Proposal, at: datetime) -> None:
     """Raises `NotNow`."""
+    if not _ID.fullmatch(proposal.id):
+        raise NotNow("a referral has an id, a UUID; load the page again")
     if proposal.sought.need not in DOMAINS or proposal.sought.partner not in DISCLOSURES:
         raise NotNow("choose a need and a kind of partner of the lists")
     if proposal.wanted is None:

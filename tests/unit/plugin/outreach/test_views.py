@@ -109,6 +109,7 @@ def test_a_form_that_was_sent_twice_is_one_attempt(client: FlaskClient, site: St
         ("snooze", {"version": "1", "until": "2026-07-03", "why": ""}, "say in a few words why"),
         ("attempt", {"version": "1", "attempt": "t", "channel": "phone", "outcome": "call-back"}, "choose the day"),
         ("attempt", {"version": "1", "attempt": "t", "channel": "phone", "outcome": ""}, "an outcome that are known"),
+        ("attempt", {"version": "1", "attempt": "x" * 37, "channel": "phone", "outcome": "reached"}, "load the page again"),
         ("close", {"version": "1", "ending": "need-met"}, "one of the outcomes"),
         ("reopen", {"version": "1"}, "it is open"),
         ("prefer", {"version": "1", "channel": "pigeon"}, "one of the channels"),
@@ -168,3 +169,14 @@ def test_another_site_cannot_make_a_browser_change_anything(client: FlaskClient,
         assert client.post(f"/outreach/{id}/claim", data={"version": version}, headers=headers).status_code == 403
     ours = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
     assert client.post(f"/outreach/{id}/claim", data={"version": version}, headers=ours).status_code == 303
+
+
+def test_a_character_that_cannot_be_kept_is_refused(client: FlaskClient, site: Store) -> None:
+    id, version, _, _ = rows(site)["a"]
+    for answer in (
+        client.post("/outreach/search", data={"text": "a\0b"}),
+        client.post(f"/outreach/{id}/assign", data={"version": version, "owner": "\0"}),
+        client.get("/outreach?rule=%00"),
+    ):
+        assert answer.status_code == 400
+    assert rows(site)["a"][2] is None

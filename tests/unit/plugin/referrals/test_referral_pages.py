@@ -105,6 +105,7 @@ def test_a_refusal_is_kept_and_nothing_is_sent(client: FlaskClient, store: Store
         ({"wanted": ""}, "ask first whether they want this help"),
         ({"given_by": ""}, "may know"),
         ({"listing": "nowhere"}, "choose one of the services"),
+        ({"id": "not-a-uuid"}, "load the page again"),
     ],
 )
 def test_what_was_not_asked_or_chosen_is_told_and_nothing_is_kept(
