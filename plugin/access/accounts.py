@@ -2,6 +2,7 @@
 
 import unicodedata
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -104,6 +105,12 @@ def find(connection: Connection, login: str) -> Account | None:
     """The account of this login, disabled or not."""
     row = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.login == folded(login))).one_or_none()
     return None if row is None else account_of(row)
+
+
+def names(connection: Connection, ids: Iterable[str | None]) -> dict[str, str]:
+    """Id → name, of those that are accounts."""
+    query = select(ACCOUNTS.c.id, ACCOUNTS.c.name).where(ACCOUNTS.c.id.in_({id for id in ids if id}))
+    return {id: name for id, name in connection.execute(query)}
 
 
 def listed(connection: Connection) -> list[Account]:

@@ -1,13 +1,16 @@
 """What an agency may see of a referral: the least that its kind of partner needs, and nothing with which to find somebody in danger."""
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
 from fhir_adapters.referral_states import MAY_SET, TRANSITIONS, Side, Status
-from plugin.referrals.disclosure import DISCLOSURES
+from plugin.referrals.consenting import standing
+from plugin.referrals.disclosure import DISCLOSURES, Disclosure
 from plugin.store.tables.outreach import PEOPLE
+from plugin.store.tables.referrals import CONSENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +25,43 @@ class Seen:
     sex: str | None
     unsafe: bool
     """They must not be contacted."""
+    message: str
 
 
-def person_of(connection: Connection, referral: Row[Any]) -> Seen:
-    """The person of a referral, as its partner may know them."""
-    told = DISCLOSURES[referral.partner].patient
+_NOTHING: Final = Disclosure(frozenset())
+_NEVER_TAKEN: Final = frozenset({Status.REJECTED, Status.CANCELLED, Status.ENTERED_IN_ERROR})
+
+
+def person_of(connection: Connection, referral: Row[Any], today: date) -> Seen:
+    """The person of a referral, as its partner may know them today.
+
+    Whether contact is safe, and wanted, is looked up again. Of a referral that is over without having been taken, or whose consent was
+    withdrawn, only the name is left.
+    """
+    disclosed = DISCLOSURES.get(referral.partner, _NOTHING)
+    over = referral.state in _NEVER_TAKEN or _withdrawn(connection, referral.consent)
+    told = disclosed.patient & {"name"} if over else disclosed.patient
     person = connection.execute(select(PEOPLE).where(PEOPLE.c.patient == referral.patient)).one_or_none()
+    stands = standing(connection, referral.patient, referral.need, referral.rule, today)
+    unsafe = referral.unsafe or stands.unsafe or stands.objection is not None
+    message = referral.message if "note" in disclosed.order and not over else ""
     if person is None:
-        return Seen("", None, None, None, None, None, referral.unsafe)
+        return Seen("", None, None, None, None, None, unsafe, message)
     speaks = "communication" in told
     return Seen(
         name=person.name if "name" in told else "",
-        phone=person.phone if "telecom" in told and not referral.unsafe else None,
+        phone=person.phone if "telecom" in told and not unsafe else None,
         language=(person.language or "") if speaks else None,
         interpreter=person.interpreter if speaks else None,
         age=person.age if "birthDate" in told else None,
         sex=(person.sex or "") if "gender" in told else None,
-        unsafe=referral.unsafe,
+        unsafe=unsafe,
+        message=message,
     )
+
+
+def _withdrawn(connection: Connection, consent: str | None) -> bool:
+    return connection.scalar(select(CONSENTS.c.withdrawn).where(CONSENTS.c.id == consent)) is not None
 
 
 def answers(state: str) -> list[Status]:

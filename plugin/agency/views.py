@@ -18,7 +18,7 @@ from plugin.outreach.acting import NotNow
 from plugin.referrals.acting import Answer, Grip, answer
 from plugin.referrals.moving import Output
 from plugin.referrals.reading import NoSuchReferral, listed, one
-from plugin.referrals.words import REASONS, RESULTING
+from plugin.referrals.words import CHOSEN, RESULTING
 from plugin.translations import LANGUAGES, texts
 
 blueprint: Final = Blueprint("agency", __name__, url_prefix="/agency")
@@ -52,7 +52,7 @@ def referrals() -> Response:
     number = request.args.get("page", 1, type=int)
     with access().store.read() as connection:
         rows, total = listed(connection, scope(), view, max(1, min(number, 10_000)))
-        people = {row.id: person_of(connection, row) for row in rows}
+        people = {row.id: person_of(connection, row, access().clock().date()) for row in rows}
     return page("agency.html", view=view, views=VIEWS, rows=rows, people=people, total=total, number=number)
 
 
@@ -68,7 +68,7 @@ def _one(id: str, *, sent: bool = False, why_not: str = "", status: HTTPStatus =
             found = one(connection, scope(), id, access().clock())
         except NoSuchReferral:
             return _nothing()
-        person = person_of(connection, found.row)
+        person = person_of(connection, found.row, access().clock().date())
     can = answers(found.row.state)
     return page(
         "agency_referral.html",
@@ -78,7 +78,7 @@ def _one(id: str, *, sent: bool = False, why_not: str = "", status: HTTPStatus =
         person=person,
         can=can,
         with_reason=[to for to in can if to in WITH_REASON],
-        reasons=REASONS,
+        chosen=CHOSEN,
         sent=sent,
         why_not=why_not,
     )

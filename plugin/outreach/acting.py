@@ -18,6 +18,7 @@ from plugin.outreach.words import CHANNELS, DECLINED_FOR, ENDINGS, OUTCOMES, SHA
 from plugin.store.tables.outreach import ATTEMPTS, EPISODES, PEOPLE, REASONS
 
 _LONGEST_ID: Final = 36
+_LONGEST_WAIT: Final = timedelta(days=180)
 _MOST_TEXT: Final = 1_000
 """Characters of a note."""
 
@@ -77,7 +78,7 @@ def claim(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int
 
 def snooze(connection: Connection, scope: Scope, grip: Grip, until: date, why: str, at: datetime) -> int:
     """Put it off to a day, with a reason. It comes back by itself then, or as soon as the record shows something new; see `assign`."""
-    if not at.date() < until <= at.date() + timedelta(days=180):
+    if not at.date() < until <= at.date() + _LONGEST_WAIT:
         raise NotNow("put it off to a day within the next 180 days")
     if not why.strip() or len(why) > 200:
         raise NotNow("say in a few words why it is put off")
@@ -86,8 +87,8 @@ def snooze(connection: Connection, scope: Scope, grip: Grip, until: date, why: s
 
 
 def wake(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:
-    """Bring back what was put off; see `assign`."""
-    return _step(connection, scope, grip, "episode.wake", {"snoozed_until": None, "snoozed_why": None}, at)
+    """Bring back what was put off, or was to wait for the next attempt; see `assign`."""
+    return _step(connection, scope, grip, "episode.wake", {"snoozed_until": None, "snoozed_why": None, "not_before": None}, at)
 
 
 def objection(connection: Connection, scope: Scope, patient: str, channel: str, now: datetime, cadence: Cadence = USUAL) -> str | None:
@@ -115,17 +116,20 @@ def attempt(connection: Connection, scope: Scope, grip: Grip, tried: Attempt, at
     if known := connection.scalar(select(ATTEMPTS.c.episode).where(ATTEMPTS.c.id == tried.id)):
         return _known(connection, scope, grip, known)
     row = _held(connection, scope, grip)
+    if tried.again_on is not None and not at.date() <= tried.again_on <= at.date() + _LONGEST_WAIT:
+        raise NotNow("choose a day within the next 180 days")
     _keep(connection, scope, row, tried, at)
     outcome = OUTCOMES[tried.outcome]
     if outcome.restricts is not None:
         _restrict(connection, scope, row, outcome.restricts, at)
-    then = next_step(_tried(connection, row.id), at.date(), cadence)
-    ending = outcome.closes or ("unable-to-reach" if then.close else None)
+    then = next_step(tried_before(connection, row.id), at.date(), cadence)
+    ending = outcome.closes
     values: dict[str, Any] = {
         "attempts": row.attempts + 1,
         "last_attempt": at,
         "last_outcome": tried.outcome,
         "not_before": then.not_before.isoformat(),
+        "next_channel": then.channel,
         **(_closed(ending, at) if ending else {}),
     }
     detail = {"channel": tried.channel, "outcome": tried.outcome} | ({"ending": ending} if ending else {})
@@ -137,6 +141,12 @@ def close(connection: Connection, scope: Scope, grip: Grip, ending: str, at: dat
     if ending not in ENDINGS or not ENDINGS[ending].by_staff:
         raise NotNow("an episode is closed with one of the outcomes that the list offers")
     return _step(connection, scope, grip, "episode.close", _closed(ending, at), at, {"ending": ending})
+
+
+def end_unreached(connection: Connection, scope: Scope, row: Row[Any], at: datetime) -> int:
+    """End an episode, locked, in which everything was tried in vain; its new version."""
+    ending = "unable-to-reach"
+    return _step(connection, scope, Grip(row.id, row.version), "episode.close", _closed(ending, at), at, {"ending": ending})
 
 
 def reopen(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:
@@ -218,16 +228,18 @@ def _known(connection: Connection, scope: Scope, grip: Grip, episode: str) -> in
 
 
 def _restrict(connection: Connection, scope: Scope, row: Row[Any], kind: Restriction, at: datetime) -> None:
-    """A refusal of an offer is one of each rule for which the episode is open, and is asked again after a time."""
+    """A refusal of an offer is one of each rule that spoke for it; what is only unknown, or named to nobody here, was not offered."""
     if kind is not Restriction.DECLINED:
         restrict(connection, scope, row.patient, kind, at)
         return
-    rules = select(REASONS.c.rule).where(REASONS.c.episode == row.id, REASONS.c.ended.is_(None)).order_by(REASONS.c.rule)
+    offered = (REASONS.c.ended.is_(None), REASONS.c.status == "yes", REASONS.c.restricted.is_(False))
+    rules = select(REASONS.c.rule).where(REASONS.c.episode == row.id, *offered).order_by(REASONS.c.rule)
     for rule in connection.scalars(rules).all():
         restrict(connection, scope, row.patient, kind, at, of=rule, until=at.date() + timedelta(days=DECLINED_FOR))
 
 
-def _tried(connection: Connection, episode: str) -> list[Tried]:
+def tried_before(connection: Connection, episode: str) -> list[Tried]:
+    """Every attempt of an episode, the last one last."""
     table = ATTEMPTS.c
     query = select(table.at, table.channel, table.outcome, table.again_on).where(table.episode == episode)
     rows = connection.execute(query.order_by(table.at, table.id))

@@ -52,7 +52,7 @@ class Next:
 def next_step(tried: list[Tried], today: date, cadence: Cadence = USUAL) -> Next:
     """The next step after all attempts of an episode, the last one last.
 
-    They asked for a day: that day. Too many attempts came to nothing: a letter; after the letter and its gap: close as not reached.
+    They asked for a day: that day. Too many attempts came to nothing: a letter; once the letter was waited for: close as not reached.
     """
     if not tried:
         return Next(today)
@@ -65,8 +65,9 @@ def next_step(tried: list[Tried], today: date, cadence: Cadence = USUAL) -> Next
     failed = _failed(tried)
     if len(failed) < cadence.most:
         return Next(max(gap, today))
-    if any(each.channel == "letter" for each in failed[cadence.most - 1 :]):
-        return Next(max(gap, today), close=True)
+    if letters := [each for each in failed[cadence.most - 1 :] if each.channel == "letter"]:
+        waited = letters[0].at.date() + timedelta(days=cadence.letter_days)
+        return Next(max(waited, gap, today), close=True)
     return Next(max(gap, today), channel="letter")
 
 

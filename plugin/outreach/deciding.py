@@ -27,7 +27,7 @@ class Reason:
     """yes or unknown, in the last sweep."""
     evidence: Sequence[Mapping[str, Any]]
     ending: str | None = None
-    """``None``: it holds; else resolved, or left."""
+    """``None``: it holds; else resolved, declined, or left."""
 
     @property
     def holds(self) -> bool:
@@ -96,7 +96,9 @@ def decide(
     held = tuple(held)
     if standing is None:
         return _opening(seen, past, held, today)
-    reasons = _merged(standing.reasons, _offered(seen.findings, held), seen.present, rules)
+    offered = _offered(seen.findings, held)
+    declined = {reason.rule for reason in seen.findings} - {reason.rule for reason in offered}
+    reasons = _merged(standing.reasons, offered, declined, _known(seen, rules))
     changed = tuple(new for new in reasons.values() if new not in standing.reasons)
     before = {reason.rule for reason in standing.reasons if reason.holds}
     new = [reason for reason in reasons.values() if reason.holds and reason.status == "yes" and reason.rule not in before]
@@ -125,12 +127,17 @@ def _rests(rule: str, past: Past | None, today: date) -> bool:
     return past is not None and rule in past.rules and today < past.on + timedelta(days=ENDINGS[past.ending].rests)
 
 
-def _merged(before: Iterable[Reason], now: Iterable[Reason], present: bool, rules: Collection[str]) -> dict[str, Reason]:
-    """Every reason by its rule, as it stands after the sweep."""
+def _known(seen: Seen, rules: Collection[str]) -> Collection[str]:
+    """The rules of which the sweep knows what it says of somebody."""
+    return rules if seen.present else ()
+
+
+def _merged(before: Iterable[Reason], now: Iterable[Reason], declined: Collection[str], known: Collection[str]) -> dict[str, Reason]:
+    """Every reason by its rule, as it stands after the sweep. What they declined is not over because it is not offered any more."""
     found = {reason.rule: reason for reason in now}
     for reason in before:
         if reason.rule not in found:
-            ending = "resolved" if present and reason.rule in rules else "left"
+            ending = "declined" if reason.rule in declined else "resolved" if reason.rule in known else "left"
             found[reason.rule] = replace(reason, ending=reason.ending or ending)
     return found
 
@@ -143,5 +150,6 @@ def _decision(reasons: Iterable[Reason], changed: tuple[Reason, ...], due: date,
     named = tuple(sorted(reason.rule for reason in holding if not reason.restricted))
     ends = None
     if not holding:
-        ends = "need-met" if any(reason.ending == "resolved" for reason in reasons) else "left"
+        endings = {reason.ending for reason in reasons}
+        ends = "need-met" if "resolved" in endings else "declined" if "declined" in endings else "left"
     return Decision(changed, priority, len(certain), due, named, wakes=wakes, ends=ends)

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from plugin.access import Entry, Right, Scope, record
 from plugin.outreach.deciding import Held
-from plugin.outreach.restricting import in_force
+from plugin.outreach.restricting import forbids, in_force
+from plugin.outreach.words import CHANNELS, SHARED
 from plugin.store.tables.outreach import ATTEMPTS, EPISODES, PEOPLE, REASONS
 from plugin.worklist.index import folded
 
@@ -72,6 +73,13 @@ class Episode:
     """Every column of the episode, and of its person."""
     why: tuple[Why, ...]
     """The most urgent first; those that ended last."""
+    held: tuple[Held, ...] = ()
+    """What stands against reaching them, on the day that was asked for."""
+
+    @property
+    def barred(self) -> tuple[str, ...]:
+        """The channels that are not to be used."""
+        return tuple(channel for channel in CHANNELS if forbids(self.held, channel, SHARED))
 
     @property
     def id(self) -> str:
@@ -81,12 +89,11 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """An episode with everything that was tried, and everything that stands against trying more."""
+    """An episode with everything that was tried."""
 
     episode: Episode
     attempts: tuple[Row[Any], ...]
     """The last one first."""
-    held: tuple[Held, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +129,16 @@ def listed(connection: Connection, scope: Scope, wish: Wish, today: date) -> Pag
     total = connection.execute(select(func.count()).select_from(found.limit(MOST).subquery())).scalar_one()
     number = min(wish.page, max(1, -(-total // PAGE)))
     ids = connection.scalars(found.order_by(*_order(wish)).limit(PAGE).offset((number - 1) * PAGE)).all()
-    return Page(tuple(_loaded(connection, scope, ids)), total, number)
+    return Page(tuple(_loaded(connection, scope, ids, today)), total, number)
 
 
 def everybody(connection: Connection, scope: Scope, wish: Wish, today: date) -> Iterator[Episode]:
-    """All that ``wish`` names, up to `MOST`, in its order. Raises as `listed`."""
+    """All that ``wish`` names, in its order. Raises as `listed`."""
     scope.require(Right.SEE_PEOPLE)
     found = _wanted(select(EPISODES.c.id), scope, wish, today)
-    ids = connection.scalars(found.order_by(*_order(wish)).limit(MOST)).all()
+    ids = connection.scalars(found.order_by(*_order(wish))).all()
     for start in range(0, len(ids), _AT_ONCE):
-        yield from _loaded(connection, scope, ids[start : start + _AT_ONCE])
+        yield from _loaded(connection, scope, ids[start : start + _AT_ONCE], today)
 
 
 def whole(connection: Connection, scope: Scope, id: str, at: datetime) -> Whole:
@@ -148,15 +155,16 @@ def whole(connection: Connection, scope: Scope, id: str, at: datetime) -> Whole:
     attempts = connection.execute(select(ATTEMPTS).where(ATTEMPTS.c.patient == row.patient).order_by(ATTEMPTS.c.at.desc(), ATTEMPTS.c.id))
     held = in_force(connection, [row.patient], at.date()).get(row.patient, [])
     record(connection, scope, Entry("episode.see", f"episode/{id}", row.patient), at)
-    return Whole(Episode(row, tuple(_why(connection, scope, [id])[id])), tuple(attempts), tuple(held))
+    return Whole(Episode(row, tuple(_why(connection, scope, [id])[id]), tuple(held)), tuple(attempts))
 
 
-def _loaded(connection: Connection, scope: Scope, ids: Sequence[str]) -> Iterator[Episode]:
+def _loaded(connection: Connection, scope: Scope, ids: Sequence[str], today: date) -> Iterator[Episode]:
     """The episodes of these ids, in their order."""
     rows = {row.id: row for row in connection.execute(select(*_COLUMNS).join_from(EPISODES, PEOPLE).where(EPISODES.c.id.in_(ids)))}
     why = _why(connection, scope, ids)
+    held = in_force(connection, [row.patient for row in rows.values()], today)
     for id in ids:
-        yield Episode(rows[id], tuple(why[id]))
+        yield Episode(rows[id], tuple(why[id]), tuple(held.get(rows[id].patient, ())))
 
 
 def _wanted(query: Select[Any], scope: Scope, wish: Wish, today: date) -> Select[Any]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from plugin.access import Scope
+from plugin.access import Right, Scope, accounts
 from plugin.outreach import acting
 from plugin.outreach.acting import Attempt, Grip, NotNow
 from plugin.outreach.cadence import USUAL, Cadence
@@ -47,7 +47,11 @@ def _claim(deed: Deed) -> None:
 
 
 def _assign(deed: Deed) -> None:
-    acting.assign(deed.connection, deed.scope, deed.grip, deed.fields.get("owner", "").strip()[:128] or None, deed.at)
+    login = deed.fields.get("owner", "").strip()[:128]
+    account = accounts.find(deed.connection, login) if login else None
+    if login and (account is None or account.disabled or not account.scope.may(Right.REACH_OUT)):
+        raise NotNow("nobody who reaches out has this login")
+    acting.assign(deed.connection, deed.scope, deed.grip, account.id if account else None, deed.at)
 
 
 def _snooze(deed: Deed) -> None:

@@ -14,6 +14,8 @@ import orjson
 from sqlalchemy import Connection, Row, Table, func, select, update
 
 from plugin.access import Entry, Role, Scope, record
+from plugin.outreach.acting import end_unreached, tried_before
+from plugin.outreach.cadence import Tried, next_step
 from plugin.outreach.deciding import Decision, Past, Reason, Seen, Standing, decide
 from plugin.outreach.restricting import in_force
 from plugin.store import Store, open_store
@@ -79,7 +81,28 @@ def take(store: Store, folder: Path, today: date, *, clock: Callable[[], datetim
         everybody = everybody or _everybody(folder / EVERYBODY)
         with store.write() as connection:
             done += _take(connection, sweep, {patient: patient in everybody for patient in gone})
-    return done
+    done["closed"] += _close_unreached(store, sweep)
+    return +done
+
+
+def _close_unreached(store: Store, sweep: _Sweep) -> int:
+    """Close what was tried in vain, down to a letter that was waited for; how many."""
+    episode = EPISODES.c
+    waited = (episode.state == "open", episode.attempts > 0, episode.not_before <= sweep.today.isoformat())
+    with store.read() as connection:
+        ids = connection.scalars(select(episode.id).where(*waited).order_by(episode.id)).all()
+        over = [id for id in ids if (tried := tried_before(connection, id)) and _is_over(tried, sweep.today)]
+    for id in over:
+        with store.write() as connection:
+            row = connection.execute(select(EPISODES).where(episode.id == id, *waited).with_for_update()).one_or_none()
+            if row is not None:
+                end_unreached(connection, _SWEEP, row, sweep.at)
+    return len(over)
+
+
+def _is_over(tried: list[Tried], today: date) -> bool:
+    step = next_step(tried, today)
+    return step.close and step.not_before <= today
 
 
 def _some(people: Iterable[WorklistPerson]) -> Iterator[list[WorklistPerson]]:
@@ -159,8 +182,9 @@ def _past(connection: Connection, patients: Sequence[str]) -> dict[str, Past]:
     )
     rows = {row.id: row for row in connection.execute(query)}
     rules: dict[str, set[str]] = defaultdict(set)
-    for episode, rule in connection.execute(select(REASONS.c.episode, REASONS.c.rule).where(REASONS.c.episode.in_(list(rows)))):
-        rules[episode].add(rule)
+    for why in connection.execute(select(REASONS).where(REASONS.c.episode.in_(list(rows)))):
+        if rows[why.episode].outcome != "declined" or (why.status == "yes" and not why.restricted):  # nothing else was offered
+            rules[why.episode].add(why.rule)
     return {row.patient: Past(row.closed.date(), row.outcome, frozenset(rules[row.id])) for row in rows.values()}
 
 
@@ -189,7 +213,7 @@ def _new(sweep: _Sweep, patient: str) -> Json:
         "attempts": 0,
         "version": 0,
         "ready_on": "",
-        **dict.fromkeys(("owner", "snoozed_until", "snoozed_why", "last_attempt", "last_outcome", "not_before"), None),
+        **dict.fromkeys(("owner", "snoozed_until", "snoozed_why", "last_attempt", "last_outcome", "not_before", "next_channel"), None),
     }
 
 

@@ -1,7 +1,7 @@
 """The pages of outreach: the list, one episode, and what staff do with them."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from operator import itemgetter
@@ -10,16 +10,20 @@ from typing import Any, Final
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from plugin.access import Entry, Right, record
+from plugin.access import Entry, Right, accounts, record
 from plugin.access.web import access, scope
 from plugin.outreach import acting, forms, writing_out
 from plugin.outreach.acting import Grip, NotNow
+from plugin.outreach.deciding import Held
 from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed, whole
 from plugin.outreach.words import CHANNELS, ENDINGS, OUTCOMES
+from plugin.referrals.consenting import of_need
+from plugin.referrals.words import BY_ITS_NATURE_UNSAFE
 from plugin.runtime import Runtime
 from plugin.sweep.published import WorklistPerson
 from plugin.worklist.catalogue import patient_facts, rules_by_id
 from plugin.worklist.rows import Row, rows_of
+from rules.document import Rule
 
 blueprint: Final = Blueprint("outreach", __name__, url_prefix="/outreach")
 
@@ -70,6 +74,7 @@ def _list(wish: Wish, told: Sequence[str] = (), status: HTTPStatus = HTTPStatus.
     now = site_now()
     with access().store.read() as connection:
         found = listed(connection, scope(), wish, now.date())
+        names = accounts.names(connection, [episode.row.owner for episode in found.episodes])
     rules = sorted(
         ((rule.id.text, rule.title) for rule in rules_by_id(_runtime().packs).values() if not rule.restricted), key=lambda r: r[1]
     )
@@ -83,6 +88,7 @@ def _list(wish: Wish, told: Sequence[str] = (), status: HTTPStatus = HTTPStatus.
             sorts=SORTS,
             rules=sorted(rules, key=itemgetter(1)),
             told=told,
+            names=names,
             together=forms.TOGETHER,
             today=now.date(),
             me=scope().user,
@@ -115,12 +121,16 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             for channel in CHANNELS
             if scope().may(Right.REACH_OUT)
         }
+        names = accounts.names(connection, [found.episode.row.owner])
+    rules = rules_by_id(_runtime().packs)
     return make_response(
         render_template(
             "episode.html",
             whole=found,
+            held=_told(found.episode.held, rules),
+            names=names,
             shown=_as_row(found.episode),
-            rules=rules_by_id(_runtime().packs),
+            rules=rules,
             objections=objections,
             told=told,
             attempt=str(uuid.uuid4()),
@@ -129,6 +139,15 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
         ),
         status,
     )
+
+
+def _told(held: Iterable[Held], rules: Mapping[str, Rule]) -> list[Held]:
+    """What may be told of restrictions: that somebody declined what stands on no shared list would tell that it was offered."""
+    if scope().may(Right.SEE_RESTRICTED):
+        return list(held)
+    hidden = {id for id, rule in rules.items() if rule.restricted} | {of_need(need) for need in BY_ITS_NATURE_UNSAFE}
+    hidden |= {of_need(rule.referral.category) for rule in rules.values() if rule.restricted and rule.referral}
+    return [each for each in held if each.scope not in hidden]
 
 
 def _nobody() -> Response:

@@ -13,7 +13,7 @@ from plugin.outreach.words import CHANNELS, OUTCOMES
 _STARTS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS: Final = (
     *("name", "patient", "age", "sex", "language", "interpreter", "phone", "channel", "best time"),
-    *("priority", "why", "due", "owner", "attempts", "last outcome", "not before"),
+    *("not by", "priority", "why", "due", "owner", "attempts", "last outcome", "not before"),
 )
 
 
@@ -24,9 +24,10 @@ def rows(episodes: Iterable[Episode]) -> Iterator[dict[str, str]]:
         interpreter = {True: "yes", False: "no", None: ""}[row.interpreter]
         why = "; ".join(why.title for why in episode.why if why.ended is None)
         last = OUTCOMES[row.last_outcome].label if row.last_outcome else ""
+        barred = ", ".join(CHANNELS[channel] for channel in episode.barred)
         values = (
             *(row.name, row.patient, row.age, row.sex, row.language, interpreter, row.phone, CHANNELS.get(row.channel or "", "")),
-            *(row.best_time, row.priority, why, row.due, row.owner, row.attempts, last, row.not_before),
+            *(row.best_time, barred, row.priority, why, row.due, row.owner, row.attempts, last, row.not_before),
         )
         yield {name: "" if value is None else str(value) for name, value in zip(COLUMNS, values, strict=True)}
 

@@ -20,7 +20,7 @@ from plugin.referrals.moving import Output, Step, taken, tell
 from plugin.referrals.proposing import may_be_sent_by
 from plugin.referrals.reading import found, outputs
 from plugin.referrals.resources import REFER, intents, key
-from plugin.referrals.words import BY_ITS_NATURE_UNSAFE, EPISODE, OTHER, REASONS
+from plugin.referrals.words import BY_ITS_NATURE_UNSAFE, CHOSEN, EPISODE, HERE, OTHER, REASONS
 from plugin.store.tables.outreach import EPISODES
 from plugin.store.tables.outreach import REASONS as WHY
 from plugin.store.tables.referrals import REFERRALS, WRITES
@@ -46,7 +46,7 @@ class Answer:
     outputs: tuple[Output, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.reason_code is not None and self.reason_code not in REASONS:
+        if self.reason_code is not None and self.reason_code not in CHOSEN:
             raise ValueError("choose one of the reasons of the list")
         if len(self.reason) > _MOST_TEXT:
             raise ValueError(f"a reason has at most {_MOST_TEXT} characters")
@@ -68,8 +68,9 @@ def send(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:
     task = _key(row).value
     values = {"requested": at.date().isoformat(), "consent": consent.id, "unsafe": unsafe, "task": task}
     version = taken(connection, scope, row, Step(Status.REQUESTED), at, **values)
-    tell(connection, scope, row.id, version, REFER, Step(Status.REQUESTED), at)
-    _is_writable(connection, row.id, consent.place)
+    if row.tenant != HERE:
+        tell(connection, scope, row.id, version, REFER, Step(Status.REQUESTED), at)
+        _is_writable(connection, row.id, consent.place)
     _close_episode(connection, scope, row, at)
     return version
 

@@ -15,7 +15,7 @@ from plugin.cds.ledger import Ledger
 from plugin.cds.ledger.handover import Handover
 from plugin.cds.ledger.waiting import RESOLVED
 from plugin.referrals.stepping import Situation, due
-from plugin.referrals.words import CARD
+from plugin.referrals.words import BY_ITS_NATURE_UNSAFE, CARD
 from plugin.store import Store
 from plugin.store.inserting import insert_one
 from plugin.store.tables.cds import STEPS
@@ -95,6 +95,7 @@ def _row(row: Row[Any], key: Key, task: str, order_place: str | None, at: dateti
         "reasons": [each["reference"] for each in order.get("reasonReference", ()) if "reference" in each],
         "priority": order.get("priority", "routine"),
         "unsafe": "orderDetail" in order,
+        "restricted": _need(order) in BY_ITS_NATURE_UNSAFE,
         "message": "",
         "state": str(Status.REQUESTED),
         "version": 1,

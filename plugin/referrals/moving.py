@@ -13,7 +13,7 @@ from fhir_adapters.referral_states import FINAL, Status
 from plugin.access import Entry, Scope, record
 from plugin.referrals.resources import ENDS, ORDER, TASK
 from plugin.referrals.stepping import Situation, due
-from plugin.referrals.words import EPISODE, OUTPUT_KINDS
+from plugin.referrals.words import EPISODE, HERE, OUTPUT_KINDS, Attention
 from plugin.store.inserting import insert_new
 from plugin.store.tables.referrals import HISTORY, OUTPUTS, REFERRALS, WRITES
 
@@ -60,14 +60,16 @@ def taken(connection: Connection, scope: Scope, row: Row[Any], step: Step, at: d
     moves = step.to != row.state
     if moves:
         values |= {"state": str(step.to), "reason_code": step.reason_code, "reason": step.reason}
+        if row.attention == Attention.NUDGED:
+            values.setdefault("attention", None)  # they have answered
     after = row._asdict() | values
     day = due(situation(after, _has_outcome(connection, row.id)), at.date())
     values |= {"version": version, "changed": at, "due": day.isoformat() if day else None}
     connection.execute(update(REFERRALS).where(REFERRALS.c.id == row.id).values(values))
     _keep_history(connection, scope, row, step, version, at)
-    if step.only_from is not None:
+    if step.only_from is not None and row.tenant != HERE:
         tell(connection, scope, row.id, version, TASK, step, at)
-    if moves and step.to in FINAL and row.requested and (row.origin == EPISODE or row.request_place):
+    if moves and step.to in FINAL and row.requested and row.tenant != HERE and (row.origin == EPISODE or row.request_place):
         tell(connection, scope, row.id, version, ORDER, Step(step.to, only_from=()), at)
     detail = {"to": str(step.to)} | ({"reason": step.reason_code} if step.reason_code else {})
     record(connection, scope, Entry(f"referral.{step.name}", f"referral/{row.id}", row.patient, detail), at)
@@ -110,7 +112,7 @@ def situation(row: Mapping[str, Any], outcome: bool) -> Situation:
         _day(row["requested"]),
         _day(row["nudged"]),
         row["reason_code"],
-        row["there"] == row["state"],
+        row["tenant"] == HERE or row["there"] == row["state"],
         outcome,
         row["asked"] is not None,
         row["rerouted"],

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from fhir_adapters.directory import Directory, Residence
 from fhir_adapters.directory.areas import NOWHERE
 from plugin.access import Scope
+from plugin.outreach import acting as outreach
 from plugin.outreach.acting import NotNow
 from plugin.outreach.episodes import Episode, Why
 from plugin.referrals.acting import Grip, send
@@ -17,6 +18,8 @@ from plugin.referrals.consenting import GIVEN_BY, Consent, agree, refuse
 from plugin.referrals.disclosure import DISCLOSURES
 from plugin.referrals.matching import Candidate, Sought, candidates
 from plugin.referrals.proposing import Proposal, propose
+from plugin.store.tables.outreach import EPISODES, REASONS
+from plugin.store.tables.referrals import REFERRALS
 from rules.document import Referral, Rule
 from rules.pack import Pack
 
@@ -63,6 +66,8 @@ class Answers:
 
     id: str
     partner: str
+    shown: str
+    """The kind of partner for which the form was shown, and of which the person was asked."""
     wanted: bool | None = None
     given_by: str = ""
     listing: str = ""
@@ -77,6 +82,7 @@ def answers_of(form: Mapping[str, str], offer: Offer) -> Answers:
     return Answers(
         id=form.get("id", ""),
         partner=partner if partner in kinds else kinds[0],
+        shown=form.get("shown", ""),
         wanted={"yes": True, "no": False}.get(form.get("wanted", "")),
         given_by=form.get("given_by", ""),
         listing=form.get("listing", ""),
@@ -118,15 +124,20 @@ def refer(
         Forbidden: see `plugin.access.scope`.
     """
     patient = str(episode.row.patient)
+    _lock(connection, episode)
     if answers.wanted is False:
-        refuse(connection, scope, patient, offer.referral.category, [offer.rule.id.text], at)
+        _refuse(connection, scope, episode, offer, at)
         return None
+    if _sent_before(connection, answers.id, patient, offer.referral.category):
+        return answers.id
     if answers.wanted is None:
         raise NotNow("ask first whether they want this help")
     wish = sought(offer, answers, episode.row)
     chosen = next((each for each in services(directory, wish, at.date()) if each.listing == answers.listing), None)
     if chosen is None:
         raise NotNow("choose one of the services of the list")
+    if answers.shown != answers.partner:
+        raise NotNow("the kind of partner was changed: look again, and ask about that one")
     if answers.given_by not in given_by(answers.partner):
         raise NotNow(f"ask first whether the {answers.partner} may know")
     agree(connection, scope, Consent(patient, wish.need, answers.partner, answers.given_by, agency=chosen.agency), at)
@@ -141,9 +152,30 @@ def refer(
         wanted=True,
         origin_id=episode.id,
         rule=(offer.rule.id.text, offer.version),
+        restricted=offer.rule.restricted,
         reasons=offer.reasons,
         message=answers.message,
     )
     version = propose(connection, scope, proposal, at)
     send(connection, scope, Grip(proposal.id, version), at)
     return proposal.id
+
+
+def _lock(connection: Connection, episode: Episode) -> None:
+    """The conversation before the record of who did what: everybody takes them in this order, so that nobody waits in a circle."""
+    connection.execute(select(EPISODES.c.id).where(EPISODES.c.id == episode.id).with_for_update())
+
+
+def _sent_before(connection: Connection, id: str, patient: str, need: str) -> bool:
+    """Whether this very form was sent before."""
+    known = connection.execute(select(REFERRALS).where(REFERRALS.c.id == id)).one_or_none()
+    return known is not None and (known.patient, known.need) == (patient, need) and known.requested is not None
+
+
+def _refuse(connection: Connection, scope: Scope, episode: Episode, offer: Offer, at: datetime) -> None:
+    """Keep that they do not want it; the conversation is over if it was about nothing else."""
+    refuse(connection, scope, str(episode.row.patient), offer.referral.category, [offer.rule.id.text], at)
+    row = connection.execute(select(EPISODES).where(EPISODES.c.id == episode.id, EPISODES.c.state == "open")).one_or_none()
+    others = select(REASONS.c.rule).where(REASONS.c.episode == episode.id, REASONS.c.ended.is_(None), REASONS.c.rule != offer.rule.id.text)
+    if row is not None and connection.scalar(others.limit(1)) is None:
+        outreach.close(connection, scope, outreach.Grip(row.id, row.version), "declined", at)

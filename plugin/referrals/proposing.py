@@ -47,6 +47,8 @@ class Proposal:
     goal: str | None = None
     priority: str = "routine"
     message: str = ""
+    restricted: bool = False
+    """It stands on no shared list."""
     rerouted_from: str | None = None
 
 
@@ -137,6 +139,7 @@ def _row(proposal: Proposal, at: datetime) -> dict[str, Any]:
         "goal": proposal.goal,
         "priority": proposal.priority,
         "unsafe": sought.need in BY_ITS_NATURE_UNSAFE,
+        "restricted": proposal.restricted or sought.need in BY_ITS_NATURE_UNSAFE,
         "message": proposal.message.strip(),
         "consent": None,
         "state": str(Status.DRAFT),

@@ -77,4 +77,4 @@ def _may_see(query: Select[Any], scope: Scope) -> Select[Any]:
         scope.require(Right.ANSWER_REFERRALS)
         return query.where(REFERRALS.c.agency == scope.agency, REFERRALS.c.state != Status.DRAFT, REFERRALS.c.requested.is_not(None))
     scope.require(Right.SEE_PEOPLE)
-    return query
+    return query if scope.may(Right.SEE_RESTRICTED) else query.where(REFERRALS.c.restricted.is_(False))

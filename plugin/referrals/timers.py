@@ -105,6 +105,7 @@ def _next(connection: Connection, directory: Directory, row: Row[Any], at: datet
         goal=row.goal,
         priority=row.priority,
         message=row.message,
+        restricted=row.restricted,
         rerouted_from=row.id,
     )
 

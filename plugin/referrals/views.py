@@ -20,7 +20,7 @@ from plugin.referrals import acting
 from plugin.referrals.acting import Grip
 from plugin.referrals.offering import Answers, Offer, answers_of, given_by, offers, refer, services, sought
 from plugin.referrals.reading import PAGE, VIEWS, NoSuchReferral, listed, one
-from plugin.referrals.words import ATTENTION, REASONS
+from plugin.referrals.words import ATTENTION, CHOSEN, REASONS
 from plugin.runtime import Runtime
 from plugin.store.tables.outreach import PEOPLE
 
@@ -128,7 +128,15 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
         except NoSuchReferral:
             return _not_here("No such referral")
         name = connection.scalar(select(PEOPLE.c.name).where(PEOPLE.c.patient == found.row.patient))
-    values: dict[str, Any] = {"whole": found, "row": found.row, "name": name, "reasons": REASONS, "attention": ATTENTION, "told": told}
+    values: dict[str, Any] = {
+        "whole": found,
+        "row": found.row,
+        "name": name,
+        "reasons": REASONS,
+        "chosen": CHOSEN,
+        "attention": ATTENTION,
+        "told": told,
+    }
     return make_response(render_template("referral.html", **values), status)
 
 

@@ -34,6 +34,8 @@ REASONS: Final = {
     OTHER: Why("Another reason"),
 }
 """Each reason by its code."""
+CHOSEN: Final = {code: why for code, why in REASONS.items() if code != NO_ANSWER}
+"""Those that people choose from. That an agency did not answer only the timers say: the next agency gets its turn then."""
 _BY_GRAVITY: Final = {why.code: code for code, why in REASONS.items() if why.code}
 
 
@@ -78,6 +80,8 @@ ATTENTION: Final = {
     Attention.ILLEGAL: "The server shows something that cannot be",
 }
 """Each in words."""
+HERE: Final = "here"
+"""The tenant of referrals that stand in no EHR: agencies answer on our pages, and nobody else is to be told."""
 EPISODE: Final = "episode"
 CARD: Final = "card"
 """Where a referral comes from."""

@@ -146,7 +146,8 @@ def offered(number: int, tokens: list[str], database: str, jwks: Path) -> Counte
 
 
 @pytest.mark.slow
-def test_of_many_workers_and_threads_exactly_one_lets_a_token_in(store: Store, database_url: str, tmp_path: Path) -> None:
+def test_of_many_workers_and_threads_exactly_one_lets_a_token_in(store: Store, tmp_path: Path) -> None:
     tokens = [EHR.token(header={"jku": GONE}) for _ in range(60)]
+    database_url = store.engine.url.render_as_string(hide_password=False)
     assert offered(3, tokens, database_url, written(tmp_path, EHR.jwks())) == dict.fromkeys(range(60), 1)
     assert remembered(store) == 60

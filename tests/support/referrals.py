@@ -25,6 +25,8 @@ from rules.facts import Coding
 TODAY = date(2026, 6, 30)
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 CARE = Scope("manager-1", Role.CARE_MANAGER)
+DOCTOR = Scope("doctor-1", Role.CLINICIAN)
+"""May see what stands on no shared list."""
 TENANT = "north"
 NEED = "food-insecurity"
 RULE = ("food-insecurity-refer", "1.0.0")
@@ -96,7 +98,7 @@ def sent(store: Store, patient: str = "ann", at: datetime = NOON, **fields: Any)
     with store.write() as connection:
         consent(connection, patient, need=wish.sought.need, partner=wish.sought.partner)
         version = propose(connection, CARE, wish, at)
-        send(connection, CARE, Grip(wish.id, version), at)
+        send(connection, DOCTOR, Grip(wish.id, version), at)
     return wish.id
 
 

@@ -83,6 +83,7 @@ def _episodes() -> None:
         sa.Column("last_attempt", _MOMENT),
         sa.Column("last_outcome", sa.String(32)),
         sa.Column("not_before", sa.String(10), comment="the next attempt"),
+        sa.Column("next_channel", sa.String(16), comment="how it is to be made; null: staff choose"),
         sa.Column("closed", _MOMENT),
         sa.Column("outcome", sa.String(32)),
         sa.Column("sweep", sa.String(64), nullable=False, comment="the last sweep that confirmed it"),
@@ -112,7 +113,7 @@ def _reasons() -> None:
         sa.Column("since", _MOMENT, nullable=False),
         sa.Column("evidence", sa.JSON, nullable=False, comment="the reasons of the finding, as the sweep has them"),
         sa.Column("ended", _MOMENT),
-        sa.Column("ending", sa.String(16), comment="resolved, or left"),
+        sa.Column("ending", sa.String(16), comment="resolved, declined, or left"),
     )
 
 

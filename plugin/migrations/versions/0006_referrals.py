@@ -63,6 +63,7 @@ def _referrals() -> None:
         sa.Column("goal", sa.String(128)),
         sa.Column("priority", sa.String(8), nullable=False),
         sa.Column("unsafe", sa.Boolean, nullable=False, comment="the agency is not to get in touch with them"),
+        sa.Column("restricted", sa.Boolean, nullable=False, comment="it stands on no shared list"),
         sa.Column("message", sa.Text, nullable=False, comment="to the agency"),
         sa.Column("consent", sa.String(36), sa.ForeignKey("referral_consents.id")),
         sa.Column("state", sa.String(16), nullable=False),

@@ -45,6 +45,7 @@ EPISODES: Final = Table(
     Column("last_attempt", Moment),
     Column("last_outcome", String(32)),
     Column("not_before", String(10), comment="the next attempt"),
+    Column("next_channel", String(16), comment="how it is to be made; null: staff choose"),
     Column("closed", Moment),
     Column("outcome", String(32)),
     Column("sweep", String(64), nullable=False, comment="the last sweep that confirmed it"),
@@ -73,7 +74,7 @@ REASONS: Final = Table(
     Column("since", Moment, nullable=False),
     Column("evidence", JSON, nullable=False, comment="the reasons of the finding, as the sweep has them"),
     Column("ended", Moment),
-    Column("ending", String(16), comment="resolved, or left"),
+    Column("ending", String(16), comment="resolved, declined, or left"),
 )
 
 ATTEMPTS: Final = Table(

@@ -49,6 +49,7 @@ REFERRALS: Final = Table(
     Column("goal", String(128)),
     Column("priority", String(8), nullable=False),
     Column("unsafe", Boolean, nullable=False, comment="the agency is not to get in touch with them"),
+    Column("restricted", Boolean, nullable=False, comment="it stands on no shared list"),
     Column("message", Text, nullable=False, comment="to the agency"),
     Column("consent", String(36), ForeignKey(CONSENTS.c.id)),
     Column("state", String(16), nullable=False),

@@ -14,6 +14,8 @@ from support.access import signed_in, site, store_of, token
 from fhir_adapters.referral_states import MAY_SET, TRANSITIONS, WITH_REASON, Side, Status
 from plugin.access import Role
 from plugin.agency.seeing import answers
+from plugin.outreach.restricting import restrict
+from plugin.outreach.words import Restriction
 from plugin.store import Store
 from plugin.store.tables.access import AUDIT
 from plugin.store.tables.outreach import PEOPLE
@@ -218,5 +220,51 @@ def test_people_of_whom_nothing_is_kept_are_nobody(app: Flask, store: Store) -> 
     from plugin.agency.seeing import person_of
 
     with store.read() as connection:
-        unknown: Any = SimpleNamespace(partner="food bank", patient="nobody", unsafe=False)
-        assert person_of(connection, unknown).name == ""
+        what = {
+            "patient": "nobody",
+            "need": given.NEED,
+            "rule": None,
+            "consent": None,
+            "message": "m",
+            "state": "requested",
+            "unsafe": False,
+        }
+        assert person_of(connection, SimpleNamespace(partner="food bank", **what), given.TODAY).name == ""  # type: ignore[arg-type]
+        assert person_of(connection, SimpleNamespace(partner="", **what), given.TODAY).message == ""  # type: ignore[arg-type]
+
+
+def test_of_whom_contact_became_unsafe_or_unwanted_there_is_no_number_any_more(volunteer: FlaskClient, store: Store) -> None:
+    id = given.sent(store)
+    assert "555 0101" in volunteer.get(f"/agency/{id}").text
+    with store.write() as connection:
+        restrict(connection, given.CARE, "ann", Restriction.OPTED_OUT, given.NOON)
+    page = volunteer.get(f"/agency/{id}").text
+    assert "555 0101" not in page
+    assert "Do not get in touch" in page
+
+
+@pytest.mark.parametrize("state", ["rejected", "cancelled", "entered-in-error"])
+def test_of_what_was_never_taken_only_the_name_is_left(volunteer: FlaskClient, store: Store, state: str) -> None:
+    id = given.sent(store, message="ring twice")
+    assert "ring twice" in volunteer.get(f"/agency/{id}").text
+    with store.write() as connection:
+        connection.execute(update(REFERRALS).values(state=state))
+    page = volunteer.get(f"/agency/{id}").text
+    assert "Ann &lt;b&gt;ZZ" in page
+    assert "ring twice" not in page
+    assert "555 0101" not in page
+
+
+def test_an_agency_does_not_say_that_it_did_not_answer(volunteer: FlaskClient, store: Store) -> None:
+    id = given.sent(store)
+    assert tell(volunteer, id, store, to="accepted") == 303
+    assert tell(volunteer, id, store, to="cancelled", reason_code="no-answer") == 409
+    assert 'value="no-answer"' not in volunteer.get(f"/agency/{id}").text
+
+
+def test_a_reminder_is_over_when_they_answer(volunteer: FlaskClient, store: Store) -> None:
+    id = given.sent(store)
+    with store.write() as connection:
+        connection.execute(update(REFERRALS).values(attention="nudged"))
+    assert tell(volunteer, id, store, to="accepted") == 303
+    assert given.stored(store, id).attention is None

@@ -145,14 +145,27 @@ def test_after_three_in_vain_and_a_letter_it_ends_as_not_reached(desk: Desk) -> 
         desk.attempt("a", "no-answer", NOON + timedelta(days=3 * day), channel)
     assert desk.episode("a").episode.row.state == "open"
     desk.attempt("a", "left-message", NOON + timedelta(days=10), "letter")
-    row = desk.episode("a").episode.row
-    assert (row.state, row.outcome, row.attempts) == ("closed", "unable-to-reach", 4)
+    waiting = desk.episode("a").episode.row
+    assert (waiting.state, waiting.not_before, waiting.attempts) == ("open", "2026-07-24", 4)
+    for days, state in ((23, "open"), (24, "closed")):
+        folder = published(desk.state, f"after-{days}", [person(id, findings) for id, findings in FINDINGS.items()])
+        take(desk.store, folder, TODAY + timedelta(days=days), clock=lambda: NOON + timedelta(days=24))
+        assert desk.episode("a").episode.row.state == state
+    assert desk.episode("a").episode.row.outcome == "unable-to-reach"
+
+
+def test_after_three_in_vain_staff_are_told_to_send_a_letter(desk: Desk) -> None:
+    for day in (0, 3):
+        desk.attempt("a", "no-answer", NOON + timedelta(days=day))
+        assert desk.episode("a").episode.row.next_channel is None
+    desk.attempt("a", "no-answer", NOON + timedelta(days=6))
+    assert desk.episode("a").episode.row.next_channel == "letter"
 
 
 def test_a_refusal_of_the_offer_is_kept_for_each_rule_and_for_a_year(desk: Desk) -> None:
     desk.attempt("a", "declined-offer")
     whole = desk.episode("a")
-    assert (whole.episode.row.outcome, {(each.kind, each.scope) for each in whole.held}) == (
+    assert (whole.episode.row.outcome, {(each.kind, each.scope) for each in whole.episode.held}) == (
         "declined",
         {("declined", "phq9-no-follow-up"), ("declined", "damp-home")},
     )
@@ -164,6 +177,34 @@ def test_a_refusal_of_all_outreach_closes_and_opens_nothing_again(desk: Desk) ->
     desk.attempt("a", "declined-all")
     folder = published(desk.state, "s2", [person(id, findings) for id, findings in FINDINGS.items()])
     assert take(desk.store, folder, TODAY + timedelta(days=400), clock=lambda: NOON + timedelta(days=400)) == {"confirmed": 1, "at rest": 1}
+
+
+def test_what_was_only_unknown_or_named_to_nobody_was_not_declined(store: Store, tmp_path: Path) -> None:
+    people = [person("a", {"damp-home": "yes", "screening-overdue": "unknown", "unsafe-home": "yes"})]
+    take(store, published(tmp_path / "state", "s1", people), TODAY, clock=lambda: NOON)
+    desk = Desk(store, tmp_path / "state")
+    desk.attempt("a", "declined-offer")
+    assert [each.scope for each in desk.episode("a").episode.held] == ["damp-home"]
+    folder = published(desk.state, "s2", people)
+    assert take(store, folder, TODAY + timedelta(days=1), clock=lambda: NOON + timedelta(days=1)) == {"opened": 1}
+
+
+def test_somebody_brought_back_is_to_be_done_now(desk: Desk) -> None:
+    desk.attempt("a", "no-answer")
+    desk.do(acting.wake, desk.grip("a"))
+    assert "a" in [each.row.patient for each in desk.list("ready")]
+
+
+@pytest.mark.parametrize("day", [date(2026, 6, 29), date(2206, 1, 1)])
+def test_a_day_for_a_call_that_cannot_be_meant_is_refused(desk: Desk, day: date) -> None:
+    with pytest.raises(NotNow, match="within the next 180 days"):
+        desk.attempt("a", "call-back", again_on=day)
+
+
+def test_the_list_says_by_what_somebody_is_not_to_be_reached(desk: Desk) -> None:
+    desk.attempt("a", "unsafe")
+    (listed,) = desk.list("later")
+    assert listed.barred == ("sms", "email", "letter")
 
 
 def test_whoever_asks_to_be_called_back_is_called_on_that_day(desk: Desk) -> None:

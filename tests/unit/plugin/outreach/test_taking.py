@@ -173,6 +173,14 @@ def test_an_offer_that_was_declined_is_not_made_again_until_its_time_is_over(nig
     assert [why.rule for why in nights.seen()[0].why] == ["phq9-no-follow-up", "damp-home"]
 
 
+def test_what_they_declined_meanwhile_is_not_called_met(nights: Nights) -> None:
+    nights.take({"a": DEPRESSED})
+    nights.restrict("a", "declined", "phq9-no-follow-up")
+    assert nights.take({"a": DEPRESSED}) == {"closed": 1}
+    (closed,) = nights.seen(view="closed")
+    assert (closed.row.outcome, closed.why[0].ending) == ("declined", "declined")
+
+
 def test_after_a_closing_the_same_reasons_rest_and_a_new_one_opens_at_once(nights: Nights) -> None:
     nights.take({"a": DEPRESSED})
     nights.close("unable-to-reach")

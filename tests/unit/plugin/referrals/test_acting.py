@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, func, select, update
 from support.referrals import (
     CARE,
+    DOCTOR,
     NOON,
     RULE,
     TODAY,
@@ -203,8 +204,10 @@ def test_nothing_but_a_person_refers_to_the_police(store: Store) -> None:
         draft = Grip(wish.id, propose(connection, CARE, wish, NOON))
     with pytest.raises(NotNow, match="only a person"), store.write() as connection:
         send(connection, Scope("timers", Role.SYSTEM), draft, NOON)
+    with pytest.raises(NoSuchReferral), store.write() as connection:
+        send(connection, CARE, draft, NOON)  # on a list for all it does not stand
     with store.write() as connection:
-        send(connection, CARE, draft, NOON)
+        send(connection, DOCTOR, draft, NOON)
     assert stored(store, wish.id).unsafe, "about violence at home an agency does not call by itself"
 
 
