@@ -45,7 +45,7 @@ class Step:
 
     to: Status
     name: str = "moved"
-    """In the history: moved, nudged, asked, rerouted, overtaken."""
+    """In the history: moved, nudged, asked, rerouted, overtaken, kept back."""
     reason_code: str | None = None
     reason: str | None = None
     outputs: Sequence[Output] = ()

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 from sqlalchemy import select
-from support.referral_ehr import MemoryEhr, policy
+from support.referral_ehr import Crash, MemoryEhr, policy
 from support.referrals import CARE, NOON, TENANT, agency, bank, chosen, directory, grip, sent, stored
 
 from fhir_adapters.errors import EhrUnavailable, NotWritable
@@ -16,6 +16,7 @@ from fhir_adapters.referral_states import Status
 from fhir_adapters.transport import FhirServer
 from fhir_adapters.writeback import Outbox
 from plugin.access import verify
+from plugin.referrals import carrying
 from plugin.referrals.acting import Answer, answer, cancel
 from plugin.referrals.carrying import carry_out
 from plugin.referrals.consenting import Consent, agree, withdraw
@@ -89,6 +90,10 @@ class Loop:
     def days(self, number: int) -> Counter[str]:
         self.at += timedelta(days=number)
         return run(self.store, directory(bank(1), bank(2)), self.at)
+
+
+def crash(*_: Any) -> None:
+    raise Crash
 
 
 @pytest.fixture
@@ -361,6 +366,51 @@ def test_versions_that_come_late_change_nothing(loop: Loop) -> None:
         told = [take_in(connection, TENANT, each, loop.at) for each in (new, old, new)]
     assert told == ["moved", "known", "known"]
     assert stored(loop.store, id).state == "accepted"
+
+
+# ---------------------------------------------------------------- taken back before it went out
+
+
+def test_what_was_cancelled_before_it_went_out_never_does(loop: Loop) -> None:
+    id = sent(loop.store, at=loop.at)
+    loop.cancelled(id)
+    assert carry_out(loop.store, loop.outbox, loop.at) == {"kept back": 3}
+    assert carry_out(loop.store, loop.outbox, loop.at) == {}
+    loop.deliver()
+    assert loop.ehr.held == {}
+    assert stored(loop.store, id).attention is None
+
+
+def test_without_its_consent_it_does_not_go_out_and_somebody_looks(loop: Loop) -> None:
+    id = sent(loop.store, at=loop.at)
+    with loop.store.write() as connection:
+        assert withdraw(connection, CARE, stored(loop.store, id).consent, loop.at)
+    assert carry_out(loop.store, loop.outbox, loop.at) == {"kept back": 1}
+    assert (stored(loop.store, id).state, stored(loop.store, id).attention) == ("requested", "not-sent")
+    loop.cancelled(id)
+    loop.deliver()
+    assert loop.ehr.held == {}
+    assert carry_out(loop.store, loop.outbox, loop.at) == {}, "nothing waits for a Task that never comes"
+
+
+def test_what_is_on_its_way_is_taken_back_there(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process died after the outbox had it, and before that was noted."""
+    id = sent(loop.store, at=loop.at)
+    with monkeypatch.context() as patched, pytest.raises(Crash):
+        patched.setattr(carrying, "_mark", crash)
+        carry_out(loop.store, loop.outbox, loop.at)
+    loop.cancelled(id)
+    for _ in range(2):
+        loop.deliver()
+    assert (loop.task(id)["status"], loop.order(id)["status"]) == ("cancelled", "revoked")
+
+
+def test_an_answer_on_our_page_comes_to_the_chart_with_the_referral(loop: Loop) -> None:
+    id = sent(loop.store, at=loop.at)
+    loop.answered(id, Status.REJECTED, reason_code="not-eligible")
+    for _ in range(2):
+        loop.deliver()
+    assert (loop.task(id)["status"], loop.order(id)["status"]) == ("rejected", "revoked")
 
 
 # ---------------------------------------------------------------- as time goes by
