@@ -76,7 +76,7 @@ def timers(as_of: date, config: Path | None) -> None:
     Run it once a day. The next agency is looked for in the directory of the settings (cds.directory).
     """
     settings = options.settings(config)
-    now = datetime.combine(as_of, datetime.now(UTC).timetz())
+    now = datetime.combine(as_of, datetime.now(UTC).astimezone().timetz())
     directory = read_partners(settings.cds.directory, as_of)
     with closing(ready(open_store(settings.database_url))) as store, answers_by(settings.engine) as answers:
         _say("due", run(store, directory, now, answers))

@@ -206,7 +206,8 @@ def _overtaken(connection: Connection, row: Row[Any], told: _Told, status: Statu
     ends = (table.referral == row.id, table.kind == ORDER, table.put.is_(None), table.number >= pending[0].number)
     connection.execute(update(WRITES).where(*ends).values(withdrawn=at))
     _quarantine(connection, row, told.seen, "overtaken", row.state, at)
-    _moved(connection, row, told, status, seen | {"attention": Attention.OVERTAKEN}, at, "overtaken")
+    reopened = {"rerouted": False} if status in OPEN else {}
+    _moved(connection, row, told, status, seen | reopened | {"attention": Attention.OVERTAKEN}, at, "overtaken")
     return OVERTAKEN
 
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from support.referral_ehr import Crash
 from support.referral_loop import Loop
-from support.referrals import CARE, TENANT, chosen, sent, stored
+from support.referrals import CARE, TENANT, chosen, episode, sent, stored
 
 from fhir_adapters.errors import EhrUnavailable, NotWritable
 from fhir_adapters.referral_states import Status
@@ -382,6 +382,49 @@ def test_no_answer_a_reminder_then_the_next_agency(loop: Loop) -> None:
         second = connection.execute(select(REFERRALS).where(REFERRALS.c.rerouted_from == first)).one()
     assert (second.state, second.consent is not None) == ("requested", True)
     assert loop.days(0) == {}
+
+
+def withdrawn(loop: Loop) -> str:
+    """The id of one that nobody answered."""
+    id = loop.sent()
+    assert (loop.days(10), loop.days(5)) == ({"nudge": 1}, {"withdraw": 1})
+    return id
+
+
+def test_a_withdrawal_that_the_server_never_shows_is_for_a_person(loop: Loop) -> None:
+    id = withdrawn(loop)
+    del loop.ehr.held[loop.place(id)]
+    loop.deliver()
+    assert loop.days(1) == {}
+    assert loop.days(1) == {"stuck": 1}
+    assert stored(loop.store, id).attention == "no-other"
+    assert loop.days(1) == {}
+
+
+def test_an_answer_that_comes_even_later_counts_as_any_other(loop: Loop) -> None:
+    id = withdrawn(loop)
+    assert loop.days(2) == {"stuck": 1}
+    loop.ehr.agency(loop.place(id), Status.ACCEPTED)
+    for _ in range(2):
+        loop.deliver()
+        loop.poll()
+    assert (stored(loop.store, id).state, stored(loop.store, id).attention) == ("accepted", "overtaken")
+    loop.ehr.store(loop.task(id) | {"status": "cancelled", "statusReason": status_reason("no-answer", None)})
+    loop.poll()
+    assert loop.days(0) == {"reroute": 1}
+
+
+def test_an_episode_is_locked_before_the_record(loop: Loop) -> None:
+    """As everybody else does it: else two of them would wait for each other."""
+    episode(loop.store)
+    id = loop.sent()
+    loop.ehr.agency(loop.place(id), Status.REJECTED, reason=status_reason("no-capacity", None))
+    loop.poll()
+    said: list[str] = []
+    event.listen(loop.store.engine, "before_cursor_execute", lambda *told: said.append(told[2]))
+    assert loop.days(0) == {"reroute": 1}
+    first = {name: next(n for n, each in enumerate(said) if name in each) for name in ("FROM outreach_episodes", "audit_head")}
+    assert first["FROM outreach_episodes"] < first["audit_head"]
 
 
 def test_an_answer_that_comes_late_still_counts(loop: Loop) -> None:
