@@ -7,7 +7,7 @@ breaks the chain; whoever cuts off its end has another `head` than the one that 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
 
@@ -138,5 +138,5 @@ def _locked_head(connection: Connection) -> tuple[int, str]:
 
 
 def _digest(row: Mapping[str, Any]) -> str:
-    told = {name: row[name] for name in _HASHED} | {"at": row["at"].isoformat(timespec="microseconds")}
+    told = {name: row[name] for name in _HASHED} | {"at": row["at"].astimezone(UTC).isoformat(timespec="microseconds")}
     return sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -17,8 +17,9 @@ from plugin.cli import options
 from plugin.referrals.cards import take_over, tell
 from plugin.referrals.carrying import carry_out
 from plugin.referrals.engines import answers_by
-from plugin.referrals.polling import Polled, overdue, poll
+from plugin.referrals.polling import FAILED, Polled, overdue, poll
 from plugin.referrals.reading import PAGE, VIEWS, listed
+from plugin.referrals.taking import ASIDE
 from plugin.referrals.timers import run
 from plugin.servers.opening import open_for
 from plugin.settings import Settings
@@ -43,7 +44,7 @@ def poll_(context: click.Context, servers: tuple[str, ...], whole: bool, config:
     """Ask servers of the settings (all of them, if none is named) what became of Tasks, and put what is to be told into the outbox.
 
     Run it at least hourly in working hours. A server that was asked less than 15 minutes ago is left alone. Exits with 1 if the server
-    shows what cannot be, or was not asked for more than a business day, with 4 if a server failed.
+    shows what cannot be or cannot be taken in, or was not asked for more than a business day, with 4 if a server failed.
     """
     settings = options.settings(config)
     now = datetime.now(UTC)
@@ -75,7 +76,7 @@ def timers(as_of: date, config: Path | None) -> None:
     Run it once a day. The next agency is looked for in the directory of the settings (cds.directory).
     """
     settings = options.settings(config)
-    now = datetime.combine(as_of, datetime.now(UTC).timetz())
+    now = datetime.combine(as_of, datetime.now(UTC).astimezone().timetz())
     directory = read_partners(settings.cds.directory, as_of)
     with closing(ready(open_store(settings.database_url))) as store, answers_by(settings.engine) as answers:
         _say("due", run(store, directory, now, answers))
@@ -118,7 +119,7 @@ def _told(name: str, found: Polled, late: bool) -> bool:
         click.echo(f"{name}: {place} is no longer there", err=True)
     if late:
         click.echo(f"{name}: not asked for more than a business day: run almoner refer poll at least once a day", err=True)
-    return late or bool(found.gone) or bool(found.tasks["put aside"])
+    return late or bool(found.gone) or bool(found.tasks[ASIDE] + found.tasks[FAILED])
 
 
 def _say(what: str, counts: Counter[str]) -> None:

@@ -8,20 +8,28 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
+from fhir_adapters.referral_states import OPEN, Status
 from fhir_adapters.writeback import Outbox, State
+from plugin.access import Role, Scope
+from plugin.referrals.moving import Step, taken
 from plugin.referrals.resources import ORDER, REFER, TASK, intents, key
-from plugin.referrals.words import EPISODE
+from plugin.referrals.words import EPISODE, Attention
 from plugin.store import Store
 from plugin.store.tables.referrals import CONSENTS, REFERRALS, WRITES
 
 _ON_SERVER: Final = (State.SENT, State.CONFIRMED)
-PUT, WAITS = "put", "waits"
+_TAKEN_BACK: Final = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})
+_CARRIER: Final = Scope("outbox", Role.SYSTEM)
+PUT, WAITS, KEPT_BACK = "put", "waits", "kept back"
 
 
 def carry_out(store: Store, outbox: Outbox, at: datetime) -> Counter[str]:
-    """Put everything that is to be told into the outbox, as far as its turn has come; how many were ``put`` and how many wait."""
+    """Put everything that is to be told into the outbox, as far as its turn has come; how many were ``put`` and how many wait.
+
+    What was taken back before the agency heard of it, or has lost its consent by then, is ``kept back``.
+    """
     places(store, outbox)
     done: Counter[str] = Counter()
     for referral, writes in _waiting(store).items():
@@ -61,21 +69,48 @@ def _waiting(store: Store) -> Mapping[str, Sequence[Row[Any]]]:
 
 
 def _carry(store: Store, outbox: Outbox, referral: str, writes: Sequence[Row[Any]], at: datetime) -> Counter[str]:
+    """What is put is looked at once more, with the referral locked: whoever takes it back meanwhile comes before that or after."""
+    number, write = next(each for each in enumerate(writes) if each[1].put is None)
     with store.read() as connection:
         row = connection.execute(select(REFERRALS).where(REFERRALS.c.id == referral)).one()
-        consent = connection.scalar(select(CONSENTS.c.place).where(CONSENTS.c.id == row.consent))
-    for number, write in enumerate(writes):
-        if write.put is not None:
-            continue
-        if not _turn(outbox, row, write, writes[:number]):
-            return Counter({WAITS: len(writes) - number})
-        with outbox.transaction() as together:
-            for intent in intents(row, write, consent):
-                outbox.add(intent, together)
-        with store.write() as connection:
+    unasked = _is_unasked(outbox, row, writes)
+    if not unasked and not _turn(outbox, row, write, writes[:number]):
+        return Counter({WAITS: len(writes) - number})
+    with store.write() as connection:
+        row = connection.execute(select(REFERRALS).where(REFERRALS.c.id == referral).with_for_update()).one()
+        consent = connection.execute(select(CONSENTS).where(CONSENTS.c.id == row.consent).with_for_update()).one_or_none()
+        revoked = consent is not None and consent.withdrawn is not None
+        if unasked and (write.kind != REFER or row.state in _TAKEN_BACK or revoked):
+            return _keep_back(connection, row, at)
+        if _waits(connection, write):
+            _put(outbox, row, write, consent.place if consent else None)
             _mark(connection, write, at)
-        return Counter({PUT: 1, WAITS: len(writes) - number - 1})
-    return Counter()
+    return Counter({PUT: 1, WAITS: len(writes) - number - 1})
+
+
+def _is_unasked(outbox: Outbox, row: Row[Any], writes: Sequence[Row[Any]]) -> bool:
+    """Whether nothing of it is on its way: the outbox may know it although that was not noted here."""
+    return row.task_place is None and writes[0].put is None and outbox.status(key(row, "Task")) is None
+
+
+def _keep_back(connection: Connection, row: Row[Any], at: datetime) -> Counter[str]:
+    """The agency does not hear of it, nor of what was to follow; an open one is for a person to look at."""
+    waiting = (WRITES.c.referral == row.id, WRITES.c.put.is_(None), WRITES.c.withdrawn.is_(None))
+    kept = connection.execute(update(WRITES).where(*waiting).values(withdrawn=at)).rowcount
+    if row.state in OPEN:
+        taken(connection, _CARRIER, row, Step(Status(row.state), "kept back"), at, attention=Attention.NOT_SENT)
+    return Counter({KEPT_BACK: kept})
+
+
+def _waits(connection: Connection, write: Row[Any]) -> bool:
+    """Whether it still does: the server may have overtaken it meanwhile."""
+    return connection.scalar(select(WRITES.c.at).where(*_itself(write), WRITES.c.withdrawn.is_(None))) is not None
+
+
+def _put(outbox: Outbox, row: Row[Any], write: Row[Any], consent: str | None) -> None:
+    with outbox.transaction() as together:
+        for intent in intents(row, write, consent):
+            outbox.add(intent, together)
 
 
 def _turn(outbox: Outbox, row: Row[Any], write: Row[Any], before: Sequence[Row[Any]]) -> bool:
@@ -95,5 +130,8 @@ def _is_over(outbox: Outbox, row: Row[Any], write: Row[Any]) -> bool:
 
 
 def _mark(connection: Connection, write: Row[Any], at: datetime) -> None:
-    mine = (WRITES.c.referral == write.referral, WRITES.c.number == write.number, WRITES.c.kind == write.kind)
-    connection.execute(update(WRITES).where(*mine).values(put=at))
+    connection.execute(update(WRITES).where(*_itself(write)).values(put=at))
+
+
+def _itself(write: Row[Any]) -> tuple[ColumnElement[bool], ...]:
+    return (WRITES.c.referral == write.referral, WRITES.c.number == write.number, WRITES.c.kind == write.kind)

@@ -45,7 +45,7 @@ class Step:
 
     to: Status
     name: str = "moved"
-    """In the history: moved, nudged, asked, rerouted, overtaken."""
+    """In the history: moved, nudged, asked, rerouted, stuck, overtaken, kept back."""
     reason_code: str | None = None
     reason: str | None = None
     outputs: Sequence[Output] = ()
@@ -62,7 +62,7 @@ def taken(connection: Connection, scope: Scope, row: Row[Any], step: Step, at: d
         values |= {"state": str(step.to), "reason_code": step.reason_code, "reason": step.reason}
         if row.attention == Attention.NUDGED:
             values.setdefault("attention", None)  # they have answered
-    after = row._asdict() | values
+    after = row._asdict() | values | {"changed": at}
     day = due(situation(after, _has_outcome(connection, row.id)), at.date())
     values |= {"version": version, "changed": at, "due": day.isoformat() if day else None}
     connection.execute(update(REFERRALS).where(REFERRALS.c.id == row.id).values(values))
@@ -116,6 +116,7 @@ def situation(row: Mapping[str, Any], outcome: bool) -> Situation:
         outcome,
         row["asked"] is not None,
         row["rerouted"],
+        row["changed"].date() if row["state"] == Status.CANCELLED else None,
     )
 
 

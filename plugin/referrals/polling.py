@@ -1,23 +1,31 @@
 """Asking an EHR's server what became of Tasks: no more often than the guide allows, no less often than it demands."""
 
+import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.quarantine import Json
 from fhir_adapters.referral_states import OPEN
 from fhir_adapters.search import Query, find
 from fhir_adapters.transport import FhirServer
-from plugin.referrals.taking import take_in, updated
+from plugin.referrals.taking import NOT_OURS, is_ours, take_in, updated
 from plugin.store import Store
 from plugin.store.inserting import upsert
 from plugin.store.tables.referrals import POLLS, REFERRALS
 
+LOG = logging.getLogger(__name__)
+
+FAILED: Final = "failed"
+"""What came of a Task that could not be taken in; it is tried again the next time."""
+_UNREADABLE: Final = (SQLAlchemyError, ValueError, TypeError, AttributeError, KeyError)
+"""What a Task can lead to that is not as it should be. It keeps no other one waiting."""
 NOT_MORE_OFTEN: Final = timedelta(minutes=15)
 """Systems SHOULD NOT query more often (task-12)."""
 HOURLY: Final = timedelta(hours=1)
@@ -43,19 +51,44 @@ class Polled:
 def poll(store: Store, server: FhirServer, tenant: str, at: datetime, *, whole: bool = False) -> Polled:
     """Take in what changed since the last time; ``whole``, or where the server cannot search by that: every Task of an open referral.
 
-    Whoever is stopped in the midst of it asks for the same again the next time. Raises `EhrUnavailable`.
+    Whoever is stopped in the midst of it asks for the same again the next time, and so does whoever meets a Task that cannot be taken in
+    (`FAILED`). Raises `EhrUnavailable`.
     """
     last = _last(store, tenant)
     if last is not None and at - last.at < NOT_MORE_OFTEN:
         return Polled(asked=False)
     found = Polled(asked=True)
     since = last.since if last is not None else None
+    seen: list[datetime | None] = []
+    failed: list[datetime | None] = []
     for task in _changed(store, server, tenant, None if whole else since, found):
-        with store.write() as connection:
-            found.tasks[take_in(connection, tenant, task, at)] += 1
-        since = max(filter(None, (since, updated(task))), default=None)
-    _note(store, tenant, at, since)
+        what = _take(store, tenant, task, at)
+        found.tasks[what] += 1
+        (failed if what == FAILED else seen).append(updated(task))
+    _note(store, tenant, at, _until(since, seen, failed, at))
     return found
+
+
+def _take(store: Store, tenant: str, task: Json, at: datetime) -> str:
+    """What came of one Task. Of those of others, which may be most of them, nothing is written."""
+    try:
+        with store.read() as connection:
+            if not is_ours(connection, tenant, task):
+                return NOT_OURS
+        with store.write() as connection:
+            return take_in(connection, tenant, task, at)
+    except _UNREADABLE as error:
+        LOG.error("task_not_taken_in tenant=%s error=%s", tenant, type(error).__name__)
+        return FAILED
+
+
+def _until(since: datetime | None, seen: Iterable[datetime | None], failed: Iterable[datetime | None], at: datetime) -> datetime | None:
+    """Up to when nothing need be asked for again: not beyond what failed, nor beyond now, whatever a server says about the future."""
+    latest = max(filter(None, (since, *seen)), default=None)
+    again = [moment or since for moment in failed]
+    if latest is None or None in again:
+        return None
+    return min(latest, at + _MARGIN, *filter(None, again))
 
 
 def heard(store: Store, server: FhirServer, tenant: str, place: str, at: datetime) -> str | None:
@@ -82,17 +115,27 @@ def _next_business_day(moment: datetime) -> datetime:
 
 
 def _changed(store: Store, server: FhirServer, tenant: str, since: datetime | None, found: Polled) -> Iterator[Json]:
-    """Since a moment of the server's own clock by one search; without one, or if it cannot be trusted, each Task by itself."""
+    """Since a moment of the server's own clock by one search; without one, or if it cannot be trusted, each Task by itself.
+
+    After the search, those that were never seen: a card's may have been taken over when its Task had long been there.
+    """
     if since is not None:
         moment = (since - _MARGIN).astimezone(UTC)
         query = Query("Task", (("_lastUpdated", f"gt{moment:%Y-%m-%dT%H:%M:%SZ}"),))
         try:
             yield from find(server, query, lambda task: isinstance(task.get("id"), str))
-            return
         except EhrUnavailable as error:
             if error.status not in (None, 400, 403, 404, 405, 501):
                 raise
-    for place in _open(store, tenant):
+        else:
+            yield from _each(server, _places(store, tenant, REFERRALS.c.seen.is_(None), REFERRALS.c.state.in_(OPEN)), found)
+            return
+    table = REFERRALS.c
+    yield from _each(server, _places(store, tenant, table.state.in_(OPEN) | table.there.is_(None) | (table.there != table.state)), found)
+
+
+def _each(server: FhirServer, places: Iterable[str], found: Polled) -> Iterator[Json]:
+    for place in places:
         task = _read(server, place)
         if task is None:
             found.gone.append(place)
@@ -109,12 +152,10 @@ def _read(server: FhirServer, place: str) -> Json | None:
         raise
 
 
-def _open(store: Store, tenant: str) -> list[str]:
-    """Where the Tasks stand of which the end is not known to both sides."""
+def _places(store: Store, tenant: str, *conditions: ColumnElement[bool]) -> list[str]:
+    """Where Tasks of ours stand."""
     table = REFERRALS.c
-    query = select(table.task_place).where(
-        table.tenant == tenant, table.task_place.is_not(None), table.state.in_(OPEN) | table.there.is_(None) | (table.there != table.state)
-    )
+    query = select(table.task_place).where(table.tenant == tenant, table.task_place.is_not(None), *conditions)
     with store.read() as connection:
         return list(connection.scalars(query.order_by(table.id)))
 

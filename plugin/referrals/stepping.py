@@ -1,7 +1,8 @@
 """What becomes of a referral by itself, as time goes by: a pure step, said as rules so that more than one engine can take it.
 
 A reminder after ten days without an answer; five days later it is withdrawn, and when the server shows that, or that there was no place,
-the next service gets its turn: at no time have two agencies the same referral. Completed without an outcome: it is asked for.
+the next service gets its turn: at no time have two agencies the same referral. If the server never shows it, a person must look. Completed
+without an outcome: it is asked for.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,6 +21,8 @@ ANSWER_DAYS: Final = 10
 """So long an agency has to answer."""
 REMINDED_DAYS: Final = 5
 """So long after the reminder."""
+SHOWN_DAYS: Final = 2
+"""So long the server has to show that it was withdrawn."""
 
 
 class Step(StrEnum):
@@ -28,6 +31,8 @@ class Step(StrEnum):
     NUDGE = "nudge"
     WITHDRAW = "withdraw"
     REROUTE = "reroute"
+    STUCK = "stuck"
+    """Withdrawn, but the server does not show it: nobody can tell whether the agency still has it."""
     ASK = "ask"
 
 
@@ -51,6 +56,8 @@ class Situation:
     asked: bool = False
     rerouted: bool = False
     """Another one took its place, or nobody could."""
+    withdrawn: date | None = None
+    """The day on which it was cancelled."""
 
     def values(self, today: date) -> dict[str, Value]:
         """As facts; what is not known is ``None``."""
@@ -58,6 +65,7 @@ class Situation:
             "state": str(self.state),
             "days since it was requested": _days(self.requested, today),
             "days since the reminder": _days(self.nudged, today),
+            "days since it was withdrawn": _days(self.withdrawn, today),
             "was reminded": self.nudged is not None,
             "there is no place": self.reason == NO_CAPACITY,
             "nobody answered": self.reason == NO_ANSWER,
@@ -70,13 +78,25 @@ class Situation:
 
 FACTS: Final = tuple(Situation(Status.DRAFT).values(date.min))
 """Their names."""
-_FREE: Final = Any((All((Is("state", "rejected"), Holds("there is no place"))), All((Is("state", "cancelled"), Holds("nobody answered")))))
+_WITHDRAWN: Final = All((Is("state", "cancelled"), Holds("nobody answered")))
+_FREE: Final = Any((All((Is("state", "rejected"), Holds("there is no place"))), _WITHDRAWN))
 RULES: Final = (
     Derived(
         Step.NUDGE, All((Is("state", "requested"), Not(Holds("was reminded")), Compare("days since it was requested", ">=", ANSWER_DAYS)))
     ),
     Derived(Step.WITHDRAW, All((Is("state", "requested"), Holds("was reminded"), Compare("days since the reminder", ">=", REMINDED_DAYS)))),
     Derived(Step.REROUTE, All((_FREE, Holds("the server shows it"), Not(Holds("was rerouted"))))),
+    Derived(
+        Step.STUCK,
+        All(
+            (
+                _WITHDRAWN,
+                Not(Holds("the server shows it")),
+                Not(Holds("was rerouted")),
+                Compare("days since it was withdrawn", ">=", SHOWN_DAYS),
+            )
+        ),
+    ),
     Derived(Step.ASK, All((Is("state", "completed"), Not(Holds("has an outcome")), Not(Holds("was asked"))))),
 )
 """Each step with when it is taken; no two at a time. What cannot be told is not done."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, Row, Select, or_, select, update
 
 from fhir_adapters.quarantine import Json
 from fhir_adapters.references import patient_id
@@ -54,6 +54,11 @@ def take_in(connection: Connection, tenant: str, task: Json, at: datetime) -> st
     return _follow(connection, row, told, Status(told.status), seen, at)
 
 
+def is_ours(connection: Connection, tenant: str, task: Json) -> bool:
+    """Whether it can be of a referral of ours; nothing is locked."""
+    return connection.execute(_of_task(tenant, task)).first() is not None
+
+
 def updated(resource: Json) -> datetime | None:
     """When the server says that this version was made."""
     meta = resource.get("meta")
@@ -66,14 +71,18 @@ def updated(resource: Json) -> datetime | None:
 
 
 def _ours(connection: Connection, tenant: str, task: Json) -> Row[Any] | None:
-    """The referral whose Task it is: by its place or, if that is not known yet, by our identifier."""
-    identifiers = task.get("identifier")
-    found = [each for each in identifiers if isinstance(each, dict)] if isinstance(identifiers, list) else []
+    """The referral whose Task it is, locked."""
+    return connection.execute(_of_task(tenant, task).with_for_update()).one_or_none()
+
+
+def _of_task(tenant: str, task: Json) -> Select[Any]:
+    """By its place or, if that is not known yet, by our identifier."""
+    found = _objects(task.get("identifier"))
     values = [each["value"] for each in found if each.get("system") == f"urn:almoner:{tenant}" and isinstance(each.get("value"), str)]
     table = REFERRALS.c
     place = table.task_place == f"Task/{task.get('id')}"
     named = table.task.in_(values) & table.task_place.is_(None)
-    return connection.execute(select(REFERRALS).where(table.tenant == tenant, or_(place, named)).with_for_update()).one_or_none()
+    return select(REFERRALS).where(table.tenant == tenant, or_(place, named))
 
 
 def _told(task: Json) -> _Told:
@@ -91,15 +100,24 @@ def _told(task: Json) -> _Told:
 
 
 def _outputs(told: Any) -> Sequence[Output]:
-    """What an output says beside its kind; a kind that the guide does not know is taken for what came of it."""
+    """What an output says beside its kind; one that says nothing that can be read is left out."""
     found = []
-    for each in told if isinstance(told, list) else []:
+    for each in _objects(told):
         value = next((each[name] for name in ("valueReference", "valueCodeableConcept") if isinstance(each.get(name), dict)), None)
         if value:
-            codings = (each.get("type") or {}).get("coding") or [{}]
-            kind = next((coding.get("code") for coding in codings if coding.get("code") in OUTPUT_KINDS), RESULTING)
-            found.append(Output(kind, value))
+            found.append(Output(_kind(each.get("type")), value))
     return found
+
+
+def _kind(type: Any) -> str:
+    """One that the guide does not know is taken for what came of it."""
+    codings = _objects(type.get("coding") if isinstance(type, dict) else None)
+    return next((coding["code"] for coding in codings if coding.get("code") in OUTPUT_KINDS), RESULTING)
+
+
+def _objects(told: Any) -> Sequence[Json]:
+    """The elements of a list as they should be; what is something else is left out."""
+    return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
 
 
 def _is_news(row: Row[Any], told: _Told) -> bool:
@@ -129,9 +147,16 @@ def _wrong(connection: Connection, row: Row[Any], task: Json, told: _Told) -> st
         REFERRALS.c.id != row.id,
         REFERRALS.c.state.in_(OPEN),
     )
-    if status in OPEN and row.state not in OPEN and not _pending(connection, row) and connection.scalar(others.limit(1)) is not None:
-        return "another-is-open"
-    return None
+    reopens = status in OPEN and row.state not in OPEN and not _stays(row, status, _pending(connection, row))
+    return "another-is-open" if reopens and connection.scalar(others.limit(1)) is not None else None
+
+
+def _stays(row: Row[Any], status: Status, pending: Sequence[Row[Any]]) -> bool:
+    """Whether what was decided here holds: some of it arrived there, or may yet, from where the server is."""
+    if not pending:
+        return False
+    arrived = any(write.put and write.after == status for write in pending)
+    return arrived or status == (row.there or Status.REQUESTED) or status in pending[0].only_from
 
 
 def _put_aside(connection: Connection, row: Row[Any], told: _Told, reason: str, seen: Json, at: datetime) -> str:
@@ -143,11 +168,10 @@ def _put_aside(connection: Connection, row: Row[Any], told: _Told, reason: str, 
 def _follow(connection: Connection, row: Row[Any], told: _Told, status: Status, seen: Json, at: datetime) -> str:
     """What it means for the state here, given what was decided here and may not be there yet."""
     pending = _pending(connection, row)
-    arrived = max((n for n, write in enumerate(pending) if write.put and write.after == status), default=-1)
-    ahead = pending and (status == (row.there or Status.REQUESTED) or status in pending[0].only_from)
     seen |= {"there": str(status)}
-    if arrived < 0 and not ahead:
+    if not _stays(row, status, pending):
         return (_overtaken if pending else _moved)(connection, row, told, status, seen, at)
+    arrived = max((n for n, write in enumerate(pending) if write.put and write.after == status), default=-1)
     for write in pending[: arrived + 1]:
         _note(connection, write, "landed", at)
     return _shown(connection, row, told, seen, at)
@@ -182,7 +206,8 @@ def _overtaken(connection: Connection, row: Row[Any], told: _Told, status: Statu
     ends = (table.referral == row.id, table.kind == ORDER, table.put.is_(None), table.number >= pending[0].number)
     connection.execute(update(WRITES).where(*ends).values(withdrawn=at))
     _quarantine(connection, row, told.seen, "overtaken", row.state, at)
-    _moved(connection, row, told, status, seen | {"attention": Attention.OVERTAKEN}, at, "overtaken")
+    reopened = {"rerouted": False} if status in OPEN else {}
+    _moved(connection, row, told, status, seen | reopened | {"attention": Attention.OVERTAKEN}, at, "overtaken")
     return OVERTAKEN
 
 

@@ -25,6 +25,7 @@ from plugin.referrals.stepping import Answers, by_meaning, next_step
 from plugin.referrals.stepping import Step as Due
 from plugin.referrals.words import EPISODE, NO_ANSWER, Attention
 from plugin.store import Store
+from plugin.store.tables.outreach import EPISODES
 from plugin.store.tables.referrals import REFERRALS
 from rules.facts import Coding
 
@@ -58,6 +59,8 @@ def _one(connection: Connection, directory: Directory | None, id: str, at: datet
             taken(connection, TIMERS, row, Step(state, "asked"), at, asked=today, attention=Attention.OUTCOME)
         case Due.WITHDRAW:
             _withdraw(connection, row, at)
+        case Due.STUCK:
+            taken(connection, TIMERS, row, Step(state, "stuck"), at, rerouted=True, attention=Attention.NO_OTHER)
         case Due.REROUTE:
             return _reroute(connection, directory, row, at)
     return str(step)
@@ -74,6 +77,8 @@ def _reroute(connection: Connection, directory: Directory | None, row: Row[Any],
     """To the next service that surely fits; else to a person. What a clinician ordered by a card is for the clinician to order again."""
     found = None if directory is None or row.origin != EPISODE else _next(connection, directory, row, at)
     if found is not None:
+        # Locked as everybody else locks them: the episode, then the end of the record.
+        connection.execute(select(EPISODES.c.id).where(EPISODES.c.id == row.origin_id).with_for_update())
         try:
             with connection.begin_nested():
                 version = propose(connection, TIMERS, found, at)

@@ -70,6 +70,8 @@ class Attention(StrEnum):
     """What was decided here came too late: it stands elsewhere on the server."""
     ILLEGAL = "illegal"
     """The server shows what cannot follow from what it showed before."""
+    NOT_SENT = "not-sent"
+    """The consent was withdrawn before it went out."""
 
 
 ATTENTION: Final = {
@@ -78,6 +80,7 @@ ATTENTION: Final = {
     Attention.OUTCOME: "Ask what came of it",
     Attention.OVERTAKEN: "Changed elsewhere meanwhile",
     Attention.ILLEGAL: "The server shows something that cannot be",
+    Attention.NOT_SENT: "Not sent: the consent was withdrawn",
 }
 """Each in words."""
 HERE: Final = "here"

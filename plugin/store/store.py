@@ -112,5 +112,8 @@ def _postgresql(url: URL) -> Engine:
 
 
 def _begun_there(connection: Connection) -> None:
-    if connection.get_execution_options().get(_HASTY):
+    options = connection.get_execution_options()
+    if options.get(_READS):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    elif options.get(_HASTY):
         connection.exec_driver_sql("SET LOCAL synchronous_commit = off")

@@ -1,7 +1,7 @@
 """The record of who did what: nobody can change it unseen."""
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import Connection, Table, delete, insert, select, update
@@ -54,6 +54,14 @@ def test_whatever_is_changed_is_found(store: Store, change: Table) -> None:
         connection.execute(change)  # type: ignore[call-overload]
     with store.read() as connection, pytest.raises(Broken):
         verify(connection)
+
+
+def test_a_moment_told_in_another_time_zone_is_the_same_moment(store: Store) -> None:
+    east = timezone(timedelta(hours=5, minutes=30))
+    with store.write() as connection:
+        record(connection, CARE, Entry("episode.see", "episode/1"), NOON.astimezone(east))
+    with store.read() as connection:
+        assert verify(connection) == 1
 
 
 def cut(connection: Connection) -> None:

@@ -182,7 +182,8 @@ class Histories(RuleBasedStateMachine):
             self.at += timedelta(hours=1)
             self.deliver([], dies=False)
             self.ask(down=False, searches=True)
-        rows = self.rows()
+        assert {row.state for row in self.rows(REFERRALS.c.task_place.is_(None))} <= {"cancelled"}, "taken back before anybody heard of it"
+        rows = self.rows(REFERRALS.c.task_place.is_not(None))
         tasks = {f"Task/{each['id']}": each for each in self.ehr.of("Task")}
         assert {row.task_place: row.state for row in rows} == {place: each["status"] for place, each in tasks.items()}
         assert all(row.there == row.state for row in rows)

@@ -1,99 +1,37 @@
 """From the store to the EHR and back: what is decided here stands there once, and what is said there is known here."""
 
-from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from sqlalchemy import select
-from support.referral_ehr import MemoryEhr, policy
-from support.referrals import CARE, NOON, TENANT, agency, bank, chosen, directory, grip, sent, stored
+from sqlalchemy import event, select
+from support.referral_ehr import Crash
+from support.referral_loop import Loop
+from support.referrals import CARE, TENANT, chosen, episode, sent, stored
 
 from fhir_adapters.errors import EhrUnavailable, NotWritable
 from fhir_adapters.referral_states import Status
-from fhir_adapters.transport import FhirServer
-from fhir_adapters.writeback import Outbox
 from plugin.access import verify
-from plugin.referrals.acting import Answer, answer, cancel
+from plugin.referrals import carrying
 from plugin.referrals.carrying import carry_out
 from plugin.referrals.consenting import Consent, agree, withdraw
 from plugin.referrals.disclosure import DISCLOSURES, check, least
 from plugin.referrals.matching import Sought
 from plugin.referrals.moving import Output
-from plugin.referrals.polling import Polled, heard, overdue, poll
+from plugin.referrals.polling import heard, overdue
 from plugin.referrals.reading import one
 from plugin.referrals.taking import take_in
-from plugin.referrals.timers import run
 from plugin.referrals.words import REASONS, reason_code, status_reason
-from plugin.store import Store
-from plugin.store.tables.referrals import QUARANTINE, REFERRALS, WRITES
+from plugin.store.tables.referrals import REFERRALS, WRITES
 from rules.grammar import PARTNER_TYPES
 
 FED = Output("resulting-activity", {"text": "A parcel a week"})
 MARK = "ZZ" + "CANARY"
 
 
-class Loop:
-    """The store, the outbox and the server; time goes on by itself."""
-
-    def __init__(self, store: Store, folder: Path) -> None:
-        self.store, self.ehr, self.at = store, MemoryEhr(), NOON
-        self.outbox = Outbox.at(folder / "outbox.sqlite", clock=lambda: self.at.timestamp())
-
-    @property
-    def server(self) -> FhirServer:
-        return cast(FhirServer, self.ehr)
-
-    def deliver(self) -> None:
-        """Two rounds: what waited for the first goes with the second."""
-        for _ in range(2):
-            carry_out(self.store, self.outbox, self.at)
-            self.at += timedelta(seconds=1)
-            self.outbox.deliver(self.server, policy(TENANT), commit=True)
-        carry_out(self.store, self.outbox, self.at)
-
-    def poll(self, after: timedelta = timedelta(hours=1)) -> Polled:
-        self.at += after
-        return poll(self.store, self.server, TENANT, self.at)
-
-    def sent(self, patient: str = "ann", **fields: Any) -> str:
-        """A referral that stands on the server, and is known to."""
-        id = sent(self.store, patient, self.at, **fields)
-        self.deliver()
-        self.poll()
-        return id
-
-    def place(self, id: str) -> str:
-        return str(stored(self.store, id).task_place)
-
-    def task(self, id: str) -> dict[str, Any]:
-        return self.ehr.held[self.place(id)]
-
-    def order(self, id: str) -> dict[str, Any]:
-        return self.ehr.held[str(stored(self.store, id).request_place)]
-
-    def answered(self, id: str, to: Status, **said: Any) -> None:
-        with self.store.write() as connection:
-            answer(connection, agency(1), grip(self.store, id), Answer(to, **said), self.at)
-
-    def cancelled(self, id: str) -> None:
-        with self.store.write() as connection:
-            cancel(connection, CARE, grip(self.store, id), "no-longer-wanted", self.at)
-
-    def aside(self) -> list[tuple[str, str, str]]:
-        with self.store.read() as connection:
-            return [(row.reason, row.before, row.after) for row in connection.execute(select(QUARANTINE).order_by(QUARANTINE.c.at))]
-
-    def days(self, number: int) -> Counter[str]:
-        self.at += timedelta(days=number)
-        return run(self.store, directory(bank(1), bank(2)), self.at)
-
-
-@pytest.fixture
-def loop(store: Store, tmp_path: Path) -> Loop:
-    return Loop(store, tmp_path)
+def crash(*_: Any) -> None:
+    raise Crash
 
 
 # ---------------------------------------------------------------- there
@@ -352,6 +290,20 @@ def test_what_cannot_be_is_put_aside(loop: Loop) -> None:
     assert (row.state, row.attention) == ("rejected", "illegal")
 
 
+def test_an_end_that_came_too_late_reopens_nothing_beside_another(loop: Loop) -> None:
+    """Rejected here, accepted there, and by then somebody else was asked."""
+    first = loop.sent()
+    loop.answered(first, Status.REJECTED, reason_code="not-eligible")
+    loop.ehr.agency(loop.place(first), Status.ACCEPTED)
+    second = sent(loop.store, at=loop.at, message="again")
+    other = loop.sent("ben")
+    loop.ehr.agency(loop.place(other), Status.ACCEPTED)
+    loop.poll()
+    assert [reason for reason, *_ in loop.aside()] == ["another-is-open"]
+    assert [stored(loop.store, id).state for id in (first, second, other)] == ["rejected", "requested", "accepted"]
+    assert stored(loop.store, first).attention == "illegal"
+
+
 def test_versions_that_come_late_change_nothing(loop: Loop) -> None:
     id = loop.sent()
     old = dict(loop.task(id))
@@ -361,6 +313,52 @@ def test_versions_that_come_late_change_nothing(loop: Loop) -> None:
         told = [take_in(connection, TENANT, each, loop.at) for each in (new, old, new)]
     assert told == ["moved", "known", "known"]
     assert stored(loop.store, id).state == "accepted"
+
+
+# ---------------------------------------------------------------- taken back before it went out
+
+
+def test_what_was_cancelled_before_it_went_out_never_does(loop: Loop) -> None:
+    id = sent(loop.store, at=loop.at)
+    loop.cancelled(id)
+    assert carry_out(loop.store, loop.outbox, loop.at) == {"kept back": 3}
+    assert carry_out(loop.store, loop.outbox, loop.at) == {}
+    loop.deliver()
+    assert loop.ehr.held == {}
+    assert stored(loop.store, id).attention is None
+
+
+def test_without_its_consent_it_does_not_go_out_and_somebody_looks(loop: Loop) -> None:
+    id = sent(loop.store, at=loop.at)
+    with loop.store.write() as connection:
+        assert withdraw(connection, CARE, stored(loop.store, id).consent, loop.at)
+    assert carry_out(loop.store, loop.outbox, loop.at) == {"kept back": 1}
+    assert (stored(loop.store, id).state, stored(loop.store, id).attention) == ("requested", "not-sent")
+    loop.cancelled(id)
+    loop.deliver()
+    assert loop.ehr.held == {}
+    assert carry_out(loop.store, loop.outbox, loop.at) == {}, "nothing waits for a Task that never comes"
+
+
+def test_what_is_on_its_way_is_taken_back_there(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process died after the outbox had it, and before that was noted."""
+    id = sent(loop.store, at=loop.at)
+    with monkeypatch.context() as patched:
+        patched.setattr(carrying, "_mark", crash)
+        with pytest.raises(Crash):
+            carry_out(loop.store, loop.outbox, loop.at)
+    loop.cancelled(id)
+    for _ in range(2):
+        loop.deliver()
+    assert (loop.task(id)["status"], loop.order(id)["status"]) == ("cancelled", "revoked")
+
+
+def test_an_answer_on_our_page_comes_to_the_chart_with_the_referral(loop: Loop) -> None:
+    id = sent(loop.store, at=loop.at)
+    loop.answered(id, Status.REJECTED, reason_code="not-eligible")
+    for _ in range(2):
+        loop.deliver()
+    assert (loop.task(id)["status"], loop.order(id)["status"]) == ("rejected", "revoked")
 
 
 # ---------------------------------------------------------------- as time goes by
@@ -384,6 +382,49 @@ def test_no_answer_a_reminder_then_the_next_agency(loop: Loop) -> None:
         second = connection.execute(select(REFERRALS).where(REFERRALS.c.rerouted_from == first)).one()
     assert (second.state, second.consent is not None) == ("requested", True)
     assert loop.days(0) == {}
+
+
+def withdrawn(loop: Loop) -> str:
+    """The id of one that nobody answered."""
+    id = loop.sent()
+    assert (loop.days(10), loop.days(5)) == ({"nudge": 1}, {"withdraw": 1})
+    return id
+
+
+def test_a_withdrawal_that_the_server_never_shows_is_for_a_person(loop: Loop) -> None:
+    id = withdrawn(loop)
+    del loop.ehr.held[loop.place(id)]
+    loop.deliver()
+    assert loop.days(1) == {}
+    assert loop.days(1) == {"stuck": 1}
+    assert stored(loop.store, id).attention == "no-other"
+    assert loop.days(1) == {}
+
+
+def test_an_answer_that_comes_even_later_counts_as_any_other(loop: Loop) -> None:
+    id = withdrawn(loop)
+    assert loop.days(2) == {"stuck": 1}
+    loop.ehr.agency(loop.place(id), Status.ACCEPTED)
+    for _ in range(2):
+        loop.deliver()
+        loop.poll()
+    assert (stored(loop.store, id).state, stored(loop.store, id).attention) == ("accepted", "overtaken")
+    loop.ehr.store(loop.task(id) | {"status": "cancelled", "statusReason": status_reason("no-answer", None)})
+    loop.poll()
+    assert loop.days(0) == {"reroute": 1}
+
+
+def test_an_episode_is_locked_before_the_record(loop: Loop) -> None:
+    """As everybody else does it: else two of them would wait for each other."""
+    episode(loop.store)
+    id = loop.sent()
+    loop.ehr.agency(loop.place(id), Status.REJECTED, reason=status_reason("no-capacity", None))
+    loop.poll()
+    said: list[str] = []
+    event.listen(loop.store.engine, "before_cursor_execute", lambda *told: said.append(told[2]))
+    assert loop.days(0) == {"reroute": 1}
+    first = {name: next(n for n, each in enumerate(said) if name in each) for name in ("FROM outreach_episodes", "audit_head")}
+    assert first["FROM outreach_episodes"] < first["audit_head"]
 
 
 def test_an_answer_that_comes_late_still_counts(loop: Loop) -> None:

@@ -1,9 +1,10 @@
 """Referrals run by an operator: cards taken over, engines of the timers, the commands, and what a subscription tells."""
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -138,6 +139,31 @@ def test_an_operator_runs_the_timers_and_lists_what_is_to_be_looked_at(
     shown = CliRunner().invoke(command, ["list", "--view", "attention"], catch_exceptions=False)
     assert shown.stdout == f"{id}  requested         {NEED}  food bank  due 2026-07-16  nudged\n"
     assert proposal().patient not in shown.stdout
+
+
+@pytest.fixture
+def east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine thirteen hours east."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "EAST-13")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("sqlite_store", "east")
+def test_a_day_is_that_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALMONER_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("ALMONER_ENGINE", "reference")
+    told: list[datetime] = []
+
+    def ran(_store: Store, _directory: Any, at: datetime, _answers: Any) -> Counter[str]:
+        told.append(at)
+        return Counter()
+
+    monkeypatch.setattr("plugin.cli.refer.run", ran)
+    CliRunner().invoke(command, ["timers", "--as-of", "2026-07-11"], catch_exceptions=False)
+    assert [(at.date().isoformat(), at.utcoffset()) for at in told] == [("2026-07-11", timedelta(hours=13))]
 
 
 def test_without_servers_there_is_nobody_to_ask(sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

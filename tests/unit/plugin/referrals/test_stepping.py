@@ -25,11 +25,18 @@ def said(situation: Situation, today: date) -> Step | None:
     if situation.state is Status.COMPLETED:
         return None if situation.outcome or situation.asked else Step.ASK
     free = (situation.state, situation.reason) in ((Status.REJECTED, "no-capacity"), (Status.CANCELLED, "no-answer"))
-    return Step.REROUTE if free and situation.there and not situation.rerouted else None
+    if not free or situation.rerouted:
+        return None
+    if situation.there:
+        return Step.REROUTE
+    late = situation.withdrawn is not None and today >= situation.withdrawn + timedelta(days=2)
+    return Step.STUCK if late and situation.state is Status.CANCELLED else None
 
 
 days = st.none() | st.dates(TODAY - timedelta(days=40), TODAY)
-situations = st.builds(Situation, st.sampled_from(Status), days, days, st.none() | st.sampled_from(sorted(REASONS)), *[st.booleans()] * 4)
+situations = st.builds(
+    Situation, st.sampled_from(Status), days, days, st.none() | st.sampled_from(sorted(REASONS)), *[st.booleans()] * 4, days
+)
 
 
 @given(situations, st.integers(0, 30))
@@ -65,16 +72,17 @@ def histories(number: int) -> Iterator[tuple[Situation, date]]:
     draw = random.Random(7)  # noqa: S311
     for _ in range(number):
         sent = TODAY - timedelta(days=draw.randrange(30))
-        known = {"requested": draw.choice([sent, sent, sent, None]), "nudged": None, "reason": None}
+        known = {"requested": draw.choice([sent, sent, sent, None]), "nudged": None, "reason": None, "withdrawn": None}
         state = Status.REQUESTED
         for day in range(0, 30, draw.randint(1, 6)):
             today = sent + timedelta(days=day)
             flags = [draw.random() < 0.5 for _ in range(4)]
-            yield Situation(state, known["requested"], known["nudged"], known["reason"], *flags), today  # type: ignore[arg-type]
+            yield Situation(state, known["requested"], known["nudged"], known["reason"], *flags, known["withdrawn"]), today  # type: ignore[arg-type]
             if state is Status.REQUESTED and draw.random() < 0.3:
                 known["nudged"] = today  # type: ignore[assignment]
             if draw.random() < 0.4:
                 state, known["reason"] = draw.choice(list(Status)), draw.choice([None, *REASONS])  # type: ignore[assignment]
+                known["withdrawn"] = draw.choice([today, today, None]) if state is Status.CANCELLED else None
 
 
 def test_durable_rules_takes_the_same_steps(durable: DurableRules) -> None:

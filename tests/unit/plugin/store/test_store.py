@@ -51,6 +51,18 @@ def test_only_a_hasty_transaction_does_not_wait_for_the_disk(store: Store) -> No
             assert str(connection.exec_driver_sql(asked).scalar()) == (durable if wanted else hasty)
 
 
+def test_whoever_reads_sees_one_moment(store: Store) -> None:
+    row = {"client": "a", "jti": "1", "expires": NOON}
+    counted = select(func.count()).select_from(SEEN_TOKENS)
+    with store.read() as reading:
+        assert reading.scalar(counted) == 0
+        with store.write() as writing:
+            writing.execute(insert(SEEN_TOKENS), row)
+        assert reading.scalar(counted) == 0
+    with store.read() as reading:
+        assert reading.scalar(counted) == 1
+
+
 def test_a_moment_comes_back_in_utc_and_sorts_by_time(store: Store) -> None:
     east = NOON.astimezone(timezone(timedelta(hours=9)))
     with store.write() as connection:
