@@ -49,7 +49,7 @@ def uses() -> Response:
     return make_response(render_template("glass_uses.html", uses=found))
 
 
-@blueprint.post("/uses/<int:seq>/reviewed")
+@blueprint.post("/uses/<int(max=2147483647):seq>/reviewed")
 def reviewed(seq: int) -> ResponseReturnValue:
     """Note that a use was looked at."""
     with access().store.write() as connection:

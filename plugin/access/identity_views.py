@@ -6,6 +6,7 @@ from typing import Final
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
+from fhir_adapters.errors import AdapterError
 from plugin.access.exposure import is_private
 from plugin.access.identity import Attempt, NoRole, NotLetIn, Provider, begin
 from plugin.access.signing_in import WrongPassword, refuse, sign_in_elsewhere
@@ -27,7 +28,7 @@ def leave() -> Response:
     by, attempt = access(), begin()
     try:
         place = Provider(by.settings.access.oidc).address(attempt, _back(by))
-    except NotLetIn as reason:
+    except (NotLetIn, AdapterError) as reason:
         LOG.error("identity_provider_unusable reason=%s", reason)
         return form_page(HTTPStatus.SERVICE_UNAVAILABLE, "no provider")
     response = make_response(redirect(place, HTTPStatus.SEE_OTHER))
@@ -51,6 +52,9 @@ def _let_in(by: Access, secret: str, then: str) -> Response:
     try:
         person = Provider(by.settings.access.oidc).person(Attempt(secret), _back(by), request.args, now)
         return begun(by, sign_in_elsewhere(by.store, person, now), next_page(then))
+    except AdapterError as reason:
+        LOG.error("identity_provider_unusable reason=%s", reason)
+        return form_page(HTTPStatus.SERVICE_UNAVAILABLE, "no provider")
     except WrongPassword:
         return form_page(HTTPStatus.FORBIDDEN, "no role")
     except NotLetIn as reason:

@@ -198,7 +198,11 @@ def _check_origin(by: Access) -> None:
 
 
 def _is_ours(origin: str, by: Access) -> bool:
-    parts, public = urlsplit(origin), urlsplit(by.settings.public_url or "")
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    public = urlsplit(by.settings.public_url or "")
     return parts.netloc == request.host or (bool(public.netloc) and (parts.scheme, parts.netloc) == (public.scheme, public.netloc))
 
 

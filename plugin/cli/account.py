@@ -4,12 +4,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from getpass import getuser
 from pathlib import Path
 
 import click
 
-from plugin.access import Role, Scope
+from plugin.access import Role
 from plugin.access import accounts as kept
 from plugin.cli import options
 from plugin.store import Store, open_store
@@ -35,7 +34,7 @@ def add(login: str, role: str, name: str, agency: str | None, config: Path | Non
     with _store(config) as store, _told():
         password = _password()
         with store.write() as connection:
-            made = kept.add(connection, _shell(), login, name, Role(role), agency, password, datetime.now(UTC))
+            made = kept.add(connection, options.shell(), login, name, Role(role), agency, password, datetime.now(UTC))
         click.echo(f"{made.login} may sign in as {made.role}")
 
 
@@ -59,7 +58,7 @@ def disable(login: str, again: bool, config: Path | None) -> None:
     """Let nobody sign in as LOGIN any more, and end their sessions at once."""
     with _store(config) as store, _told(), store.write() as connection:
         found = _found(kept.find(connection, login), login)
-        (kept.enable if again else kept.disable)(connection, _shell(), found, datetime.now(UTC))
+        (kept.enable if again else kept.disable)(connection, options.shell(), found, datetime.now(UTC))
         click.echo(f"{found.login} may sign in again" if again else f"{found.login} may not sign in any more")
 
 
@@ -73,7 +72,7 @@ def password(login: str, config: Path | None) -> None:
             found = _found(kept.find(connection, login), login)
         new = _password()
         with store.write() as connection:
-            kept.set_password(connection, _shell(), found, new, datetime.now(UTC))
+            kept.set_password(connection, options.shell(), found, new, datetime.now(UTC))
         click.echo(f"{found.login} has a new password")
 
 
@@ -90,11 +89,6 @@ def _told() -> Iterator[None]:
         yield
     except kept.AccountRefused as reason:
         raise click.UsageError(str(reason)) from None
-
-
-def _shell() -> Scope:
-    """Whoever has a shell here, by the name of the operating system."""
-    return Scope(f"shell:{getuser()}", Role.SYSTEM)
 
 
 def _found(account: kept.Account | None, login: str) -> kept.Account:

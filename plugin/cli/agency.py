@@ -6,13 +6,10 @@ from pathlib import Path
 
 import click
 
-from plugin.access import Role, Scope
 from plugin.agency.links import invite, withdraw
 from plugin.cli import options
 from plugin.store import open_store
 from plugin.store.versions import ready
-
-_OPERATOR = Scope("shell", Role.SYSTEM)
 
 
 @click.group()
@@ -28,7 +25,10 @@ def invite_(agency: str, name: str, config: Path | None) -> None:
     """Make a link for somebody at AGENCY (its key, as almoner directory shows it): send the link, tell the number on the phone."""
     settings = options.settings(config)
     with closing(ready(open_store(settings.database_url))) as store, store.write() as connection:
-        made = invite(connection, _OPERATOR, agency, name, datetime.now(UTC))
+        try:
+            made = invite(connection, options.shell(), agency, name, datetime.now(UTC))
+        except ValueError as reason:
+            raise click.UsageError(str(reason)) from None
     address = (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
     click.echo(f"{address}/agency/enter/{made.token}")
     click.echo(f"number: {made.number} (tell it on the phone, not with the link); both until {made.until:%Y-%m-%d}", err=True)
@@ -41,5 +41,5 @@ def withdraw_(agency: str, config: Path | None) -> None:
     """End every link of AGENCY."""
     settings = options.settings(config)
     with closing(ready(open_store(settings.database_url))) as store, store.write() as connection:
-        ended = withdraw(connection, _OPERATOR, agency, datetime.now(UTC))
+        ended = withdraw(connection, options.shell(), agency, datetime.now(UTC))
     click.echo(f"{ended} ended")

@@ -1,10 +1,12 @@
 """``almoner audit``: the record of who saw and did what."""
 
+import os
 import re
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -60,16 +62,33 @@ def verify(context: click.Context, noted: tuple[int, str] | None, config: Path |
 
 @command.command()
 @click.option("--since", type=Day(), help="From this day on (UTC); else everything.")
-@click.option("--out", type=click.File("w", encoding="utf-8", lazy=True), default="-", help="A file; else what is printed.")
+@click.option("--out", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-", help="A file; else what is printed.")
 @options.config
-def export(since: date | None, out: Any, config: Path | None) -> None:
+def export(since: date | None, out: Path, config: Path | None) -> None:
     """Write the record as FHIR R4 AuditEvents, one per line (NDJSON)."""
     import orjson
 
     from plugin.access.exporting import audit_events
 
     chosen = options.settings(config)
-    with closing(ready(open_store(chosen.database_url))) as store, store.read() as connection:
+    with closing(ready(open_store(chosen.database_url))) as store, store.read() as connection, _lines(out) as lines:
         beginning = datetime.combine(since, time.min, UTC) if since else None
         for event in audit_events(connection, chosen.public_url, beginning):
-            out.write(orjson.dumps(event).decode() + "\n")
+            lines.write(orjson.dumps(event).decode() + "\n")
+
+
+@contextmanager
+def _lines(out: Path) -> Iterator[IO[str]]:
+    """A file that only its owner may read, or standard output."""
+    if str(out) == "-":
+        with click.open_file("-", "w", encoding="utf-8") as printed:
+            yield printed
+        return
+    try:
+        if out.is_file():
+            out.chmod(0o600)
+        file = open(out, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115
+    except OSError as wrong:
+        raise click.FileError(str(out), wrong.strerror) from None
+    with file:
+        yield file

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +15,7 @@ from rules.pack import BUILT_IN, Pack
 
 if TYPE_CHECKING:
     from fhir_adapters import Dataset
+    from plugin.access import Scope
     from plugin.settings import Settings
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -104,6 +106,13 @@ def settings(config: Path | None, **given: Any) -> "Settings":
         raise SettingsUnreadable("the settings are wrong\n" + "\n".join(lines)) from None
     except (YAMLError, SettingsError) as wrong:
         raise SettingsUnreadable(f"the settings cannot be read ({type(wrong).__name__}): is the file YAML, and no list?") from None
+
+
+def shell() -> "Scope":
+    """Whoever has a shell here, by the name of the operating system."""
+    from plugin.access import Role, Scope
+
+    return Scope(f"shell:{getuser()}", Role.SYSTEM)
 
 
 def read_source(source: str, loaded: str, packs: Iterable[Pack]) -> "Dataset":

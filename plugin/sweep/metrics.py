@@ -62,8 +62,13 @@ def _of_sweep(manifest: Mapping[str, Any]) -> Iterator[Metric]:
     yield _by("changes", "Findings by rule that are new, still there, or gone since the sweep before.", ("rule", "change"), changes)
     types = manifest.get("data", {}).get("by_type", {})
     yield _by("quarantined", "Resources that could not be used.", ("type",), {(name,): row["quarantined"] for name, row in types.items()})
-    outside = {(each["rule"], each["kind"]): 1 for each in manifest.get("outside", ())}
-    yield _by("outside_band", "1: the rule says yes or unknown of more, or fewer, people than is usual.", ("rule", "status"), outside)
+    outside = {(each["rule"], each["kind"]): 1 for each in manifest.get("outside", ()) if each["rule"] not in hidden}
+    yield _by(
+        "outside_band",
+        "1: yes or unknown of more, or fewer, people than is usual; not of restricted rules.",
+        ("rule", "status"),
+        outside,
+    )
 
 
 def _gauge(name: str, help: str, value: float) -> Metric:

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_IMODE
 
 import pytest
 from click.testing import CliRunner, Result
@@ -93,7 +94,10 @@ def test_the_record_is_verified_against_an_end_that_was_noted(tmp_path: Path) ->
 def test_the_record_is_handed_on_as_lines(tmp_path: Path) -> None:
     accounting("add", "ann", "--role", "analyst")
     out = tmp_path / "audit.ndjson"
+    out.touch(0o644)
     assert auditing("export", "--out", str(out)).exit_code == 0
+    assert S_IMODE(out.stat().st_mode) == 0o600
+    assert auditing("export", "--out", str(tmp_path / "none" / "audit.ndjson")).exit_code == 1
     (line,) = out.read_text().splitlines()
     assert json.loads(line)["resourceType"] == "AuditEvent"
     assert auditing("export", "--since", f"{datetime.now(UTC).year + 1}-01-01").output == ""

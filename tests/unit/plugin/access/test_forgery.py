@@ -27,7 +27,13 @@ def test_the_token_is_that_of_one_sign_in(tmp_path: Path) -> None:
     assert other.post("/sign-out", headers={"X-CSRF-Token": token(other)}).status_code == 303
 
 
-ELSEWHERE = [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}]
+ELSEWHERE = [
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://["},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+]
 
 
 @pytest.mark.parametrize("said", ELSEWHERE)

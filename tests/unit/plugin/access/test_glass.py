@@ -102,7 +102,8 @@ def test_an_administrator_reviews_each_use(made: tuple[Flask, Clock]) -> None:
         seq = connection.scalar(select(AUDIT.c.seq).where(AUDIT.c.action == "glass.break"))
     sent = {"csrf": token(admin)}
     assert admin.post(f"/break-glass/uses/{seq}/reviewed", data=sent).status_code == 303
-    assert admin.post("/break-glass/uses/1/reviewed", data=sent).status_code == 404
+    for none in (1, 2**31, 2**64):
+        assert admin.post(f"/break-glass/uses/{none}/reviewed", data=sent).status_code == 404
     page = admin.get("/break-glass/uses").text
     assert ">reviewed<" in page
     assert "<button>Reviewed" not in page

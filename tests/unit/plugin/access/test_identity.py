@@ -227,6 +227,14 @@ def test_a_provider_that_is_not_the_agreed_one_is_not_asked(app: Flask, provider
     assert (answer.status_code, "does not answer" in answer.text) == (503, True)
 
 
+def test_without_our_secret_there_is_no_provider(app: Flask, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser, address = gone(app)
+    monkeypatch.setenv("OIDC_SECRET", "")
+    back = browser.get(provider.agree(address))
+    leave = app.test_client().get("/sign-in/elsewhere")
+    assert [(answer.status_code, "does not answer" in answer.text) for answer in (back, leave)] == [(503, True)] * 2
+
+
 def test_a_role_inside_a_claim(tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     app = behind(provider.url, tmp_path, monkeypatch, role_claim="realm_access.roles")
     assert came_back(app, provider)[1].status_code == 403

@@ -1,6 +1,7 @@
 """The way in without an account: the link and the number together, for a time, and not for those who guess."""
 
 from datetime import UTC, datetime, timedelta
+from getpass import getuser
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from plugin.access import Forbidden, Role, Scope, verify
 from plugin.agency.links import LASTS, TRIES, Invitation, LinkOver, WrongNumber, enter, invite, usable, withdraw
 from plugin.cli.agency import command
 from plugin.store import Store, open_store
-from plugin.store.tables.access import ACCOUNTS, SESSIONS
+from plugin.store.tables.access import ACCOUNTS, AUDIT, SESSIONS
 from plugin.store.tables.agency import LINKS
 
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -148,3 +149,15 @@ def test_the_operator_invites_and_withdraws(tmp_path: Path, monkeypatch: pytest.
     assert enter(store, link.rpartition("/")[2], number, datetime.now(UTC))
     store.close()
     assert CliRunner().invoke(command, ["withdraw", BANK], catch_exceptions=False).output == "1 ended\n"
+    store = open_store(f"sqlite:///{tmp_path}/almoner.db")
+    with store.read() as connection:
+        by = connection.scalars(select(AUDIT.c.user).where(AUDIT.c.action.in_(("agency.invite", "agency.withdraw")))).all()
+    assert by == [f"shell:{getuser()}"] * 2
+    store.close()
+
+
+def test_the_operator_names_somebody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ALMONER_CONFIG", raising=False)
+    monkeypatch.setenv("ALMONER_DATABASE", f"sqlite:///{tmp_path}/almoner.db")
+    told = CliRunner().invoke(command, ["invite", BANK, "--name", " "], catch_exceptions=False)
+    assert (told.exit_code, "who there" in told.stderr) == (2, True)

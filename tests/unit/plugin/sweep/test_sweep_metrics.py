@@ -17,7 +17,7 @@ MANIFEST = {
     "findings_by_rule": {"hunger": {"yes": 41, "unknown": 4}, "violence": {"yes": 13, "unknown": 0}},
     "restricted": ["violence"],
     "differences": {"hunger": {"new": 7}, "violence": {"new": 1}},
-    "outside": [{"rule": "hunger", "kind": "yes", "text": "…"}],
+    "outside": [{"rule": "hunger", "kind": "yes", "text": "…"}, {"rule": "violence", "kind": "yes", "text": "…"}],
     "steps": [{"name": "land", "seconds": 2.5, "counts": {}}, {"name": "evaluate", "seconds": 7.25, "counts": {}}],
     "data": {"by_type": {"Observation": {"read": 10, "quarantined": 3}}},
 }
