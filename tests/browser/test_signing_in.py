@@ -54,11 +54,10 @@ def looked_at(page: Page) -> None:
 
 def sign_in(page: Page, url: str, login: str, password: str = PASSWORD) -> None:
     page.goto(f"{url}/account")
-    page.keyboard.type(login)
-    page.keyboard.press("Tab")
-    page.keyboard.type(password)
+    page.locator("#login").fill(login)
+    page.locator("#password").fill(password)
     with page.expect_navigation():
-        page.keyboard.press("Enter")
+        page.locator("#password").press("Enter")
 
 
 def test_a_care_manager_signs_in_breaks_the_glass_and_leaves(page: Page, url: str) -> None:
