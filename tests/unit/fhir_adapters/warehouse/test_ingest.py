@@ -1,7 +1,6 @@
 """The fast road into the warehouse: exactly the rows that the mapper gives, whatever stands in the lines."""
 
 import gzip
-import io
 import json
 import os
 from copy import deepcopy
@@ -17,20 +16,16 @@ from hypothesis import strategies as st
 from support.staging import FAST, MAPPER, assert_equal, staged
 
 from fhir_adapters.errors import SourceUnreadable
-from fhir_adapters.lines import Flaw, bounded_lines
 from fhir_adapters.mapping import map_resource
 from fhir_adapters.pulled import Deletions
 from fhir_adapters.quarantine import Quarantine
 from fhir_adapters.synthetic import write_ndjson
 from fhir_adapters.warehouse.assembly import Habits
 from fhir_adapters.warehouse.export import export_in
-from fhir_adapters.warehouse.ingest.blocks import blocks
-from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS, Description, amount, leaves, parents, texts
+from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS, leaves, parents, texts
 from fhir_adapters.warehouse.ingest.fast import Limits
 from fhir_adapters.warehouse.ingest.files import Reading
-from fhir_adapters.warehouse.ingest.lines import BREAK
 from fhir_adapters.warehouse.ingest.plain import PlainLines
-from fhir_adapters.warehouse.ingest.skeletons import pattern_of
 from fhir_adapters.warehouse.load import load_export
 
 AS_OF = date(2026, 6, 30)
@@ -475,30 +470,6 @@ def test_every_member_that_the_mapper_asks_for_is_described(name: str) -> None:
     for resource in [*(plain for plain in PLAIN if plain["resourceType"] == name), of(name, "bare")]:
         map_resource(Watched(resource, asked), Quarantine())
     assert asked - tops - NEVER_FAST == set()
-
-
-def test_a_mapper_that_computes_with_a_date_is_never_imitated() -> None:
-    """A dispense ends as many days after it began as its supply lasts."""
-    description = Description("subject", ("status", "medicationCodeableConcept", "daysSupply"), moments=("whenHandedOver",))
-
-    def key(supply: bytes) -> tuple[int, bytes]:
-        return 0b01, BREAK.join([b'"completed"', orjson.dumps(A1C), supply])
-
-    assert not amount(description)
-    assert pattern_of("MedicationDispense", description, key(b'{"value":30,"unit":"d"}')) == []
-    (row,) = pattern_of("MedicationDispense", description, key(b""))
-    assert row[0] == "mapped"
-
-
-# ---------------------------------------------------------------- parts
-
-
-@given(st.text("ab\n\r", max_size=80).map(str.encode), st.integers(1, 20), st.integers(3, 30))
-def test_blocks_hold_the_lines_of_a_file(content: bytes, size: int, limit: int) -> None:
-    found: list[bytes | Flaw] = []
-    for block in blocks(io.BufferedReader(io.BytesIO(content)), size, limit):
-        found += [block] if isinstance(block, Flaw) else [line.rstrip(b"\r") for line in block.lines]
-    assert found == [line if isinstance(line, Flaw) else line.content for line in bounded_lines(io.BytesIO(content), limit)]
 
 
 # ---------------------------------------------------------------- the whole load
