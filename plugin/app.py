@@ -55,6 +55,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     from plugin.cds.preview.views import blueprint as preview
     from plugin.observe.views import blueprint as observe
     from plugin.outreach.views import blueprint as outreach
+    from plugin.outreach.wish_views import blueprint as wishes
     from plugin.playground.views import blueprint as playground
     from plugin.referrals.views import blueprint as referrals
     from plugin.subscriptions import views as subscriptions
@@ -76,6 +77,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         openapi.blueprint,
         worklist,
         outreach,
+        wishes,
         agency,
         referrals,
         observe,

@@ -36,6 +36,7 @@ DOORS: Final[Mapping[str, Door | Right]] = {
     "referrals.offer": Right.REFER,
     "referrals.act": Right.REFER,
     "outreach": Right.SEE_PEOPLE,
+    "wishes": Right.SEE_PEOPLE,
     "identity": Door.ANYBODY,
     "glass": Right.SEE_PEOPLE,
     "glass.uses": Right.SEE_AUDIT,

@@ -3,7 +3,7 @@
 Whatever stands against reaching somebody is looked up again at that moment, not when the list was made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, insert, select, update
 
 from plugin.access import Entry, Right, Scope, record
+from plugin.outreach import restricting
 from plugin.outreach.cadence import USUAL, Cadence, Tried, next_step, too_soon
 from plugin.outreach.episodes import NoSuchEpisode
 from plugin.outreach.restricting import forbids, in_force, restrict
@@ -168,12 +169,43 @@ def prefer(connection: Connection, scope: Scope, grip: Grip, channel: str | None
     return _step(connection, scope, grip, "person.prefer", {}, at, {"channel": channel})
 
 
+_ENDED_BY: Final = {
+    Restriction.DECLINED: "declined",
+    Restriction.OPTED_OUT: "declined",
+    Restriction.DECEASED: "deceased",
+    Restriction.MOVED: "moved",
+}
+"""Restriction → the ending of the episode in which it was told."""
+
+
+def lift(connection: Connection, scope: Scope, episode: Row[Any], restrictions: Collection[str], at: datetime) -> None:
+    """They changed their mind, or it was wrong: the restrictions are over, and a locked episode that ended with them is open again.
+
+    Raises:
+        NotNow: they are not on record any more.
+        Forbidden: see `plugin.access.scope`.
+    """
+    kinds = {restricting.lift(connection, scope, episode.patient, each, at) for each in restrictions} - {None}
+    if not kinds:
+        raise NotNow("it is not on record any more")
+    another = select(EPISODES.c.id).where(EPISODES.c.patient == episode.patient, EPISODES.c.state == "open")
+    ended = episode.state == "closed" and episode.outcome in {_ENDED_BY.get(kind) for kind in kinds if kind}
+    if ended and connection.scalar(another) is None:
+        reopen(connection, scope, Grip(episode.id, episode.version), at)
+
+
+def locked(connection: Connection, scope: Scope, id: str) -> Row[Any]:
+    """An episode that nobody else changes until the transaction is over, as it stands. Raises `NoSuchEpisode`; see `assign`."""
+    scope.require(Right.REACH_OUT)
+    row = connection.execute(select(EPISODES).where(EPISODES.c.id == id).with_for_update()).one_or_none()
+    if row is None:
+        raise NoSuchEpisode(id)
+    return row
+
+
 def _held(connection: Connection, scope: Scope, grip: Grip, state: str = "open") -> Row[Any]:
     """The episode, locked; only as whoever holds the grip saw it."""
-    scope.require(Right.REACH_OUT)
-    row = connection.execute(select(EPISODES).where(EPISODES.c.id == grip.episode).with_for_update()).one_or_none()
-    if row is None:
-        raise NoSuchEpisode(grip.episode)
+    row = locked(connection, scope, grip.episode)
     if row.state != state:
         raise NotNow("it is closed" if state == "open" else "it is open")
     if row.version != grip.version:

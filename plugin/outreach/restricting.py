@@ -2,10 +2,11 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
 
 from plugin.access import Entry, Right, Scope, record
 from plugin.outreach.deciding import NOBODY, Held
@@ -13,16 +14,31 @@ from plugin.outreach.words import Restriction
 from plugin.store.tables.outreach import RESTRICTIONS
 
 
+def _holds(today: date) -> tuple[ColumnElement[bool], ...]:
+    table = RESTRICTIONS.c
+    return table.lifted.is_(None), or_(table.until.is_(None), table.until >= today.isoformat())
+
+
 def in_force(connection: Connection, patients: Collection[str], today: date) -> dict[str, list[Held]]:
     """Patient → the restrictions that hold on ``today``; those without any are left out."""
     table = RESTRICTIONS.c
-    query = select(table.patient, table.kind, table.scope).where(
-        table.patient.in_(patients), table.lifted.is_(None), or_(table.until.is_(None), table.until >= today.isoformat())
-    )
+    query = select(table.patient, table.kind, table.scope).where(table.patient.in_(patients), *_holds(today))
     found: dict[str, list[Held]] = defaultdict(list)
     for patient, kind, scope in connection.execute(query.order_by(table.since, table.id)):
         found[patient].append(Held(kind, scope))
     return dict(found)
+
+
+def on_record(connection: Connection, scope: Scope, patient: str, today: date) -> Sequence[Row[Any]]:
+    """The restrictions of ``patient`` that hold on ``today``, the oldest first, each with who told it and when.
+
+    Raises:
+        Forbidden: see `plugin.access.scope`.
+    """
+    scope.require(Right.SEE_PEOPLE)
+    table = RESTRICTIONS.c
+    query = select(RESTRICTIONS).where(table.patient == patient, *_holds(today))
+    return connection.execute(query.order_by(table.since, table.scope, table.id)).all()
 
 
 def restrict(
@@ -59,16 +75,17 @@ def restrict(
     return id
 
 
-def lift(connection: Connection, scope: Scope, patient: str, id: str, at: datetime) -> bool:
-    """They changed their mind. Whether there was such a restriction of ``patient`` that was in force."""
+def lift(connection: Connection, scope: Scope, patient: str, id: str, at: datetime) -> Restriction | None:
+    """They changed their mind. What was lifted; ``None``: no such restriction of ``patient`` was in force."""
     scope.require(Right.REACH_OUT)
     table = RESTRICTIONS.c
-    found = connection.execute(
-        update(RESTRICTIONS).where(table.id == id, table.patient == patient, table.lifted.is_(None)).values(lifted=at)
+    kind = connection.scalar(
+        update(RESTRICTIONS).where(table.id == id, table.patient == patient, table.lifted.is_(None)).values(lifted=at).returning(table.kind)
     )
-    if found.rowcount:
-        record(connection, scope, Entry("restriction.lift", f"restriction/{id}", patient), at)
-    return bool(found.rowcount)
+    if kind is None:
+        return None
+    record(connection, scope, Entry("restriction.lift", f"restriction/{id}", patient), at)
+    return Restriction(kind)
 
 
 def forbids(held: Collection[Held], channel: str, shared: Collection[str]) -> str | None:

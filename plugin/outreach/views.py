@@ -1,7 +1,7 @@
 """The pages of outreach: the list, one episode, and what staff do with them."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from operator import itemgetter
@@ -14,16 +14,13 @@ from plugin.access import Entry, Right, accounts, record
 from plugin.access.web import access, scope
 from plugin.outreach import acting, forms, writing_out
 from plugin.outreach.acting import Grip, NotNow
-from plugin.outreach.deciding import Held
 from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed, whole
-from plugin.outreach.words import CHANNELS, ENDINGS, OUTCOMES
-from plugin.referrals.consenting import of_need
-from plugin.referrals.words import BY_ITS_NATURE_UNSAFE
+from plugin.outreach.words import CHANNELS, ENDINGS, OUTCOMES, STANDS
+from plugin.referrals import consenting
 from plugin.runtime import Runtime
 from plugin.sweep.published import WorklistPerson
 from plugin.worklist.catalogue import patient_facts, rules_by_id
 from plugin.worklist.rows import Row, rows_of
-from rules.document import Rule
 
 blueprint: Final = Blueprint("outreach", __name__, url_prefix="/outreach")
 
@@ -100,7 +97,7 @@ def _list(wish: Wish, told: Sequence[str] = (), status: HTTPStatus = HTTPStatus.
 
 
 def _words() -> dict[str, Any]:
-    return {"channels": CHANNELS, "outcomes": OUTCOMES, "endings": ENDINGS}
+    return {"channels": CHANNELS, "outcomes": OUTCOMES, "endings": ENDINGS, "stands": STANDS}
 
 
 @blueprint.get("/<uuid:id>")
@@ -123,11 +120,12 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
         }
         names = accounts.names(connection, [found.episode.row.owner])
     rules = rules_by_id(_runtime().packs)
+    untold = consenting.untold(scope(), rules)
     return make_response(
         render_template(
             "episode.html",
             whole=found,
-            held=_told(found.episode.held, rules),
+            held=[each for each in found.episode.held if each.scope not in untold],
             names=names,
             shown=_as_row(found.episode),
             rules=rules,
@@ -139,15 +137,6 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
         ),
         status,
     )
-
-
-def _told(held: Iterable[Held], rules: Mapping[str, Rule]) -> list[Held]:
-    """What may be told of restrictions: that somebody declined what stands on no shared list would tell that it was offered."""
-    if scope().may(Right.SEE_RESTRICTED):
-        return list(held)
-    hidden = {id for id, rule in rules.items() if rule.restricted} | {of_need(need) for need in BY_ITS_NATURE_UNSAFE}
-    hidden |= {of_need(rule.referral.category) for rule in rules.values() if rule.restricted and rule.referral}
-    return [each for each in held if each.scope not in hidden]
 
 
 def _nobody() -> Response:

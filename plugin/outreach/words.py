@@ -34,6 +34,16 @@ class Restriction(StrEnum):
     """It is not safe to talk; somebody else may listen."""
 
 
+STANDS: Final = {
+    Restriction.DECEASED: "Has died",
+    Restriction.MOVED: "Moved away",
+    Restriction.OPTED_OUT: "Does not want to be reached",
+    Restriction.DECLINED: "Does not want this help",
+    Restriction.UNSAFE: "Not safe to talk: somebody else may listen or read",
+}
+"""Each restriction as staff read it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What an attempt came to."""

@@ -1,19 +1,21 @@
 """What somebody said about being referred: asked first, kept, and looked up again whenever anything is to go out."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
 
 from plugin.access import Entry, Right, Scope, record
 from plugin.outreach.deciding import NOBODY
 from plugin.outreach.restricting import in_force, restrict
 from plugin.outreach.words import DECLINED_FOR, Restriction
 from plugin.referrals.disclosure import DISCLOSURES
+from plugin.referrals.words import BY_ITS_NATURE_UNSAFE
 from plugin.store.tables.referrals import CONSENTS
+from rules.document import Rule
 
 GIVEN_BY: Final = ("patient", "guardian", "agreement")
 """The patient, somebody for them, or an agreement with the partner that makes it part of the care."""
@@ -64,16 +66,33 @@ def agree(connection: Connection, scope: Scope, consent: Consent, at: datetime) 
     return id
 
 
-def withdraw(connection: Connection, scope: Scope, id: str, at: datetime) -> bool:
-    """They changed their mind: nothing more goes out on it. Whether there was such a consent in force."""
+def given(connection: Connection, scope: Scope, patient: str, today: date) -> Sequence[Row[Any]]:
+    """The consents of ``patient`` that hold on ``today``, the oldest first.
+
+    Raises:
+        Forbidden: see `plugin.access.scope`.
+    """
+    scope.require(Right.SEE_PEOPLE)
+    table = CONSENTS.c
+    query = select(CONSENTS).where(table.patient == patient, *_holds(today))
+    return connection.execute(query.order_by(table.since, table.id)).all()
+
+
+def _holds(today: date) -> tuple[ColumnElement[bool], ...]:
+    table = CONSENTS.c
+    return table.withdrawn.is_(None), or_(table.until.is_(None), table.until >= today.isoformat())
+
+
+def withdraw(connection: Connection, scope: Scope, patient: str, id: str, at: datetime) -> bool:
+    """They changed their mind: nothing more goes out on it. Whether there was such a consent of ``patient`` in force."""
     scope.require(Right.REFER)
     table = CONSENTS.c
-    patient = connection.scalar(select(table.patient).where(table.id == id, table.withdrawn.is_(None)))
-    if patient is None:
-        return False
-    connection.execute(update(CONSENTS).where(table.id == id).values(withdrawn=at))
-    record(connection, scope, Entry("consent.withdraw", f"consent/{id}", patient), at)
-    return True
+    found = connection.execute(
+        update(CONSENTS).where(table.id == id, table.patient == patient, table.withdrawn.is_(None)).values(withdrawn=at)
+    )
+    if found.rowcount:
+        record(connection, scope, Entry("consent.withdraw", f"consent/{id}", patient), at)
+    return bool(found.rowcount)
 
 
 def refuse(connection: Connection, scope: Scope, patient: str, need: str, rules: Collection[str], at: datetime) -> None:
@@ -88,6 +107,15 @@ def of_need(need: str) -> str:
     return f"need:{need}"
 
 
+def untold(scope: Scope, rules: Mapping[str, Rule]) -> frozenset[str]:
+    """The scopes of refusals that are not told to ``scope``: whoever declined what stands on no shared list was offered it."""
+    if scope.may(Right.SEE_RESTRICTED):
+        return frozenset()
+    restricted = [rule for rule in rules.values() if rule.restricted]
+    needs = BY_ITS_NATURE_UNSAFE | {rule.referral.category for rule in restricted if rule.referral}
+    return frozenset({rule.id.text for rule in restricted} | {of_need(need) for need in needs})
+
+
 def agreed(connection: Connection, patient: str, need: str, partner: str, agency: str | None, today: date) -> Row[Any] | None:
     """The consent on which ``agency`` may be told of ``need`` today; ``None``: there is none."""
     table = CONSENTS.c
@@ -96,8 +124,7 @@ def agreed(connection: Connection, patient: str, need: str, partner: str, agency
         table.need == need,
         table.partner == partner,
         or_(table.agency.is_(None), table.agency == agency),
-        or_(table.until.is_(None), table.until >= today.isoformat()),
-        table.withdrawn.is_(None),
+        *_holds(today),
     )
     rows = connection.execute(query.order_by(table.since.desc(), table.id)).all()
     guardian = DISCLOSURES[partner].guardian

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from fhir_adapters.directory import Directory
-from fhir_adapters.referral_states import IllegalMove
+from fhir_adapters.referral_states import IllegalMove, Status, sources
 from plugin.access.web import access, scope
 from plugin.cds.dispatch import read_partners
 from plugin.outreach.acting import NotNow
@@ -135,14 +135,15 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
         "reasons": REASONS,
         "chosen": CHOSEN,
         "attention": ATTENTION,
+        "may_be_mistaken": found.row.state in sources(Status.ENTERED_IN_ERROR),
         "told": told,
     }
     return make_response(render_template("referral.html", **values), status)
 
 
-@blueprint.post("/referrals/<uuid:id>/<any(cancel, seen):verb>")
+@blueprint.post("/referrals/<uuid:id>/<any(cancel, seen, mistaken):verb>")
 def act(id: uuid.UUID, verb: str) -> ResponseReturnValue:
-    """Take a referral back, or say that somebody has seen to what asked for attention."""
+    """Take a referral back, say that it should never have been, or that somebody has seen to what asked for attention."""
     grip = Grip(str(id), request.form.get("version", 0, type=int))
     now = site_now()
     try:
@@ -150,6 +151,8 @@ def act(id: uuid.UUID, verb: str) -> ResponseReturnValue:
             if verb == "cancel":
                 reason = request.form.get("reason", "").strip()
                 acting.cancel(connection, scope(), grip, request.form.get("reason_code", ""), now, reason)
+            elif verb == "mistaken":
+                acting.mistaken(connection, scope(), grip, now)
             else:
                 acting.looked_into(connection, scope(), grip, now)
     except (NotNow, IllegalMove, ValueError) as why:

@@ -76,7 +76,7 @@ def test_a_care_manager_works_the_list_of_a_morning(morning: tuple[str, Path], p
     form.get_by_label("Outcome").select_option("declined-all")
     deed(page, "Tell what was tried")
     expect(page.get_by_text("Closed")).to_be_visible()
-    expect(page.get_by_text("opted out")).to_be_visible()
+    expect(page.get_by_text("Does not want to be reached")).to_be_visible()
 
     # The third asks for a text message in the evening, and is put off until after the holiday.
     page.goto(f"{url}/outreach?view=mine")
@@ -112,6 +112,23 @@ def test_the_list_is_worked_by_keyboard_alone(morning: tuple[str, Path], page: P
     page.get_by_role("button", name="Take").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("definition").filter(has_text="trial")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_somebody_changes_their_mind(morning: tuple[str, Path], page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 860})
+    page.emulate_media(color_scheme="dark" if width == 360 else "light")
+    page.goto(f"{morning[0]}/outreach?sort=name")
+    page.locator("td.person a").nth(3).click()
+    page.get_by_role("link", name="What they want, and what they agreed to").click()
+    form = page.get_by_role("form", name="Keep what they said")
+    form.get_by_label("They said").select_option(label="Do not use: Letter")
+    deed(page, "Keep what they said")
+    expect(page.get_by_text("Does not want to be reached: Letter")).to_be_visible()
+    assert failures(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.get_by_role("button", name="No longer so: Does not want to be reached Letter").click()
+    expect(page.get_by_text("Nothing is on record.")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [390, 1100])

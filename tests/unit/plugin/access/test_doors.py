@@ -53,6 +53,8 @@ WHO_PASSES: dict[str, set[Role] | str] = {
     "outreach.act": STAFF,
     "outreach.together": STAFF,
     "outreach.export": STAFF,
+    "wishes.page": STAFF,
+    "wishes.said": STAFF,
     "worklist.worklist": STAFF,
     "worklist.search": STAFF,
     "worklist.found": STAFF,

@@ -178,8 +178,8 @@ def test_a_consent_that_was_withdrawn_is_none(store: Store) -> None:
     draft = drafted(store)
     with store.write() as connection:
         id = consent(connection)
-        assert withdraw(connection, CARE, id, NOON)
-        assert not withdraw(connection, CARE, id, NOON)
+        assert withdraw(connection, CARE, "ann", id, NOON)
+        assert not withdraw(connection, CARE, "ann", id, NOON)
     with pytest.raises(NotNow, match="nobody has agreed"), store.write() as connection:
         send(connection, CARE, draft, NOON)
 

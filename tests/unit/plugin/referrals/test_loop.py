@@ -331,7 +331,7 @@ def test_what_was_cancelled_before_it_went_out_never_does(loop: Loop) -> None:
 def test_without_its_consent_it_does_not_go_out_and_somebody_looks(loop: Loop) -> None:
     id = sent(loop.store, at=loop.at)
     with loop.store.write() as connection:
-        assert withdraw(connection, CARE, stored(loop.store, id).consent, loop.at)
+        assert withdraw(connection, CARE, stored(loop.store, id).patient, stored(loop.store, id).consent, loop.at)
     assert carry_out(loop.store, loop.outbox, loop.at) == {"kept back": 1}
     assert (stored(loop.store, id).state, stored(loop.store, id).attention) == ("requested", "not-sent")
     loop.cancelled(id)
@@ -470,7 +470,7 @@ def test_without_leave_nobody_else_is_told(loop: Loop) -> None:
     loop.ehr.agency(loop.place(id), Status.REJECTED, reason=status_reason("no-capacity", None))
     loop.poll()
     with loop.store.write() as connection:
-        assert withdraw(connection, CARE, stored(loop.store, id).consent, loop.at)
+        assert withdraw(connection, CARE, stored(loop.store, id).patient, stored(loop.store, id).consent, loop.at)
     assert loop.days(0) == {"nobody else": 1}
     assert len(loop.ehr.of("Task")) == 1
     with loop.store.read() as connection:

@@ -106,6 +106,38 @@ def test_a_refusal_is_kept_and_nothing_is_sent(client: FlaskClient, store: Store
         assert connection.execute(select(EPISODES.c.state, EPISODES.c.outcome)).one() == ("closed", "declined")
 
 
+def test_a_refusal_is_taken_back_whole_and_the_conversation_goes_on(client: FlaskClient, store: Store) -> None:
+    client.post(address(store), data=form(client, store, wanted="no"))
+    wishes = address(store).partition("/refer/")[0] + "/wishes"
+    page = client.get(wishes).text
+    said = re.search(r"Does not want this help</strong>: <bdi>([^<]+)<", page)
+    assert said
+    assert "food insecurity" in said[1].split("; ")
+    assert len(said[1].split("; ")) == 2
+    ids = re.findall(r'name="id" value="([^"]+)"', page)
+    assert len(ids) == 1
+    assert client.post(f"{wishes}/lift", data={"id": ids[0]}).status_code == 303
+    with store.read() as connection:
+        assert None not in connection.scalars(select(RESTRICTIONS.c.lifted)).all()
+        assert connection.execute(select(EPISODES.c.state)).scalar_one() == "open"
+    assert client.post(address(store), data=form(client, store)).status_code == 303
+
+
+def test_a_consent_tells_what_went_out_on_it_and_that_can_be_marked_as_an_error(client: FlaskClient, store: Store) -> None:
+    sent = client.post(address(store), data=form(client, store)).headers["Location"]
+    wishes = address(store).partition("/refer/")[0] + "/wishes"
+    assert sent.rpartition("/")[2] in client.get(wishes).text
+    assert "It should never have been" in client.get(sent).text
+    version = re.search(r'name="version" value="(\d+)"', client.get(sent).text)
+    assert version
+    assert client.post(f"{sent}/mistaken", data={"version": version[1]}).status_code == 303
+    page = client.get(sent).text
+    assert "<strong>entered-in-error</strong>" in page
+    assert "It should never have been" not in page
+    assert sent.rpartition("/")[2] not in client.get(wishes).text
+    assert client.post(f"{sent}/mistaken", data={"version": version[1]}).status_code == 409
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
