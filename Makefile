@@ -93,6 +93,7 @@ roads: dev
 chaos: dev
 	ALMONER_KILLS=$${ALMONER_KILLS:-500} ALMONER_KILLS_SEED=$$(date +%s) $(PY) -m pytest tests/integration/test_bulk_kills.py -s $(ARGS)
 	ALMONER_SWEEP_KILLS=$${ALMONER_KILLS:-500} ALMONER_KILLS_SEED=$$(date +%s) $(PY) -m pytest tests/integration/test_sweep_kills.py -s $(ARGS)
+	ALMONER_KILLS=$${ALMONER_KILLS:-300} ALMONER_KILLS_SEED=$$(date +%s) $(PY) -m pytest tests/integration/test_acting_kills.py -s $(ARGS)
 
 # Holds the rules core against change and against hostile input; each prints what it counted. ARGS='--sample 80' for part of the mutants.
 mutation: dev robustness

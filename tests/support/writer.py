@@ -1,20 +1,12 @@
-"""A process that decides and writes, again and again, for tests that kill it at any moment.
+"""A process that decides and writes, again and again, for tests that kill it at any moment: ``python writer.py OUTBOX URL``."""
 
-``python writer.py OUTBOX URL`` reads lines ``WORK NUMBER SECONDS``, does each in a fork of itself, kills the fork after so many seconds
-(0: never), and prints its exit status. A fork begins at once: nothing has to be imported anew.
-"""
-
-import os
-import signal
 import sys
-import traceback
+from collections.abc import Callable
 from pathlib import Path
-from subprocess import PIPE, Popen
 from threading import Thread
 from time import sleep
-from types import TracebackType
-from typing import Self
 
+from support.forking import Forks, serve
 from support.writeback import OPEN, referral, server, task
 
 from fhir_adapters.writeback import Outbox, State
@@ -69,47 +61,20 @@ def finish(outbox: Outbox, url: str, _: int) -> None:
 WORK = {"decide": decide_and_write, "same": suggest_the_same, "finish": finish}
 
 
-class Writer:
+class Writer(Forks):
     """The process, seen from a test."""
 
     def __init__(self, outbox: Path, url: str) -> None:
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        command = [sys.executable, __file__, str(outbox), url]
-        self._process = Popen(command, stdin=PIPE, stdout=PIPE, text=True, bufsize=1, env=environment)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._process.communicate(timeout=60)
-
-    def work(self, what: str, number: int, kill_after: float = 0.0) -> bool:
-        """Have it done in a fork, which is killed after so many seconds. Whether it was done before that."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{what} {number} {kill_after}\n")
-        status = int(self._process.stdout.readline())
-        assert status in (0, -signal.SIGKILL), status
-        return status == 0
+        super().__init__(__file__, str(outbox), url)
 
 
 def main(path: str, url: str) -> None:
-    """Read what to do until there is no more."""
-    for line in sys.stdin:
-        what, number, seconds = line.split()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                WORK[what](Outbox.at(Path(path)), url, int(number))
-            except BaseException:
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        if float(seconds):
-            sleep(float(seconds))
-            os.kill(pid, signal.SIGKILL)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n")
-        sys.stdout.flush()
+    """Do what is asked for, each time with the outbox opened anew."""
+
+    def bound(work: Callable[[Outbox, str, int], None]) -> Callable[[int], None]:
+        return lambda number: work(Outbox.at(Path(path)), url, number)
+
+    serve({name: bound(work) for name, work in WORK.items()})
 
 
 if __name__ == "__main__":
