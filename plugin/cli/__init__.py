@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "agency": "Let people at partner agencies in.",
     "audit": "Look after the record of who saw and did what: verify it, hand it on.",
     "db": "Look after the database: its version, and the way to another one.",
+    "backup": "Copy what cannot be made anew, and put it back.",
     "keys": "Make and rotate the keys by which FHIR servers know us.",
 }
 
