@@ -12,7 +12,7 @@ from plugin.messages.agreeing import agreed, missing
 from plugin.messages.composing import Message
 from plugin.messages.gateways.gateway import Word
 from plugin.messages.words import CHANNELS
-from plugin.outreach.acting import Attempt, Grip, NotNow, attempt, learned, objection
+from plugin.outreach.acting import Attempt, Grip, NotNow, attempt, learned, refusal, wrong_moment
 from plugin.outreach.episodes import Episode
 from plugin.store.tables.messages import MESSAGES
 from plugin.store.tables.referrals import REFERRALS
@@ -47,7 +47,11 @@ class Sending:
 
 def stands_against(connection: Connection, scope: Scope, patient: str, channel: str, now: datetime) -> str | None:
     """Why nothing may go to somebody over a channel at this moment, in words; ``None``: it may. Raises `Forbidden`."""
-    return objection(connection, scope, patient, channel, now) or missing(connection, patient, channel)
+    return (
+        refusal(connection, scope, patient, channel, now)
+        or missing(connection, patient, channel)
+        or wrong_moment(connection, patient, channel, now)
+    )
 
 
 def address_of(connection: Connection, episode: Episode, channel: str) -> str:
