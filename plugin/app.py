@@ -47,12 +47,13 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     """The application for ``runtime``; ``None``: as the settings say.
 
     Raises:
-        RuleError: a pack is wrong.
+        RuleError: a pack, or a template of messages, is wrong.
         SettingsUnreadable, StoreError: see `plugin.cds.opening.open_cds`.
     """
     from plugin.agency.views import blueprint as agency
     from plugin.cds.analytics.views import blueprint as analytics
     from plugin.cds.preview.views import blueprint as preview
+    from plugin.messages import views as messages
     from plugin.observe.views import blueprint as observe
     from plugin.outreach.views import blueprint as outreach
     from plugin.outreach.wish_views import blueprint as wishes
@@ -88,6 +89,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     ):
         app.register_blueprint(blueprint)
     app.register_blueprint(subscriptions.blueprint)
+    messages.install(app, runtime)
     app.jinja_env.globals["card_preview"] = runtime.settings.cds.preview
     app.jinja_env.globals["playground"] = runtime.settings.playground.enabled
     app.register_error_handler(HTTPException, _refused)

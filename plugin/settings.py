@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from fhir_adapters.vendors import known_vendors
 from plugin.cds.clients.profile import known_profiles
 from plugin.cds.texts import known_languages
+from plugin.messages.settings import MessageSettings
 from rules.pack import BUILT_IN
 
 
@@ -372,6 +373,7 @@ class Settings(BaseSettings):
     cds: CdsSettings = Field(CdsSettings(), description="The CDS Hooks service.")
     sweep: SweepSettings = Field(SweepSettings(), description="What must hold before almoner sweep publishes.")
     referrals: ReferralSettings = Field(ReferralSettings(), description="Referrals from conversations of outreach.")
+    messages: MessageSettings = Field(MessageSettings(), description="Messages to people, and what carries them.")
     access: AccessSettings = Field(AccessSettings(), description="Who may look at the pages.")
     keep: KeepSettings = Field(KeepSettings(), description="After how many days almoner db purge forgets what is over.")
     playground: PlaygroundSettings = Field(PlaygroundSettings(), description="The page on which rules are written and tried.")

@@ -182,7 +182,7 @@ class Provider:
 
 
 def secret_at(reference: str | None) -> str | None:
-    """The client's secret in a file that only its owner may read, or in the variable NAME of ``env:NAME``. Raises `KeyUnusable`."""
+    """A secret in a file that only its owner may read, or in the variable NAME of ``env:NAME``. Raises `KeyUnusable`."""
     if reference is None:
         return None
     if reference.startswith(ENVIRONMENT):
@@ -190,7 +190,7 @@ def secret_at(reference: str | None) -> str | None:
     else:
         found = read_private(Path(reference)).decode().strip()
     if not found:
-        raise KeyUnusable(f"{reference} should hold the secret of access.oidc, and is empty")
+        raise KeyUnusable(f"{reference} should hold a secret, and is empty")
     return found
 
 

@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "doctor": "Say what works on this machine, or with a FHIR server, and what does not.",
     "cds": "Try cards, set clients of CDS Hooks up, and ask again what a card said.",
     "outreach": "Turn what a sweep published into conversations with people.",
+    "message": "Check and preview what is written to people, and send it.",
     "subscription": "Hear of changes as they happen, and evaluate those people again.",
     "account": "Look after the accounts with which people sign in.",
     "agency": "Let people at partner agencies in.",

@@ -97,14 +97,27 @@ def objection(connection: Connection, scope: Scope, patient: str, channel: str, 
 
     ``now`` has the zone in which the person lives: its clock decides about quiet hours.
     """
+    return refusal(connection, scope, patient, channel, now) or wrong_moment(connection, patient, channel, now, cadence)
+
+
+def refusal(connection: Connection, scope: Scope, patient: str, channel: str, now: datetime) -> str | None:
+    """What stands against it whatever the hour, in words; see `objection`."""
     scope.require(Right.REACH_OUT)
     held = in_force(connection, [patient], now.date()).get(patient, ())
     if kind := forbids(held, channel, SHARED):
         return {"opted-out": "they do not want to be reached this way", "unsafe": "somebody else may read it, and that is not safe"}.get(
             kind, f"on record: {kind}"
         )
+    return None
+
+
+def wrong_moment(
+    connection: Connection, patient: str, channel: str, now: datetime, cadence: Cadence = USUAL, *, besides: str = ""
+) -> str | None:
+    """What stands against it now, but will not always; see `objection`. ``besides``: an attempt that does not count as a contact."""
     since = now - timedelta(days=cadence.cap_days)
-    contacts = connection.scalars(select(ATTEMPTS.c.at).where(ATTEMPTS.c.patient == patient, ATTEMPTS.c.at > since)).all()
+    others = (ATTEMPTS.c.patient == patient, ATTEMPTS.c.at > since, ATTEMPTS.c.id != besides)
+    contacts = connection.scalars(select(ATTEMPTS.c.at).where(*others)).all()
     return too_soon([each.astimezone(now.tzinfo) for each in contacts], now, channel, cadence)
 
 
@@ -123,18 +136,34 @@ def attempt(connection: Connection, scope: Scope, grip: Grip, tried: Attempt, at
     outcome = OUTCOMES[tried.outcome]
     if outcome.restricts is not None:
         _restrict(connection, scope, row, outcome.restricts, at)
-    then = next_step(tried_before(connection, row.id), at.date(), cadence)
     ending = outcome.closes
     values: dict[str, Any] = {
         "attempts": row.attempts + 1,
         "last_attempt": at,
-        "last_outcome": tried.outcome,
-        "not_before": then.not_before.isoformat(),
-        "next_channel": then.channel,
+        **_then(connection, row.id, at.date(), cadence),
         **(_closed(ending, at) if ending else {}),
     }
     detail = {"channel": tried.channel, "outcome": tried.outcome} | ({"ending": ending} if ending else {})
     return _step(connection, scope, grip, "episode.attempt", values, at, detail)
+
+
+def learned(connection: Connection, scope: Scope, id: str, outcome: str, at: datetime, cadence: Cadence = USUAL) -> None:
+    """What came of an attempt turned out only now; what comes next follows anew. Nothing if it was forgotten."""
+    scope.require(Right.REACH_OUT)
+    query = select(EPISODES).join(ATTEMPTS, ATTEMPTS.c.episode == EPISODES.c.id).where(ATTEMPTS.c.id == id)
+    row = connection.execute(query.with_for_update(of=EPISODES)).one_or_none()
+    if row is None:
+        return
+    connection.execute(update(ATTEMPTS).where(ATTEMPTS.c.id == id).values(outcome=outcome))
+    values = _then(connection, row.id, at.date(), cadence) if row.state == "open" else {}
+    _step(connection, scope, Grip(row.id, row.version), "episode.learned", values, at, {"outcome": outcome}, state=row.state)
+
+
+def _then(connection: Connection, episode: str, today: date, cadence: Cadence) -> dict[str, Any]:
+    """What all attempts together mean for the next one."""
+    tried = tried_before(connection, episode)
+    then = next_step(tried, today, cadence)
+    return {"last_outcome": tried[-1].outcome, "not_before": then.not_before.isoformat(), "next_channel": then.channel}
 
 
 def close(connection: Connection, scope: Scope, grip: Grip, ending: str, at: datetime) -> int:

@@ -11,6 +11,7 @@ from plugin.access import Right, Scope, accounts
 from plugin.outreach import acting
 from plugin.outreach.acting import Attempt, Grip, NotNow
 from plugin.outreach.cadence import USUAL, Cadence
+from plugin.outreach.words import OUTCOMES
 
 Fields = Mapping[str, str]
 
@@ -70,6 +71,8 @@ def _attempt(deed: Deed) -> None:
         tried = Attempt(fields.get("attempt", ""), fields.get("channel", ""), fields.get("outcome", ""), again, fields.get("note", ""))
     except ValueError as wrong:
         raise NotNow(str(wrong)) from None
+    if not OUTCOMES[tried.outcome].by_staff:
+        raise NotNow("that only the delivery of a message can tell")
     acting.attempt(deed.connection, deed.scope, deed.grip, tried, deed.at, deed.cadence)
 
 

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from plugin.access import Entry, Right, accounts, record
 from plugin.access.web import access, scope
+from plugin.messages import reading as messages
 from plugin.outreach import acting, forms, writing_out
 from plugin.outreach.acting import Grip, NotNow
 from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed, whole
@@ -119,6 +120,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             if scope().may(Right.REACH_OUT)
         }
         names = accounts.names(connection, [found.episode.row.owner])
+        sent = messages.of_person(connection, scope(), found.episode.row.patient)
     rules = rules_by_id(_runtime().packs)
     untold = consenting.untold(scope(), rules)
     return make_response(
@@ -130,6 +132,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             shown=_as_row(found.episode),
             rules=rules,
             objections=objections,
+            messages=sent,
             told=told,
             attempt=str(uuid.uuid4()),
             today=now.date(),

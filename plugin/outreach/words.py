@@ -50,7 +50,7 @@ class Outcome:
 
     label: str
     status: str
-    """Of the FHIR Communication: completed, not-done or stopped."""
+    """Of the FHIR Communication: in-progress, completed, not-done, stopped or unknown."""
     reached: bool = False
     """They were spoken to."""
     counts: bool = True
@@ -58,6 +58,8 @@ class Outcome:
     closes: str | None = None
     """The outcome with which it ends the episode."""
     restricts: Restriction | None = None
+    by_staff: bool = True
+    """Staff may choose it; the others follow from what became of a message."""
 
 
 OUTCOMES: Final = {
@@ -74,6 +76,11 @@ OUTCOMES: Final = {
     "moved-away": Outcome("Moved away", "not-done", closes="moved", restricts=Restriction.MOVED),
     "already-done": Outcome("Already done", "completed", reached=True, closes="already-done"),
     "unsafe": Outcome("Not safe to talk", "stopped", counts=False, restricts=Restriction.UNSAFE),
+    "sent": Outcome("Sent", "completed"),
+    "undeliverable": Outcome("Could not be delivered", "not-done"),
+    "sending": Outcome("Waits to be sent", "in-progress", by_staff=False),
+    "held-back": Outcome("Held back: not sent", "not-done", counts=False, by_staff=False),
+    "not-known": Outcome("Not known whether it was sent", "unknown", by_staff=False),
 }
 """Each outcome of an attempt by its code."""
 

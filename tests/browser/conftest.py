@@ -19,6 +19,7 @@ from werkzeug.serving import make_server
 from fhir_adapters.synthetic import write_ndjson
 from plugin.cds.ledger.opening import open_ledger
 from plugin.cds.policy.alarms import Alarm, raise_alarms
+from plugin.messages.settings import MessageSettings
 from plugin.playground.views import EXTENSION
 from plugin.settings import CdsSettings, PlaygroundSettings, Settings
 from plugin.sweep.published import Published
@@ -85,9 +86,9 @@ def unswept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @contextmanager
-def served(state: Path) -> Iterator[str]:
+def served(state: Path, messages: MessageSettings | None = None) -> Iterator[str]:
     """The address of the application over a state folder, answering on this machine while the block runs."""
-    app = application(state, playground=PlaygroundSettings(enabled=True, people=PEOPLE), cds=CdsSettings(preview=True))
+    app = application(state, playground=PlaygroundSettings(enabled=True, people=PEOPLE), cds=CdsSettings(preview=True), messages=messages)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from plugin.app import create_app
+from plugin.messages.settings import MessageSettings
 from plugin.runtime import Runtime
 from plugin.settings import CdsSettings, PlaygroundSettings, Settings
 from plugin.sweep.published import WORKLIST, Published, WorklistPerson, person_line
@@ -24,9 +25,11 @@ def application(
     today: date = AS_OF,
     playground: PlaygroundSettings | None = None,
     cds: CdsSettings | None = None,
+    messages: MessageSettings | None = None,
 ) -> Flask:
     """The whole application over a state folder, with the built-in packs unless told otherwise."""
-    settings = Settings(state=state, as_of=today, playground=playground or PlaygroundSettings(), cds=cds or CdsSettings())
+    parts: dict[str, Any] = {"playground": playground or PlaygroundSettings(), "cds": cds or CdsSettings(), "messages": messages or MessageSettings()}
+    settings = Settings(state=state, as_of=today, **parts)
     return create_app(Runtime(settings, load_packs(BUILT_IN) if packs is None else packs, engine("reference"), Published(state)))
 
 

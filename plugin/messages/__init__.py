@@ -1,0 +1,1 @@
+"""What is written to people: which words, over which channel, who may read them, and whether they went out."""

@@ -1,0 +1,89 @@
+"""Addresses to which people agreed to be written to, channel by channel. Nobody is written to by text message or e-mail without."""
+
+import re
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, Row, delete, select
+
+from plugin.access import Entry, Right, Scope, record
+from plugin.messages.words import CHANNELS
+from plugin.outreach.acting import NotNow
+from plugin.outreach.episodes import NoSuchEpisode
+from plugin.store.inserting import upsert
+from plugin.store.tables.messages import ADDRESSES, MESSAGES
+from plugin.store.tables.outreach import EPISODES, PEOPLE
+
+_FORMS: Final = {
+    "sms": re.compile(r"\+?[0-9][0-9 ()./-]{4,24}", re.ASCII),
+    "email": re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+", re.ASCII),
+}
+"""The address of each channel for which one is asked."""
+_LONGEST: Final = 254
+_SHOWN: Final = 4
+"""Characters at the end of a number."""
+
+
+def agree(connection: Connection, scope: Scope, episode: str, channel: str, address: str, at: datetime) -> None:
+    """Keep that the person of an episode agreed to be written to at ``address``; empty: they do not, or no longer.
+
+    Raises:
+        NoSuchEpisode: there is none of that id.
+        NotNow: that is no address of the channel.
+        Forbidden: see `plugin.access.scope`.
+    """
+    scope.require(Right.REACH_OUT)
+    patient = connection.scalar(select(EPISODES.c.patient).where(EPISODES.c.id == episode).with_for_update())
+    if patient is None:
+        raise NoSuchEpisode(episode)
+    address = address.strip()
+    if channel not in _FORMS or (address and (len(address) > _LONGEST or not _FORMS[channel].fullmatch(address))):
+        raise NotNow("that is no address that can be written to")
+    if address:
+        row = {"patient": patient, "channel": channel, "address": address, "since": at, "user": scope.user}
+        statement = upsert(connection, ADDRESSES).values(row)
+        news = {name: row[name] for name in ("address", "since", "user")}
+        connection.execute(statement.on_conflict_do_update(index_elements=["patient", "channel"], set_=news))
+    else:
+        connection.execute(delete(ADDRESSES).where(ADDRESSES.c.patient == patient, ADDRESSES.c.channel == channel))
+    detail = {"channel": channel, "agreed": bool(address)}
+    record(connection, scope, Entry("person.agree", f"episode/{episode}", patient, detail), at)
+
+
+def agreed(connection: Connection, patient: str) -> dict[str, Row[tuple[object, ...]]]:
+    """Channel → the address to which they agreed, since when, and whom they told."""
+    return {row.channel: row for row in connection.execute(select(ADDRESSES).where(ADDRESSES.c.patient == patient))}
+
+
+def missing(connection: Connection, patient: str, channel: str) -> str | None:
+    """Why there is no address to which this may go, in words; ``None``: there is one, or the channel needs none."""
+    if not CHANNELS[channel].agreed:
+        return None
+    found = agreed(connection, patient).get(channel)
+    name = CHANNELS[channel].name.lower()
+    if found is None:
+        return f"they have not agreed to be written to by {name}: ask, and note the address"
+    table = MESSAGES.c
+    same = (table.patient == patient, table.channel == channel, table.address == found.address, table.ended.is_not(None))
+    last = select(table.state, table.ended).where(*same).order_by(table.ended.desc()).limit(1)
+    came_back = connection.execute(last).one_or_none()
+    if came_back is not None and came_back.state == "failed" and came_back.ended >= found.since:
+        return f"the last {name} to this address could not be delivered: ask, and note the address again"
+    return None
+
+
+def is_shared(connection: Connection, patient: str, number: str) -> bool:
+    """Whether a telephone number is somebody else's too."""
+    if not number:
+        return False
+    also = select(PEOPLE.c.patient).where(PEOPLE.c.patient != patient, PEOPLE.c.phone == number).limit(1)
+    told = select(ADDRESSES.c.patient).where(ADDRESSES.c.patient != patient, ADDRESSES.c.address == number).limit(1)
+    return any(connection.scalar(query) is not None for query in (also, told))
+
+
+def masked(address: str) -> str:
+    """An address as pages show it to whoever sends: enough to see a mistake, too little to pass on."""
+    name, at, host = address.rpartition("@")
+    if at:
+        return f"{name[:1]}•••@{host}"
+    return f"•••{address[-_SHOWN:]}" if len(address) > _SHOWN else address

@@ -1,0 +1,69 @@
+"""The patient portal, by way of the chart: a Communication that the outbox writes to the EHR, once, where the settings allow it."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fhir_adapters.errors import NotWritable
+from fhir_adapters.writeback import Author, Key, Outbox, State, suggestion
+from plugin import __version__
+from plugin.messages.gateways.gateway import Outgoing, Result, Word
+
+_AUTHOR: Final = Author(f"Almoner {__version__}")
+_UNRULED: Final = ("message", "1")
+"""In place of a rule and its version: a person alone decided it."""
+_CATEGORY: Final = {"system": "http://terminology.hl7.org/CodeSystem/communication-category", "code": "notification"}
+_ONLINE: Final = {"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationMode", "code": "ONLINEWRIT"}
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The outbox of a server."""
+
+    outbox: Outbox
+    tenant: str
+
+    def send(self, message: Outgoing) -> Result:
+        """Put it into the outbox, which knows it if it is there already; see `plugin.messages.gateways.gateway.Gateway`."""
+        try:
+            run = f"messages-{message.created:%Y-%m-%d}"
+            written = suggestion(self.key(message), communication(message), run=run, author=_AUTHOR, recorded=message.created)
+        except NotWritable:
+            return Result(Word.FAILED, "not writable")
+        self.outbox.add(written)
+        return Result(Word.HANDED)
+
+    def look(self, message: Outgoing) -> Result:
+        """What the outbox knows of it."""
+        try:
+            status = self.outbox.status(self.key(message))
+        except NotWritable:
+            return Result(Word.FAILED, "not writable")
+        if status is None:
+            return Result(Word.LATER)
+        if status.state in (State.SENT, State.CONFIRMED):
+            return Result(Word.SENT)
+        return Result(Word.HANDED, "parked" if status.state is State.PARKED else "")
+
+    def key(self, message: Outgoing) -> Key:
+        """Its name in the outbox. Raises `NotWritable` for the id of a patient that no server has."""
+        return Key(self.tenant, *_UNRULED, message.patient, message.id, "Communication")
+
+
+def communication(message: Outgoing) -> dict[str, Any]:
+    """The Communication. One that says nothing about why refers to nothing, either."""
+    patient = {"reference": f"Patient/{message.patient}"}
+    found: dict[str, Any] = {
+        "resourceType": "Communication",
+        "status": "completed",
+        "category": [{"coding": [_CATEGORY]}],
+        "medium": [{"coding": [_ONLINE]}],
+        "subject": patient,
+        "sent": message.created.isoformat(timespec="seconds"),
+        "recipient": [patient],
+        "topic": {"text": message.subject},
+        "payload": [{"contentString": message.text}],
+    }
+    for name, element in (("about", "about"), ("based on", "basedOn")):
+        if places := message.refers.get(name):
+            found[element] = [{"reference": place} for place in places]
+    return found

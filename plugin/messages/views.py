@@ -1,0 +1,178 @@
+"""The page on which a message to somebody is chosen, looked at to the letter, and sent, or printed where nothing carries it."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from flask import Blueprint, Flask, Response, current_app, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
+
+from plugin.access import Right
+from plugin.access.web import access, scope
+from plugin.messages import agreeing, sending
+from plugin.messages.composing import Choice, Message, about, chosen, compose, is_sensitive, spoken, values
+from plugin.messages.sending import Sending
+from plugin.messages.settings import MessageSettings
+from plugin.messages.topics import Topic, load_topics
+from plugin.messages.words import CHANNELS, LEVELS
+from plugin.outreach.acting import NotNow
+from plugin.outreach.episodes import Episode, NoSuchEpisode, whole
+from plugin.outreach.forms import grip
+from plugin.outreach.views import site_now
+from plugin.runtime import Runtime
+from plugin.translations import LANGUAGES
+from plugin.wording import LANGUAGES as NAMES
+from plugin.worklist.catalogue import rules_by_id
+from rules.document import Rule
+
+blueprint: Final = Blueprint("messages", __name__, url_prefix="/outreach/<uuid:episode>/message")
+EXTENSION: Final = "almoner.messages"
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What writing needs. One per process."""
+
+    settings: MessageSettings
+    topics: Mapping[str, Topic]
+    rules: Mapping[str, Rule]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A message to somebody, as it would go out now."""
+
+    episode: Episode
+    topics: tuple[str, ...]
+    """Those that can be chosen."""
+    message: Message
+    address: str
+    why_not: str | None
+    """What stands against sending it."""
+    agreed: Mapping[str, Any]
+
+
+def install(app: Flask, runtime: Runtime) -> None:
+    """Put the page into the application. Raises `RuleError` if a template is wrong."""
+    own = runtime.settings.messages
+    app.extensions[EXTENSION] = _Desk(own, load_topics(own.templates), rules_by_id(runtime.packs))
+    app.register_blueprint(blueprint)
+
+
+def _desk() -> _Desk:
+    found: _Desk = current_app.extensions[EXTENSION]
+    return found
+
+
+@blueprint.get("")
+def message(episode: uuid.UUID) -> Response:
+    """The message as chosen, to the letter."""
+    return _page(episode, request.args)
+
+
+@blueprint.post("")
+def sent(episode: uuid.UUID) -> ResponseReturnValue:
+    """Send what was looked at; then the conversation again."""
+    fields, now = request.form, site_now()
+
+    def send(connection: Connection) -> None:
+        draft = _draft(connection, str(episode), fields, now)
+        by = _desk().settings.by(draft.message.choice.channel)
+        said = Sending(fields.get("message", ""), grip(fields, str(episode)), fields.get("seen", ""), by)
+        sending.send(connection, scope(), said, draft.episode, draft.message, now)
+
+    return _done(episode, send, "Nothing was sent", url_for("outreach.episode", id=episode))
+
+
+@blueprint.post("/agreed")
+def agreed(episode: uuid.UUID) -> ResponseReturnValue:
+    """Keep to which address they agreed; then the page again."""
+    fields, now = request.form, site_now()
+
+    def agree(connection: Connection) -> None:
+        agreeing.agree(connection, scope(), str(episode), fields.get("channel", ""), fields.get("address", ""), now)
+
+    there = url_for(".message", episode=episode, **_wish(fields))
+    return _done(episode, agree, "Nothing was kept", there)
+
+
+@blueprint.post("/came-back/<uuid:id>")
+def came_back(episode: uuid.UUID, id: uuid.UUID) -> ResponseReturnValue:
+    """A letter or a mail came back; then the conversation again."""
+
+    def learn(connection: Connection) -> None:
+        if not sending.came_back(connection, scope(), str(id), site_now()):
+            raise NotNow("no such message counts as sent")
+
+    return _done(episode, learn, "Nothing was changed", url_for("outreach.episode", id=episode))
+
+
+def _done(episode: uuid.UUID, deed: Callable[[Connection], None], failed: str, there: str) -> ResponseReturnValue:
+    try:
+        with access().store.write() as connection:
+            deed(connection)
+    except NotNow as why:
+        return _page(episode, request.form, told=f"{failed}: {why}.", status=HTTPStatus.CONFLICT)
+    except NoSuchEpisode:
+        return _nobody()
+    return redirect(there, HTTPStatus.SEE_OTHER)
+
+
+def _wish(fields: Mapping[str, str]) -> dict[str, Any]:
+    """What was chosen, for the next address. Nothing of it says anything about anybody."""
+    return {name: fields[name] for name in ("topic", "channel", "language", "level") if fields.get(name)}
+
+
+def _draft(connection: Connection, id: str, wish: Mapping[str, str], now: datetime) -> _Draft:
+    """Raises `NoSuchEpisode`."""
+    desk, episode = _desk(), whole(connection, scope(), id, now).episode
+    row = episode.row
+    topics = about(desk.topics, episode.why, desk.rules)
+    choice = chosen(wish, topics, row.language, row.channel)
+    topic = desk.topics[choice.topic]
+    exposed = choice.channel == "phone" and agreeing.is_shared(connection, row.patient, row.phone)
+    sensitive = is_sensitive(topic, topics[choice.topic], desk.rules)
+    written = compose(desk.topics, choice, values(desk.settings, row.name), sensitive=sensitive, exposed=exposed)
+    why_not = "it is closed" if row.state != "open" else None
+    if scope().may(Right.REACH_OUT):
+        why_not = why_not or sending.stands_against(connection, scope(), row.patient, choice.channel, now)
+    address = sending.address_of(connection, episode, choice.channel)
+    return _Draft(episode, tuple(topics), written, address, why_not, agreeing.agreed(connection, row.patient))
+
+
+def _page(episode: uuid.UUID, wish: Mapping[str, str], told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
+    with access().store.write(durable=False) as connection:
+        try:
+            draft = _draft(connection, str(episode), wish, site_now())
+        except NoSuchEpisode:
+            return _nobody()
+    return make_response(render_template("message.html", told=told, **_shown(draft, wish)), status)
+
+
+def _shown(draft: _Draft, wish: Mapping[str, str]) -> dict[str, Any]:
+    desk, choice = _desk(), draft.message.choice
+    asked: Choice = replace(choice, topic=wish["topic"]) if wish.get("topic") in draft.topics else choice
+    return {
+        "row": draft.episode.row,
+        "draft": draft,
+        "choice": asked,
+        "topics": {id: desk.topics[id].title for id in draft.topics},
+        "channels": CHANNELS,
+        "names": {id: channel.name for id, channel in CHANNELS.items()},
+        "levels": LEVELS,
+        "languages": {code: NAMES[code] for code in LANGUAGES},
+        "masked": agreeing.masked(draft.address),
+        "gateway": desk.settings.by(choice.channel),
+        "seen": draft.message.digest(draft.address),
+        "message": str(uuid.uuid4()),
+        "speaks_neither": draft.episode.row.language if spoken(draft.episode.row.language) is None else None,
+    }
+
+
+def _nobody() -> Response:
+    text = "There is no such episode, or none that you may see."
+    return make_response(render_template("problem.html", title="Nobody stands here", text=text), HTTPStatus.NOT_FOUND)
