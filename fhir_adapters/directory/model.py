@@ -7,6 +7,7 @@ share. ``None`` and empty always mean that the source does not say, never *no* o
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from fhir_adapters.directory.areas import Area
 from fhir_adapters.directory.hours import Hours
@@ -186,3 +187,11 @@ class Service:
         if any(c.first is not None and c.first <= day <= (c.last or date.max) for c in self.closures):
             return False
         return True if True in answers else None if None in answers or not answers else False
+
+
+def resource_id(key: str) -> str:
+    """The id of the FHIR resource that is made of the listing with this key; the UUID of the source if it has one."""
+    try:
+        return str(UUID(key.rsplit("/", 1)[-1]))
+    except ValueError:
+        return str(uuid5(NAMESPACE_URL, f"urn:almoner:directory:{key}"))
