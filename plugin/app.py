@@ -50,9 +50,11 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         RuleError: a pack is wrong.
         SettingsUnreadable, StoreError: see `plugin.cds.opening.open_cds`.
     """
+    from plugin.agency.services import blueprint as agency_services
     from plugin.agency.views import blueprint as agency
     from plugin.cds.analytics.views import blueprint as analytics
     from plugin.cds.preview.views import blueprint as preview
+    from plugin.listings.views import blueprint as listings
     from plugin.observe.views import blueprint as observe
     from plugin.outreach.views import blueprint as outreach
     from plugin.playground.views import blueprint as playground
@@ -77,7 +79,9 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         worklist,
         outreach,
         agency,
+        agency_services,
         referrals,
+        listings,
         observe,
         sweeps,
         analytics,

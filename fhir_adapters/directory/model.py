@@ -90,6 +90,8 @@ class Capacity(NamedTuple):
     available: float | None = None
     maximum: float | None = None
     unit: str | None = None
+    until: date | None = None
+    """The last day on which it holds, if whoever said it said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,16 @@ class Service:
     def source(self) -> str:
         """The name of the source."""
         return self.key.split("#", 1)[0]
+
+    @property
+    def agency(self) -> str:
+        """The key of the agency that gives it; of the service itself, if the listing names no agency."""
+        return self.organization.key if self.organization else self.key
+
+    @property
+    def agency_name(self) -> str:
+        """Its name; that of the service, if the listing does not name it."""
+        return (self.organization.name if self.organization else None) or self.name
 
     def checked(self, as_of: date) -> date | None:
         """The last day up to ``as_of`` on which the listing was confirmed or changed; ``None`` if none is known."""

@@ -32,6 +32,8 @@ DOORS: Final[Mapping[str, Door | Right]] = {
     "agency.enter": Door.ANYBODY,
     "agency.entered": Door.ANYBODY,
     "agency": Right.ANSWER_REFERRALS,
+    "agency_services": Right.ANSWER_REFERRALS,
+    "listings": Right.REFER,
     "referrals": Right.SEE_PEOPLE,
     "referrals.offer": Right.REFER,
     "referrals.act": Right.REFER,

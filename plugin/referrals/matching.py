@@ -8,7 +8,7 @@ from typing import Any
 from fhir_adapters.directory import Directory, Inquiry, Match, Residence, find
 from fhir_adapters.directory.areas import NOWHERE
 from fhir_adapters.directory.finding import FITS, Ground
-from fhir_adapters.directory.model import Service, resource_id
+from fhir_adapters.directory.model import resource_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,7 @@ def next_candidate(directory: Directory, sought: Sought, as_of: date, tried: Col
 
 def _candidate(match: Match) -> Candidate:
     service = match.service
-    return Candidate(service.key, service.name, *agency_of(service), match.verdict, match.grounds)
-
-
-def agency_of(service: Service) -> tuple[str, str]:
-    """The key and the name of the agency that gives it; of the service, if the directory names no agency."""
-    agency = service.organization
-    return agency.key if agency else service.key, (agency.name if agency else None) or service.name
+    return Candidate(service.key, service.name, service.agency, service.agency_name, match.verdict, match.grounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +104,7 @@ def performer(directory: Directory | None, tenant: str, reference: str) -> Perfo
     if directory is None:
         return Performer(own)
     for listing in (listing for entry in directory.entries for listing in entry.listings):
-        agency, name = agency_of(listing)
+        agency, name = listing.agency, listing.agency_name
         kinds = directory.partners(listing)
         kind = next(iter(kinds)) if len(kinds) == 1 else ""
         if own == listing.key or reference == f"HealthcareService/{resource_id(listing.key)}":

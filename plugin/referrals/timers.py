@@ -15,6 +15,7 @@ from fhir_adapters.directory import Directory
 from fhir_adapters.referral_states import Move as Moving
 from fhir_adapters.referral_states import Side, Status, check
 from plugin.access import Role, Scope
+from plugin.listings.keeping import laid_over
 from plugin.outreach.acting import NotNow, hold
 from plugin.referrals.acting import Grip, send
 from plugin.referrals.matching import Sought, next_candidate
@@ -38,6 +39,7 @@ def run(store: Store, directory: Directory | None, at: datetime, answers: Answer
     with store.read() as connection:
         query = select(REFERRALS.c.id).where(REFERRALS.c.due <= at.date().isoformat()).order_by(REFERRALS.c.due, REFERRALS.c.id)
         ids = list(connection.scalars(query))
+        directory = laid_over(connection, directory) if directory else None
     done: Counter[str] = Counter()
     for id in ids:
         with store.write() as connection:
