@@ -56,6 +56,11 @@ class Candidate:
         return self.verdict == FITS
 
     @property
+    def stale(self) -> bool:
+        """Whether nobody has confirmed the listing for too long, or nobody knows when anybody did."""
+        return any(ground.criterion == "freshness" and ground.answer is None for ground in self.grounds)
+
+    @property
     def against(self) -> tuple[str, ...]:
         """Why not, in words."""
         return tuple(ground.reason for ground in self.grounds if ground.answer is False)
