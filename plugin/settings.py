@@ -227,6 +227,9 @@ class ReferralSettings(BaseModel):
         default=None, description="The server of the settings into whose charts referrals are written; the only one, if there is one."
     )
 
+    self_referral: bool = Field(
+        default=False, description="Whether people can ask for help themselves at /ask-for-help, without an account, from anywhere."
+    )
     review_listings: bool = Field(
         default=False,
         description="What agencies change in their entries of the directory holds only when staff have looked at it. "
