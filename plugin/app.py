@@ -50,9 +50,14 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         RuleError: a pack, or a template of messages, is wrong.
         SettingsUnreadable, StoreError: see `plugin.cds.opening.open_cds`.
     """
+    from plugin.agency.referring import blueprint as agency_referring
+    from plugin.agency.services import blueprint as agency_services
     from plugin.agency.views import blueprint as agency
     from plugin.cds.analytics.views import blueprint as analytics
     from plugin.cds.preview.views import blueprint as preview
+    from plugin.inbound.public import blueprint as asking
+    from plugin.inbound.views import blueprint as inbound
+    from plugin.listings.views import blueprint as listings
     from plugin.messages import views as messages
     from plugin.observe.views import blueprint as observe
     from plugin.outreach.views import blueprint as outreach
@@ -80,7 +85,12 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         outreach,
         wishes,
         agency,
+        agency_services,
+        agency_referring,
+        asking,
+        inbound,
         referrals,
+        listings,
         observe,
         sweeps,
         analytics,

@@ -228,6 +228,15 @@ class ReferralSettings(BaseModel):
         default=None, description="The server of the settings into whose charts referrals are written; the only one, if there is one."
     )
 
+    self_referral: bool = Field(
+        default=False, description="Whether people can ask for help themselves at /ask-for-help, without an account, from anywhere."
+    )
+    review_listings: bool = Field(
+        default=False,
+        description="What agencies change in their entries of the directory holds only when staff have looked at it. "
+        "Whether they have places holds at once.",
+    )
+
     def tenant(self, servers: Mapping[str, str]) -> str:
         """Of the server; ``servers``: name → tenant. Without a server referrals are kept here only."""
         if self.server is not None:

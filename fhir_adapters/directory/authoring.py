@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final
-from uuid import NAMESPACE_URL, UUID, uuid5
 
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.healthcareservice import HealthcareService
@@ -16,7 +15,7 @@ from fhir_adapters import gravity
 from fhir_adapters.directory.entries import Directory
 from fhir_adapters.directory.fhir_services import ACCESSIBILITY
 from fhir_adapters.directory.hours import Hours
-from fhir_adapters.directory.model import Capacity, Contact, Identifier, Location, Organization, Service, Term
+from fhir_adapters.directory.model import Capacity, Contact, Identifier, Location, Organization, Service, Term, resource_id
 from fhir_adapters.quarantine import Json
 
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -51,14 +50,6 @@ def _validated(resource: Json) -> Json:
     kept = {name: value for name, value in resource.items() if value not in (None, "", [], {})}
     found: Json = _MODELS[resource["resourceType"]](**kept).model_dump(mode="json", exclude_none=True)
     return found
-
-
-def resource_id(key: str) -> str:
-    """The id of the resource that is made of the listing with this key; the UUID of the source if it has one."""
-    try:
-        return str(UUID(key.rsplit("/", 1)[-1]))
-    except ValueError:
-        return str(uuid5(NAMESPACE_URL, f"urn:almoner:directory:{key}"))
 
 
 def _resources(service: Service, directory: Directory) -> Iterator[Json]:

@@ -192,9 +192,13 @@ def _place(capacity: Capacity, inquiry: Inquiry) -> tuple[bool | None, str]:
     words = f"{capacity.status}{f' ({capacity.text})' if capacity.text else ''}"
     if capacity.updated is None or capacity.updated > inquiry.as_of:
         return None, f"said {words} on a day that is not known"
-    if (inquiry.as_of - capacity.updated).days > inquiry.capacity_lasts:
-        return None, f"said {words} on {capacity.updated}, too long ago to rely on"
-    return {"capacity": True, "no-capacity": False}.get(capacity.status or ""), f"said {words} on {capacity.updated}"
+    said = f"said {words} on {capacity.updated}"
+    if capacity.until is not None and capacity.until < inquiry.as_of:
+        return None, f"{said}, until {capacity.until}, which is over"
+    if capacity.until is None and (inquiry.as_of - capacity.updated).days > inquiry.capacity_lasts:
+        return None, f"{said}, too long ago to rely on"
+    until = f", until {capacity.until}" if capacity.until else ""
+    return {"capacity": True, "no-capacity": False}.get(capacity.status or ""), said + until
 
 
 def _freshness(service: Service, inquiry: Inquiry) -> tuple[bool | None, str]:

@@ -7,6 +7,7 @@ share. ``None`` and empty always mean that the source does not say, never *no* o
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from fhir_adapters.directory.areas import Area
 from fhir_adapters.directory.hours import Hours
@@ -89,6 +90,8 @@ class Capacity(NamedTuple):
     available: float | None = None
     maximum: float | None = None
     unit: str | None = None
+    until: date | None = None
+    """The last day on which it holds, if whoever said it said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,16 @@ class Service:
         """The name of the source."""
         return self.key.split("#", 1)[0]
 
+    @property
+    def agency(self) -> str:
+        """The key of the agency that gives it; of the service itself, if the listing names no agency."""
+        return self.organization.key if self.organization else self.key
+
+    @property
+    def agency_name(self) -> str:
+        """Its name; that of the service, if the listing does not name it."""
+        return (self.organization.name if self.organization else None) or self.name
+
     def checked(self, as_of: date) -> date | None:
         """The last day up to ``as_of`` on which the listing was confirmed or changed; ``None`` if none is known."""
         return max((day for day in (self.assured, self.updated) if day is not None and day <= as_of), default=None)
@@ -186,3 +199,11 @@ class Service:
         if any(c.first is not None and c.first <= day <= (c.last or date.max) for c in self.closures):
             return False
         return True if True in answers else None if None in answers or not answers else False
+
+
+def resource_id(key: str) -> str:
+    """The id of the FHIR resource that is made of the listing with this key; the UUID of the source if it has one."""
+    try:
+        return str(UUID(key.rsplit("/", 1)[-1]))
+    except ValueError:
+        return str(uuid5(NAMESPACE_URL, f"urn:almoner:directory:{key}"))

@@ -38,6 +38,18 @@ def count(connection: Connection, login: str, address: str | None, at: datetime)
         raise TooMany(max(over) + WITHIN)
 
 
+def limit(connection: Connection, what: str, address: str | None, each: int, all_: int, at: datetime) -> None:
+    """Count something else that strangers may do: at most ``each`` times from one address, and ``all_`` times from anywhere.
+
+    Raises:
+        TooMany: do not do it.
+    """
+    keys = ((_hash(what), all_), *(((_hash(what, address), each),) if address is not None else ()))
+    found = [(most, *_counted(connection, key, at)) for key, most in keys]
+    if over := [since for most, since, number in found if number > most]:
+        raise TooMany(max(over) + WITHIN)
+
+
 def clear(connection: Connection, login: str, address: str | None) -> None:
     """The password was right: forget what was counted for this login, and take this attempt back from the address's count."""
     for key, limit in _keys(login, address):

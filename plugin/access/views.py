@@ -11,7 +11,7 @@ from plugin.access.attempts import TooMany
 from plugin.access.exposure import is_private
 from plugin.access.signing_in import WrongPassword
 from plugin.access.signing_in import sign_in as signed
-from plugin.access.web import Access, access, scope
+from plugin.access.web import Access, access, address_of_caller, scope
 from plugin.access.web import signed_in as session_here
 from plugin.translations import LANGUAGES, texts
 
@@ -37,7 +37,7 @@ def signed_in() -> ResponseReturnValue:
         abort(404, "People sign in at the organisation's identity provider.")
     login, password = request.form.get("login", "")[:_LONGEST], request.form.get("password", "")[:_LONGEST]
     try:
-        secret = signed(by.store, login, password, _address(by), now)
+        secret = signed(by.store, login, password, address_of_caller(by), now)
     except WrongPassword:
         return form_page(HTTPStatus.UNAUTHORIZED, "wrong")
     except TooMany as reason:
@@ -95,11 +95,3 @@ def next_page(path: str) -> str:
     """Where they wanted to go: an address of ours, or the beginning."""
     local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
     return path if local else url_for("worklist.worklist")
-
-
-def _address(by: Access) -> str | None:
-    """Whose attempts are counted together: whom the proxies say that they answer, as far as the settings say that there are some."""
-    if by.settings.access.proxies:
-        passed = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",")]
-        return passed[-by.settings.access.proxies] if len(passed) >= by.settings.access.proxies else request.remote_addr
-    return request.remote_addr

@@ -237,3 +237,11 @@ def home_of(who: Scope) -> str:
         (Right.SEE_AUDIT, "glass.uses"),
     )
     return next((endpoint for right, endpoint in homes if who.may(right)), "access.account")
+
+
+def address_of_caller(by: Access) -> str | None:
+    """Whose attempts are counted together: whom the proxies say that they answer, as far as the settings say that there are some."""
+    if by.settings.access.proxies:
+        passed = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",")]
+        return passed[-by.settings.access.proxies] if len(passed) >= by.settings.access.proxies else request.remote_addr
+    return request.remote_addr

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fhir_adapters.referral_states import WITH_REASON, IllegalMove, Status
@@ -13,35 +13,18 @@ from plugin.access.views import begun
 from plugin.access.web import access, scope
 from plugin.agency import links
 from plugin.agency.links import usable
+from plugin.agency.pages import not_here, page, say
 from plugin.agency.seeing import answers, person_of
 from plugin.outreach.acting import NotNow
 from plugin.referrals.acting import Answer, Grip, answer
 from plugin.referrals.moving import Output
 from plugin.referrals.reading import NoSuchReferral, listed, one
 from plugin.referrals.words import CHOSEN, RESULTING
-from plugin.translations import LANGUAGES, texts
 
 blueprint: Final = Blueprint("agency", __name__, url_prefix="/agency")
 
 VIEWS: Final = ("open", "closed", "all")
 _MOST_TEXT: Final = 200
-
-
-def language() -> str:
-    """The one of ours that the browser likes best."""
-    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
-
-
-def say() -> Mapping[str, str]:
-    """The texts of this request."""
-    return texts("plugin.agency.texts", language())
-
-
-def page(template: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
-    """A page in the language of the browser."""
-    response = make_response(render_template(template, say=say(), language=language(), **values), status)
-    response.vary.add("Accept-Language")
-    return response
 
 
 @blueprint.get("")
@@ -67,7 +50,7 @@ def _one(id: str, *, sent: bool = False, why_not: str = "", status: HTTPStatus =
         try:
             found = one(connection, scope(), id, access().clock())
         except NoSuchReferral:
-            return _nothing()
+            return not_here("no such referral")
         person = person_of(connection, found.row, access().clock().date())
     can = answers(found.row.state)
     return page(
@@ -84,10 +67,6 @@ def _one(id: str, *, sent: bool = False, why_not: str = "", status: HTTPStatus =
     )
 
 
-def _nothing() -> Response:
-    return page("problem.html", HTTPStatus.NOT_FOUND, title="Not here", text="There is no such referral for your agency.")
-
-
 @blueprint.post("/<uuid:id>")
 def answered(id: uuid.UUID) -> ResponseReturnValue:
     """Keep the answer, and tell whoever referred. What cannot be is told, and changes nothing."""
@@ -98,7 +77,7 @@ def answered(id: uuid.UUID) -> ResponseReturnValue:
     except (NotNow, IllegalMove, ValueError) as why:
         return _one(str(id), why_not=str(why), status=HTTPStatus.CONFLICT)
     except NoSuchReferral:
-        return _nothing()
+        return not_here("no such referral")
     return redirect(url_for(".referral", id=id, sent=1), HTTPStatus.SEE_OTHER)
 
 

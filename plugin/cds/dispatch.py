@@ -1,8 +1,8 @@
 """The choice of a partner agency: an order is about to be sent to one, and the directory knows whether it can help, and who else can."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -42,6 +42,8 @@ class Partners:
     directory: Directory
     domains: Mapping[Coding, str]
     """Service → the social need that it is for."""
+    since: Callable[[Directory], Directory] = lambda directory: directory
+    """The directory with what agencies said about their services since it was read."""
 
     def choices(self, call: HookCall, gathered: Gathered, as_of: date) -> tuple[AgencyChoice, ...]:
         """What there is to say about each order that is dispatched: that the chosen agency cannot help or is not listed, or that others
@@ -52,8 +54,9 @@ class Partners:
         performer = call.context.get("performer")
         if performer is None:
             return ()
+        now = replace(self, directory=self.since(self.directory))
         orders = {f"ServiceRequest/{order.get('id')}": order for order in gathered.resources("ServiceRequest")}
-        found = [self._choice(reference, orders, call, gathered, as_of) for reference in call.context.get("dispatchedOrders", ())]
+        found = [now._choice(reference, orders, call, gathered, as_of) for reference in call.context.get("dispatchedOrders", ())]
         LOG.info("agencies_checked orders=%d to_say=%d", len(found), sum(each is not None for each in found))
         return tuple(each for each in found if each is not None)
 

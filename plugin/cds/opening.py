@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
+from fhir_adapters.directory import Directory
 from plugin.cds.clients.client import Client, clients
 from plugin.cds.dispatch import Partners, domains_of, read_partners
 from plugin.cds.feedback import Message
@@ -18,6 +20,7 @@ from plugin.cds.service import Advisor
 from plugin.cds.services import Service, services
 from plugin.cds.trouble import logged
 from plugin.cds.trust import Trust, check, listens_on_loopback
+from plugin.listings.keeping import laid_over
 from plugin.runtime import Runtime
 from plugin.store import Store
 
@@ -61,7 +64,7 @@ def open_cds(runtime: Runtime, store: Store, new_id: Callable[[], str] = lambda:
     ledger = open_ledger(settings, store)
     note(store, runtime.packs, datetime.now(UTC))
     directory = read_partners(settings.cds.directory, runtime.today())
-    partners = None if directory is None else Partners(directory, domains_of(runtime.packs))
+    partners = None if directory is None else Partners(directory, domains_of(runtime.packs), partial(_today, store))
     trust = Trust(known, store, settings.public_url, loopback=listens_on_loopback(settings), anonymous=settings.cds.anonymous)
     return Cds(
         known,
@@ -71,3 +74,9 @@ def open_cds(runtime: Runtime, store: Store, new_id: Callable[[], str] = lambda:
         Advisor(runtime, ledger, partners, new_id=new_id),
         handover(settings, store),
     )
+
+
+def _today(store: Store, directory: Directory) -> Directory:
+    """With what agencies said about their services meanwhile."""
+    with store.read() as connection:
+        return laid_over(connection, directory)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from plugin.access import Role, Scope, attempts, audit, sessions
 from plugin.access.sessions import Lasting
+from plugin.inbound import keeping as inbound
 from plugin.outreach import forgetting
 from plugin.settings import Settings
 from plugin.store import Store
@@ -21,6 +22,7 @@ def _forgotten(store: Store, settings: Settings, now: datetime) -> Iterator[str]
     with store.write() as connection:
         before = now - timedelta(days=settings.keep.episode_days)
         yield f"closed episodes of outreach from before {before:%Y-%m-%d}: {forgetting.forget(connection, before, now):,}"
+        yield f"closed inbound referrals from before {before:%Y-%m-%d}: {inbound.forget(connection, before, now):,}"
     with store.write() as connection:
         lasting = Lasting(timedelta(minutes=settings.access.idle_minutes), timedelta(hours=settings.access.longest_hours))
         yield f"sessions that ran out: {sessions.forget(connection, lasting, now):,}"

@@ -104,7 +104,7 @@ def _carried(settings: Settings, store: Store, outbox: Outbox, now: datetime) ->
     if any(client.server for client in settings.cds.clients.values()):
         cards = handover(settings, store)
         cards.carry_out()
-        done += take_over(store, cards, outbox, now)
+        done += take_over(store, cards, outbox, now, read_partners(settings.cds.directory, now.date()))
         done["resolved"] += tell(store, open_ledger(settings, store), now)
     return done + carry_out(store, outbox, now)
 

@@ -232,6 +232,15 @@ def locked(connection: Connection, scope: Scope, id: str) -> Row[Any]:
     return row
 
 
+def hold(connection: Connection, episode: str) -> None:
+    """Nobody else changes the episode until the transaction is over.
+
+    For whoever changes it after something that is recorded: an episode comes before the end of the record for everybody, so that nobody
+    waits in a circle.
+    """
+    connection.execute(select(EPISODES.c.id).where(EPISODES.c.id == episode).with_for_update())
+
+
 def _held(connection: Connection, scope: Scope, grip: Grip, state: str = "open") -> Row[Any]:
     """The episode, locked; only as whoever holds the grip saw it."""
     row = locked(connection, scope, grip.episode)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
-from plugin.outreach.words import DUE, ENDINGS, Restriction
+from plugin.outreach.words import ASKED, DUE, ENDINGS, Restriction
 
 NOBODY: Final = frozenset({Restriction.DECEASED, Restriction.MOVED, Restriction.OPTED_OUT})
 """Restrictions that, without further scope, leave nothing to be done."""
@@ -136,7 +136,9 @@ def _merged(before: Iterable[Reason], now: Iterable[Reason], declined: Collectio
     """Every reason by its rule, as it stands after the sweep. What they declined is not over because it is not offered any more."""
     found = {reason.rule: reason for reason in now}
     for reason in before:
-        if reason.rule not in found:
+        if reason.rule.startswith(ASKED):
+            found[reason.rule] = reason
+        elif reason.rule not in found:
             ending = "declined" if reason.rule in declined else "resolved" if reason.rule in known else "left"
             found[reason.rule] = replace(reason, ending=reason.ending or ending)
     return found

@@ -217,6 +217,11 @@ def _new(sweep: _Sweep, patient: str) -> Json:
     }
 
 
+def ranked(priority: int, due: str, id: str) -> str:
+    """What sorts the most urgent first, then by due and id."""
+    return f"{_LOWEST - priority:03} {due} {id}"
+
+
 def _decided(id: str, sweep: _Sweep, decision: Decision) -> Json:
     due, ends = decision.due.isoformat(), decision.ends is not None
     return {
@@ -224,7 +229,7 @@ def _decided(id: str, sweep: _Sweep, decision: Decision) -> Json:
         "priority": decision.priority,
         "reasons": decision.certain,
         "due": due,
-        "rank": f"{_LOWEST - decision.priority:03} {due} {id}",
+        "rank": ranked(decision.priority, due, id),
         "rules": f" {' '.join(decision.named)} ",
         "closed": sweep.at if ends else None,
         "outcome": decision.ends,

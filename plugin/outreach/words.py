@@ -109,6 +109,8 @@ ENDINGS: Final = {
     "moved": Ending("Moved away", 0, by_staff=False),
 }
 """Each ending of an episode by its code."""
+ASKED: Final = "asked:"
+"""In place of the id of a rule: somebody asked for help with the need that follows. No sweep can tell whether it was met."""
 DECLINED_FOR: Final = 365
 """Days for which a refusal of one offer is honoured; after that it may be offered again."""
 DUE: Final = {"act": 7, "watch": 28, "prevent": 56}

@@ -63,6 +63,8 @@ def send(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:
     """
     scope.require(Right.REFER)
     row = _held(connection, scope, grip)
+    if row.origin == EPISODE:
+        outreach.hold(connection, row.origin_id)
     check(Status(row.state), Move(Status.REQUESTED, Side.REQUESTER))
     consent, unsafe = _leave(connection, scope, row, at)
     task = _key(row).value

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, exists, insert, select
 
+from fhir_adapters.directory import Directory
 from fhir_adapters.gravity import CATEGORIES, DOMAINS
 from fhir_adapters.referral_states import Status
 from fhir_adapters.writeback import Key, Outbox
@@ -14,6 +15,7 @@ from plugin.access import Entry, Role, Scope, record
 from plugin.cds.ledger import Ledger
 from plugin.cds.ledger.handover import Handover
 from plugin.cds.ledger.waiting import RESOLVED
+from plugin.referrals.matching import performer
 from plugin.referrals.stepping import Situation, due
 from plugin.referrals.words import BY_ITS_NATURE_UNSAFE, CARD
 from plugin.store import Store
@@ -27,8 +29,11 @@ TAKEN_OVER, ANOTHER_OPEN, RESOLVED_NOW = "taken over", "another is open", "resol
 Json = Mapping[str, Any]
 
 
-def take_over(store: Store, handover: Handover, outbox: Outbox, at: datetime) -> Counter[str]:
-    """Follow the Tasks of cards from now on; how many are new, and how many wait until another referral for the same need is over."""
+def take_over(store: Store, handover: Handover, outbox: Outbox, at: datetime, directory: Directory | None = None) -> Counter[str]:
+    """Follow the Tasks of cards from now on; how many are new, and how many wait until another referral for the same need is over.
+
+    By the ``directory`` the agency that an order names is found, so that its people see it on their page.
+    """
     with store.read() as connection:
         known = set(connection.scalars(select(REFERRALS.c.id).where(REFERRALS.c.origin == CARD)))
     done: Counter[str] = Counter()
@@ -38,7 +43,7 @@ def take_over(store: Store, handover: Handover, outbox: Outbox, at: datetime) ->
             continue
         order = outbox.status(handover.key(row, "ServiceRequest"))
         referral = _row(row, key, status.place, order.place if order else None, at)
-        done[_keep(store, referral, at)] += 1
+        done[_keep(store, referral | _performer(row.meaning["order"], key.tenant, directory), at)] += 1
     return done
 
 
@@ -71,7 +76,6 @@ def _keep(store: Store, referral: dict[str, Any], at: datetime) -> str:
 def _row(row: Row[Any], key: Key, task: str, order_place: str | None, at: datetime) -> dict[str, Any]:
     order: Json = row.meaning["order"]
     asked: Json = order["code"]["coding"][0]
-    performers = order.get("performer") or [{}]
     requested = row.accepted.date()
     day = due(Situation(Status.REQUESTED, requested), requested)
     return {
@@ -87,10 +91,6 @@ def _row(row: Row[Any], key: Key, task: str, order_place: str | None, at: dateti
         "rule_version": row.version,
         "origin": CARD,
         "origin_id": row.suggestion,
-        "partner": "",
-        "listing_name": "",
-        "agency": performers[0].get("reference"),
-        "agency_name": performers[0].get("display", ""),
         "sought": {},
         "reasons": [each["reference"] for each in order.get("reasonReference", ()) if "reference" in each],
         "priority": order.get("priority", "routine"),
@@ -107,6 +107,19 @@ def _row(row: Row[Any], key: Key, task: str, order_place: str | None, at: dateti
         "task": key.value,
         "task_place": task,
         "request_place": order_place,
+    }
+
+
+def _performer(order: Json, tenant: str, directory: Directory | None) -> dict[str, Any]:
+    """Who is to do it: by the key of the directory, under which their people sign in."""
+    named = (order.get("performer") or [{}])[0]
+    known = performer(directory, tenant, named["reference"]) if "reference" in named else None
+    return {
+        "partner": known.partner if known else "",
+        "listing": known.listing if known else None,
+        "listing_name": known.listing_name if known else "",
+        "agency": known.agency if known else None,
+        "agency_name": (known.name if known else None) or named.get("display", ""),
     }
 
 

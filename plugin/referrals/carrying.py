@@ -98,7 +98,8 @@ def _keep_back(connection: Connection, row: Row[Any], at: datetime) -> Counter[s
     waiting = (WRITES.c.referral == row.id, WRITES.c.put.is_(None), WRITES.c.withdrawn.is_(None))
     kept = connection.execute(update(WRITES).where(*waiting).values(withdrawn=at)).rowcount
     if row.state in OPEN:
-        taken(connection, _CARRIER, row, Step(Status(row.state), "kept back"), at, attention=Attention.NOT_SENT)
+        unsent = {"requested": None, "nudged": None} if row.state == Status.REQUESTED else {}  # nobody is reminded of what they never got
+        taken(connection, _CARRIER, row, Step(Status(row.state), "kept back"), at, attention=Attention.NOT_SENT, **unsent)
     return Counter({KEPT_BACK: kept})
 
 

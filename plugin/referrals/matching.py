@@ -8,6 +8,7 @@ from typing import Any
 from fhir_adapters.directory import Directory, Inquiry, Match, Residence, find
 from fhir_adapters.directory.areas import NOWHERE
 from fhir_adapters.directory.finding import FITS, Ground
+from fhir_adapters.directory.model import resource_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,11 @@ class Candidate:
         return self.verdict == FITS
 
     @property
+    def stale(self) -> bool:
+        """Whether nobody has confirmed the listing for too long, or nobody knows when anybody did."""
+        return any(ground.criterion == "freshness" and ground.answer is None for ground in self.grounds)
+
+    @property
     def against(self) -> tuple[str, ...]:
         """Why not, in words."""
         return tuple(ground.reason for ground in self.grounds if ground.answer is False)
@@ -78,12 +84,36 @@ def next_candidate(directory: Directory, sought: Sought, as_of: date, tried: Col
 
 def _candidate(match: Match) -> Candidate:
     service = match.service
-    agency = service.organization
-    return Candidate(
-        service.key,
-        service.name,
-        agency.key if agency else service.key,
-        (agency.name if agency else None) or service.name,
-        match.verdict,
-        match.grounds,
-    )
+    return Candidate(service.key, service.name, service.agency, service.agency_name, match.verdict, match.grounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Performer:
+    """Whom an order of an EHR names to do it, as the directory knows them."""
+
+    agency: str
+    name: str | None = None
+    """``None``: the directory does not know them."""
+    listing: str | None = None
+    listing_name: str = ""
+    partner: str = ""
+    """The kind of partner, if the directory names exactly one."""
+
+
+def performer(directory: Directory | None, tenant: str, reference: str) -> Performer:
+    """Who ``Organization/7`` or ``HealthcareService/8`` of the server of ``tenant`` is.
+
+    The directory knows them if it was read from that server, or written to it. An id alone says nothing: other sources may use it, too.
+    """
+    own = f"{tenant}#{reference}"
+    if directory is None:
+        return Performer(own)
+    for listing in (listing for entry in directory.entries for listing in entry.listings):
+        agency, name = listing.agency, listing.agency_name
+        kinds = directory.partners(listing)
+        kind = next(iter(kinds)) if len(kinds) == 1 else ""
+        if own == listing.key or reference == f"HealthcareService/{resource_id(listing.key)}":
+            return Performer(agency, name, listing.key, listing.name, kind)
+        if own == agency or reference == f"Organization/{resource_id(agency)}":
+            return Performer(agency, name, partner=kind)
+    return Performer(own)

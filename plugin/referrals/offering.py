@@ -124,7 +124,7 @@ def refer(
         Forbidden: see `plugin.access.scope`.
     """
     patient = str(episode.row.patient)
-    _lock(connection, episode)
+    outreach.hold(connection, episode.id)
     if answers.wanted is False:
         _refuse(connection, scope, episode, offer, at)
         return None
@@ -159,11 +159,6 @@ def refer(
     version = propose(connection, scope, proposal, at)
     send(connection, scope, Grip(proposal.id, version), at)
     return proposal.id
-
-
-def _lock(connection: Connection, episode: Episode) -> None:
-    """The conversation before the record of who did what: everybody takes them in this order, so that nobody waits in a circle."""
-    connection.execute(select(EPISODES.c.id).where(EPISODES.c.id == episode.id).with_for_update())
 
 
 def _sent_before(connection: Connection, id: str, patient: str, need: str) -> bool:

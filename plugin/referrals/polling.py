@@ -92,12 +92,12 @@ def _until(since: datetime | None, seen: Iterable[datetime | None], failed: Iter
 
 
 def heard(store: Store, server: FhirServer, tenant: str, place: str, at: datetime) -> str | None:
-    """A subscription told of a Task: take in what it says now; ``None``: it is gone. Raises `EhrUnavailable`."""
+    """A subscription told of a Task: take in what it says now; ``None``: it is gone. Raises `EhrUnavailable`.
+
+    One that cannot be taken in (`FAILED`) keeps no other waiting: the next poll asks for it again.
+    """
     task = _read(server, place)
-    if task is None:
-        return None
-    with store.write() as connection:
-        return take_in(connection, tenant, task, at)
+    return None if task is None else _take(store, tenant, task, at)
 
 
 def overdue(store: Store, tenant: str, at: datetime) -> bool:

@@ -15,7 +15,8 @@ from fhir_adapters.directory import Directory
 from fhir_adapters.referral_states import Move as Moving
 from fhir_adapters.referral_states import Side, Status, check
 from plugin.access import Role, Scope
-from plugin.outreach.acting import NotNow
+from plugin.listings.keeping import laid_over
+from plugin.outreach.acting import NotNow, hold
 from plugin.referrals.acting import Grip, send
 from plugin.referrals.matching import Sought, next_candidate
 from plugin.referrals.moving import Step, situation, taken
@@ -25,7 +26,6 @@ from plugin.referrals.stepping import Answers, by_meaning, next_step
 from plugin.referrals.stepping import Step as Due
 from plugin.referrals.words import EPISODE, NO_ANSWER, Attention
 from plugin.store import Store
-from plugin.store.tables.outreach import EPISODES
 from plugin.store.tables.referrals import REFERRALS
 from rules.facts import Coding
 
@@ -39,6 +39,7 @@ def run(store: Store, directory: Directory | None, at: datetime, answers: Answer
     with store.read() as connection:
         query = select(REFERRALS.c.id).where(REFERRALS.c.due <= at.date().isoformat()).order_by(REFERRALS.c.due, REFERRALS.c.id)
         ids = list(connection.scalars(query))
+        directory = laid_over(connection, directory) if directory else None
     done: Counter[str] = Counter()
     for id in ids:
         with store.write() as connection:
@@ -77,8 +78,7 @@ def _reroute(connection: Connection, directory: Directory | None, row: Row[Any],
     """To the next service that surely fits; else to a person. What a clinician ordered by a card is for the clinician to order again."""
     found = None if directory is None or row.origin != EPISODE else _next(connection, directory, row, at)
     if found is not None:
-        # Locked as everybody else locks them: the episode, then the end of the record.
-        connection.execute(select(EPISODES.c.id).where(EPISODES.c.id == row.origin_id).with_for_update())
+        hold(connection, row.origin_id)
         try:
             with connection.begin_nested():
                 version = propose(connection, TIMERS, found, at)

@@ -9,10 +9,9 @@ from flask import Blueprint, Response, current_app, make_response, redirect, ren
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from fhir_adapters.directory import Directory
 from fhir_adapters.referral_states import IllegalMove, Status, sources
 from plugin.access.web import access, scope
-from plugin.cds.dispatch import read_partners
+from plugin.listings.site import directory
 from plugin.outreach.acting import NotNow
 from plugin.outreach.episodes import Episode, NoSuchEpisode, whole
 from plugin.outreach.views import site_now
@@ -26,20 +25,10 @@ from plugin.store.tables.outreach import PEOPLE
 
 blueprint: Final = Blueprint("referrals", __name__)
 
-EXTENSION: Final = "almoner.directory"
-
 
 def _runtime() -> Runtime:
     runtime: Runtime = current_app.extensions["almoner"]
     return runtime
-
-
-def _directory() -> Directory | None:
-    """The directory of the settings, read once by each process."""
-    if EXTENSION not in current_app.extensions:
-        current_app.extensions[EXTENSION] = read_partners(_runtime().settings.cds.directory, _runtime().today())
-    found: Directory | None = current_app.extensions[EXTENSION]
-    return found
 
 
 def _not_here(title: str) -> Response:
@@ -60,7 +49,8 @@ def offer(episode: uuid.UUID, rule: str) -> ResponseReturnValue:
         return _form(whom, what, answers, now)
     try:
         with access().store.write() as connection:
-            sent = refer(connection, scope(), whom, what, answers, _directory(), _runtime().settings.referrals.tenant(_servers()), now)
+            tenant = _runtime().settings.referrals.tenant(_servers())
+            sent = refer(connection, scope(), whom, what, answers, directory(connection), tenant, now)
     except (NotNow, IllegalMove, ValueError) as why:
         return _form(whom, what, answers, now, told=f"Nothing was sent: {why}.", status=HTTPStatus.CONFLICT)
     there = url_for(".referral", id=sent) if sent else url_for("outreach.episode", id=episode)
@@ -84,14 +74,16 @@ def _offer(id: str, rule: str, now: datetime) -> tuple[Episode, Offer] | None:
 
 def _form(episode: Episode, offer: Offer, answers: Answers, now: datetime, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
     wish = sought(offer, answers, episode.row)
+    with access().store.read() as connection:
+        listed = directory(connection)
     page = render_template(
         "refer.html",
         episode=episode,
         row=episode.row,
         offer=offer,
         answers=answers,
-        candidates=services(_directory(), wish, now.date()),
-        directory=_directory() is not None,
+        candidates=services(listed, wish, now.date()),
+        directory=listed is not None,
         given_by=given_by(answers.partner),
         id=answers.id or str(uuid.uuid4()),
         told=told,

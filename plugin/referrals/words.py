@@ -51,8 +51,8 @@ def reason_code(status_reason: Any) -> str:
     found = status_reason if isinstance(status_reason, dict) else {}
     codings = found.get("coding")
     for coding in codings if isinstance(codings, list) else []:
-        if isinstance(coding, dict) and coding.get("system") == gravity.CATEGORIES and coding.get("code") in _BY_GRAVITY:
-            return _BY_GRAVITY[coding["code"]]
+        if isinstance(coding, dict) and coding.get("system") == gravity.CATEGORIES and str(coding.get("code")) in _BY_GRAVITY:
+            return _BY_GRAVITY[str(coding["code"])]
     label = str(found.get("text")).partition(":")[0]
     return next((code for code, why in REASONS.items() if why.label == label), OTHER)
 

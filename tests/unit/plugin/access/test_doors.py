@@ -43,6 +43,21 @@ WHO_PASSES: dict[str, set[Role] | str] = {
     "agency.referrals": {Role.AGENCY},
     "agency.referral": {Role.AGENCY},
     "agency.answered": {Role.AGENCY},
+    "agency_services.services": {Role.AGENCY},
+    "agency_services.service": {Role.AGENCY},
+    "agency_services.stated": {Role.AGENCY},
+    "agency_referring.sent": {Role.AGENCY},
+    "agency_referring.form": {Role.AGENCY},
+    "agency_referring.refer": {Role.AGENCY},
+    "agency_referring.referral": {Role.AGENCY},
+    "agency_referring.called_off": {Role.AGENCY},
+    "asking.form": STRANGERS,
+    "asking.asked": STRANGERS,
+    "inbound.page": STAFF,
+    "inbound.referral": STAFF,
+    "inbound.act": STAFF,
+    "listings.listings": STAFF,
+    "listings.reviewed": STAFF,
     "referrals.offer": STAFF,
     "referrals.referrals": STAFF,
     "referrals.referral": STAFF,
@@ -100,8 +115,7 @@ def routes(app: Flask) -> list[tuple[str, str, str]]:
 
 def sample(rule: Rule) -> dict[str, object]:
     known: dict[str, object] = {"row": 1, "seq": 1, "id": UUID(int=1), "episode": UUID(int=1)}
-    if rule.endpoint == "referrals.act":
-        known["verb"] = "cancel"
+    known["verb"] = {"referrals.act": "cancel", "inbound.act": "take"}.get(rule.endpoint, "x")
     return {name: known.get(name, "x") for name in rule.arguments}
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, select
 from support.referral_ehr import Crash
 from support.referral_loop import Loop
-from support.referrals import CARE, TENANT, chosen, episode, sent, stored
+from support.referrals import CARE, TENANT, agency, chosen, episode, sent, stored
 
 from fhir_adapters.errors import EhrUnavailable, NotWritable
 from fhir_adapters.referral_states import Status
@@ -20,7 +20,7 @@ from plugin.referrals.disclosure import DISCLOSURES, check, least
 from plugin.referrals.matching import Sought
 from plugin.referrals.moving import Output
 from plugin.referrals.polling import heard, overdue
-from plugin.referrals.reading import one
+from plugin.referrals.reading import listed, one
 from plugin.referrals.taking import take_in
 from plugin.referrals.words import REASONS, reason_code, status_reason
 from plugin.store.tables.referrals import REFERRALS, WRITES
@@ -338,6 +338,19 @@ def test_without_its_consent_it_does_not_go_out_and_somebody_looks(loop: Loop) -
     loop.deliver()
     assert loop.ehr.held == {}
     assert carry_out(loop.store, loop.outbox, loop.at) == {}, "nothing waits for a Task that never comes"
+
+
+def test_nobody_is_reminded_of_what_they_never_got(loop: Loop) -> None:
+    id = sent(loop.store, at=loop.at)
+    with loop.store.write() as connection:
+        withdraw(connection, CARE, stored(loop.store, id).consent, loop.at)
+    assert loop.days(10) == {"nudge": 1}, "it waits for the outbox that long"
+    assert carry_out(loop.store, loop.outbox, loop.at) == {"kept back": 1}
+    assert [loop.days(10), loop.days(10)] == [{}, {}]
+    row = stored(loop.store, id)
+    assert (row.state, row.attention, row.due) == ("requested", "not-sent", None)
+    with loop.store.read() as connection:
+        assert listed(connection, agency(1), "all") == ([], 0), "to the agency it is not there"
 
 
 def test_what_is_on_its_way_is_taken_back_there(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:

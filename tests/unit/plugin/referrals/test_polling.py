@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 from support.referral_loop import Loop
-from support.referrals import sent, stored
+from support.referrals import TENANT, sent, stored
 
+from fhir_adapters.gravity import CATEGORIES
 from fhir_adapters.referral_states import Status
 from plugin.referrals import polling
 from plugin.referrals.reading import outputs
 from plugin.referrals.taking import take_in
+from plugin.referrals.words import reason_code
 from plugin.store.tables.referrals import POLLS
 
 MARK = "ZZ" + "CANARY"
@@ -40,6 +42,24 @@ def test_a_task_that_cannot_be_taken_in_keeps_no_other_waiting(
     assert MARK not in caplog.text
     assert loop.poll().tasks["moved"] == 1
     assert [stored(loop.store, id).state for id in ids] == ["accepted", "in-progress"]
+
+
+def test_a_task_that_a_subscription_told_of_and_cannot_be_taken_in_waits_for_the_poll(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    id = loop.sent()
+    loop.ehr.agency(loop.place(id), Status.ACCEPTED)
+    with monkeypatch.context() as patched:
+        patched.setattr(polling, "take_in", lambda *_: {}[MARK])
+        assert polling.heard(loop.store, loop.server, TENANT, loop.place(id), loop.at) == "failed"
+    assert "error=KeyError" in caplog.text
+    assert MARK not in caplog.text
+    assert loop.poll().tasks["moved"] == 1
+
+
+@pytest.mark.parametrize("code", [["no-capacity"], {"a": 1}, 7, None])
+def test_a_reason_whose_code_is_no_text_is_another_reason(code: Any) -> None:
+    assert reason_code({"coding": [{"system": CATEGORIES, "code": code}]}) == "other"
 
 
 def test_a_task_without_a_moment_that_failed_is_asked_for_again(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:

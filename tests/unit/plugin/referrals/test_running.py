@@ -4,6 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -13,12 +14,15 @@ from click.testing import CliRunner
 from sqlalchemy import insert, select
 from support.databases import opened
 from support.referral_ehr import MemoryEhr, policy
-from support.referrals import NEED, NOON, TENANT, proposal, sent, stored
+from support.referrals import NEED, NOON, TENANT, bank, directory, proposal, sent, stored
 
+from fhir_adapters.directory import Directory
+from fhir_adapters.directory.model import Organization, resource_id
 from fhir_adapters.referral_states import Status
 from fhir_adapters.subscriptions import Inbox, read_notification
 from fhir_adapters.transport import FhirServer
 from fhir_adapters.writeback import Outbox
+from plugin.access import Role, Scope
 from plugin.cds.ledger import Ledger
 from plugin.cds.ledger.handover import Handover
 from plugin.cds.ledger.waiting import RESOLVED, WAITING
@@ -26,6 +30,7 @@ from plugin.cli.refer import command
 from plugin.referrals.cards import take_over, tell
 from plugin.referrals.engines import answers_by
 from plugin.referrals.polling import heard, poll
+from plugin.referrals.reading import listed
 from plugin.referrals.stepping import Situation, Step, next_step
 from plugin.store import Store
 from plugin.store.tables.cds import HANDOVERS, STEPS
@@ -57,21 +62,21 @@ def sqlite_store(tmp_path: Path) -> Iterator[Store]:
 class Cards:
     """A clinician accepted a card; its Task goes to the server."""
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, folder: Path, more: dict[str, Any] | None = None) -> None:
         self.store, self.at = store, NOON
         self.ehr = MemoryEhr()
         self.outbox = Outbox.at(folder / "outbox.sqlite", clock=lambda: self.at.timestamp())
         self.handover = Handover(store, lambda: self.outbox, {"clinic": TENANT}, clock=lambda: self.at)
         row = {"suggestion": SUGGESTION, "card": "card-1", "client": "clinic", "patient": "ann", "rule": "food", "version": "1.0.0"}
         with store.write() as connection:
-            connection.execute(insert(HANDOVERS), row | {"accepted": NOON, "meaning": {"order": ORDER}, "state": WAITING})
+            connection.execute(insert(HANDOVERS), row | {"accepted": NOON, "meaning": {"order": ORDER | (more or {})}, "state": WAITING})
 
-    def deliver(self) -> Counter[str]:
+    def deliver(self, directory: Directory | None = None) -> Counter[str]:
         self.handover.carry_out()
         self.at += timedelta(seconds=1)
         self.outbox.deliver(cast(FhirServer, self.ehr), policy(TENANT), commit=True)
         self.handover.carry_out()
-        return take_over(self.store, self.handover, self.outbox, self.at)
+        return take_over(self.store, self.handover, self.outbox, self.at, directory)
 
     def poll(self) -> None:
         self.at += timedelta(hours=1)
@@ -95,6 +100,37 @@ def test_what_a_card_ordered_is_followed_until_it_is_fulfilled(sqlite_store: Sto
     with sqlite_store.read() as connection:
         steps = connection.scalars(select(STEPS.c.step).where(STEPS.c.suggestion == SUGGESTION).order_by(STEPS.c.step)).all()
     assert steps == ["ordered", RESOLVED]
+
+
+KNOWN = bank(1)
+PERFORMERS = {
+    "of that server": ("Organization/bank-1", f"{TENANT}#Organization/bank-1", "Food bank 1", None),
+    "written to it": (f"Organization/{resource_id('dir#Organization/bank-1')}", "dir#Organization/bank-1", "Food bank 1", None),
+    "a service": ("HealthcareService/bank-1", f"{TENANT}#Organization/bank-1", "Food bank 1", f"{TENANT}#HealthcareService/bank-1"),
+    "unknown": ("Organization/bank-9", f"{TENANT}#Organization/bank-9", "As ordered", None),
+}
+
+
+@pytest.mark.parametrize(("reference", "agency", "name", "listing"), PERFORMERS.values(), ids=PERFORMERS)
+def test_whom_a_card_names_sees_it_under_their_key_of_the_directory(
+    sqlite_store: Store, tmp_path: Path, reference: str, agency: str, name: str, listing: str | None
+) -> None:
+    organization = Organization(f"{TENANT}#Organization/bank-1", "Food bank 1", terms=KNOWN.terms[1:])
+    there = replace(KNOWN, key=f"{TENANT}#HealthcareService/bank-1", organization=organization)
+    cards = Cards(sqlite_store, tmp_path, {"performer": [{"reference": reference, "display": "As ordered"}]})
+    assert cards.deliver(directory(KNOWN, there)) == {"taken over": 1}
+    row = stored(sqlite_store, SUGGESTION)
+    assert (row.agency, row.agency_name, row.listing) == (agency, name, listing)
+    assert row.partner == ("" if name == "As ordered" else "food bank")
+    with sqlite_store.read() as connection:
+        (seen,), _ = listed(connection, Scope("volunteer", Role.AGENCY, agency))
+    assert seen.id == SUGGESTION
+
+
+def test_the_same_id_of_another_source_is_nobody(sqlite_store: Store, tmp_path: Path) -> None:
+    cards = Cards(sqlite_store, tmp_path, {"performer": [{"reference": "Organization/bank-1"}]})
+    cards.deliver(directory(KNOWN))
+    assert stored(sqlite_store, SUGGESTION).agency == f"{TENANT}#Organization/bank-1"
 
 
 def test_a_cards_referral_waits_until_another_for_the_same_need_is_over(sqlite_store: Store, tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""What is done with an inbound referral: staff say who it is and take it, refuse it, or say what came of it; who sent it may call it off.
+
+The states are those of every referral, with the sides exchanged: whoever refers is the requester, we are the target.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, update
+
+from fhir_adapters.referral_states import WITH_REASON, Move, Side, Status, check
+from plugin.access import Entry, Right, Role, Scope, record
+from plugin.inbound.conversing import converse
+from plugin.inbound.keeping import Grip, found, keep_step
+from plugin.outreach.acting import NotNow
+from plugin.referrals.words import CHOSEN, OTHER
+from plugin.store.tables.inbound import INBOUND
+
+_MOST_TEXT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What is said about it."""
+
+    to: Status
+    reason_code: str = ""
+    reason: str = ""
+    outcome: str = ""
+    """What came of it, in words for whoever referred; of an assessment, what it found."""
+
+
+def take(connection: Connection, scope: Scope, grip: Grip, patient: str, at: datetime) -> str:
+    """It is ``patient``, says whoever looked: taken, and a conversation about it is open; the episode. Every step raises:
+
+    Raises:
+        NoSuchInbound: there is none of that id that whoever asked may see.
+        NotNow: somebody changed it meanwhile, or something is missing.
+        IllegalMove: it cannot be moved like that.
+        Forbidden: see `plugin.access.scope`.
+    """
+    scope.require(Right.REFER)
+    row = _held(connection, scope, grip)
+    check(Status(row.state), Move(Status.ACCEPTED, Side.TARGET))
+    if not patient.strip() or len(patient) > 128 or not patient.isprintable():
+        raise NotNow("say who it is: choose a record, or give its id")
+    episode = converse(connection, scope, row, patient.strip(), at)
+    _moved(connection, scope, row, Saying(Status.ACCEPTED), at, patient=patient.strip(), episode=episode)
+    return episode
+
+
+def answer(connection: Connection, scope: Scope, grip: Grip, said: Saying, at: datetime) -> int:
+    """What we say to whoever referred; its new version. Taking it is another matter: see `take`."""
+    scope.require(Right.REFER)
+    row = _held(connection, scope, grip)
+    if said.to is Status.ACCEPTED:
+        raise NotNow("say who it is: choose a record, or give its id")
+    return _step(connection, scope, row, Side.TARGET, said, at)
+
+
+def call_off(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:
+    """Whoever referred does not want it any more; its new version. See `take`."""
+    if scope.role is not Role.AGENCY:
+        scope.require(Right.REFER)
+    row = _held(connection, scope, grip)
+    return _step(connection, scope, row, Side.REQUESTER, Saying(Status.CANCELLED, "no-longer-wanted"), at)
+
+
+def _step(connection: Connection, scope: Scope, row: Row[Any], side: Side, said: Saying, at: datetime) -> int:
+    if said.to in WITH_REASON and said.reason_code not in CHOSEN:
+        raise NotNow("choose one of the reasons of the list")
+    if len(said.reason) > _MOST_TEXT or len(said.outcome) > _MOST_TEXT:
+        raise NotNow(f"write at most {_MOST_TEXT} characters")
+    wordless = said.reason_code == OTHER and not said.reason.strip()
+    reason = "" if wordless or said.to not in WITH_REASON else CHOSEN[said.reason_code].label
+    check(Status(row.state), Move(said.to, side, reason, 1 if said.outcome.strip() else 0))
+    return _moved(connection, scope, row, said, at)
+
+
+def _moved(connection: Connection, scope: Scope, row: Row[Any], said: Saying, at: datetime, **values: Any) -> int:
+    version = int(row.version) + 1
+    why = (said.reason_code, said.reason.strip() or None) if said.to in WITH_REASON else (None, None)
+    values |= {"state": str(said.to), "reason_code": why[0], "reason": why[1], "version": version, "changed": at}
+    values |= {"outcome": said.outcome.strip()} if said.to is Status.COMPLETED else {}
+    connection.execute(update(INBOUND).where(INBOUND.c.id == row.id).values(values))
+    keep_step(connection, scope, row.id, version, row.state, said.to, at)
+    detail = {"to": str(said.to)} | ({"reason": why[0]} if why[0] else {})
+    patient = values.get("patient", row.patient) if scope.role is not Role.AGENCY else None
+    record(connection, scope, Entry("inbound.moved", f"inbound/{row.id}", patient, detail), at)
+    return version
+
+
+def _held(connection: Connection, scope: Scope, grip: Grip) -> Row[Any]:
+    row = found(connection, scope, grip.inbound, locked=True)
+    if row.version != grip.version:
+        raise NotNow("somebody changed it meanwhile; look at it again")
+    return row

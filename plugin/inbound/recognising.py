@@ -1,0 +1,40 @@
+"""Who an inbound referral may be about. Only whose details are the same to the letter is shown; that it is them, a person says."""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from plugin.access import Right, Scope
+from plugin.store.tables.outreach import PEOPLE
+from plugin.worklist.index import folded
+
+
+def same(connection: Connection, scope: Scope, row: Row[Any], today: date) -> Sequence[Row[Any]]:
+    """People of the last sweeps with the same name (but for case, accents and the order of its parts), the same age and the same phone.
+
+    What a sweep knows of an age is as old as the sweep: who had a birthday since is a year older. Raises `Forbidden`.
+    """
+    scope.require(Right.SEE_PEOPLE)
+    scope.require(Right.REFER)
+    ages = _ages(row.birth_date, today)
+    people = connection.execute(select(PEOPLE).where(PEOPLE.c.age.in_(ages), PEOPLE.c.phone != "").order_by(PEOPLE.c.patient))
+    return [each for each in people if _parts(each.name) == _parts(row.name) and _digits(each.phone) == _digits(row.phone)]
+
+
+def _ages(born: str | None, today: date) -> tuple[int, ...]:
+    if born is None:
+        return ()
+    day = date.fromisoformat(born)
+    age = today.year - day.year - ((today.month, today.day) < (day.month, day.day))
+    return (age, age - 1)
+
+
+def _parts(name: str) -> list[str]:
+    return sorted(re.findall(r"\w+", folded(name)))
+
+
+def _digits(phone: str) -> str:
+    return "".join(filter(str.isdigit, phone))

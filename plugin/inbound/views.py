@@ -1,0 +1,99 @@
+"""The pages on which staff see who was referred to them, say who it is, and say what came of it."""
+
+import uuid
+from http import HTTPStatus
+from typing import Any, Final
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from fhir_adapters.referral_states import MAY_SET, TRANSITIONS, IllegalMove, Side, Status
+from plugin.access.web import access, scope
+from plugin.inbound.acting import Saying, answer, take
+from plugin.inbound.keeping import PAGE, VIEWS, Grip, NoSuchInbound, listed, one
+from plugin.inbound.recognising import same
+from plugin.outreach.acting import NotNow
+from plugin.outreach.views import site_now
+from plugin.referrals.words import CHOSEN
+
+blueprint: Final = Blueprint("inbound", __name__, url_prefix="/inbound")
+
+STATES: Final = {
+    Status.REQUESTED: "New",
+    Status.ACCEPTED: "Taken",
+    Status.IN_PROGRESS: "Under way",
+    Status.ON_HOLD: "Waiting",
+    Status.COMPLETED: "Completed",
+    Status.REJECTED: "Not taken",
+    Status.CANCELLED: "Called off",
+    Status.FAILED: "Did not work out",
+    Status.ENTERED_IN_ERROR: "A mistake",
+}
+"""Each state in words."""
+
+
+@blueprint.get("")
+def page() -> Response:
+    """A page of them; those of whom nobody has said who they are come in a view of their own."""
+    asked = request.args.get("view", "")
+    view = asked if asked in VIEWS else "new"
+    number = max(1, min(request.args.get("page", 1, type=int), 10_000))
+    with access().store.read() as connection:
+        rows, total = listed(connection, scope(), view, number)
+    shown = {"rows": rows, "total": total, "number": number, "size": PAGE, "view": view, "views": VIEWS, "states": STATES}
+    return make_response(render_template("inbound.html", **shown))
+
+
+@blueprint.get("/<uuid:id>")
+def referral(id: uuid.UUID) -> Response:
+    """One of them, with the records that have the same details."""
+    return _one(str(id))
+
+
+def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
+    with access().store.write(durable=False) as connection:
+        try:
+            row, history = one(connection, scope(), id, site_now())
+        except NoSuchInbound:
+            return _not_here()
+        known = same(connection, scope(), row, site_now().date()) if row.state == Status.REQUESTED else ()
+    values: dict[str, Any] = {"row": row, "history": history, "known": known, "told": told, "states": STATES, "chosen": CHOSEN}
+    return make_response(render_template("inbound_referral.html", can=_next(row.state), **values), status)
+
+
+def _next(state: str) -> list[Status]:
+    """What staff can say besides that they take it."""
+    usual = [Status.COMPLETED, Status.IN_PROGRESS, Status.ON_HOLD, Status.REJECTED, Status.FAILED]
+    possible = TRANSITIONS.get(Status(state), frozenset()) & MAY_SET[Side.TARGET]
+    return [to for to in usual if to in possible]
+
+
+@blueprint.post("/<uuid:id>/<any(take, answer):verb>")
+def act(id: uuid.UUID, verb: str) -> ResponseReturnValue:
+    """Take it for somebody, or answer whoever referred. What cannot be is told, and changes nothing."""
+    form, now = request.form, site_now()
+    grip = Grip(str(id), form.get("version", 0, type=int))
+    try:
+        with access().store.write() as connection:
+            if verb == "take":
+                take(connection, scope(), grip, form.get("patient") or form.get("record", ""), now)
+            else:
+                said = Saying(_to(form.get("to", "")), form.get("reason_code", ""), form.get("reason", ""), form.get("outcome", ""))
+                answer(connection, scope(), grip, said, now)
+    except (NotNow, IllegalMove) as why:
+        return _one(str(id), f"Nothing was changed: {why}.", HTTPStatus.CONFLICT)
+    except NoSuchInbound:
+        return _not_here()
+    return redirect(url_for(".referral", id=id), HTTPStatus.SEE_OTHER)
+
+
+def _to(text: str) -> Status:
+    try:
+        return Status(text)
+    except ValueError:
+        raise NotNow("choose what to answer") from None
+
+
+def _not_here() -> Response:
+    text = "There is none, or none that you may see."
+    return make_response(render_template("problem.html", title="No such referral", text=text), HTTPStatus.NOT_FOUND)

@@ -1,0 +1,176 @@
+"""What an agency can say about one of its services, and what that makes of the listing. Pure: no store, no clock."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date, timedelta
+from typing import Any, Final, NamedTuple
+
+from fhir_adapters.directory.hours import Day, Hours
+from fhir_adapters.directory.model import Capacity, Contact, Language, Service
+from plugin.wording import LANGUAGES
+
+STATES: Final = {
+    "open": ("capacity", None),
+    "limited": ("capacity", "few places"),
+    "waitlist": ("waitlist", None),
+    "assessment": ("additional-assessment-required", None),
+    "full": ("no-capacity", None),
+}
+"""What the switch says → Gravity's capacity status, and words for what it has no code for."""
+LONGEST_UNTIL: Final = timedelta(days=366)
+MOST_LINES: Final = 20
+_MOST_TEXT: Final = 300
+_TIME: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+_PHONE: Final = re.compile(r"[0-9+()./ \-]{3,32}(?: ?(?:x|ext\.?) ?\d{1,6})?", re.ASCII)
+_CODES: Final = {name.casefold(): code for code, name in LANGUAGES.items()}
+_BY_THE_AGENCY: Final = "by the agency itself"
+
+
+class NotSaid(ValueError):
+    """What was typed cannot be kept. ``what`` is the key of the text that says why."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Whether somebody new can be taken."""
+
+    state: str
+    """A key of `STATES`."""
+    until: date | None = None
+    """The last day on which that holds; ``None``: for as long as such a word is believed."""
+
+    def check(self, today: date) -> None:
+        """Raises `NotSaid`."""
+        if self.state not in STATES:
+            raise NotSaid("choose room")
+        if self.until is not None and not today <= self.until <= today + LONGEST_UNTIL:
+            raise NotSaid("until wrong")
+
+    def over(self, service: Service, said: date) -> Service:
+        """The listing with it; other words about capacity are older, or somebody else's."""
+        status, words = STATES[self.state]
+        text = ", ".join(filter(None, (words, _BY_THE_AGENCY)))
+        return replace(service, capacity=(Capacity(status, text, said, until=self.until),))
+
+    def to_json(self) -> dict[str, Any]:
+        """To be kept."""
+        return {"state": self.state, "until": self.until.isoformat() if self.until else None}
+
+    @classmethod
+    def of_json(cls, kept: Mapping[str, Any]) -> "Room":
+        """The same again."""
+        return cls(kept["state"], date.fromisoformat(kept["until"]) if kept["until"] else None)
+
+
+class Opening(NamedTuple):
+    """When it is open on a day of the week (Monday is 0), by the clock of the place."""
+
+    weekday: int
+    opens: str
+    closes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What an agency keeps right about a listing. What is empty it does not say."""
+
+    opening: tuple[Opening, ...] = ()
+    """At most one for each weekday, in their order."""
+    hours: tuple[str, ...] = ()
+    """What a week of opening hours does not say, in words."""
+    languages: tuple[str, ...] = ()
+    """By the names of `plugin.wording.LANGUAGES`, or as they were written."""
+    eligibility: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+    phone: str = ""
+
+    def check(self) -> None:
+        """Raises `NotSaid`."""
+        if not all(_TIME.fullmatch(each.opens) and _TIME.fullmatch(each.closes) and each.opens < each.closes for each in self.opening):
+            raise NotSaid("hours wrong")
+        if self.phone and not _PHONE.fullmatch(self.phone):
+            raise NotSaid("phone wrong")
+        for lines in (self.hours, self.languages, self.eligibility, self.documents):
+            if len(lines) > MOST_LINES or any(len(line) > _MOST_TEXT for line in lines):
+                raise NotSaid("too much")
+
+    @classmethod
+    def of(cls, service: Service) -> "Details":
+        """What a listing says already."""
+        weekly = {opening.weekday: opening for each in service.opening_hours() for opening in _weekly(each)}
+        phones = (contact.value for contact in service.contacts if contact.system == "phone")
+        return cls(
+            tuple(weekly[day] for day in sorted(weekly)),
+            tuple(str(each) for each in service.opening_hours() if not set(_weekly(each)) & set(weekly.values())),
+            tuple(_name(each) for each in service.languages),
+            service.eligibility,
+            service.documents,
+            next(phones, ""),
+        )
+
+    def changes(self, service: Service) -> list[str]:
+        """The names of the fields in which it differs from a listing."""
+        was = Details.of(service)
+        return [field.name for field in fields(self) if getattr(self, field.name) != getattr(was, field.name)]
+
+    def words(self, name: str) -> str:
+        """One of its fields in words."""
+        value = getattr(self, name)
+        if name == "opening":
+            return "; ".join(str(each) for each in self._hours() if each.days)
+        return value if isinstance(value, str) else "; ".join(value)
+
+    def over(self, service: Service, said: date) -> Service:
+        """The listing with it, confirmed on the day on which it was said. What is the same stays as its source has it."""
+        different = self.changes(service)
+        new: dict[str, Any] = {"assured": max(filter(None, (service.assured, said)))}
+        if {"opening", "hours"} & set(different):
+            new["hours"] = tuple(self._hours())
+        if "languages" in different:
+            new["languages"] = tuple(_language(each) for each in self.languages)
+        if "phone" in different:
+            others = tuple(contact for contact in service.contacts if contact.system != "phone")
+            new["contacts"] = (*([Contact("phone", self.phone)] if self.phone else ()), *others)
+        return replace(service, **new, **{name: getattr(self, name) for name in ("eligibility", "documents") if name in different})
+
+    def _hours(self) -> Iterator[Hours]:
+        for each in self.opening:
+            yield Hours(opens=each.opens, closes=each.closes, frequency="WEEKLY", days=(Day(each.weekday),))
+        yield from (Hours(text=line) for line in self.hours)
+
+    def to_json(self) -> dict[str, Any]:
+        """To be kept."""
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, kept: Mapping[str, Any]) -> "Details":
+        """The same again."""
+        lines = {name: tuple(kept[name]) for name in ("hours", "languages", "eligibility", "documents")}
+        return cls(opening=tuple(Opening(*each) for each in kept["opening"]), phone=kept["phone"], **lines)
+
+
+def lines_of(text: str) -> tuple[str, ...]:
+    """What was typed into a field for several lines."""
+    return tuple(line for each in text.splitlines() if (line := " ".join(each.split())))
+
+
+def _weekly(hours: Hours) -> Sequence[Opening]:
+    """The weekdays of plain opening hours; nothing if they need more words than that."""
+    times = [(text or "")[:5] for text in (hours.opens, hours.closes)]
+    unlike = (hours.month_days, hours.weeks, hours.count, hours.until, hours.valid_to, hours.unclear, hours.all_day, hours.text)
+    plain = hours.frequency == "WEEKLY" and hours.interval == 1 and not any(unlike) and all(map(_TIME.fullmatch, times))
+    return [Opening(day.weekday, *times) for day in hours.days] if plain else []
+
+
+def _name(language: Language) -> str:
+    return LANGUAGES.get((language.code or "").casefold()) or language.name or language.code or ""
+
+
+def _language(written: str) -> Language:
+    code = _CODES.get(written.casefold()) or (written.casefold() if written.casefold() in LANGUAGES else None)
+    return Language(code, LANGUAGES[code] if code else written)
