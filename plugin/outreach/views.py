@@ -16,8 +16,9 @@ from plugin.outreach import acting, forms, writing_out
 from plugin.outreach.acting import Grip, NotNow
 from plugin.outreach.deciding import Held
 from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed, whole
-from plugin.outreach.words import CHANNELS, ENDINGS, OUTCOMES
+from plugin.outreach.words import ASKED, CHANNELS, ENDINGS, OUTCOMES
 from plugin.referrals.consenting import of_need
+from plugin.referrals.offering import helping
 from plugin.referrals.words import BY_ITS_NATURE_UNSAFE
 from plugin.runtime import Runtime
 from plugin.sweep.published import WorklistPerson
@@ -131,6 +132,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             names=names,
             shown=_as_row(found.episode),
             rules=rules,
+            helping={why.rule: helping(why.rule, rules.values()) for why in found.episode.why if why.rule.startswith(ASKED)},
             objections=objections,
             told=told,
             attempt=str(uuid.uuid4()),

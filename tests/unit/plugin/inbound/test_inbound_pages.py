@@ -20,6 +20,7 @@ from plugin.listings.site import EXTENSION
 from plugin.store import Store
 from plugin.store.tables.inbound import INBOUND
 from plugin.store.tables.outreach import EPISODES
+from plugin.store.tables.referrals import REFERRALS
 
 WHO = {"name": "José  Bell", "birth_date": "1980-03-04", "phone": "555 0177", "safe": "yes", "need": "food-insecurity"}
 
@@ -223,3 +224,27 @@ def test_what_is_not_there_is_told(app: Flask, store: Store) -> None:
     assert manager.post(f"/inbound/{ID}/take", data={"csrf": csrf, "version": "1", "record": "77"}).status_code == 404
     assert "José" not in manager.get("/inbound?view=all").text
     assert "José" in signed_in(app, Role.CLINICIAN).get("/inbound?view=all").text
+
+
+def test_what_was_asked_for_is_referred_on_and_the_conversation_is_over(app: Flask, store: Store) -> None:
+    received(store)
+    manager = signed_in(app, Role.CARE_MANAGER)
+    csrf = token(manager)
+    manager.post(f"/inbound/{ID}/take", data={"csrf": csrf, "version": "1", "record": "77"})
+    with store.read() as connection:
+        episode = connection.scalar(select(EPISODES.c.id))
+    links = re.findall(rf'href="(/outreach/{episode}/refer/[^"]+)"', manager.get(f"/outreach/{episode}").text)
+    assert links
+    page = manager.get(links[0]).text
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]+)"', page))
+    there = {"partner": "food bank", "shown": "food bank", "given_by": "patient", "wanted": "yes", "assessment": "yes"}
+    answer = manager.post(links[0], data=hidden | there | {"listing": "dir#HealthcareService/bank-2"})
+    assert answer.status_code == 303
+    with store.read() as connection:
+        row = connection.execute(select(REFERRALS)).one()
+        assert (row.service_code, row.service_display) == ("710824005", "Assessment of health and social care needs")
+        assert connection.execute(select(EPISODES.c.state, EPISODES.c.outcome)).one() == ("closed", "referred")
+    assert "What did you find?" not in volunteer(app).get(f"/agency/{row.id}").text
+    other = volunteer(app, 2)
+    other.post(f"/agency/{row.id}", data={"csrf": token(other, "/agency"), "version": "2", "to": "accepted"})
+    assert "What did you find?" in other.get(f"/agency/{row.id}").text
