@@ -23,6 +23,9 @@ SDOH: Final = {"system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-categor
 """The category that marks what is about social care."""
 SOCIAL_SERVICE: Final = {"system": "http://snomed.info/sct", "code": "410606002", "display": "Social service procedure"}
 
+ASSESSMENT: Final = {"system": "http://snomed.info/sct", "code": "710824005", "display": "Assessment of health and social care needs"}
+"""What a referral for assessment asks for: what came of it says what somebody needs."""
+
 TASK_CODES: Final = "http://hl7.org/fhir/CodeSystem/task-code"
 SDC_CODES: Final = "http://hl7.org/fhir/uv/sdc/CodeSystem/temp"
 FULFILL: Final = {"system": TASK_CODES, "code": "fulfill", "display": "Fulfill the focal request"}

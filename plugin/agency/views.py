@@ -8,6 +8,7 @@ from typing import Final
 from flask import Blueprint, Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from fhir_adapters.gravity import ASSESSMENT
 from fhir_adapters.referral_states import WITH_REASON, IllegalMove, Status
 from plugin.access.views import begun
 from plugin.access.web import access, scope
@@ -62,6 +63,7 @@ def _one(id: str, *, sent: bool = False, why_not: str = "", status: HTTPStatus =
         can=can,
         with_reason=[to for to in can if to in WITH_REASON],
         chosen=CHOSEN,
+        assessment=ASSESSMENT["code"],
         sent=sent,
         why_not=why_not,
     )

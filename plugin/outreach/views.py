@@ -16,8 +16,9 @@ from plugin.messages import reading as messages
 from plugin.outreach import acting, forms, writing_out
 from plugin.outreach.acting import Grip, NotNow
 from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed, whole
-from plugin.outreach.words import CHANNELS, ENDINGS, OUTCOMES, STANDS
+from plugin.outreach.words import ASKED, CHANNELS, ENDINGS, OUTCOMES, STANDS
 from plugin.referrals import consenting
+from plugin.referrals.offering import helping
 from plugin.runtime import Runtime
 from plugin.sweep.published import WorklistPerson
 from plugin.worklist.catalogue import patient_facts, rules_by_id
@@ -131,6 +132,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             names=names,
             shown=_as_row(found.episode),
             rules=rules,
+            helping={why.rule: helping(why.rule, rules.values()) for why in found.episode.why if why.rule.startswith(ASKED)},
             objections=objections,
             messages=sent,
             told=told,

@@ -15,6 +15,7 @@ from fhir_adapters.writeback import Key
 from plugin.access import Right, Scope
 from plugin.outreach import acting as outreach
 from plugin.outreach.acting import NotNow
+from plugin.outreach.words import ASKED
 from plugin.referrals.consenting import agreed, standing
 from plugin.referrals.moving import Output, Step, taken, tell
 from plugin.referrals.proposing import may_be_sent_by
@@ -162,6 +163,11 @@ def _close_episode(connection: Connection, scope: Scope, row: Row[Any], at: date
     episode = connection.execute(select(EPISODES).where(EPISODES.c.id == row.origin_id, EPISODES.c.state == "open")).one_or_none()
     if episode is None:
         return
-    others = select(WHY.c.rule).where(WHY.c.episode == episode.id, WHY.c.ended.is_(None), WHY.c.rule != (row.rule or ""))
-    if connection.scalar(others.limit(1)) is None:
+    if is_about_nothing_else(connection, episode.id, row.rule or "", row.need):
         outreach.close(connection, scope, outreach.Grip(episode.id, episode.version), "referred", at)
+
+
+def is_about_nothing_else(connection: Connection, episode: str, rule: str, need: str) -> bool:
+    """Whether a conversation is about what ``rule`` offers, or what somebody asked for of the same need, alone."""
+    others = select(WHY.c.rule).where(WHY.c.episode == episode, WHY.c.ended.is_(None), WHY.c.rule.not_in((rule, f"{ASKED}{need}")))
+    return connection.scalar(others.limit(1)) is None

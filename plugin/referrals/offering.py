@@ -1,6 +1,6 @@
 """What staff are offered when they refer somebody from a conversation: the need of a finding, and the services that may meet it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -9,23 +9,27 @@ from sqlalchemy import Connection, select
 
 from fhir_adapters.directory import Directory, Residence
 from fhir_adapters.directory.areas import NOWHERE
+from fhir_adapters.gravity import ASSESSMENT
 from plugin.access import Scope
 from plugin.outreach import acting as outreach
 from plugin.outreach.acting import NotNow
 from plugin.outreach.episodes import Episode, Why
-from plugin.referrals.acting import Grip, send
+from plugin.outreach.words import ASKED
+from plugin.referrals.acting import Grip, is_about_nothing_else, send
 from plugin.referrals.consenting import GIVEN_BY, Consent, agree, refuse
 from plugin.referrals.disclosure import DISCLOSURES
 from plugin.referrals.matching import Candidate, Sought, candidates
 from plugin.referrals.proposing import Proposal, propose
-from plugin.store.tables.outreach import EPISODES, REASONS
+from plugin.store.tables.outreach import EPISODES
 from plugin.store.tables.referrals import REFERRALS
 from rules.document import Referral, Rule
+from rules.facts import Coding
 from rules.pack import Pack
 
 _REASONS: Final = ("Condition/", "Observation/")
 _MOST_REASONS: Final = 3
 _MOST_TEXT: Final = 1_000
+_ASSESSMENT: Final = Coding(ASSESSMENT["system"], ASSESSMENT["code"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,22 @@ class Offer:
 
 
 def offers(episode: Episode, packs: Sequence[Pack]) -> Iterator[Offer]:
-    """Of every finding that holds and may be named: what it can be referred for."""
-    known = {rule.id.text: (rule, pack.document.version) for pack in packs for rule in pack.document.rules}
+    """Of every finding that holds and may be named: what it can be referred for. What somebody asked for is what any rule offers for it."""
+    known = {rule.id.text: (rule, pack.document.version) for pack in packs for rule in pack.document.rules if rule.referral}
     for why in episode.why:
-        rule, version = known.get(why.rule, (None, ""))
-        if rule is not None and rule.referral is not None and why.status == "yes" and why.ended is None:
-            yield Offer(why, rule, version)
+        if why.status == "yes" and why.ended is None:
+            rules = [why.rule] if not why.rule.startswith(ASKED) else helping(why.rule, (rule for rule, _ in known.values()))
+            yield from (Offer(why, *known[id]) for id in rules if id in known)
+
+
+def helping(asked: str, rules: Iterable[Rule]) -> list[str]:
+    """The ids of rules that say what may help with what somebody asked for: one for each service, those that may be named alone."""
+    found = {rule.referral.service: rule.id.text for rule in rules if rule.referral and _is_for(rule, asked.removeprefix(ASKED))}
+    return sorted(found.values())
+
+
+def _is_for(rule: Rule, need: str) -> bool:
+    return rule.referral is not None and rule.referral.category == need and not rule.restricted
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,8 @@ class Answers:
     listing: str = ""
     postcode: str = ""
     message: str = ""
+    assessment: bool = False
+    """They are asked to find out what somebody needs, not to meet it."""
 
 
 def answers_of(form: Mapping[str, str], offer: Offer) -> Answers:
@@ -88,6 +104,7 @@ def answers_of(form: Mapping[str, str], offer: Offer) -> Answers:
         listing=form.get("listing", ""),
         postcode=form.get("postcode", "").strip()[:16],
         message=form.get("message", "").strip()[:_MOST_TEXT],
+        assessment=form.get("assessment") == "yes",
     )
 
 
@@ -146,8 +163,8 @@ def refer(
         tenant=tenant,
         patient=patient,
         sought=wish,
-        service=offer.referral.service,
-        service_display=offer.referral.display,
+        service=_ASSESSMENT if answers.assessment else offer.referral.service,
+        service_display=ASSESSMENT["display"] if answers.assessment else offer.referral.display,
         candidate=chosen,
         wanted=True,
         origin_id=episode.id,
@@ -171,6 +188,5 @@ def _refuse(connection: Connection, scope: Scope, episode: Episode, offer: Offer
     """Keep that they do not want it; the conversation is over if it was about nothing else."""
     refuse(connection, scope, str(episode.row.patient), offer.referral.category, [offer.rule.id.text], at)
     row = connection.execute(select(EPISODES).where(EPISODES.c.id == episode.id, EPISODES.c.state == "open")).one_or_none()
-    others = select(REASONS.c.rule).where(REASONS.c.episode == episode.id, REASONS.c.ended.is_(None), REASONS.c.rule != offer.rule.id.text)
-    if row is not None and connection.scalar(others.limit(1)) is None:
+    if row is not None and is_about_nothing_else(connection, row.id, offer.rule.id.text, offer.referral.category):
         outreach.close(connection, scope, outreach.Grip(row.id, row.version), "declined", at)

@@ -22,6 +22,8 @@ PAGES = {
     "nobody": "/people/{sweep}/99999",
     "outreach": "/outreach",
     "referrals": "/referrals",
+    "referred to us": "/inbound",
+    "services of agencies": "/listings",
     "outreach put off": "/outreach?view=later",
     "outreach narrowed": "/outreach?rule=phq9-no-follow-up&sort=due",
     "rules": "/rules",

@@ -115,7 +115,7 @@ def routes(app: Flask) -> list[tuple[str, str, str]]:
 
 def sample(rule: Rule) -> dict[str, object]:
     known: dict[str, object] = {"row": 1, "seq": 1, "id": UUID(int=1), "episode": UUID(int=1)}
-    known["verb"] = {"referrals.act": "cancel", "inbound.act": "take"}.get(rule.endpoint, "x")
+    known["verb"] = {"referrals.act": "cancel", "inbound.act": "take", "wishes.said": "lift"}.get(rule.endpoint, "x")
     return {name: known.get(name, "x") for name in rule.arguments}
 
 
