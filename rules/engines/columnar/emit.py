@@ -5,7 +5,7 @@ projection for each layer of computed and derived values.
 """
 
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rules.arithmetic import Arithmetic, Constant, Expression, Reading
 from rules.engines.columnar.dialects import Dialect
@@ -15,6 +15,10 @@ from rules.engines.columnar.reducing_sql import Reducing, age
 from rules.facts import HOUSEHOLD, TABLES
 from rules.ir import ComputedFact, PatientFact, Program, rests_on
 from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Not, leaves
+
+
+_KEPT: Final = frozenset({"unsure"})
+"""Steps that are few rows, which a planner does not know: taken apart into what comes after, they would be found last of all."""
 
 
 class Step(NamedTuple):
@@ -44,19 +48,22 @@ class Emitter:
         self.columns = self.facts | {d.name: f"d{i}" for i, d in enumerate(program.derived)}
 
     def statement(self) -> str:
-        """One row for each person asked about: ``id``, then a column for each of `columns`, in order of ``pid``."""
+        """One row for each person asked about: ``id``, then a column for each of `columns`."""
         *steps, last = self.steps()
-        return "WITH " + ",\n".join(f"{step.name} AS ({step.query})" for step in steps) + f"\n{last.query}"
+        named = [f"{step.name} AS {'MATERIALIZED ' if step.name in _KEPT else ''}({step.query})" for step in steps]
+        return "WITH " + ",\n".join(named) + f"\n{last.query}"
 
     def steps(self) -> list[Step]:
         """The same in steps, for a database that would rather keep what is between; the last one is the result."""
         reducing = self.reducing
-        gaps = ", ".join(f"bool_or(no_{table}) AS no_{table}" for table in TABLES)
         found = [*map(step, matching(self.features, self.as_of, self.sql)), *map(step, reducing.expressions())]
-        found += [Step("home", f"SELECT home, {gaps} FROM person GROUP BY home"), Step("layer0", self._facts())]
+        if self.features.households:
+            gaps = ", ".join(f"bool_or(no_{table}) AS no_{table}" for table in TABLES)
+            found.append(Step("home", f"SELECT home, {gaps} FROM person GROUP BY home"))
+        found.append(Step("layer0", self._facts()))
         for number, layer in enumerate(self._layers(), 1):
             found.append(Step(f"layer{number}", f"SELECT *, {', '.join(layer)} FROM {found[-1].name}"))
-        return [*found, Step("result", f"SELECT id, {', '.join(self.columns.values())} FROM {found[-1].name} ORDER BY pid")]
+        return [*found, Step("result", f"SELECT id, {', '.join(self.columns.values())} FROM {found[-1].name}")]
 
     # ---------------------------------------------------------------- one row for each person
 
@@ -65,18 +72,19 @@ class Emitter:
         columns = [f"{self._patient(f) if isinstance(f, PatientFact) else self._event(f.name)} AS {self.facts[f.name]}" for f in base]
         anchors = {self.features.anchor(name) for name in self.features.anchors}
         ages = {number for number, _ in self.features.ages.values()}
-        numbers = sorted(
-            {f.number for f in self.features.facts} | {-1 - number for number in anchors} | ages | {*self.reducing.glances.numbers}
-        )
-        wide = self.sql.pivot("long", numbers or [0])
-        if glanced := self.reducing.glances.columns():
-            wide = f"(SELECT w.*, {', '.join(glanced)} FROM {wide} w)"
-        picked = ", ".join(["p.pid", "p.id", *columns])
-        return f"SELECT {picked} FROM person p JOIN home h ON h.home = p.home LEFT JOIN {wide} w ON w.pid = p.pid WHERE p.asked"
+        numbers = sorted({f.number for f in self.features.facts} | {-1 - number for number in anchors} | ages)
+        wide = [f"{self.sql.pivot('long', numbers or [0])} w ON w.pid = p.pid"]
+        if self.features.quick:
+            wide.append(f"{self.reducing.glances.side_by_side()} g ON g.pid = p.pid")
+        homes = "JOIN home h ON h.home = p.home" if self.features.households else ""
+        picked, joined = ", ".join(["p.pid", "p.id", *columns]), " LEFT JOIN ".join(wide)
+        return f"SELECT {picked} FROM person p {homes} LEFT JOIN {joined} WHERE p.asked"
 
     def _event(self, name: str) -> str:
         feature = self.features.by_fact[name]
-        gap, v = self._gap(feature), f'w."{self.reducing.glances.column(feature)}"'
+        gap, v = self._gap(feature), f'w."{feature.number}"'
+        if feature.number in self.features.quick:
+            return self.reducing.glances.value(feature, gap)
         match feature.kind:
             case "exists":
                 value = f"CASE WHEN {v} = 1 THEN TRUE WHEN {v} IS NOT NULL OR {gap} THEN NULL ELSE FALSE END"
@@ -84,7 +92,7 @@ class Emitter:
                 value = f"CASE WHEN {v} = 0 THEN FALSE WHEN {gap} OR isnan({v}) OR {v} IS NULL THEN NULL ELSE TRUE END"
             case "count" | "days" | "days covered":
                 value = f"CASE WHEN {gap} OR isnan({v}) THEN NULL ELSE coalesce({v}, 0e0) END"
-            case "latest word" | "earliest word":
+            case "earliest word" | "latest word":
                 words = " ".join(f"WHEN {v} = {2 * i} THEN {self.sql.text(word)}" for i, (word, _) in enumerate(feature.series.words))
                 value = f"CASE WHEN {gap} THEN NULL {words} END"
             case _:

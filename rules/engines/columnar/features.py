@@ -106,6 +106,11 @@ class Features:
         """The facts that a glance at the latest event answers, where nothing about the events is uncertain."""
 
     @property
+    def households(self) -> bool:
+        """Whether a fact asks of everybody in the household."""
+        return any(f.fact.household for f in self.facts)
+
+    @property
     def stages(self) -> list[int]:
         """The stages that there are."""
         return sorted({f.stage for f in self.facts})
