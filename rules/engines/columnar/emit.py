@@ -12,13 +12,14 @@ from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Feature, Features
 from rules.engines.columnar.matching_sql import matching
 from rules.engines.columnar.reducing_sql import Reducing, age
+from rules.engines.matching import rank_of_word
 from rules.facts import HOUSEHOLD, TABLES
 from rules.ir import ComputedFact, PatientFact, Program, rests_on
 from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Not, leaves
 
 
-_KEPT: Final = frozenset({"unsure"})
-"""Steps that are few rows, which a planner does not know: taken apart into what comes after, they would be found last of all."""
+_KEPT: Final = {"unsure": "MATERIALIZED ", "spread": "NOT MATERIALIZED "}
+"""What a planner does not know: that few rows are unsure; and that to find again what a reading reads costs less than to keep it."""
 
 
 class Step(NamedTuple):
@@ -50,7 +51,7 @@ class Emitter:
     def statement(self) -> str:
         """One row for each person asked about: ``id``, then a column for each of `columns`."""
         *steps, last = self.steps()
-        named = [f"{step.name} AS {'MATERIALIZED ' if step.name in _KEPT else ''}({step.query})" for step in steps]
+        named = [f"{step.name} AS {_KEPT.get(step.name, '')}({step.query})" for step in steps]
         return "WITH " + ",\n".join(named) + f"\n{last.query}"
 
     def steps(self) -> list[Step]:
@@ -92,9 +93,6 @@ class Emitter:
                 value = f"CASE WHEN {v} = 0 THEN FALSE WHEN {gap} OR isnan({v}) OR {v} IS NULL THEN NULL ELSE TRUE END"
             case "count" | "days" | "days covered":
                 value = f"CASE WHEN {gap} OR isnan({v}) THEN NULL ELSE coalesce({v}, 0e0) END"
-            case "earliest word" | "latest word":
-                words = " ".join(f"WHEN {v} = {2 * i} THEN {self.sql.text(word)}" for i, (word, _) in enumerate(feature.series.words))
-                value = f"CASE WHEN {gap} THEN NULL {words} END"
             case _:
                 value = f"CASE WHEN NOT ({gap}) AND NOT isnan({v}) THEN {v} END"
         placed = self._placed(feature.fact.window.anchors)
@@ -200,9 +198,14 @@ class Emitter:
             case Known(fact):
                 return f"({self.columns[fact]} IS NOT NULL)"
             case Is(fact, word):
-                return f"({self.columns[fact]} = {self.sql.text(word)})"
+                return f"({self.columns[fact]} = {self._word(fact, word)})"
             case Compare(fact, op, number):
                 return f"({self.columns[fact]} {'<>' if op == '!=' else op} {self.sql.number(number)})"
+
+    def _word(self, fact: str, word: str) -> str:
+        """A word as it stands in a column: of an answer its rank."""
+        feature = self.features.by_fact.get(fact)
+        return str(rank_of_word(feature.series, word)) if feature else self.sql.text(word)
 
     def _at_least(self, parts: list[str], number: int) -> str:
         certain = " + ".join(f"CASE WHEN {part} THEN 1 ELSE 0 END" for part in parts)

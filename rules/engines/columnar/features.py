@@ -153,7 +153,8 @@ class Features:
 
 def _is_quick(feature: Feature) -> bool:
     window = feature.fact.window
-    told = feature.kind in ("exists", "latest", "latest word") or feature.kind.endswith("since")
+    told = feature.kind in ("exists", "latest word") or feature.kind.endswith("since")
+    told = told or (feature.kind == "latest" and not feature.series.words)
     return told and window.timing == "starts" and not window.anchors and not window.upper
 
 

@@ -37,13 +37,10 @@ class Glances:
         ``until`` days ago. A value is that of the fact, unknown if the event is not ``settled``: a possible one may be later. Where not
         ``plain``, nothing of this can be relied on.
         """
-        chosen = {"": "ord"} | ({"word_": self.sql.by_rank("instant", "rank", "ord")} if self._words else {})
-        columns = {f"{name}{column}": self._last(column, order) for name, order in chosen.items() for column in ("low", "high")}
-        columns["value"] = self._last("value", "ord")
-        if self._words:
-            columns["rank"] = self._last("rank", chosen["word_"])
-        found = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
-        rank = "CASE WHEN settled THEN CAST(rank AS DOUBLE) END" if self._words else "CAST(NULL AS DOUBLE)"
+        order = self.sql.by_rank("instant", "rank", "ord") if self._words else "ord"
+        taken = ("low", "high", "value", *(["rank"] if self._words else ()))
+        found = ", ".join(f"{self.sql.last(column, order, 'verdict = 2')} AS {column}" for column in taken)
+        rank = "CASE WHEN settled AND rank <> 1 THEN CAST(rank AS DOUBLE) END" if self._words else "CAST(NULL AS DOUBLE)"
         today, latest = self.sql.day(self.as_of), "greatest(possible_high, high)"
         return f"""
 glance AS (
@@ -57,14 +54,10 @@ glance AS (
       FROM spread GROUP BY pid, reading))
 )"""
 
-    def _last(self, column: str, order: str) -> str:
-        return self.sql.last(column, order, "verdict = 2")
-
     def _plain(self) -> str:
         """Whether the event that comes last is the latest, whatever the window: no other may lie as late."""
-        same = "low = last_low" + (" AND word_low = low AND word_high = high" if self._words else "")
         alone = "n = 1" + (f" AND reading NOT IN ({', '.join(map(str, self._timed))})" if self._timed else "")
-        return f"n = 0 OR ({same} AND CASE WHEN low = high THEN coalesce(partial_high < low, TRUE) ELSE {alone} END)"
+        return f"n = 0 OR (low = last_low AND CASE WHEN low = high THEN coalesce(partial_high < low, TRUE) ELSE {alone} END)"
 
     def days(self) -> Iterator[str]:
         """Queries for the days of the facts that others count from."""
@@ -82,7 +75,7 @@ glance AS (
         return self.sql.side_by_side("SELECT * FROM glance WHERE plain", "reading", {name: sorted(of) for name, of in columns.items()})
 
     def value(self, feature: Feature, gap: str) -> str:
-        """The value of a fact, by whichever road it came; ``gap``: whether it cannot be known. NULL: unknown."""
+        """The value of a fact, by whichever road it came, a word as its rank; ``gap``: whether it cannot be known. NULL: unknown."""
         ago, until, longest = self._column("ago", feature), self._column("until", feature), self._longest(feature)
         long, near, perhaps = f'w."{feature.number}"', f"{ago} <= {longest}", f"{until} <= {longest}"
         match feature.kind:
@@ -94,11 +87,7 @@ glance AS (
                 found = self._column("rank", feature)
             case _:
                 found = f"CASE WHEN {until} <= {ago} THEN NULL ELSE {self._since(feature.kind.removesuffix('s since'), ago)} END"
-        cases = f"CASE WHEN {gap} THEN NULL WHEN {near} THEN {found} WHEN {perhaps} THEN NULL ELSE nullif({long}, {self.sql.unknown}) END"
-        if feature.kind != "latest word":
-            return cases
-        words = " ".join(f"WHEN {2 * i} THEN {self.sql.text(word)}" for i, (word, _) in enumerate(feature.series.words))
-        return f"CASE {cases} {words} END"
+        return f"CASE WHEN {gap} THEN NULL WHEN {near} THEN {found} WHEN {perhaps} THEN NULL ELSE nullif({long}, {self.sql.unknown}) END"
 
     def _since(self, unit: str, ago: str) -> str:
         """Completed units in so many days."""
