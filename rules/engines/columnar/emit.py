@@ -17,7 +17,6 @@ from rules.facts import HOUSEHOLD, TABLES
 from rules.ir import ComputedFact, PatientFact, Program, rests_on
 from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Not, leaves
 
-
 _KEPT: Final = {"unsure": "MATERIALIZED ", "spread": "NOT MATERIALIZED "}
 """What a planner does not know: that few rows are unsure; and that to find again what a reading reads costs less than to keep it."""
 
@@ -49,7 +48,7 @@ class Emitter:
         self.columns = self.facts | {d.name: f"d{i}" for i, d in enumerate(program.derived)}
 
     def statement(self) -> str:
-        """One row for each person asked about: ``id``, then a column for each of `columns`."""
+        """One row for each person asked about, in no order: ``pid``, ``id``, then a column for each of `columns`."""
         *steps, last = self.steps()
         named = [f"{step.name} AS {_KEPT.get(step.name, '')}({step.query})" for step in steps]
         return "WITH " + ",\n".join(named) + f"\n{last.query}"
@@ -64,7 +63,7 @@ class Emitter:
         found.append(Step("layer0", self._facts()))
         for number, layer in enumerate(self._layers(), 1):
             found.append(Step(f"layer{number}", f"SELECT *, {', '.join(layer)} FROM {found[-1].name}"))
-        return [*found, Step("result", f"SELECT id, {', '.join(self.columns.values())} FROM {found[-1].name}")]
+        return [*found, Step("result", f"SELECT pid, id, {', '.join(self.columns.values())} FROM {found[-1].name}")]
 
     # ---------------------------------------------------------------- one row for each person
 

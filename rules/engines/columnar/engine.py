@@ -36,7 +36,7 @@ class ColumnarEngine:
             for name, rows in (load.tables(people) | tables(emitter.features, as_of)).items():
                 connection.register(name, rows)
             connection.execute(f"CREATE TABLE event AS {ORDERED_EVENTS}")
-            result = connection.execute(emitter.statement())
+            result = connection.execute(f"SELECT * FROM ({emitter.statement()}) ORDER BY pid")
             while rows := result.fetchmany(_FETCH):
                 for row in rows:
                     yield evaluation_of(program, row)
@@ -47,7 +47,7 @@ class ColumnarEngine:
 
 def evaluation_of(program: Program, row: tuple[object, ...]) -> Evaluation:
     """A row of the statement's result as an evaluation."""
-    patient, *values = row
+    _, patient, *values = row
     for place, series in _worded(program):
         rank = values[place]
         values[place] = word_of_rank(series, int(rank)) if isinstance(rank, float) else None

@@ -30,7 +30,8 @@ unsure AS (
 )"""
 _ASKED_TOO: Final = """
   UNION ALL
-  SELECT f.fid, f.kind, f.stage, f.timing, f.lo, f.up, f.bounds, x.* FROM spread x JOIN unsure f ON f.pid = x.pid AND f.reading = x.reading"""
+  SELECT f.fid, f.kind, f.stage, f.timing, f.lo, f.up, f.bounds, x.*
+  FROM spread x JOIN unsure f ON f.pid = x.pid AND f.reading = x.reading"""
 
 _GOING: Final = """least(CASE WHEN lo_low > up_high THEN 0 WHEN lo_high <= up_low THEN 2 ELSE 1 END,
         CASE WHEN low IS NULL OR high > up_low AND low <= up_high THEN 1 WHEN low > up_high THEN 0 ELSE 2 END,
