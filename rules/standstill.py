@@ -6,34 +6,53 @@ the same reasons, word for word.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, timedelta
+from typing import Final, NamedTuple
 
+from rules.facts import TABLES
 from rules.ir import Bound, EventFact, Program
 
-Stretch = tuple[date, date]
-"""From a day to a day, both included."""
+
+class Stretch(NamedTuple):
+    """From a day to a day, both included: events of a table that begin or end there may be in another window than before."""
+
+    table: str
+    first: date
+    last: date
+
+
+_ONE_DAY: Final = timedelta(days=1)
 
 
 def stretches(programs: Iterable[Program], then: date, now: date) -> tuple[Stretch, ...] | None:
-    """Across which days the end of some window moves from ``then`` to ``now``, sorted; days are counted generously.
+    """Across which days the end of some window moves from ``then`` to ``now``, sorted.
 
-    ``None``: that tells too little. For the days that a therapy covers may change on any day, a new year brings other days of change
-    into view, and nobody looks back from an earlier day.
+    ``None``: that tells too little. For the days that a therapy covers may change on any day; a window may be empty on one day and not
+    on another, which what has gone on all the time feels; a new year brings other days of change into view; and nobody looks back from
+    an earlier day.
     """
-    found: set[Stretch] = set()
-    for program in programs:
-        for fact in program.facts:
-            if isinstance(fact, EventFact):
-                if fact.aggregate == "days covered" and then != now:
-                    return None
-                found.update(_crossed(fact, then, now))
-    if then > now or then.year != now.year:
+    if then == now:
+        return ()
+    facts = [fact for program in programs for fact in program.facts if isinstance(fact, EventFact)]
+    if then > now or then.year != now.year or any(map(_changes_unseen, facts)):
         return None
-    return () if then == now else tuple(sorted({*found, (then, now)}))
+    begun = {Stretch(table, then + _ONE_DAY, now) for table in TABLES}
+    return tuple(sorted(begun | {found for fact in facts for found in _crossed(fact, then, now)}))
+
+
+def _changes_unseen(fact: EventFact) -> bool:
+    """Whether it may change though no end of its window has moved across an event."""
+    moving_alone = not fact.window.upper and all(bound.offset and not bound.anchor and not bound.day for bound in fact.window.lower)
+    return fact.aggregate == "days covered" or (fact.window.timing.startswith("overlaps") and not moving_alone)
 
 
 def _crossed(fact: EventFact, then: date, now: date) -> Iterator[Stretch]:
-    bounds: tuple[Bound, ...] = (*fact.window.lower, *fact.window.upper)
-    for bound in bounds:
-        if bound.anchor is None and (before := bound.fixed(then)) != (after := bound.fixed(now)):
-            yield min(before, after), max(before, after)
+    for table in fact.series.tables:
+        for bound in _moving(fact.window.lower):  # what lay on or after the first day and lies before it now
+            yield Stretch(table, bound.fixed(then), bound.fixed(now) - _ONE_DAY)
+        for bound in _moving(fact.window.upper):  # what lay after the last day and does no longer
+            yield Stretch(table, bound.fixed(then) + _ONE_DAY, bound.fixed(now))
+
+
+def _moving(bounds: Iterable[Bound]) -> Iterator[Bound]:
+    return (bound for bound in bounds if bound.anchor is None and bound.day is None)

@@ -23,6 +23,7 @@ from fhir_adapters.warehouse.snapshot import current
 from fhir_adapters.warehouse.views import connect, register
 from rules.engines.columnar.reducing_sql import age
 from rules.facts import HOUSEHOLD, NEVER, TABLES, Coding, Event, PersonRecord, with_households
+from rules.standstill import Stretch
 
 MEMORY: Final = "512MB"
 """Of DuckDB, for one bucket."""
@@ -103,7 +104,7 @@ class Print:
     print: int
     """A hash of all that can decide or explain an answer, and of how old they are."""
     still: bool
-    """Whether none of their events lies on one of the days that were asked about."""
+    """Whether none of their events lies in one of the stretches that were asked about."""
 
 
 class Buckets:
@@ -153,12 +154,15 @@ class Buckets:
         wanted = set(ids)
         return {record.person.id: record for record in together if record.person.id in wanted}
 
-    def prints(self, as_of: date, days: Sequence[tuple[date, date]]) -> None:
-        """Make ready what `prints_of` tells; ``days`` are stretches, both ends included."""
+    def prints(self, as_of: date, stirring: Sequence[Stretch]) -> None:
+        """Make ready what `prints_of` tells."""
         ends = ("start_low", "start_high", "end_low", "end_high")
-        within = [f"{end} BETWEEN DATE '{first}' AND DATE '{last}'" for first, last in days for end in ends]
+        stirred = [
+            f"tbl = '{table}' AND (" + " OR ".join(f"{end} BETWEEN DATE '{first}' AND DATE '{last}'" for end in ends) + ")"
+            for table, first, last in stirring
+        ]
         aged = ", ".join(age(f"p.{birth}", f"DATE '{as_of}'") for birth in ("birth_low", "birth_high"))
-        self.connection.execute(_PRINT.format(stirred=" OR ".join(within) or "false", aged=aged))
+        self.connection.execute(_PRINT.format(stirred=" OR ".join(stirred) or "false", aged=aged))
 
     def prints_of(self, ids: Sequence[str]) -> dict[str, Print]:
         """Of these people of the open bucket, by id."""
