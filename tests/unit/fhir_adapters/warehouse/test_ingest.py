@@ -427,8 +427,8 @@ def test_what_was_deleted_does_not_come_back(tmp_path: Path) -> None:
 
 def test_a_lost_line_stops_the_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [orjson.dumps(PLAIN[0] | {"id": f"o-{n}"}) for n in range(50)] + [b'{"resourceType":"Observation"}']
-    take = PlainLines.take
-    monkeypatch.setattr(PlainLines, "take", lambda self, lines, place: (take(self, lines, place)[0], []))
+    done = PlainLines.done
+    monkeypatch.setattr(PlainLines, "done", lambda self, place: (done(self, place)[0], []))
     with pytest.raises(SourceUnreadable, match="1 line"):
         staged([write(tmp_path, "Observation.ndjson", lines)], FAST)
 
