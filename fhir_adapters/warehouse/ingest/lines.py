@@ -4,7 +4,7 @@ Only what is needed is ever made of a line; the rest of it is checked to be JSON
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from operator import attrgetter
@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from msgspec import UNSET, Meta, MsgspecError, Raw, Struct, UnsetType, defstruct
 from msgspec.json import Decoder, encode
 
-from fhir_adapters.references import patient_id
+from fhir_adapters.references import literal, patient_id
 from fhir_adapters.warehouse.ingest.blocks import Block
-from fhir_adapters.warehouse.ingest.descriptions import QUANTITY, Description, amount, leaves, parents, texts
+from fhir_adapters.warehouse.ingest.descriptions import QUANTITY, Description, own, parents, texts
 
 BREAK: Final = b"\x01"
 """Stands in no JSON."""
@@ -36,7 +36,7 @@ _Never = Annotated[int, Meta(ge=1, le=0)]
 
 
 Skeleton = tuple[int, bytes]
-"""What lines can share: which of the `parents`, the `leaves` and the `amount` are there, a bit for each; and the `texts` with a `BREAK`
+"""What lines can share: which of the `parents`, and of what is their `own`, are there, a bit for each; and the `texts` with a `BREAK`
 between each two, empty if they are not there."""
 
 
@@ -45,8 +45,9 @@ class Apart(NamedTuple):
 
     own: pa.RecordBatch
     """Of each line that could be taken apart the ``line`` (its number), ``text`` (the number of its skeleton's
-    text), ``id``, ``patient`` (empty if the reference needs a closer look), ``version``; ``p0`` and so on for the `parents` (whether they
-    are there), ``t1`` and so on for the `leaves`, ``amount``, and ``amounts`` for what is numbered, if the description has them."""
+    text), ``id``, ``patient``, ``version``, and what is its `own`; ``p0`` and so on for the `parents` (whether they are there), and
+    ``amounts`` for what is numbered, if the description has it. What ``patient`` or ``awaited`` refers to is empty if it needs a closer
+    look."""
     lines: int
     """How many the block has."""
 
@@ -74,18 +75,32 @@ class _Period(Struct, frozen=True, gc=False):
 _NO_PERIOD: Final = _Period(None)  # type: ignore[arg-type]
 
 
-class _Subject(Struct, gc=False):
+class _Subject(Struct, frozen=True, gc=False):
     reference: str
 
 
-class _People(dict[str, str]):
-    """A reference → the id of the Patient to whom it leads; empty if it takes more than that to know."""
+class _Led(dict[str | None, str | None]):
+    """A reference → where it leads; empty if it takes more than that to know."""
+
+    def __init__(self, lead: Callable[[str], str | None]) -> None:
+        super().__init__({None: None})
+        self._lead = lead
 
     def __missing__(self, reference: str) -> str:
         if len(self) >= _REMEMBERED:
             self.clear()
-        found = self[reference] = patient_id({"reference": reference}) or ""
+            self[None] = None
+        found = self[reference] = self._lead(reference) or ""
         return found
+
+
+def _patient(reference: str) -> str | None:
+    return patient_id({"reference": reference})
+
+
+def _medication(reference: str) -> str | None:
+    found = literal({"reference": reference})
+    return str(found) if found and found.type == "Medication" else None
 
 
 class Reader:
@@ -96,11 +111,9 @@ class Reader:
         blank = kind(name, "", None)
         self.texts = Numbered()
         self._decoder = Decoder(kind)
-        self._people = _People()
-        self._subject = attrgetter(f"{description.subject}.reference")
+        self._led = {"patient": _Led(_patient), "awaited": _Led(_medication)}
         self._parents = {f"p{n}": (get, get(blank)) for n, get in enumerate(map(attrgetter, parents(description)))}
-        self._own = {"id": "id", "version": "meta.versionId", **{f"t{n}": path for n, path in enumerate(leaves(description), 1)}}
-        self._own |= {"amount": amount(description)} if description.quantity else {}
+        self._own = {"id": "id", "patient": f"{description.subject}.reference", "version": "meta.versionId", **own(description)}
         self._values = attrgetter(*self._own.values())
         self._said = attrgetter(*texts(description)[: -len(description.shapes) - bool(description.numbered) or None])
         self._shapes = [attrgetter(member) for member in description.shapes]
@@ -115,15 +128,20 @@ class Reader:
             numbers = [number for number, row in zip(numbers, rows, strict=True) if row is not None]
             rows = [row for row in rows if row is not None]
         values = zip(*map(self._values, rows), strict=True) if rows else [()] * len(self._own)
-        own = {name: _array(column, _KINDS.get(name, _TEXT)) for name, column in zip(self._own, values, strict=True)}
-        own["line"] = pa.array(numbers, pa.int64())
-        own["patient"] = pa.array(map(self._people.__getitem__, map(self._subject, rows)), _TEXT)
-        own |= {name: pa.array([get(row) is not absent for row in rows], pa.bool_()) for name, (get, absent) in self._parents.items()}
+        found = {name: self._array(name, column) for name, column in zip(self._own, values, strict=True)}
+        found["line"] = pa.array(numbers, pa.int64())
+        found |= {name: pa.array([get(row) is not absent for row in rows], pa.bool_()) for name, (get, absent) in self._parents.items()}
         said = self._texts(rows)
         if self._numbered:
-            own["amounts"] = _amounts(map(self._numbered, rows), said)
-        own["text"] = pa.array(map(self.texts.__getitem__, said), pa.int64())
-        return Apart(pa.RecordBatch.from_pydict(own), count)
+            found["amounts"] = _amounts(map(self._numbered, rows), said)
+        found["text"] = pa.array(map(self.texts.__getitem__, said), pa.int64())
+        return Apart(pa.RecordBatch.from_pydict(found), count)
+
+    def _array(self, name: str, values: Sequence[Any]) -> pa.Array:
+        kind = _KINDS.get(name, _TEXT)
+        if values.count(None) == len(values):
+            return pa.nulls(len(values), kind)
+        return pa.array(map(self._led[name].__getitem__, values) if name in self._led else values, kind)
 
     def _texts(self, rows: Sequence[Any]) -> list[bytes]:
         """Of each line what it says, but for what is numbered."""
@@ -134,15 +152,11 @@ class Reader:
         return found
 
 
-def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    return pa.nulls(len(values), kind) if values.count(None) == len(values) else pa.array(values, kind)
-
-
-def skeletons(description: Description, own: Mapping[str, pa.Array]) -> pa.Array:
+def skeletons(description: Description, columns: Mapping[str, pa.Array]) -> pa.Array:
     """A number for the skeleton of each line (see `skeleton_of`) whose columns (see `Apart`) these are; those without a value may lack."""
-    there = [own.get(f"p{n}") for n, _ in enumerate(parents(description))]
-    there += [own[name].is_valid() if name in own else None for name in _may_lack(description)]
-    found = pc.shift_left(own["text"], len(there))
+    there = [columns.get(f"p{n}") for n, _ in enumerate(parents(description))]
+    there += [columns[name].is_valid() if name in columns else None for name in own(description)]
+    found = pc.shift_left(columns["text"], len(there))
     for bit, column in enumerate(there):
         if column is not None:
             found = pc.add(found, pc.multiply(column.cast(pa.int64()), 1 << bit))
@@ -151,13 +165,8 @@ def skeletons(description: Description, own: Mapping[str, pa.Array]) -> pa.Array
 
 def skeleton_of(description: Description, number: int, texts: Sequence[bytes]) -> Skeleton:
     """What lines with this number share; ``texts``: those of the reader, in their order."""
-    bits = len(parents(description)) + len(_may_lack(description))
+    bits = len(parents(description)) + len(own(description))
     return number & (1 << bits) - 1, texts[number >> bits]
-
-
-def _may_lack(description: Description) -> Sequence[str]:
-    """The columns of dates and of the amount."""
-    return [*(f"t{n}" for n, _ in enumerate(leaves(description), 1)), *(["amount"] if description.quantity else [])]
 
 
 def _amounts(numbered: Iterable[Any], texts: list[bytes]) -> pa.ListArray:
@@ -209,6 +218,8 @@ def _struct(name: str, description: Description) -> type[Struct]:
         parts: list[Any] = [(part, Raw, b"") for part in QUANTITY]
         kind = defstruct("Quantity", [("value", float), *parts], frozen=True, gc=False)
         fields.append((description.quantity, kind, kind(None)))
+    if description.medication:
+        fields.append((description.medication, _Subject, _Subject(None)))  # type: ignore[arg-type]
     fields += [(member, _Never | UnsetType, UNSET) for member in description.rare]
     return defstruct(name, fields, bases=(of_type(name),), gc=False)
 

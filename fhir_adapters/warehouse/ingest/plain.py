@@ -102,6 +102,8 @@ class PlainLines:
     def _identified(self, own: Mapping[str, pa.Array]) -> Iterator[pa.Array]:
         """Where it is known which resource it is, and whose; of a deleted one it does not matter."""
         yield pc.not_equal(own["patient"], "")
+        if "awaited" in own:
+            yield pc.fill_null(pc.not_equal(own["awaited"], ""), fill_value=True)
         yield pc.match_substring_regex(own["id"], _ID)
         if len(self._deleted):
             yield pc.invert(pc.is_in(own["id"], self._deleted))

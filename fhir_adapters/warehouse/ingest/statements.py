@@ -6,13 +6,13 @@ from typing import Final
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.warehouse.columns import EVENT
 from fhir_adapters.warehouse.ingest.descriptions import Description, leaves
-from fhir_adapters.warehouse.ingest.skeletons import DAYS, DIFFERENT, NUMBERS
+from fhir_adapters.warehouse.ingest.skeletons import AWAITS, DAYS, DIFFERENT, NUMBERS
 
 ENTRIES: Final = 1 << 19
 """Places in the order of reading that one line has: more resources than that are in no Bundle of the greatest length."""
 
 _MOMENT: Final = {"d": "DATE", "u": "BIGINT"}
-_NUMBERS: Final = {"amount": "DOUBLE", "amounts": "DOUBLE[]"}
+_OTHERS: Final = {"amount": "DOUBLE", "amounts": "DOUBLE[]", "awaited": "VARCHAR"}
 _NO_DEFECTS: Final = "[]::STRUCT(path VARCHAR, reason VARCHAR)[]"
 
 
@@ -25,7 +25,7 @@ def rows(name: str, description: Description, there: Collection[str]) -> str:
     last = len(leaves(description))
     dates = [n for n in range(1, last + 1) if f"d{n}" in there]
     number = "CASE WHEN regexp_full_match(version, '[0-9]{1,18}') THEN version::BIGINT ELSE -1 END" if "version" in there else "-1::BIGINT"
-    differing = {**{f"{letter}{n}": kind for n in range(1, last + 1) for letter, kind in _MOMENT.items()}, **_NUMBERS}
+    differing = {**{f"{letter}{n}": kind for n in range(1, last + 1) for letter, kind in _MOMENT.items()}, **_OTHERS}
     content = ", ".join(name if name in there else f"NULL::{kind}" for name, kind in differing.items())
     columns = {
         "ordinal": f"$first::BIGINT + line * {ENTRIES}",
@@ -59,7 +59,9 @@ def _event(column: str, dates: Iterable[int], there: Collection[str]) -> str:
     """A column as the pattern has it, or the date or number of the line that it says."""
     source, letter = f"p.{column}_from", "d" if column in DAYS else "u"
     cases = [f"WHEN {source} = {n} THEN {letter}{n}" for n in dates]
-    if column in NUMBERS:
+    if column == AWAITS:
+        cases = [f"WHEN {source} = 1 THEN awaited"] if "awaited" in there else []
+    elif column in NUMBERS:
         numbers = {"amount": f"WHEN {source} = 1 THEN amount", "amounts": f"WHEN {source} > 1 THEN amounts[{source} - 1]"}
         cases = [case for name, case in numbers.items() if name in there]
     return f"CASE {' '.join(cases)} ELSE p.{column} END" if cases else f"p.{column}"
