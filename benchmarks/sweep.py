@@ -30,7 +30,7 @@ from fhir_adapters.warehouse.bucket import buckets_of
 from fhir_adapters.warehouse.export import export_in
 from fhir_adapters.warehouse.load import load_export
 from fhir_adapters.warehouse.read import read_warehouse
-from plugin.sweep.run import SHOWN
+from plugin.sweep.listing import SHOWN
 from rules.engines.columnar.standing import Standing, order_events, wanted
 from rules.engines.reference import ReferenceEngine
 from rules.evaluation import explained

@@ -6,6 +6,8 @@ Whole households, so that nothing outside the bucket can matter; memory is that 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +21,9 @@ from fhir_adapters.warehouse.columns import arrow, events_from, people_from
 from fhir_adapters.warehouse.read import Reader
 from fhir_adapters.warehouse.snapshot import current
 from fhir_adapters.warehouse.views import connect, register
+from rules.engines.columnar.reducing_sql import age
 from rules.facts import HOUSEHOLD, NEVER, TABLES, Coding, Event, PersonRecord, with_households
+from rules.standstill import Stretch
 
 MEMORY: Final = "512MB"
 """Of DuckDB, for one bucket."""
@@ -78,6 +82,29 @@ _TAG: Final = """
 CREATE OR REPLACE TEMP VIEW event_tag AS
 SELECT eid, t.role AS role, t.system AS system, t.code AS code FROM (SELECT eid, unnest(tags) AS t FROM kept_event)
 """
+_PRINT: Final = f"""
+CREATE OR REPLACE TEMP TABLE person_print AS
+WITH told AS (
+  SELECT pid, hash(bit_xor(hash({_ALIKE}, codes, unit)), count(*)) AS mark, bool_or({{stirred}}) AS stirred
+  FROM kept_event GROUP BY pid),
+own AS (
+  SELECT p.home, p.id, r.place, hash(p, r, t.mark, {{aged}}) AS mark, coalesce(t.stirred, false) AS stirred
+  FROM (SELECT * EXCLUDE (pid) FROM person) p JOIN person q ON q.id = p.id LEFT JOIN told t ON t.pid = q.pid
+  JOIN (SELECT * EXCLUDE (run, seen) FROM person_row) r ON r.patient = p.id)
+SELECT o.id, o.place, hash(h.mark, o.mark) AS print, NOT h.stirred AS still
+FROM own o JOIN (SELECT home, hash(bit_xor(mark), count(*)) AS mark, bool_or(stirred) AS stirred FROM own GROUP BY home) h USING (home)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """What tells whether the record of a person and of those they live with is what it was."""
+
+    place: int
+    print: int
+    """A hash of all that can decide or explain an answer, and of how old they are."""
+    still: bool
+    """Whether none of their events lies in one of the stretches that were asked about."""
 
 
 class Buckets:
@@ -126,6 +153,21 @@ class Buckets:
         together = with_households(records) if self._reader.whole else records
         wanted = set(ids)
         return {record.person.id: record for record in together if record.person.id in wanted}
+
+    def prints(self, as_of: date, stirring: Sequence[Stretch]) -> None:
+        """Make ready what `prints_of` tells."""
+        ends = ("start_low", "start_high", "end_low", "end_high")
+        stirred = [
+            f"tbl = '{table}' AND (" + " OR ".join(f"{end} BETWEEN DATE '{first}' AND DATE '{last}'" for end in ends) + ")"
+            for table, first, last in stirring
+        ]
+        aged = ", ".join(age(f"p.{birth}", f"DATE '{as_of}'") for birth in ("birth_low", "birth_high"))
+        self.connection.execute(_PRINT.format(stirred=" OR ".join(stirred) or "false", aged=aged))
+
+    def prints_of(self, ids: Sequence[str]) -> dict[str, Print]:
+        """Of these people of the open bucket, by id."""
+        query = "SELECT id, place, print, still FROM person_print WHERE id IN (SELECT unnest($1::VARCHAR[]))"
+        return {id: Print(*more) for id, *more in self.connection.execute(query, [list(ids)]).fetchall()}
 
     def _people(self) -> str:
         """The statement for ``person``, whose columns are those of `rules.engines.columnar.load`."""

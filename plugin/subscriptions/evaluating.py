@@ -7,8 +7,8 @@ from fhir_adapters import FhirServer, read_patients
 from fhir_adapters.search import Plan
 from plugin.runtime import Runtime
 from plugin.sweep.fresh import Fresh
+from plugin.sweep.listing import SHOWN, worklist
 from plugin.sweep.published import worklist_person
-from plugin.sweep.run import SHOWN, worklist
 from rules.evaluation import evaluate
 from rules.facts import Person
 

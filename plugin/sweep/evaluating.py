@@ -7,18 +7,19 @@ as a record and explained as a card would be, a few hundred at a time.
 import json
 import os
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final, NamedTuple, TextIO
 
-from fhir_adapters.warehouse.bucket import Buckets, buckets_of
+from fhir_adapters.warehouse.bucket import Buckets, Print, buckets_of
 from plugin import __version__
-from plugin.sweep.published import WorklistPerson, person_line
-from plugin.sweep.run import SHOWN, worklist
+from plugin.sweep.former import EXPLAINED, Former, Said, write_said
+from plugin.sweep.listing import SHOWN, worklist
+from plugin.sweep.published import person_line
 from plugin.sweep.work import Step, Work
 from rules.engines.base import Evaluation
 from rules.engines.columnar.standing import Standing, order_events, wanted
@@ -44,6 +45,8 @@ class Job:
     as_of: date
     work: Work
     memory: str
+    former: Former | None = None
+    """The explanations of the last sweep, if they may be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,15 @@ class Bucket:
     def inputs(self, snapshot: int) -> Mapping[str, Any]:
         """What its findings are made from, beside what the plan of the sweep says."""
         return {"snapshot": snapshot, "low": self.low, "high": self.high}
+
+
+class _Told(NamedTuple):
+    """What a pack says."""
+
+    pack: Pack
+    standing: Standing
+    marks: Mapping[str, int]
+    """Whom it says something about; see `rules.engines.columnar.standing.Standing.marks`."""
 
 
 class Evaluator:
@@ -83,47 +95,78 @@ class Evaluator:
         told, by_rule = self._answers()
         columnar = time.process_time() - columnar
         counts = self._write(bucket, told, by_rule) | {"people": people, "columnar_cpu_seconds": round(columnar, 3)}
-        return work.finish(bucket.step, inputs, (FINDINGS, LISTED, PEOPLE), counts, time.monotonic() - started, {"almoner": __version__})
+        outputs = (FINDINGS, LISTED, PEOPLE, EXPLAINED)
+        return work.finish(bucket.step, inputs, outputs, counts, time.monotonic() - started, {"almoner": __version__})
 
-    def _answers(self) -> tuple[list[tuple[Pack, dict[str, Evaluation]]], dict[str, dict[str, int]]]:
-        """Of each pack the evaluations of whom it says something about, and of every rule how many people it says what about."""
-        told: list[tuple[Pack, dict[str, Evaluation]]] = []
+    def _answers(self) -> tuple[list[_Told], dict[str, dict[str, int]]]:
+        """Of each pack whom it says something about, and of every rule how many people it says what about."""
+        told: list[_Told] = []
         by_rule: dict[str, dict[str, int]] = {}
-        for pack in self._job.packs:
-            standing = Standing(self._buckets.connection, pack.program, self._job.as_of)
+        for number, pack in enumerate(self._job.packs):
+            standing = Standing(self._buckets.connection, pack.program, self._job.as_of, number)
             by_rule |= {rule: {"yes": n.yes, "unknown": n.unknown} for rule, n in standing.counted().items()}
-            told.append((pack, {e.patient: e for e in standing.evaluations(standing.ids(pack.program.rules))}))
+            told.append(_Told(pack, standing, standing.marks()))
         return told, by_rule
 
-    def _write(self, bucket: Bucket, told: Sequence[tuple[Pack, Mapping[str, Evaluation]]], by_rule: Mapping[str, Any]) -> dict[str, Any]:
-        lines: list[WorklistPerson] = []
-        found: Counter[tuple[str, str]] = Counter()
+    def _write(self, bucket: Bucket, told: Sequence[_Told], by_rule: Mapping[str, Any]) -> dict[str, Any]:
+        said = list(self._said(bucket, told))
         with self._file(bucket, FINDINGS) as findings:
-            for some in _portions(sorted({patient for _, evaluations in told for patient in evaluations})):
-                records = self._buckets.records(some)
-                explained_some = list(self._explained(told, some, records))
-                findings.writelines(to_json(each.deciding) + "\n" for each in explained_some)
-                found.update((each.finding.rule, each.finding.status) for each in explained_some)
-                lines += worklist(self._job.packs, records, self._job.as_of, explained_some)
-        with self._file(bucket, LISTED) as listed:
-            listed.writelines(person_line(person) for person in sorted(lines, key=lambda p: (-p.priority, p.id)))
+            findings.writelines(line for each in said for line in each.findings)
+        listed = sorted((each for each in said if each.listed is not None), key=lambda each: (-each.priority, each.id))
+        with self._file(bucket, LISTED) as file:
+            file.writelines(each.listed for each in listed if each.listed is not None)
         with self._file(bucket, PEOPLE) as people:
             people.writelines(json.dumps(id, ensure_ascii=False) + "\n" for id in self._buckets.ids())
-        flagged = sum(1 for person in lines if any(f["status"] == "yes" for f in person.findings))
-        return {"flagged": flagged, "unknown": len(lines) - flagged, "by_rule": by_rule, "findings": found.total()}
+        write_said(self._job.work.path(bucket.step, EXPLAINED), said)
+        flagged = sum(1 for each in listed if each.flagged)
+        told_of = sum(len(each.findings) for each in said)
+        return {"flagged": flagged, "unknown": len(listed) - flagged, "by_rule": by_rule, "findings": told_of}
+
+    def _said(self, bucket: Bucket, told: Sequence[_Told]) -> Iterator[Said]:
+        """Of everybody about whom something is said, sorted by id: as the last sweep said it where that holds still, else explained."""
+        connection, former, as_of = self._buckets.connection, self._job.former, self._job.as_of
+        self._buckets.prints(as_of, former.crossed if former else ())
+        if former:
+            former.find(connection, bucket.low, bucket.high)
+        for some in _portions(sorted({id for each in told for id in each.marks})):
+            prints = self._buckets.prints_of(some)
+            answers = {id: " ".join(str(each.marks.get(id)) for each in told) for id in some}
+            before = former.said(connection, some, as_of) if former else {}
+            held = {
+                id: said for id, said in before.items() if prints[id].still and (said.print, said.answer) == (prints[id].print, answers[id])
+            }
+            anew = self._explained(told, [id for id in some if id not in held], prints, answers)
+            yield from (held.get(id) or next(anew) for id in some)
 
     def _explained(
-        self, told: Sequence[tuple[Pack, Mapping[str, Evaluation]]], patients: Iterable[str], records: Mapping[str, PersonRecord]
-    ) -> Iterator[Explained]:
-        """Sorted by patient, then rule."""
+        self, told: Sequence[_Told], patients: Sequence[str], prints: Mapping[str, Print], answers: Mapping[str, str]
+    ) -> Iterator[Said]:
+        """In the order of ``patients``."""
+        if not patients:
+            return
+        records, packs = self._buckets.records(patients), self._job.packs
+        evaluations = [{e.patient: e for e in each.standing.evaluations(patients)} for each in told]
+        found = {patient: self._findings(told, [each[patient] for each in evaluations], records[patient]) for patient in patients}
+        lines = {line.id: line for line in worklist(packs, records, self._job.as_of, chain.from_iterable(found.values()))}
         for patient in patients:
-            found = [
-                each
-                for pack, evaluations in told
-                if patient in evaluations
-                for each in explained(pack.program, records[patient], self._job.as_of, evaluations[patient], SHOWN)
-            ]
-            yield from sorted(found, key=lambda e: e.finding.rule)
+            line = lines.get(patient)
+            yield Said(
+                id=patient,
+                place=prints[patient].place,
+                print=prints[patient].print,
+                answer=answers[patient],
+                next_flip=min((e.finding.next_flip for e in found[patient] if e.finding.next_flip), default=None),
+                findings=[to_json(e.deciding) + "\n" for e in found[patient]],
+                listed=person_line(line) if line else None,
+                priority=line.priority if line else 0,
+                flagged=line is not None and any(f["status"] == "yes" for f in line.findings),
+            )
+
+    def _findings(self, told: Sequence[_Told], evaluations: Sequence[Evaluation], record: PersonRecord) -> list[Explained]:
+        """Of one person, from what each pack says of them, sorted by rule."""
+        as_of = self._job.as_of
+        found = (explained(each.pack.program, record, as_of, said, SHOWN) for each, said in zip(told, evaluations, strict=True))
+        return sorted(chain.from_iterable(found), key=lambda e: e.finding.rule)
 
     @contextmanager
     def _file(self, bucket: Bucket, name: str) -> Iterator[TextIO]:

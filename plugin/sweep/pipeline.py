@@ -22,6 +22,7 @@ from plugin.sweep.bands import Counted, Outside, check_rules, history
 from plugin.sweep.describing import data_of, identity_of, meanings, versions, write_quarantine
 from plugin.sweep.errors import SweepRefused
 from plugin.sweep.evaluating import FINDINGS, Bucket, Job
+from plugin.sweep.former import former, keep
 from plugin.sweep.gates import Limits, check_canaries, check_data
 from plugin.sweep.landing import Landed, Source, land
 from plugin.sweep.lease import Lease
@@ -107,6 +108,7 @@ class Pipeline:
 
     def tidy(self) -> None:
         """Forget how it was made, and sweeps that are too old. Whoever is killed before this publishes the same once more."""
+        keep(self._asked.state, self.work, self._asked.packs, self._asked.as_of)
         self.work.remove()
         self._published.forget(self._asked.keep)
 
@@ -166,7 +168,8 @@ class Pipeline:
         asked, started = self._asked, time.monotonic()
         with buckets_of(landed.warehouse, landed.snapshot) as whole:
             buckets = [Bucket(number, low, high) for number, (low, high) in enumerate(whole.cuts(asked.bucket))]
-            job = Job(landed.warehouse, landed.snapshot, asked.packs, asked.as_of, self.work, asked.memory)
+            before = None if asked.full else former(asked.state, asked.packs, asked.as_of)
+            job = Job(landed.warehouse, landed.snapshot, asked.packs, asked.as_of, self.work, asked.memory, before)
             shown, steps = self._progress("evaluating", len(buckets)), []
 
             def done(step: Step) -> None:

@@ -130,6 +130,11 @@ def rank(series: Series, event: Event) -> int:
     return UNUSABLE
 
 
+def rank_of_word(series: Series, word: str) -> int:
+    """The `rank` of a word."""
+    return 2 * [each for each, _ in series.words].index(word)
+
+
 def word_of_rank(series: Series, place: int) -> str | None:
     """The word behind a `rank`; ``None`` for an unusable answer."""
     return None if place == UNUSABLE else series.words[place // 2][0]

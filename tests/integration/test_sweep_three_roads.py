@@ -24,7 +24,7 @@ from fhir_adapters.synthetic import population
 from plugin.cds.gathering import gather
 from plugin.cds.request import parse_call
 from plugin.cds.services import services
-from plugin.sweep.run import SHOWN
+from plugin.sweep.listing import SHOWN
 from rules.engines import Engine, engine
 from rules.evaluation import evaluate
 from rules.facts import TABLES, PersonRecord

@@ -71,6 +71,8 @@ class Description:
     """A member that holds a Quantity whose number differs."""
     numbered: str = ""
     """A member that makes the skeleton, but for the numbers called ``value`` in it, which differ."""
+    medication: str = ""
+    """A member that refers to a Medication, which differs."""
     rare: tuple[str, ...] = ()
     """Members that send a line to the mapper when they are there."""
 
@@ -113,9 +115,10 @@ DESCRIPTIONS: Final[Mapping[str, Description]] = {
     "MedicationRequest": Description(
         "subject",
         ("status", "statusReason", "intent", "doNotPerform", "category", "performerType", "reasonCode", "medicationCodeableConcept"),
-        {"medicationReference": Reference, "dosageInstruction": list[Dosage]},
+        {"dosageInstruction": list[Dosage]},
         moments=("authoredOn",),
         periods=("dispenseRequest.validityPeriod",),
+        medication="medicationReference",
         rare=("medication", "reason", "contained"),
     ),
     "Immunization": Description(
@@ -156,6 +159,18 @@ def parents(description: Description) -> tuple[str, ...]:
 def amount(description: Description) -> str:
     """The path of the number of the quantity; empty if there is none."""
     return description.quantity and f"{description.quantity}.value"
+
+
+def awaited(description: Description) -> str:
+    """The path of the reference to a Medication; empty if there is none."""
+    return description.medication and f"{description.medication}.reference"
+
+
+def own(description: Description) -> Mapping[str, str]:
+    """What differs from line to line, and may not be there: the name of its column, and its path."""
+    found = {f"t{n}": path for n, path in enumerate(leaves(description), 1)}
+    found |= {"amount": amount(description), "awaited": awaited(description)}
+    return {name: path for name, path in found.items() if path}
 
 
 def texts(description: Description) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS
 from fhir_adapters.warehouse.ingest.fast import FastRoad, Limits
 from fhir_adapters.warehouse.ingest.lines import Reader
 from fhir_adapters.warehouse.ingest.patterns import Patterns
-from fhir_adapters.warehouse.ingest.plain import PlainLines
+from fhir_adapters.warehouse.ingest.plain import NotKept, PlainLines
 from fhir_adapters.warehouse.ingest.statements import staged_events
 from fhir_adapters.warehouse.staging import Stage, from_files, set_aside
 from fhir_adapters.warehouse.views import MEMORY, connect
@@ -47,7 +47,7 @@ _TYPE: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
 class Reading:
     """How files are read."""
 
-    fast_from: int = 1 << 20
+    fast_from: int = 1 << 18
     """Bytes (as they lie on the disk) of a file from which the fast road is worth its while."""
     processes: int = 0
     """Files that are read at once; 0: as many as there are processors."""
@@ -180,11 +180,12 @@ def _staged(job: _Job, connection: duckdb.DuckDBPyConnection) -> _Staged:
     report = Report([job.part])
     stage = Stage(connection, report, job.folder, job.salt, job.household_key, ordinal=job.place, parts_before=job.part_no)
     plain = _plain_lines(job, stage)
-    road = FastRoad(job.name, stage, job.part, job.gone, plain)
+    road = FastRoad(job.name, stage, job.part, job.gone, plain or NotKept(job.name), job.reading.limits.batch)
     try:
         with opened(job.file) as stream:
             for block in blocks(cast(io.BufferedIOBase, stream), job.reading.limits.block, job.reading.limits.line):
                 road.take(block)
+        road.done()
     except OSError as error:
         raise SourceUnreadable(f"{job.file}: {error.strerror or 'cannot be read'}") from error
     stage.done()
@@ -200,8 +201,8 @@ def _plain_lines(job: _Job, stage: Stage) -> PlainLines | None:
     description = DESCRIPTIONS.get(job.name)
     if not description:
         return None
-    patterns = Patterns(job.name, description, stage, job.part_no, job.reading.limits.least)
-    return PlainLines(Reader(job.name, description), patterns, job.gone)
+    reader = Reader(job.name, description)
+    return PlainLines(reader, Patterns(job.name, description, reader.texts, stage, job.part_no, job.reading.limits.least), job.gone)
 
 
 def _written(stage: Stage, kind: str) -> Iterator[Path]:

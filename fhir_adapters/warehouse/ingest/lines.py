@@ -4,7 +4,7 @@ Only what is needed is ever made of a line; the rest of it is checked to be JSON
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from operator import attrgetter
@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from msgspec import UNSET, Meta, MsgspecError, Raw, Struct, UnsetType, defstruct
 from msgspec.json import Decoder, encode
 
-from fhir_adapters.references import patient_id
-from fhir_adapters.warehouse.ingest.descriptions import QUANTITY, Description, amount, leaves, parents, texts
+from fhir_adapters.references import literal, patient_id
+from fhir_adapters.warehouse.ingest.blocks import Block
+from fhir_adapters.warehouse.ingest.descriptions import QUANTITY, Description, own, parents, texts
 
 BREAK: Final = b"\x01"
 """Stands in no JSON."""
@@ -27,24 +28,36 @@ _WHO: Final = re.compile(rb'("reference":"[^"\\]*[/?])[^"\\/?]*"')
 """Of a reference the part that says what it refers to, and who that is."""
 _REMEMBERED: Final = 1 << 17
 """References to Patients that are remembered at most."""
+_TEXT: Final = pa.string()
+_KINDS: Final = {"amount": pa.float64()}
+"""Of columns that hold no text."""
 _Never = Annotated[int, Meta(ge=1, le=0)]
 """The type of what nothing is."""
 
 
 Skeleton = tuple[int, bytes]
-"""What lines can share: which of the `parents`, the `leaves` and the `amount` are there, a bit for each; and the `texts` with a `BREAK`
+"""What lines can share: which of the `parents`, and of what is their `own`, are there, a bit for each; and the `texts` with a `BREAK`
 between each two, empty if they are not there."""
 
 
 class Apart(NamedTuple):
-    """Those lines of a block that could be taken apart."""
+    """A block, taken apart."""
 
-    numbers: Sequence[int]
-    """Where in the block each stands, from 0."""
-    skeletons: list[Skeleton]
-    own: dict[str, pa.Array]
-    """``id``, ``patient`` (empty if the reference needs a closer look), ``version``; ``t1`` and so on for the `leaves`, ``amount``, and
-    ``amounts`` for what is numbered. Columns without a value are left out."""
+    own: pa.RecordBatch
+    """Of each line that could be taken apart the ``line`` (its number), ``text`` (the number of its skeleton's
+    text), ``id``, ``patient``, ``version``, and what is its `own`; ``p0`` and so on for the `parents` (whether they are there), and
+    ``amounts`` for what is numbered, if the description has it. What ``patient`` or ``awaited`` refers to is empty if it needs a closer
+    look."""
+    lines: int
+    """How many the block has."""
+
+
+class Numbered(dict[bytes, int]):
+    """Texts, each with its number in the order in which they came."""
+
+    def __missing__(self, text: bytes) -> int:
+        number = self[text] = len(self)
+        return number
 
 
 class _LastUpdate(Struct, frozen=True, gc=False):
@@ -62,18 +75,32 @@ class _Period(Struct, frozen=True, gc=False):
 _NO_PERIOD: Final = _Period(None)  # type: ignore[arg-type]
 
 
-class _Subject(Struct, gc=False):
+class _Subject(Struct, frozen=True, gc=False):
     reference: str
 
 
-class _People(dict[str, str]):
-    """A reference → the id of the Patient to whom it leads; empty if it takes more than that to know."""
+class _Led(dict[str | None, str | None]):
+    """A reference → where it leads; empty if it takes more than that to know."""
+
+    def __init__(self, lead: Callable[[str], str | None]) -> None:
+        super().__init__({None: None})
+        self._lead = lead
 
     def __missing__(self, reference: str) -> str:
         if len(self) >= _REMEMBERED:
             self.clear()
-        found = self[reference] = patient_id({"reference": reference}) or ""
+            self[None] = None
+        found = self[reference] = self._lead(reference) or ""
         return found
+
+
+def _patient(reference: str) -> str | None:
+    return patient_id({"reference": reference})
+
+
+def _medication(reference: str) -> str | None:
+    found = literal({"reference": reference})
+    return str(found) if found and found.type == "Medication" else None
 
 
 class Reader:
@@ -82,42 +109,39 @@ class Reader:
     def __init__(self, name: str, description: Description) -> None:
         kind = _struct(name, description)
         blank = kind(name, "", None)
-        self._decode = decoder(kind)
-        self._people = _People()
-        self._subject = attrgetter(f"{description.subject}.reference")
-        self._parents = [(get, get(blank)) for get in map(attrgetter, parents(description))]
-        self._own = {"id": attrgetter("id"), "version": attrgetter("meta.versionId")}
-        self._dates = {f"t{n}": attrgetter(path) for n, path in enumerate(leaves(description), 1)}
-        self._amount = {"amount": attrgetter(amount(description))} if description.quantity else {}
+        self.texts = Numbered()
+        self._decoder = Decoder(kind)
+        self._led = {"patient": _Led(_patient), "awaited": _Led(_medication)}
+        self._parents = {f"p{n}": (get, get(blank)) for n, get in enumerate(map(attrgetter, parents(description)))}
+        self._own = {"id": "id", "patient": f"{description.subject}.reference", "version": "meta.versionId", **own(description)}
+        self._values = attrgetter(*self._own.values())
         self._said = attrgetter(*texts(description)[: -len(description.shapes) - bool(description.numbered) or None])
         self._shapes = [attrgetter(member) for member in description.shapes]
         self._numbered = attrgetter(description.numbered) if description.numbered else None
 
-    def apart(self, lines: Sequence[bytes]) -> Apart:
-        """The lines of a block, but those of which nothing can be made."""
-        rows = list(map(self._decode, lines))
-        numbers: Sequence[int] = range(len(rows))
+    def apart(self, block: Block, first: int) -> Apart:
+        """Take a block apart, whose lines are numbered from ``first``."""
+        rows = read(self._decoder, block)
+        count = len(rows)
+        numbers: Sequence[int] = range(first, first + count)
         if None in rows:
-            numbers = [n for n, row in enumerate(rows) if row is not None]
+            numbers = [number for number, row in zip(numbers, rows, strict=True) if row is not None]
             rows = [row for row in rows if row is not None]
-        own = dict(_columns(rows, self._own | self._dates, pa.string()))
-        own |= _columns(rows, self._amount, pa.float64())
-        own["patient"] = pa.array(map(self._people.__getitem__, map(self._subject, rows)), pa.string())
-        texts = self._texts(rows)
-        amounts = self._amounts(rows, texts)
-        skeletons = list(zip(self._there(rows, own), texts, strict=True))
-        return Apart(numbers, skeletons, own | ({"amounts": amounts} if len(amounts.values) else {}))
+        values = zip(*map(self._values, rows), strict=True) if rows else [()] * len(self._own)
+        found = {name: self._array(name, column) for name, column in zip(self._own, values, strict=True)}
+        found["line"] = pa.array(numbers, pa.int64())
+        found |= {name: pa.array([get(row) is not absent for row in rows], pa.bool_()) for name, (get, absent) in self._parents.items()}
+        said = self._texts(rows)
+        if self._numbered:
+            found["amounts"] = _amounts(map(self._numbered, rows), said)
+        found["text"] = pa.array(map(self.texts.__getitem__, said), pa.int64())
+        return Apart(pa.RecordBatch.from_pydict(found), count)
 
-    def _there(self, rows: Sequence[Any], own: Mapping[str, pa.Array]) -> list[int]:
-        """Which dates, and what holds them, each line has."""
-        bits = {1 << n: pa.array([get(row) is not absent for row in rows]) for n, (get, absent) in enumerate(self._parents)}
-        dates = enumerate([*self._dates, *self._amount], len(self._parents))
-        bits |= {1 << n: own[name].is_valid() for n, name in dates if name in own}
-        total = pa.repeat(0, len(rows))
-        for bit, there in bits.items():
-            total = pc.add(total, pc.multiply(there.cast(pa.int64()), bit))
-        found: list[int] = total.to_pylist()
-        return found
+    def _array(self, name: str, values: Sequence[Any]) -> pa.Array:
+        kind = _KINDS.get(name, _TEXT)
+        if values.count(None) == len(values):
+            return pa.nulls(len(values), kind)
+        return pa.array(map(self._led[name].__getitem__, values) if name in self._led else values, kind)
 
     def _texts(self, rows: Sequence[Any]) -> list[bytes]:
         """Of each line what it says, but for what is numbered."""
@@ -127,32 +151,56 @@ class Reader:
             found = list(map(BREAK.join, zip(found, shaped, strict=True)))
         return found
 
-    def _amounts(self, rows: Sequence[Any], texts: list[bytes]) -> pa.ListArray:
-        """Add what is numbered to the texts, with `ANY_NUMBER` in place of the numbers; and these."""
-        numbers: list[float] = []
-        counts = [0] * (len(rows) + 1)
-        for n, text in enumerate(map(self._numbered, rows)) if self._numbered else ():
-            if text:
-                pieces = NUMBER.split(text)
-                texts[n] = BREAK.join((texts[n], ANY_NUMBER.join(pieces[::2])))
-                numbers += map(float, pieces[1::2])
-                counts[n + 1] = len(pieces) // 2
-        return pa.ListArray.from_arrays(pa.array(list(accumulate(counts)), pa.int32()), pa.array(numbers, pa.float64()))
+
+def skeletons(description: Description, columns: Mapping[str, pa.Array]) -> pa.Array:
+    """A number for the skeleton of each line (see `skeleton_of`) whose columns (see `Apart`) these are; those without a value may lack."""
+    there = [columns.get(f"p{n}") for n, _ in enumerate(parents(description))]
+    there += [columns[name].is_valid() if name in columns else None for name in own(description)]
+    found = pc.shift_left(columns["text"], len(there))
+    for bit, column in enumerate(there):
+        if column is not None:
+            found = pc.add(found, pc.multiply(column.cast(pa.int64()), 1 << bit))
+    return found
 
 
-def decoder(kind: type[Struct]) -> Callable[[bytes], Any]:
-    """Reads a line; ``None`` if it is not JSON, or has another shape."""
-    decode = Decoder(kind).decode
+def skeleton_of(description: Description, number: int, texts: Sequence[bytes]) -> Skeleton:
+    """What lines with this number share; ``texts``: those of the reader, in their order."""
+    bits = len(parents(description)) + len(own(description))
+    return number & (1 << bits) - 1, texts[number >> bits]
 
-    def decoded(line: bytes) -> Any:
+
+def _amounts(numbered: Iterable[Any], texts: list[bytes]) -> pa.ListArray:
+    """Add what is numbered to the texts, with `ANY_NUMBER` in place of the numbers; and these."""
+    numbers: list[float] = []
+    counts = [0] * (len(texts) + 1)
+    for n, text in [(n, text) for n, text in enumerate(numbered) if text]:
+        pieces = NUMBER.split(text)
+        texts[n] = BREAK.join((texts[n], ANY_NUMBER.join(pieces[::2])))
+        numbers += map(float, pieces[1::2])
+        counts[n + 1] = len(pieces) // 2
+    return pa.ListArray.from_arrays(pa.array(list(accumulate(counts)), pa.int32()), pa.array(numbers, pa.float64()))
+
+
+def read(decoder: Decoder[Any], block: Block) -> list[Any]:
+    """What was read of each line; ``None`` of one that is not JSON, or has another shape."""
+    lines = iter(block.lines)
+    found: list[Any] = []
+    decode = decoder.decode if _is_text(block.content) else lambda line: decoder.decode(line.decode())
+    while True:
         try:
-            if not line.isascii():
-                line.decode()
-            return decode(line)
+            found.extend(map(decode, lines))  # keeps what came before a line that fails
         except (MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
+            found.append(None)
+        else:
+            return found
 
-    return decoded
+
+def _is_text(content: bytes) -> bool:
+    """Whether it is UTF-8: msgspec does not look at what it leaves."""
+    try:
+        return content.isascii() or bool(content.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def of_type(name: str) -> type[Struct]:
@@ -170,6 +218,8 @@ def _struct(name: str, description: Description) -> type[Struct]:
         parts: list[Any] = [(part, Raw, b"") for part in QUANTITY]
         kind = defstruct("Quantity", [("value", float), *parts], frozen=True, gc=False)
         fields.append((description.quantity, kind, kind(None)))
+    if description.medication:
+        fields.append((description.medication, _Subject, _Subject(None)))  # type: ignore[arg-type]
     fields += [(member, _Never | UnsetType, UNSET) for member in description.rare]
     return defstruct(name, fields, bases=(of_type(name),), gc=False)
 
@@ -183,14 +233,6 @@ def _around(path: str) -> tuple[str, type[Struct], Struct]:
         kind = defstruct(step, [(step, kind, absent)], frozen=True, gc=False)
         absent = kind()
     return name, kind, absent
-
-
-def _columns(rows: Sequence[Any], members: Mapping[str, Callable[[Any], Any]], kind: pa.DataType) -> Iterator[tuple[str, pa.Array]]:
-    """Those that some row has."""
-    for name, get in members.items():
-        values = list(map(get, rows))
-        if values.count(None) < len(values):
-            yield name, pa.array(values, kind)
 
 
 @lru_cache(maxsize=1 << 12)

@@ -1,63 +1,137 @@
-"""The plain lines of a block: their rows, past the mapper."""
+"""Plain lines, many at a time: their rows, past the mapper."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from math import isfinite
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec.json import Decoder
 
 from fhir_adapters.files import Gone
 from fhir_adapters.mapping import Outcome
-from fhir_adapters.warehouse.columns import KINDS, arrow
-from fhir_adapters.warehouse.ingest.lines import Reader
+from fhir_adapters.warehouse.ingest.blocks import Block
+from fhir_adapters.warehouse.ingest.descriptions import leaves
+from fhir_adapters.warehouse.ingest.lines import Reader, of_type, read, skeletons
+from fhir_adapters.warehouse.ingest.moments import read_moments
 from fhir_adapters.warehouse.ingest.patterns import NONE, Patterns
-from fhir_adapters.warehouse.ingest.statements import NOT_PLAIN, rows
-from fhir_adapters.warehouse.staging import from_files, set_aside
-from fhir_adapters.warehouse.views import register
+from fhir_adapters.warehouse.ingest.statements import rows
+from fhir_adapters.warehouse.staging import set_aside
+
+_ID: Final = "^[A-Za-z0-9._-]{1,128}$"
+
+
+class NotKept:
+    """Counts the lines of a type that is not kept."""
+
+    def __init__(self, name: str) -> None:
+        self._decoder = Decoder(of_type(name))
+        self._lines = 0
+        self._others: list[int] = []
+
+    def take(self, block: Block) -> int:
+        """See `fhir_adapters.warehouse.ingest.fast.Roads`."""
+        found = read(self._decoder, block)
+        if None in found:
+            self._others += [number for number, line in enumerate(found, self._lines) if line is None]
+        self._lines += len(found)
+        return len(found)
+
+    def done(self, place: int) -> tuple[Counter[Outcome], Sequence[int]]:
+        """See `fhir_adapters.warehouse.ingest.fast.Roads`."""
+        others, count = self._others, self._lines
+        self._lines, self._others = 0, []
+        return Counter({Outcome.IGNORED: count - len(others)}), others
 
 
 @dataclass(slots=True)
 class PlainLines:
-    """Makes the rows of plain lines, most of them into Parquet files in the folder of the patterns' stage."""
+    """Makes the rows of plain lines, into Parquet files in the folder of the patterns' stage."""
 
     reader: Reader
     patterns: Patterns
     gone: Gone
     files: list[Path] = field(default_factory=list)
     """What differs from row to row."""
-    _deletions: bool = False
+    _apart: list[pa.RecordBatch] = field(default_factory=list)
+    _lines: int = 0
+    _deleted: pa.Array = field(init=False)
+    """The ids of what was deleted."""
 
     def __post_init__(self) -> None:
-        name, last = self.patterns.name, self.gone.deletions.last
-        deleted = [(key,) for key, export in last.items() if export >= self.gone.export and key.startswith(f"{name}/")]
-        register(self.patterns.stage.connection, "deleted", arrow(deleted, {"source": KINDS["events"]["source"]}))
-        self._deletions = bool(deleted)
+        name, last = f"{self.patterns.name}/", self.gone.deletions.last
+        deleted = [key.removeprefix(name) for key, export in last.items() if export >= self.gone.export and key.startswith(name)]
+        self._deleted = pa.array(deleted, pa.string())
 
-    def take(self, lines: Sequence[bytes], place: int) -> tuple[Counter[Outcome], list[int]]:
-        """How the lines that are plain end, and the numbers of the others. ``place``: in the order of reading, of the first line."""
-        apart = self.reader.apart(lines)
-        patterns = self.patterns.of(apart.skeletons)
-        others = set(range(len(lines))).difference(apart.numbers)
-        counts = Counter(patterns)
-        if counts.pop(NONE, 0):
-            others.update(number for number, pattern in zip(apart.numbers, patterns, strict=True) if pattern == NONE)
-        if counts:
-            own = {"line": pa.array(apart.numbers, pa.int64()), "pattern": pa.array(patterns, pa.int32()), **apart.own}
-            for number, pattern in self._write(pa.table(own), place):
-                others.add(number)
-                counts[pattern] -= 1
+    def take(self, block: Block) -> int:
+        """See `fhir_adapters.warehouse.ingest.fast.Roads`."""
+        own, count = self.reader.apart(block, self._lines)
+        self._apart.append(own)
+        self._lines += count
+        return count
+
+    def done(self, place: int) -> tuple[Counter[Outcome], Collection[int]]:
+        """See `fhir_adapters.warehouse.ingest.fast.Roads`."""
+        others: set[int] = set()
         ended: Counter[Outcome] = Counter()
-        for pattern, count in counts.items():
-            ended[self.patterns.outcomes[pattern]] += count
-        return ended, sorted(others)
+        own = self._plain() if self._apart else None
+        if own:
+            for found in pc.value_counts(own["pattern"]).to_pylist():
+                ended[self.patterns.outcomes[found["values"]]] += found["counts"]
+            self._write(own, place)
+        if self._lines > sum(ended.values()):
+            others = set(range(self._lines)).difference(own["line"].to_pylist() if own else ())
+        self._apart, self._lines = [], 0
+        self.patterns.rest()
+        return ended, others
 
-    def _write(self, own: pa.Table, place: int) -> list[tuple[int, int]]:
-        """Write the rows of these lines; the numbers and patterns of those that are not plain."""
+    def _plain(self) -> pa.Table:
+        """The lines that are plain and have a ``pattern``, with their dates and times read (``d1``, ``u1`` and so on)."""
+        taken = pa.Table.from_batches(self._apart).combine_chunks()
+        if not len(taken):
+            return taken
+        own = {name: taken[name].combine_chunks() for name in taken.column_names if taken[name].null_count < len(taken)}
+        own["pattern"] = self.patterns.of(skeletons(self.patterns.description, own))
+        conditions = [pc.not_equal(own["pattern"], NONE), *self._identified(own), *self._dated(own), *_finite(own)]
+        return pa.table(own).filter(reduce(pc.and_, conditions))
+
+    def _identified(self, own: Mapping[str, pa.Array]) -> Iterator[pa.Array]:
+        """Where it is known which resource it is, and whose; of a deleted one it does not matter."""
+        yield pc.not_equal(own["patient"], "")
+        if "awaited" in own:
+            yield pc.fill_null(pc.not_equal(own["awaited"], ""), fill_value=True)
+        yield pc.match_substring_regex(own["id"], _ID)
+        if len(self._deleted):
+            yield pc.invert(pc.is_in(own["id"], self._deleted))
+
+    def _dated(self, own: dict[str, pa.Array]) -> Iterator[pa.Array]:
+        """Put what the texts of dates and times mean in their place; where they mean something."""
+        paths = {n: path for n, path in enumerate(leaves(self.patterns.description), 1) if f"t{n}" in own}
+        texts = [own.pop(f"t{n}") for n in paths]
+        moments = read_moments(self.patterns.stage.connection, texts) if texts else []
+        for (n, path), text, (day, instant) in zip(paths.items(), texts, moments, strict=True):
+            own[f"d{n}"], own[f"u{n}"] = day, instant
+            yield pc.or_(text.is_null(), day.is_valid())
+            if path.endswith("end") and paths.get(n - 1) == path.removesuffix("end") + "start":
+                yield pc.fill_null(pc.greater_equal(day, own[f"d{n - 1}"]), fill_value=True)
+
+    def _write(self, own: pa.Table, place: int) -> None:
+        """Write the rows of these lines."""
         stage, path = self.patterns.stage, self.patterns.stage.folder / f"{len(self.files)}.parquet"
-        query = rows(self.patterns.name, self.patterns.description, own.column_names, deletions=self._deletions)
+        query = rows(self.patterns.name, self.patterns.description, own.column_names)
         stage.connection.register("own", own)
         given = {"first": place, "part": self.patterns.part_no, "salt": stage.salt.hex()}
         self.files.append(set_aside(stage.connection, query, path, given))
         stage.connection.unregister("own")
-        return stage.connection.execute(NOT_PLAIN.format(file=from_files([path])), {"first": place}).fetchall()
+
+
+def _finite(own: Mapping[str, pa.Array]) -> Iterator[pa.Array]:
+    """Where the numbers are such as JSON has."""
+    if "amount" in own:
+        yield pc.fill_null(pc.is_finite(own["amount"]), fill_value=True)
+    if "amounts" in own and not pc.all(pc.is_finite(own["amounts"].values)).as_py():
+        yield pa.array([all(map(isfinite, numbers)) for numbers in own["amounts"].to_pylist()])

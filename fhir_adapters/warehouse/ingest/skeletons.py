@@ -18,15 +18,16 @@ import pyarrow as pa
 from fhir_adapters.mapping import Mapped, Outcome, map_resource
 from fhir_adapters.quarantine import Json, Quarantine
 from fhir_adapters.warehouse.columns import EVENT, event_rows
-from fhir_adapters.warehouse.ingest.descriptions import Description, amount, leaves, parents, texts
+from fhir_adapters.warehouse.ingest.descriptions import Description, awaited, leaves, own, parents, texts
 from fhir_adapters.warehouse.ingest.lines import ANY_NUMBER, BREAK, Skeleton
 
 DAYS: Final = ("start_low", "start_high", "end_low", "end_high")
 TIMES: Final = ("instant", "issued", "event_updated")
 NUMBERS: Final = ("value",)
-DIFFERENT: Final = {name: f"{name}_from" for name in EVENT if name in (*DAYS, *TIMES, *NUMBERS)}
-"""Columns in which rows of one pattern may differ → which of the line's dates or numbers (counted from 1) stands there; null: what stands
-in the pattern."""
+AWAITS: Final = "awaits"
+DIFFERENT: Final = {name: f"{name}_from" for name in EVENT if name in (*DAYS, *TIMES, *NUMBERS, AWAITS)}
+"""Columns in which rows of one pattern may differ → which of the line's dates or numbers (counted from 1; of what it awaits there is one)
+stands there; null: what stands in the pattern."""
 PATTERN: Final[dict[str, pa.DataType]] = {
     "pattern": pa.int32(),
     "row": pa.int32(),
@@ -50,6 +51,7 @@ class Filling:
 
     days: Sequence[date]
     numbers: Sequence[float]
+    medication: str
 
     def moment(self, place: int) -> str:
         """As FHIR writes it."""
@@ -62,7 +64,8 @@ class Filling:
         micros = [(time - _EPOCH) // timedelta(microseconds=1) for time in times]
         found: dict[str, dict[object, int]] = {name: {day: n for n, day in enumerate(self.days, 1)} for name in DAYS}
         found |= {name: {time: n for n, time in enumerate(micros, 1)} for name in TIMES}
-        return found | {name: {number: n for n, number in enumerate(self.numbers, 1)} for name in NUMBERS}
+        found |= {name: {number: n for n, number in enumerate(self.numbers, 1)} for name in NUMBERS}
+        return found | {AWAITS: {self.medication: 1}}
 
 
 def pattern_of(name: str, description: Description, key: Skeleton) -> list[tuple[object, ...]]:
@@ -107,7 +110,10 @@ def _fillings(paths: Sequence[str]) -> tuple[Filling, Filling]:
     rank = {place: number for number, place in enumerate(order)}
     days = [date(2001, 1, 1) + timedelta(days=40 * place) for place in range(len(paths))]
     others = [date(2011, 1, 11) + timedelta(days=40 * rank[place]) for place in range(len(paths))]
-    return Filling(days, [1_000_003.25 + n for n in range(_MOST)]), Filling(others, [2_000_003.5 + n for n in range(_MOST)])
+    return (
+        Filling(days, [1_000_003.25 + n for n in range(_MOST)], "Medication/first"),
+        Filling(others, [2_000_003.5 + n for n in range(_MOST)], "Medication/last"),
+    )
 
 
 _MOST: Final = 64
@@ -122,7 +128,7 @@ def _first(path: str, paths: Sequence[str]) -> str:
 
 def _mapped(name: str, description: Description, key: Skeleton, filling: Filling) -> Mapped:
     above, below, found = parents(description), leaves(description), key[1].split(BREAK)
-    there = [bool(key[0] >> n & 1) for n in range(len(above) + len(below) + 1)]
+    there = [bool(key[0] >> n & 1) for n in range(len(above) + len(own(description)))]
     resource: Json = {}
     for path in compress(above, there):
         _put(resource, path, {})
@@ -130,9 +136,9 @@ def _mapped(name: str, description: Description, key: Skeleton, filling: Filling
         if text:
             _put(resource, path, orjson.loads(text))
     _put_numbers(resource.get(description.numbered), found[-1], filling)
-    moments = ((path, filling.moment(place)) for place, path in enumerate(below))
-    for path, value in compress((*moments, (amount(description), filling.numbers[0])), there[len(above) :]):
-        _put(resource, path, value)
+    values = {path: filling.moment(place) for place, path in enumerate(below)} | {awaited(description): filling.medication}
+    for path in compress(own(description).values(), there[len(above) :]):
+        _put(resource, path, values.get(path, filling.numbers[0]))
     resource |= {"resourceType": name, "id": "id", description.subject: {"reference": f"Patient/{_PATIENT}"}}
     quarantine = Quarantine()
     mapped = map_resource(resource, quarantine)

@@ -54,8 +54,8 @@ class Aggregates:
         keys = {
             "latest": "ord",
             "earliest": "-ord",
-            "latest word": order("instant", "-rank", "ord"),
-            "earliest word": order("-instant", "-rank", "ord"),
+            "latest word": self.sql.by_rank("instant", "rank", "ord"),
+            "earliest word": self.sql.by_rank("-instant", "rank", "ord"),
             "highest": order("value", "ord"),
             "lowest": order("-value", "ord"),
             **{kind: self._tie_order(kind) for kind in _TIES},

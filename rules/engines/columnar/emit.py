@@ -5,16 +5,20 @@ projection for each layer of computed and derived values.
 """
 
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rules.arithmetic import Arithmetic, Constant, Expression, Reading
 from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Feature, Features
 from rules.engines.columnar.matching_sql import matching
 from rules.engines.columnar.reducing_sql import Reducing, age
+from rules.engines.matching import rank_of_word
 from rules.facts import HOUSEHOLD, TABLES
 from rules.ir import ComputedFact, PatientFact, Program, rests_on
 from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Not, leaves
+
+_KEPT: Final = {"unsure": "MATERIALIZED ", "spread": "NOT MATERIALIZED "}
+"""What a planner does not know: that few rows are unsure; and that to find again what a reading reads costs less than to keep it."""
 
 
 class Step(NamedTuple):
@@ -44,19 +48,22 @@ class Emitter:
         self.columns = self.facts | {d.name: f"d{i}" for i, d in enumerate(program.derived)}
 
     def statement(self) -> str:
-        """One row for each person asked about: ``id``, then a column for each of `columns`, in order of ``pid``."""
+        """One row for each person asked about, in no order: ``pid``, ``id``, then a column for each of `columns`."""
         *steps, last = self.steps()
-        return "WITH " + ",\n".join(f"{step.name} AS ({step.query})" for step in steps) + f"\n{last.query}"
+        named = [f"{step.name} AS {_KEPT.get(step.name, '')}({step.query})" for step in steps]
+        return "WITH " + ",\n".join(named) + f"\n{last.query}"
 
     def steps(self) -> list[Step]:
         """The same in steps, for a database that would rather keep what is between; the last one is the result."""
         reducing = self.reducing
-        gaps = ", ".join(f"bool_or(no_{table}) AS no_{table}" for table in TABLES)
         found = [*map(step, matching(self.features, self.as_of, self.sql)), *map(step, reducing.expressions())]
-        found += [Step("home", f"SELECT home, {gaps} FROM person GROUP BY home"), Step("layer0", self._facts())]
+        if self.features.households:
+            gaps = ", ".join(f"bool_or(no_{table}) AS no_{table}" for table in TABLES)
+            found.append(Step("home", f"SELECT home, {gaps} FROM person GROUP BY home"))
+        found.append(Step("layer0", self._facts()))
         for number, layer in enumerate(self._layers(), 1):
             found.append(Step(f"layer{number}", f"SELECT *, {', '.join(layer)} FROM {found[-1].name}"))
-        return [*found, Step("result", f"SELECT id, {', '.join(self.columns.values())} FROM {found[-1].name} ORDER BY pid")]
+        return [*found, Step("result", f"SELECT pid, id, {', '.join(self.columns.values())} FROM {found[-1].name}")]
 
     # ---------------------------------------------------------------- one row for each person
 
@@ -65,18 +72,19 @@ class Emitter:
         columns = [f"{self._patient(f) if isinstance(f, PatientFact) else self._event(f.name)} AS {self.facts[f.name]}" for f in base]
         anchors = {self.features.anchor(name) for name in self.features.anchors}
         ages = {number for number, _ in self.features.ages.values()}
-        numbers = sorted(
-            {f.number for f in self.features.facts} | {-1 - number for number in anchors} | ages | {*self.reducing.glances.numbers}
-        )
-        wide = self.sql.pivot("long", numbers or [0])
-        if glanced := self.reducing.glances.columns():
-            wide = f"(SELECT w.*, {', '.join(glanced)} FROM {wide} w)"
-        picked = ", ".join(["p.pid", "p.id", *columns])
-        return f"SELECT {picked} FROM person p JOIN home h ON h.home = p.home LEFT JOIN {wide} w ON w.pid = p.pid WHERE p.asked"
+        numbers = sorted({f.number for f in self.features.facts} | {-1 - number for number in anchors} | ages)
+        wide = [f"{self.sql.pivot('long', numbers or [0])} w ON w.pid = p.pid"]
+        if self.features.quick:
+            wide.append(f"{self.reducing.glances.side_by_side()} g ON g.pid = p.pid")
+        homes = "JOIN home h ON h.home = p.home" if self.features.households else ""
+        picked, joined = ", ".join(["p.pid", "p.id", *columns]), " LEFT JOIN ".join(wide)
+        return f"SELECT {picked} FROM person p {homes} LEFT JOIN {joined} WHERE p.asked"
 
     def _event(self, name: str) -> str:
         feature = self.features.by_fact[name]
-        gap, v = self._gap(feature), f'w."{self.reducing.glances.column(feature)}"'
+        gap, v = self._gap(feature), f'w."{feature.number}"'
+        if feature.number in self.features.quick:
+            return self.reducing.glances.value(feature, gap)
         match feature.kind:
             case "exists":
                 value = f"CASE WHEN {v} = 1 THEN TRUE WHEN {v} IS NOT NULL OR {gap} THEN NULL ELSE FALSE END"
@@ -84,9 +92,6 @@ class Emitter:
                 value = f"CASE WHEN {v} = 0 THEN FALSE WHEN {gap} OR isnan({v}) OR {v} IS NULL THEN NULL ELSE TRUE END"
             case "count" | "days" | "days covered":
                 value = f"CASE WHEN {gap} OR isnan({v}) THEN NULL ELSE coalesce({v}, 0e0) END"
-            case "latest word" | "earliest word":
-                words = " ".join(f"WHEN {v} = {2 * i} THEN {self.sql.text(word)}" for i, (word, _) in enumerate(feature.series.words))
-                value = f"CASE WHEN {gap} THEN NULL {words} END"
             case _:
                 value = f"CASE WHEN NOT ({gap}) AND NOT isnan({v}) THEN {v} END"
         placed = self._placed(feature.fact.window.anchors)
@@ -192,9 +197,14 @@ class Emitter:
             case Known(fact):
                 return f"({self.columns[fact]} IS NOT NULL)"
             case Is(fact, word):
-                return f"({self.columns[fact]} = {self.sql.text(word)})"
+                return f"({self.columns[fact]} = {self._word(fact, word)})"
             case Compare(fact, op, number):
                 return f"({self.columns[fact]} {'<>' if op == '!=' else op} {self.sql.number(number)})"
+
+    def _word(self, fact: str, word: str) -> str:
+        """A word as it stands in a column: of an answer its rank."""
+        feature = self.features.by_fact.get(fact)
+        return str(rank_of_word(feature.series, word)) if feature else self.sql.text(word)
 
     def _at_least(self, parts: list[str], number: int) -> str:
         certain = " + ".join(f"CASE WHEN {part} THEN 1 ELSE 0 END" for part in parts)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import lru_cache
 
 import duckdb
 
@@ -10,11 +11,15 @@ from rules.engines.columnar import load
 from rules.engines.columnar.dialects.duckdb import DuckDB
 from rules.engines.columnar.emit import Emitter
 from rules.engines.columnar.features import tables
+from rules.engines.matching import word_of_rank
 from rules.facts import PersonRecord
-from rules.ir import Program
+from rules.ir import EventFact, Program, Series
 
 _FETCH = 10_000
-ORDERED_EVENTS = "SELECT *, row_number() OVER (ORDER BY instant, issued, updated, source, part) AS ord FROM raw_event"
+ORDERED_EVENTS = """
+SELECT e.eid, e.pid, e.tbl, e.status, e.value, e.unit, e.low, e.high, e.end_low, e.end_high, e.instant, e.opaque, o.ord
+FROM raw_event e
+JOIN (SELECT eid, row_number() OVER (ORDER BY instant, issued, updated, source, part) AS ord FROM raw_event) o ON o.eid = e.eid"""
 """Events with their place in the order that *latest* means."""
 
 
@@ -31,7 +36,7 @@ class ColumnarEngine:
             for name, rows in (load.tables(people) | tables(emitter.features, as_of)).items():
                 connection.register(name, rows)
             connection.execute(f"CREATE TABLE event AS {ORDERED_EVENTS}")
-            result = connection.execute(emitter.statement())
+            result = connection.execute(f"SELECT * FROM ({emitter.statement()}) ORDER BY pid")
             while rows := result.fetchmany(_FETCH):
                 for row in rows:
                     yield evaluation_of(program, row)
@@ -42,11 +47,20 @@ class ColumnarEngine:
 
 def evaluation_of(program: Program, row: tuple[object, ...]) -> Evaluation:
     """A row of the statement's result as an evaluation."""
-    patient, *values = row
+    _, patient, *values = row
+    for place, series in _worded(program):
+        rank = values[place]
+        values[place] = word_of_rank(series, int(rank)) if isinstance(rank, float) else None
     split = len(program.facts)
     facts = {f.name: _fact(v) for f, v in zip(program.facts, values[:split], strict=True)}
     answers = {d.name: v if isinstance(v, bool) else None for d, v in zip(program.derived, values[split:], strict=True)}
     return Evaluation(str(patient), facts, answers)
+
+
+@lru_cache(maxsize=64)
+def _worded(program: Program) -> tuple[tuple[int, Series], ...]:
+    """The facts that are words of answers, by their place: they come as ranks."""
+    return tuple((i, f.series) for i, f in enumerate(program.facts) if isinstance(f, EventFact) and f.type == "word")
 
 
 def _fact(value: object) -> bool | float | str | None:

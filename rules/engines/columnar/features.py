@@ -106,6 +106,11 @@ class Features:
         """The facts that a glance at the latest event answers, where nothing about the events is uncertain."""
 
     @property
+    def households(self) -> bool:
+        """Whether a fact asks of everybody in the household."""
+        return any(f.fact.household for f in self.facts)
+
+    @property
     def stages(self) -> list[int]:
         """The stages that there are."""
         return sorted({f.stage for f in self.facts})
@@ -148,7 +153,8 @@ class Features:
 
 def _is_quick(feature: Feature) -> bool:
     window = feature.fact.window
-    told = feature.kind in ("exists", "latest", "latest word") or feature.kind.endswith("since")
+    told = feature.kind in ("exists", "latest word") or feature.kind.endswith("since")
+    told = told or (feature.kind == "latest" and not feature.series.words)
     return told and window.timing == "starts" and not window.anchors and not window.upper
 
 

@@ -1,8 +1,9 @@
 """The short road: facts that the latest event alone decides, whatever the length of their window.
 
-Whether there was something within twelve months, the latest value within six, its word, the time since: where nothing about a person's
-events of a series is uncertain, one look at the latest of them answers all such facts, and each is a column computed from it. Where
-anything is uncertain, they go the long way of `rules.engines.columnar.reducing_sql`.
+Whether there was something within twelve months, the latest value within six, its word, the time since: one look at the latest of a
+person's events of a series answers all such facts, and each is a column computed from it. What is uncertain about the others is no more
+than a day: the last on which one of them may lie. Only where partial dates leave open which event is the latest, facts go the long way
+of `rules.engines.columnar.reducing_sql`.
 """
 
 from collections.abc import Iterator
@@ -13,9 +14,8 @@ from rules.engines.columnar.aggregates_sql import DATED, Aggregates
 from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Feature, Features, first_day
 
-_FIRST: Final = 3_000_000
-"""Glances are numbered from here on, beside the facts: three columns for each reading."""
-_AGO, _VALUE, _RANK = range(3)
+_NEEDED: Final = {"latest": ("value",), "latest word": ("rank",)}
+"""What a kind takes from the latest event, beside its day."""
 
 
 class Glances:
@@ -28,77 +28,76 @@ class Glances:
         self.quick = {f.number: f for f in features.facts if f.number in features.quick}
         self._dated = [number for number in features.dated if features.facts[number].kind in DATED]
         self._words = any(f.kind == "latest word" for f in self.quick.values())
-        self._wanted = sorted({key for feature in self.quick.values() for key in self._keys(feature)})
+        self._timed = sorted({f.reading for f in self.quick.values() if f.kind.endswith("since")})
 
     def expression(self) -> str:
-        """``glance(pid, reading, plain, day, ago, value, rank)``: the latest event.
+        """``glance(pid, reading, plain, settled, day, late, ago, until, value, rank)``: the latest event that is certain.
 
-        It is ``plain`` if it certainly is the latest, whatever the window: on one known day, and what is uncertain lies before that day.
+        It lies on ``day``, or not after ``late``; ``ago`` counts the days since. One that is possible, or this one, may lie as late as
+        ``until`` days ago. A value is that of the fact, unknown if the event is not ``settled``: a possible one may be later. Where not
+        ``plain``, nothing of this can be relied on.
         """
-        sure = "verdict = 2 AND low = high"
-        chosen = {"value": "ord"} | ({"rank": self.sql.order_of("instant", "-rank", "ord")} if self._words else {})
-        columns = "".join(
-            f", {self.sql.last(name, order, 'verdict = 2')} AS {name}, {self.sql.last('low', order, 'verdict = 2')} AS {name}_low"
-            for name, order in chosen.items()
-        )
-        same = "".join(f" AND day = {name}_low" for name in chosen)
-        rank = "CAST(rank AS DOUBLE)" if self._words else "CAST(NULL AS DOUBLE)"
+        order = self.sql.by_rank("instant", "rank", "ord") if self._words else "ord"
+        taken = ("low", "high", "value", *(["rank"] if self._words else ()))
+        found = ", ".join(f"{self.sql.last(column, order, 'verdict = 2')} AS {column}" for column in taken)
+        rank = "CASE WHEN settled AND rank <> 1 THEN CAST(rank AS DOUBLE) END" if self._words else "CAST(NULL AS DOUBLE)"
+        today, latest = self.sql.day(self.as_of), "greatest(possible_high, high)"
         return f"""
 glance AS (
-  SELECT pid, reading, coalesce((unsure IS NULL OR unsure < day){same}, FALSE) AS plain, day,
-    CAST({self.sql.days_between("day", self.sql.day(self.as_of))} AS DOUBLE) AS ago, value, {rank} AS rank
-  FROM (SELECT pid, reading, max(low) FILTER (WHERE {sure}) AS day,
-      max(coalesce(high, {self.sql.day(date.max)})) FILTER (WHERE NOT coalesce({sure}, FALSE)) AS unsure{columns}
-    FROM spread GROUP BY pid, reading)
+  SELECT pid, reading, plain, settled, low AS day, high AS late, CAST({self.sql.days_between("low", today)} AS DOUBLE) AS ago,
+    CASE WHEN n = 0 OR NOT settled OR low < high THEN CAST({self.sql.days_between(latest, today)} AS DOUBLE) END AS until,
+    CASE WHEN settled THEN value END AS value, {rank} AS rank
+  FROM (SELECT *, coalesce({self._plain()}, FALSE) AS plain, possible_high IS NULL OR coalesce(possible_high < low, FALSE) AS settled
+    FROM (SELECT pid, reading, count(*) FILTER (WHERE verdict = 2) AS n, max(low) FILTER (WHERE verdict = 2) AS last_low,
+        max(high) FILTER (WHERE verdict = 2 AND low <> high) AS partial_high,
+        max(coalesce(high, {self.sql.day(date.max)})) FILTER (WHERE verdict < 2) AS possible_high, {found}
+      FROM spread GROUP BY pid, reading))
 )"""
+
+    def _plain(self) -> str:
+        """Whether the event that comes last is the latest, whatever the window: no other may lie as late."""
+        alone = "n = 1" + (f" AND reading NOT IN ({', '.join(map(str, self._timed))})" if self._timed else "")
+        return f"n = 0 OR (low = last_low AND CASE WHEN low = high THEN coalesce(partial_high < low, TRUE) ELSE {alone} END)"
 
     def days(self) -> Iterator[str]:
         """Queries for the days of the facts that others count from."""
         dated = ", ".join(str(number) for number in self._dated if number in self.quick)
         if dated:
-            yield f"""SELECT g.pid, f.fid, g.day AS day_low, g.day AS day_high FROM glance g JOIN feature f ON f.reading = g.reading
-  WHERE g.plain AND g.day >= f.lo AND f.fid IN ({dated})"""
+            yield f"""SELECT g.pid, f.fid, g.day AS day_low, g.late AS day_high FROM glance g JOIN feature f ON f.reading = g.reading
+  WHERE g.plain AND g.settled AND g.day >= f.lo AND f.fid IN ({dated})"""
 
-    def rows(self) -> Iterator[str]:
-        """Queries for what `value` reads, as rows of ``long``."""
-        for place, name in ((_AGO, "ago"), (_VALUE, "value"), (_RANK, "rank")):
-            readings = [str((key - _FIRST) // 3) for key in self._wanted if key % 3 == (_FIRST + place) % 3]
-            if readings:
-                known = name if name == "ago" else f"coalesce({name}, {self.sql.unknown})"
-                yield f"""SELECT pid, {_FIRST + place} + 3 * reading AS fid, {known} AS v FROM glance
-  WHERE plain AND reading IN ({", ".join(readings)})"""
+    def side_by_side(self) -> str:
+        """One row for each person, with the columns that `value` reads."""
+        columns: dict[str, set[int]] = {"ago": set(), "until": set()}
+        for feature in self.quick.values():
+            for name in ("ago", "until", *_NEEDED.get(feature.kind, ())):
+                columns.setdefault(name, set()).add(feature.reading)
+        return self.sql.side_by_side("SELECT * FROM glance WHERE plain", "reading", {name: sorted(of) for name, of in columns.items()})
 
-    @property
-    def numbers(self) -> list[int]:
-        """The numbers of these rows."""
-        return self._wanted
-
-    def columns(self) -> list[str]:
-        """For each fact of the short road its value by whichever road it came."""
-        return [f'{self._value(feature)} AS "{self.column(feature)}"' for feature in self.quick.values()]
-
-    def column(self, feature: Feature) -> str:
-        """The column that has the value of a fact. NULL: no event in the window; NaN: unknown."""
-        return f"v{feature.number}" if feature.number in self.quick else str(feature.number)
-
-    def _value(self, feature: Feature) -> str:
-        ago, longest = self._column(feature, _AGO), (self.as_of - first_day(feature, self.as_of)).days
-        return f'CASE WHEN {ago} <= {self.sql.number(longest)} THEN {self._glanced(feature)} ELSE w."{feature.number}" END'
-
-    def _glanced(self, feature: Feature) -> str:
+    def value(self, feature: Feature, gap: str) -> str:
+        """The value of a fact, by whichever road it came, a word as its rank; ``gap``: whether it cannot be known. NULL: unknown."""
+        ago, until, longest = self._column("ago", feature), self._column("until", feature), self._longest(feature)
+        long, near, perhaps = f'w."{feature.number}"', f"{ago} <= {longest}", f"{until} <= {longest}"
         match feature.kind:
             case "exists":
-                return "1e0"
+                return f"CASE WHEN {near} OR {long} = 1 THEN TRUE WHEN {perhaps} OR {gap} OR {long} IS NOT NULL THEN NULL ELSE FALSE END"
             case "latest":
-                return self._column(feature, _VALUE)
+                found = self._column("value", feature)
             case "latest word":
-                return self._column(feature, _RANK)
-        day = self.sql.moved(self.sql.day(self.as_of), f"-CAST({self._column(feature, _AGO)} AS INTEGER)", "0")
-        return Aggregates(self.as_of, self.sql).since(feature.kind.removesuffix("s since"), day)
+                found = self._column("rank", feature)
+            case _:
+                found = f"CASE WHEN {until} <= {ago} THEN NULL ELSE {self._since(feature.kind.removesuffix('s since'), ago)} END"
+        return f"CASE WHEN {gap} THEN NULL WHEN {near} THEN {found} WHEN {perhaps} THEN NULL ELSE nullif({long}, {self.sql.unknown}) END"
 
-    def _column(self, feature: Feature, place: int) -> str:
-        return f'w."{_FIRST + 3 * feature.reading + place}"'
+    def _since(self, unit: str, ago: str) -> str:
+        """Completed units in so many days."""
+        if unit in ("day", "week"):
+            return ago if unit == "day" else f"floor({ago} / 7)"
+        day = self.sql.moved(self.sql.day(self.as_of), f"-CAST({ago} AS INTEGER)", "0")
+        return Aggregates(self.as_of, self.sql).since(unit, day)
 
-    def _keys(self, feature: Feature) -> set[int]:
-        more = {"latest": {_VALUE}, "latest word": {_RANK}}.get(feature.kind, set())
-        return {_FIRST + 3 * feature.reading + place for place in {_AGO, *more}}
+    def _longest(self, feature: Feature) -> str:
+        return self.sql.number((self.as_of - first_day(feature, self.as_of)).days)
+
+    def _column(self, name: str, feature: Feature) -> str:
+        return f"g.{name}{feature.reading}"

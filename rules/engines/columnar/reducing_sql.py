@@ -25,9 +25,13 @@ asked AS (
   WHERE NOT f.quick{unsure}
 )"""
 _UNSURE: Final = """
+unsure AS (
+  SELECT g.pid, f.* FROM glance g JOIN feature f ON f.reading = g.reading WHERE f.quick AND NOT g.plain
+)"""
+_ASKED_TOO: Final = """
   UNION ALL
-  SELECT f.fid, f.kind, f.stage, f.timing, f.lo, f.up, f.bounds, x.* FROM spread x JOIN feature f ON f.reading = x.reading
-  JOIN glance g ON g.pid = x.pid AND g.reading = x.reading WHERE f.quick AND NOT g.plain"""
+  SELECT f.fid, f.kind, f.stage, f.timing, f.lo, f.up, f.bounds, x.*
+  FROM spread x JOIN unsure f ON f.pid = x.pid AND f.reading = x.reading"""
 
 _GOING: Final = """least(CASE WHEN lo_low > up_high THEN 0 WHEN lo_high <= up_low THEN 2 ELSE 1 END,
         CASE WHEN low IS NULL OR high > up_low AND low <= up_high THEN 1 WHEN low > up_high THEN 0 ELSE 2 END,
@@ -53,10 +57,10 @@ class Reducing:
 
     def expressions(self) -> Iterator[str]:
         """The expressions in order."""
-        yield _SPREAD.format(households=_HOUSEHOLDS if any(f.fact.household for f in self.features.facts) else "")
+        yield _SPREAD.format(households=_HOUSEHOLDS if self.features.households else "")
         if self.glances.quick:
-            yield self.glances.expression()
-        yield _ASKED.format(unsure=_UNSURE if self.glances.quick else "")
+            yield from (self.glances.expression(), _UNSURE)
+        yield _ASKED.format(unsure=_ASKED_TOO if self.glances.quick else "")
         for stage in self.features.stages:
             yield from self._stage(stage)
         yield f"\nlong AS ({self._long()})"
@@ -68,7 +72,7 @@ class Reducing:
         if anchors:
             counted = ", ".join(map(str, anchors))
             rows.append(f"SELECT pid, -1 - fid AS fid, 1e0 AS v FROM ({self._days(self.features.stages)}) WHERE fid IN ({counted})")
-        rows += [*self._ages(), *self.glances.rows()]
+        rows += self._ages()
         return " UNION ALL ".join(rows) or "SELECT 0 AS pid, 0 AS fid, 0e0 AS v WHERE FALSE"
 
     def _ages(self) -> Iterator[str]:

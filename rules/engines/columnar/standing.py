@@ -51,34 +51,47 @@ def wanted(programs: Sequence[Program]) -> Wanted:
 
 
 class Standing:
-    """The answers of one program about everybody in a connection; its tables stay until the next one is made there."""
+    """The answers of one program about everybody in a connection; its table stays until the next one of that number is made there."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, program: Program, as_of: date) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, program: Program, as_of: date, number: int = 0) -> None:
         """Evaluate. The tables of people and events are there; `order_events` was called."""
         emitter = Emitter(program, as_of, DuckDB())
+        self._answer = f"answer{number}"
         self._connection, self._program = connection, program
         self._columns = {rule: emitter.columns[rule] for rule in program.rules}
+        self._behind = {rule: [emitter.columns[fact.name] for fact in program.only((rule,)).facts] for rule in program.rules}
         for name, rows in tables(emitter.features, as_of).items():
             connection.register("given", rows)
             connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM given")
             connection.unregister("given")
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE answer AS {emitter.statement()}")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {self._answer} AS {emitter.statement()}")
 
     def counted(self) -> Mapping[str, Counted]:
         """Rule → how many people."""
-        counts = ", ".join(f"count(*) FILTER (WHERE {c}), count(*) FILTER (WHERE {c} IS NULL)" for c in self._columns.values())
-        found = self._connection.execute(f"SELECT {counts} FROM answer").fetchone() if counts else ()
+        counts = ", ".join(f"count_if({c}), count(*) - count({c})" for c in self._columns.values())
+        found = self._connection.execute(f"SELECT {counts} FROM {self._answer}").fetchone() if counts else ()
         numbers = iter(found or ())
         return {rule: Counted(next(numbers), next(numbers)) for rule in self._columns}
 
     def ids(self, rules: Collection[str]) -> list[str]:
         """Those about whom one of ``rules`` says yes or unknown, in no order."""
-        told = " OR ".join(f"{self._columns[rule]} IS DISTINCT FROM FALSE" for rule in rules) or "FALSE"
-        return [id for (id,) in self._connection.execute(f"SELECT id FROM answer WHERE {told}").fetchall()]
+        return [id for (id,) in self._connection.execute(f"SELECT id FROM {self._answer} WHERE {self._told(rules)}").fetchall()]
+
+    def marks(self) -> dict[str, int]:
+        """Of each of those about whom some rule says yes or unknown a hash: of what these rules say, and of the facts behind them."""
+        told = ", ".join(
+            f"CASE WHEN {column} IS DISTINCT FROM FALSE THEN hash({', '.join([column, *self._behind[rule]])}) END"
+            for rule, column in self._columns.items()
+        )
+        query = f"SELECT id, hash({told or 0}) FROM {self._answer} WHERE {self._told(self._columns)}"
+        return dict(self._connection.execute(query).fetchall())
+
+    def _told(self, rules: Collection[str]) -> str:
+        return " OR ".join(f"{self._columns[rule]} IS DISTINCT FROM FALSE" for rule in rules) or "FALSE"
 
     def evaluations(self, ids: Sequence[str]) -> Iterator[Evaluation]:
         """Everything about these people, in the order of ``ids``."""
-        query = "SELECT answer.* FROM answer JOIN (SELECT unnest($1) AS id, generate_subscripts($1, 1) AS n) USING (id) ORDER BY n"
+        query = f"SELECT a.* FROM {self._answer} a JOIN (SELECT unnest($1) AS id, generate_subscripts($1, 1) AS n) USING (id) ORDER BY n"
         rows = self._connection.execute(query, [list(ids)])
         while found := rows.fetchmany(_FETCH):
             yield from (evaluation_of(self._program, row) for row in found)

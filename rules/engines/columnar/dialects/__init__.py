@@ -30,6 +30,10 @@ class Dialect(Protocol):
         """A sort key of several columns."""
         ...
 
+    def by_rank(self, instant: str, rank: str, order: str) -> str:
+        """A sort key: by ``instant``, at the same one the lower ``rank`` last, then by ``order``."""
+        ...
+
     def total(self, value: str, order: str, where: str) -> str:
         """The sum of ``value``, added in ``order``: a sum in another order may differ in its last digit."""
         ...
@@ -52,4 +56,8 @@ class Dialect(Protocol):
 
     def pivot(self, source: str, columns: list[int]) -> str:
         """One row for each ``pid`` of ``source(pid, fid, v)``, one column ``"n"`` for each feature number."""
+        ...
+
+    def side_by_side(self, source: str, key: str, columns: dict[str, list[int]]) -> str:
+        """One row for each ``pid`` of a query: for each column and each key listed for it, a column of both names, ``ago12``."""
         ...

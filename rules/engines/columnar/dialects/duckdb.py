@@ -30,6 +30,10 @@ class DuckDB:
         """A sort key of several columns."""
         return "(" + ", ".join(keys) + ")"
 
+    def by_rank(self, instant: str, rank: str, order: str) -> str:
+        """One wide integer: comparing structs costs far more. Ranks are below a million, orders below 2⁴⁰."""
+        return f"({instant}::HUGEINT * {2**60} - {rank}::HUGEINT * {2**40} + {order})"
+
     def total(self, value: str, order: str, where: str) -> str:
         """The sum of ``value``, added in ``order``: a sum in another order may differ in its last digit."""
         values = f"list({value} ORDER BY {order}) FILTER (WHERE {where} AND {value} IS NOT NULL)"
@@ -55,3 +59,12 @@ class DuckDB:
         """One row for each ``pid`` of ``source(pid, fid, v)``, one column for each feature number."""
         listed = ", ".join(map(str, columns))
         return f"(PIVOT {source} ON fid IN ({listed}) USING max(v) GROUP BY pid)"
+
+    def side_by_side(self, source: str, key: str, columns: dict[str, list[int]]) -> str:
+        """By lists: what PIVOT does with names, here goes by the place of a number."""
+        keys = sorted({each for listed in columns.values() for each in listed})
+        lists = ", ".join(f"list({name}) AS {name}" for name in columns)
+        places = ", ".join(f"list_position({key}, {each}) AS place{each}" for each in keys)
+        found = ", ".join(f"{name}[place{each}] AS {name}{each}" for name, listed in columns.items() for each in listed)
+        listed = f"SELECT pid, list({key}) AS {key}, {lists} FROM ({source}) GROUP BY pid"
+        return f"(SELECT pid, {found} FROM (SELECT *, {places} FROM ({listed})))"

@@ -28,6 +28,10 @@ class Spark:
         """A struct compares field by field."""
         return f"struct({', '.join(keys)})"
 
+    def by_rank(self, instant: str, rank: str, order: str) -> str:
+        """A struct compares field by field."""
+        return f"struct({instant}, -{rank}, {order})"
+
     def total(self, value: str, order: str, where: str) -> str:
         """Collected, sorted, then added one by one."""
         rows = f"collect_list(struct({order} AS o, {value} AS v)) FILTER (WHERE {where} AND {value} IS NOT NULL)"
@@ -53,3 +57,10 @@ class Spark:
         """Grouped by what is left over: ``pid``."""
         listed = ", ".join(f'{number} AS "{number}"' for number in columns)
         return f"(SELECT * FROM (SELECT pid, fid, v FROM {source}) PIVOT (max(v) FOR fid IN ({listed})))"
+
+    def side_by_side(self, source: str, key: str, columns: dict[str, list[int]]) -> str:
+        """One aggregate a column."""
+        found = ", ".join(
+            f"max(CASE WHEN {key} = {each} THEN {name} END) AS {name}{each}" for name, listed in columns.items() for each in listed
+        )
+        return f"(SELECT pid, {found} FROM ({source}) GROUP BY pid)"

@@ -22,7 +22,7 @@ from fhir_adapters.quarantine import Quarantine
 from fhir_adapters.synthetic import write_ndjson
 from fhir_adapters.warehouse.assembly import Habits
 from fhir_adapters.warehouse.export import export_in
-from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS, leaves, parents, texts
+from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS, own, parents, texts
 from fhir_adapters.warehouse.ingest.fast import Limits
 from fhir_adapters.warehouse.ingest.files import Reading
 from fhir_adapters.warehouse.ingest.plain import PlainLines
@@ -210,6 +210,20 @@ def test_the_participants_of_r5_are_seen_as_the_mapper_sees_them(tmp_path: Path)
     assert assert_equal([write(tmp_path, "Encounter.ndjson", lines)]).fast == len(lines)
 
 
+def test_each_line_awaits_its_own_medication(tmp_path: Path) -> None:
+    without = {name: value for name, value in PLAIN[5].items() if name != "medicationCodeableConcept"}
+    led = ["Medication/a", "Medication/b", "https://x.org/fhir/Medication/c/_history/2", " Medication/d "]
+    astray = ["#m", "Patient/p-1", "urn:uuid:1", "", "Medication/", None]
+    references = [{"reference": reference, "display": "words"} for reference in (*led, *astray)] + [
+        {},
+        {"display": "words"},
+        "Medication/e",
+    ]
+    lines = [orjson.dumps(without | {"id": f"m-{n}", "medicationReference": given}) for n, given in enumerate(references)]
+    lines += [orjson.dumps(PLAIN[5] | {"id": "both", "medicationReference": references[0]})]
+    assert assert_equal([write(tmp_path, "MedicationRequest.ndjson", lines)]).fast == len(led)
+
+
 def test_what_is_null_inside_is_not_what_is_absent(tmp_path: Path) -> None:
     empty: list[Resource] = [{"value": None}, {"value": None, "code": "%"}, {}]
     lines = [orjson.dumps(PLAIN[0] | {"id": f"q-{n}", "valueQuantity": found}) for n, found in enumerate(empty)]
@@ -241,7 +255,19 @@ ODD = st.one_of(
     ),
     st.sampled_from(["1677-01-01", "9999-12-31T23:59:59Z", "2024-02-29T23:59:59.999999-12:00", "1900-02-29", "2026-05-06T10:00:00+02:00"]),
     st.sampled_from(
-        ["Patient/q", "https://x.org/fhir/Patient/q/_history/3", "Group/g", "#p", "urn:uuid:1", "Patient/", "Patient/é", "Patient/a b"]
+        [
+            "Patient/q",
+            "https://x.org/fhir/Patient/q/_history/3",
+            "Medication/q",
+            {"reference": "Medication/q"},
+            {"reference": "#q"},
+            "Group/g",
+            "#p",
+            "urn:uuid:1",
+            "Patient/",
+            "Patient/é",
+            "Patient/a b",
+        ]
     ),
     st.sampled_from([{}, [], [None], [{}], {"start": "2026-05-06"}, {"end": "2026-05-06"}, {"start": "2026-05-07", "end": "2026-05-06"}]),
     st.sampled_from([{"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}]),
@@ -427,8 +453,8 @@ def test_what_was_deleted_does_not_come_back(tmp_path: Path) -> None:
 
 def test_a_lost_line_stops_the_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [orjson.dumps(PLAIN[0] | {"id": f"o-{n}"}) for n in range(50)] + [b'{"resourceType":"Observation"}']
-    take = PlainLines.take
-    monkeypatch.setattr(PlainLines, "take", lambda self, lines, place: (take(self, lines, place)[0], []))
+    done = PlainLines.done
+    monkeypatch.setattr(PlainLines, "done", lambda self, place: (done(self, place)[0], []))
     with pytest.raises(SourceUnreadable, match="1 line"):
         staged([write(tmp_path, "Observation.ndjson", lines)], FAST)
 
@@ -465,7 +491,7 @@ NEVER_FAST = {"resourceType", "id", "meta", "subject", "patient", "contained"}
 @pytest.mark.parametrize("name", DESCRIPTIONS)
 def test_every_member_that_the_mapper_asks_for_is_described(name: str) -> None:
     description = DESCRIPTIONS[name]
-    tops = {path.split(".")[0] for path in (*texts(description), *leaves(description), *parents(description), *description.rare)}
+    tops = {path.split(".")[0] for path in (*texts(description), *own(description).values(), *parents(description), *description.rare)}
     asked: set[str] = set()
     for resource in [*(plain for plain in PLAIN if plain["resourceType"] == name), of(name, "bare")]:
         map_resource(Watched(resource, asked), Quarantine())
