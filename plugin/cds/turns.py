@@ -13,8 +13,12 @@ from threading import Lock, local
 from time import perf_counter
 from typing import Final
 
+_USUAL: Final = 0.02
+"""Seconds that a call is taken to need before any was seen."""
 _WEIGHT: Final = 0.05
-"""Of the latest call in the mean of their times: one that was slow by chance turns nobody away."""
+"""Of the latest call in the mean of their times."""
+_MOST_TIMES: Final = 3.0
+"""A call counts for no more than so many times the mean: one that had to start an engine anew turns nobody away."""
 
 
 class Turns:
@@ -27,7 +31,7 @@ class Turns:
         self._line: list[tuple[int, Lock]] = []
         self._free = True
         self._inside = self._aside = 0
-        self._mean = 0.0
+        self._mean = _USUAL
 
     def admit(self) -> bool:
         """Whether one more may come in: give its place back by `dismiss`. Nobody is turned away from where nobody is."""
@@ -100,7 +104,7 @@ class Turns:
     def _go_on(self) -> None:
         took = perf_counter() - self._mine.since
         with self._lock:
-            self._mean += _WEIGHT * (took - self._mean) if self._mean else took
+            self._mean += _WEIGHT * (min(took, _MOST_TIMES * self._mean) - self._mean)
             if self._line:
                 heappop(self._line)[1].release()
             else:
