@@ -22,13 +22,13 @@ from plugin.cds.policy import Chosen, Decision, Held, Situation, decide
 from plugin.cds.policy.decision import DRAFTED
 from plugin.cds.policy.governance import Governance
 from plugin.cds.policy.memory import LONGEST
-from plugin.cds.proposed import drafted
+from plugin.cds.proposed import drafted, drafts
 from plugin.cds.request import HookCall
 from plugin.cds.services import DISPATCH, Service
 from plugin.cds.texts import texts
 from plugin.cds.trouble import logged
 from plugin.cds.turns import Turns
-from plugin.cds.validate import response_problems
+from plugin.cds.validate import response_problems, target_problems
 from plugin.observe import cds as observe
 from plugin.runtime import Runtime
 
@@ -175,7 +175,7 @@ class Advisor:
         for chosen, state in states:
             links = self._links(chosen.advice, client)
             compiled = compile_card(chosen.advice, client, self._new_id, requester=call.user, links=links)
-            if trouble := _trouble(compiled, chosen, client):
+            if trouble := _trouble(compiled, chosen, client, drafts(call)):
                 error_id = trouble
                 continue
             if state is CardState.RETURNED:
@@ -216,9 +216,13 @@ def _count(client: Client, call: HookCall, made: _Made, gathered: Gathered, cloc
         observe.INCOMPLETE.labels(client.name, call.hook).inc()
 
 
-def _trouble(compiled: Compiled, chosen: Chosen, client: Client) -> str | None:
-    """The error id of a card that breaks the standard, or the limits of its client; ``None``: it may be sent."""
-    problems = response_problems({"cards": [compiled.card]}) or limit_problems(compiled.card, client.profile)
+def _trouble(compiled: Compiled, chosen: Chosen, client: Client, orders: frozenset[str]) -> str | None:
+    """The error id of a card that breaks the standard, or the limits of its client; ``None``: it may be sent.
+
+    ``orders`` are the drafts of the call, which alone it may change.
+    """
+    body = {"cards": [compiled.card]}
+    problems = response_problems(body) or target_problems(body, orders) or limit_problems(compiled.card, client.profile)
     if not problems:
         return None
     observe.CARDS.labels(client.name, chosen.advice.rule.id.text, "dropped").inc()

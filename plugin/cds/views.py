@@ -19,7 +19,7 @@ from plugin.cds.service import Answer, Undecided
 from plugin.cds.services import Service, discovery, etag, is_known, named, offered_to
 from plugin.cds.trouble import ERROR_ID_HEADER, operation_outcome
 from plugin.cds.trust import Unauthorized
-from plugin.cds.validate import request_problems
+from plugin.cds.validate import feedback_problems, request_problems
 from plugin.observe.cds import FEEDBACK, REFUSED, timed
 
 LOG = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ LOG = logging.getLogger(__name__)
 PATH: Final = "/cds-services"
 EXTENSION: Final = "almoner.cds"
 """The key of `Cds` among the application's extensions."""
+_TOLD: Final = 5
+"""Problems of one message that the log tells; one of feedback may have thousands."""
 
 blueprint = Blueprint("cds", __name__, url_prefix=PATH)
 
@@ -122,6 +124,8 @@ def feedback(service_id: str) -> Response:
         message = parse_feedback(body)
     except BadFeedback as wrong:
         return _refusal(400, "invalid", str(wrong))
+    if problems := feedback_problems(body):
+        LOG.warning("feedback_not_conformant client=%s count=%d problems=%s", _client().name, len(problems), "; ".join(problems[:_TOLD]))
     taken = cds().take(message, _client())
     FEEDBACK.labels(_client().name, "taken").inc(taken.taken)
     FEEDBACK.labels(_client().name, "quarantined").inc(taken.quarantined.total())
