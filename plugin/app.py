@@ -15,6 +15,7 @@ from plugin.cds import views as cds
 from plugin.cds.body import LIMIT
 from plugin.cds.opening import open_cds
 from plugin.cds.trouble import ERROR_ID_HEADER, logged, operation_outcome
+from plugin.cds.turns import Turns
 from plugin.openapi import views as openapi
 from plugin.runtime import Runtime, build_runtime
 from plugin.settings import Settings
@@ -73,9 +74,10 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app.json = _Orjson(app)
     app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
     app.extensions["almoner"] = runtime
-    overload.install(app, runtime.settings.cds.calls_at_once)
+    turns = Turns(runtime.settings.cds.calls_at_once, runtime.settings.cds.wait_seconds)
+    overload.install(app, turns)
     store = ready(open_store(runtime.settings.database_url))
-    cds.install(app, open_cds(runtime, store))
+    cds.install(app, open_cds(runtime, store, turns=turns))
     access.install(app, runtime.settings, store)
     for blueprint in (
         health.blueprint,

@@ -19,6 +19,10 @@ from plugin.settings import Settings
 
 SPARE_THREADS: Final = 8
 """Beside those that answer calls: for health checks, pages, and turning calls away, which must never wait for calls."""
+_SWITCH: Final = 0.0001
+"""Seconds after which a thread that computes lets others on. Beside the one call that computes (`plugin.cds.turns`) others only have the
+next statement for the database, or a call to turn away: with Python's own 5 ms each of their steps would take so long.
+"""
 _OBJECTS: Final = 50_000
 """So many new objects before Python looks for garbage among them. Reading one call makes some ten thousand, and no garbage."""
 
@@ -28,6 +32,7 @@ def application(runtime: Runtime | None = None) -> Flask:
     # Read in the worker: what counts must know by then where all workers count together.
     from plugin.app import create_app
 
+    sys.setswitchinterval(_SWITCH)
     app = create_app(runtime)
     Thread(target=_make_ready, args=(app,), name="warm-up", daemon=True).start()
     return app

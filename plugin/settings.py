@@ -175,6 +175,9 @@ class CdsSettings(BaseModel):
         le=256,
         description="Each worker process answers at most so many calls at one time; further ones are turned away at once (503).",
     )
+    wait_seconds: float = Field(
+        default=0.4, gt=0, le=10, description="A call that would have to wait longer than that for those before it is turned away too."
+    )
     directory: tuple[str, ...] = Field(
         default=(),
         description="What partner agencies offer (NAME=PATH, as almoner directory takes it): with it the choice of an agency is checked.",

@@ -84,7 +84,7 @@ class _Outlook:
         return self._chains[rule]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _outlook(program: Program) -> _Outlook:
     return _Outlook(program)
 

@@ -9,6 +9,7 @@ from fhir_adapters.directory import Match
 from plugin.cds.gathering import Gathered
 from rules.document import Rule
 from rules.engines import Engine
+from rules.engines.base import FactResult
 from rules.evaluation import YES, Explained, explained
 from rules.facts import HOUSEHOLD, Coding, PersonRecord
 from rules.forecast import next_flips
@@ -29,6 +30,8 @@ class Advice:
     """Tables (or the household) that the rule reads and that were not available, in words, sorted."""
     record: PersonRecord = field(repr=False)
     """Of whom it is about: how to speak to them, and what they said that they want."""
+    results: Mapping[str, FactResult] | None = field(default=None, compare=False, repr=False)
+    """The facts of the whole pack that day and what they rest on, if the engine told; otherwise they are worked out when needed."""
 
     def fact(self, name: str) -> Fact | None:
         """The fact that the rule's author calls ``name``: the rule's own, else the pack's; ``None`` for a derived one."""
@@ -38,7 +41,8 @@ class Advice:
     def next_flip(self) -> date | None:
         """The first later day on which the rule says something else if nothing new is recorded; ``None``: never."""
         name = self.explained.finding.rule
-        return next_flips(self.pack.program, self.record, self.as_of, {name: True}, (name,))[name]
+        program = self.pack.program.only((name,))
+        return next_flips(program, self.record, self.as_of, {name: True}, results=self.results)[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def consider(
                 else:
                     decided += 1
             advice += (
-                Advice(each, watched[name], pack, as_of, _missing(pack.program, name, record.not_loaded), record)
+                Advice(each, watched[name], pack, as_of, _missing(pack.program, name, record.not_loaded), record, evaluation.results)
                 for each in explained(pack.program, record, as_of, evaluation, YES, ahead=False)
                 if (name := each.finding.rule) in watched
             )

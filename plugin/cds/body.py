@@ -28,12 +28,21 @@ def read_body() -> bytes:
 
 
 def read_json() -> Any:
-    """The body as JSON: 415 if it is said to be something else or is compressed, 400 if it is not JSON or nested too deeply."""
+    """The body as JSON: what `read_text` and `parsed` refuse is refused."""
+    return parsed(read_text())
+
+
+def read_text() -> bytes:
+    """The body, which is said to be JSON as it is: 415 if it is said to be something else or is compressed."""
     if "json" not in request.mimetype:
         abort(415, "send the body as application/json")
     if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
         abort(415, "send the body as it is, not compressed")
-    text = read_body()
+    return read_body()
+
+
+def parsed(text: bytes) -> Any:
+    """What JSON says: 400 if it is not JSON or nested too deeply."""
     try:
         body = orjson.loads(text)
     except orjson.JSONDecodeError:

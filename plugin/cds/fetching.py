@@ -5,8 +5,9 @@ Whatever goes wrong, the answer is there when the time is over: what was not rea
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Protocol
@@ -42,9 +43,17 @@ _LONGEST_ADDRESS: Final = 2_000
 class Ehrs:
     """The FHIR servers that calls name: each is left alone for a while after it failed again and again."""
 
-    def __init__(self, seconds: float, vendors: Mapping[str, Vendor] | None = None) -> None:
-        """``seconds`` are for everything that is read for one call; ``vendors`` are the habits of servers, by base URL."""
-        self._seconds = seconds
+    def __init__(
+        self,
+        seconds: float,
+        vendors: Mapping[str, Vendor] | None = None,
+        aside: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """``seconds`` are for everything that is read for one call; ``vendors`` are the habits of servers, by base URL.
+
+        What ``aside`` gives is entered while a server is waited for.
+        """
+        self._seconds, self._aside = seconds, aside
         self._vendors = {url.rstrip("/"): vendor for url, vendor in (vendors or {}).items()}
         self._breakers: dict[str, Breaker] = {}
 
@@ -62,7 +71,7 @@ class Ehrs:
             pace=Pace(at_once=vendor.at_once),
             breaker=self._breakers.setdefault(base, Breaker(failures=_FAILURES, rest=_REST)),
         )
-        return Ehr(server, time.monotonic() + self._seconds, vendor)
+        return Ehr(server, time.monotonic() + self._seconds, vendor, self._aside)
 
 
 class _Job(Protocol):
@@ -77,6 +86,7 @@ class Ehr:
     until: float
     """When the time is over, on the monotonic clock."""
     vendor: Vendor = GENERIC
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def left(self) -> float:
@@ -86,8 +96,9 @@ class Ehr:
     def read(self, templates: Sequence[Template], patient: str, today: date) -> dict[str, Supplied]:
         """What the server answers to each template, by key."""
         searches = [_Search(self, template, patient, tuple(_queries(self.vendor, template, patient, today))) for template in templates]
-        self._give_first_pages(searches)
-        self._side_by_side(searches)
+        with self.aside():
+            self._give_first_pages(searches)
+            self._side_by_side(searches)
         found = {search.template.key: search.answer() for search in searches}
         incomplete = ",".join(sorted(key for key, answer in found.items() if not answer.complete))
         LOG.info("ehr_read keys=%d incomplete=%s seconds_left=%.3f", len(found), incomplete, self.left)
@@ -96,13 +107,13 @@ class Ehr:
     def medications(self, places: Collection[str]) -> list[Json]:
         """Those of the Medications (``Medication/id``) that could be read."""
         looks = [_Look(self, place) for place in sorted(places)]
-        self._side_by_side(looks)
+        if looks:
+            with self.aside():
+                self._side_by_side(looks)
         return [look.found for look in looks if look.found is not None]
 
     def _side_by_side(self, jobs: Sequence[_Job]) -> None:
         """Run the jobs until the time is over. What has not begun then never will; what still waits for bytes gets no more."""
-        if not jobs:
-            return
         pool = ThreadPoolExecutor(min(len(jobs), self.vendor.at_once), "ehr")
         running = [pool.submit(self._run, job) for job in jobs]
         wait(running, timeout=self.left)

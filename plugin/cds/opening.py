@@ -21,6 +21,7 @@ from plugin.cds.services import Service, services
 from plugin.cds.trouble import logged
 from plugin.cds.trust import Trust, check, listens_on_loopback
 from plugin.listings.keeping import laid_over
+from plugin.cds.turns import Turns
 from plugin.runtime import Runtime
 from plugin.store import Store
 
@@ -37,6 +38,7 @@ class Cds:
     ledger: Ledger
     advisor: Advisor
     handover: Handover
+    turns: Turns
 
     def take(self, message: Message, client: Client) -> Taken:
         """Take note of feedback, and carry referrals that were accepted on. Trouble with the latter is for later: they wait."""
@@ -51,8 +53,8 @@ class Cds:
         return taken
 
 
-def open_cds(runtime: Runtime, store: Store, new_id: Callable[[], str] = lambda: str(uuid4())) -> Cds:
-    """The service, with its memory in ``store``.
+def open_cds(runtime: Runtime, store: Store, new_id: Callable[[], str] = lambda: str(uuid4()), turns: Turns | None = None) -> Cds:
+    """The service, with its memory in ``store``; ``turns`` is the line of those who call it, if there is one already.
 
     Raises:
         SettingsUnreadable: the settings would let in whom nobody meant to let in.
@@ -65,14 +67,16 @@ def open_cds(runtime: Runtime, store: Store, new_id: Callable[[], str] = lambda:
     note(store, runtime.packs, datetime.now(UTC))
     directory = read_partners(settings.cds.directory, runtime.today())
     partners = None if directory is None else Partners(directory, domains_of(runtime.packs), partial(_today, store))
+    turns = turns or Turns(settings.cds.calls_at_once)
     trust = Trust(known, store, settings.public_url, loopback=listens_on_loopback(settings), anonymous=settings.cds.anonymous)
     return Cds(
         known,
         services(runtime.packs, directory=partners is not None),
         trust,
         ledger,
-        Advisor(runtime, ledger, partners, new_id=new_id),
+        Advisor(runtime, ledger, partners, new_id=new_id, turns=turns),
         handover(settings, store),
+        turns,
     )
 
 

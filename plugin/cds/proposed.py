@@ -40,6 +40,11 @@ def drafted(call: HookCall) -> frozenset[Coding]:
     return frozenset(coding for order in orders if order.get("doNotPerform") is not True for coding in codings(order.get("code")))
 
 
+def drafts(call: HookCall) -> frozenset[str]:
+    """The orders of the context, ``ServiceRequest/1``: nothing else may a card change or delete."""
+    return frozenset(f"{order['resourceType']}/{order.get('id')}" for order in call.context.get("draftOrders", ()))
+
+
 def _as_it_stands(resource: Json, status: str | None) -> Json:
     if status is None:
         return resource

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 from time import perf_counter
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
 from plugin.cds.advice import Advice, Considered, consider, not_drafted, undecidable
@@ -22,19 +22,17 @@ from plugin.cds.policy import Chosen, Decision, Held, Situation, decide
 from plugin.cds.policy.decision import DRAFTED
 from plugin.cds.policy.governance import Governance
 from plugin.cds.policy.memory import LONGEST
-from plugin.cds.proposed import drafted
+from plugin.cds.proposed import drafted, drafts
 from plugin.cds.request import HookCall
 from plugin.cds.services import DISPATCH, Service
 from plugin.cds.texts import texts
 from plugin.cds.trouble import logged
-from plugin.cds.validate import response_problems
+from plugin.cds.turns import Turns
+from plugin.cds.validate import response_problems, target_problems
 from plugin.observe import cds as observe
 from plugin.runtime import Runtime
 
 LOG = logging.getLogger(__name__)
-
-SERVER_TIMING: Final = ("gather", "evaluate", "policy", "compile", "ledger")
-"""The steps whose durations the answer tells."""
 
 Json = dict[str, Any]
 
@@ -92,15 +90,20 @@ class Advisor:
         ledger: Ledger,
         partners: Partners | None = None,
         *,
+        turns: Turns | None = None,
         new_id: Callable[[], str] = lambda: str(uuid4()),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """``new_id`` makes the UUIDs of cards and suggestions; without ``partners`` the choice of an agency is not offered."""
+        """``new_id`` makes the UUIDs of cards and suggestions; without ``partners`` the choice of an agency is not offered.
+
+        ``turns`` is the line in which the calls stand: who waits for the EHR steps aside, and who waits for the disk is through.
+        """
         self._runtime, self._ledger, self._partners = runtime, ledger, partners
         self._new_id, self._now = new_id, now
         self._entries = CardEntries(runtime.packs)
         self._governance = Governance(runtime.settings.cds, ledger, self._entries.fingerprint)
-        self._ehrs = Ehrs(runtime.settings.cds.fetch_seconds)
+        self._turns = turns or Turns(runtime.settings.cds.calls_at_once)
+        self._ehrs = Ehrs(runtime.settings.cds.fetch_seconds, aside=self._turns.aside)
 
     def answer(self, service: Service, call: HookCall, client: Client) -> Answer:
         """The cards for a call. Trouble of ours never disturbs the clinician: no cards, and an id to ask for.
@@ -136,6 +139,7 @@ class Advisor:
         clock.took("policy")
         made = self._agency_cards(call, gathered, client) if service.is_dispatch else self._made(decision, call, client)
         clock.took("compile")
+        self._turns.give_up()
         self._ledger.record(_complete(entry, made, gathered, clock))
         clock.took("ledger")
         _count(client, call, made, gathered, clock)
@@ -171,7 +175,7 @@ class Advisor:
         for chosen, state in states:
             links = self._links(chosen.advice, client)
             compiled = compile_card(chosen.advice, client, self._new_id, requester=call.user, links=links)
-            if trouble := _trouble(compiled, chosen, client):
+            if trouble := _trouble(compiled, chosen, client, drafts(call)):
                 error_id = trouble
                 continue
             if state is CardState.RETURNED:
@@ -212,9 +216,13 @@ def _count(client: Client, call: HookCall, made: _Made, gathered: Gathered, cloc
         observe.INCOMPLETE.labels(client.name, call.hook).inc()
 
 
-def _trouble(compiled: Compiled, chosen: Chosen, client: Client) -> str | None:
-    """The error id of a card that breaks the standard, or the limits of its client; ``None``: it may be sent."""
-    problems = response_problems({"cards": [compiled.card]}) or limit_problems(compiled.card, client.profile)
+def _trouble(compiled: Compiled, chosen: Chosen, client: Client, orders: frozenset[str]) -> str | None:
+    """The error id of a card that breaks the standard, or the limits of its client; ``None``: it may be sent.
+
+    ``orders`` are the drafts of the call, which alone it may change.
+    """
+    body = {"cards": [compiled.card]}
+    problems = response_problems(body) or target_problems(body, orders) or limit_problems(compiled.card, client.profile)
     if not problems:
         return None
     observe.CARDS.labels(client.name, chosen.advice.rule.id.text, "dropped").inc()

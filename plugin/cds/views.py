@@ -1,12 +1,13 @@
 """CDS Hooks over HTTP: discovery, the services, feedback. Who calls is found out first; what is not known of them is not told."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from time import perf_counter
 from typing import Final
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, make_response, request
 
-from plugin.cds.body import read_json
+from plugin.cds.body import parsed, read_json, read_text
 from plugin.cds.clients.client import Client
 from plugin.cds.cors import allow_origin, readers
 from plugin.cds.door import HEADERS, caller, refusal
@@ -14,18 +15,20 @@ from plugin.cds.feedback import BadFeedback, parse_feedback
 from plugin.cds.gathering import PatientUnavailable
 from plugin.cds.opening import Cds
 from plugin.cds.request import BadCall, parse_call
-from plugin.cds.service import SERVER_TIMING, Answer, Undecided
+from plugin.cds.service import Answer, Undecided
 from plugin.cds.services import Service, discovery, etag, is_known, named, offered_to
 from plugin.cds.trouble import ERROR_ID_HEADER, operation_outcome
 from plugin.cds.trust import Unauthorized
-from plugin.cds.validate import request_problems
-from plugin.observe.cds import FEEDBACK, REFUSED
+from plugin.cds.validate import feedback_problems, request_problems
+from plugin.observe.cds import FEEDBACK, REFUSED, timed
 
 LOG = logging.getLogger(__name__)
 
 PATH: Final = "/cds-services"
 EXTENSION: Final = "almoner.cds"
 """The key of `Cds` among the application's extensions."""
+_TOLD: Final = 5
+"""Problems of one message that the log tells; one of feedback may have thousands."""
 
 blueprint = Blueprint("cds", __name__, url_prefix=PATH)
 
@@ -47,11 +50,13 @@ def _let_in() -> Response | None:
     """Find out who calls. A preflight of a browser carries no token, and is told nothing."""
     if not is_for_cds():
         return None
+    came = perf_counter()
     try:
         g.cds_client = None if request.method == "OPTIONS" else caller(cds().trust)
     except Unauthorized:
         REFUSED.inc()
         return refusal()
+    g.cds_door = (perf_counter() - came) * 1000
     return None
 
 
@@ -78,18 +83,32 @@ def discover() -> Response:
 
 @blueprint.post("/<service_id>")
 def call(service_id: str) -> Response:
-    """Answer a hook."""
-    behind = _behind(service_id)
-    body = read_json()
+    """Answer a hook, when it is its turn."""
+    behind, text = _behind(service_id), read_text()
+    came = perf_counter()
+    with cds().turns.taken() as waited:
+        response = _called(behind, text)
+    times = {"door": g.cds_door, "wait": waited * 1000}
+    timed(times)
+    told = _told(times | {"total": g.cds_door + (perf_counter() - came) * 1000})
+    response.headers["Server-Timing"] = ", ".join(filter(None, (told, response.headers.get("Server-Timing"))))
+    return response
+
+
+def _called(behind: tuple[Service, ...], text: bytes) -> Response:
+    began = perf_counter()
+    body = parsed(text)
     try:
-        parsed = parse_call(body, *(service.hook.name for service in behind))
+        asked = parse_call(body, *(service.hook.name for service in behind))
     except BadCall as wrong:
         return _refusal(400, "invalid", str(wrong))
     if problems := request_problems(body):
         LOG.warning("hook_call_not_conformant client=%s problems=%s", _client().name, "; ".join(problems))
-    service = next(each for each in behind if each.hook.name == parsed.hook)
+    service = next(each for each in behind if each.hook.name == asked.hook)
+    read = {"read": (perf_counter() - began) * 1000}
+    timed(read)
     try:
-        return _answered(cds().advisor.answer(service, parsed, _client()))
+        return _answered(cds().advisor.answer(service, asked, _client()), read)
     except PatientUnavailable as missing:
         return _missing(missing.keys)
     except Undecided as missing:
@@ -105,6 +124,8 @@ def feedback(service_id: str) -> Response:
         message = parse_feedback(body)
     except BadFeedback as wrong:
         return _refusal(400, "invalid", str(wrong))
+    if problems := feedback_problems(body):
+        LOG.warning("feedback_not_conformant client=%s count=%d problems=%s", _client().name, len(problems), "; ".join(problems[:_TOLD]))
     taken = cds().take(message, _client())
     FEEDBACK.labels(_client().name, "taken").inc(taken.taken)
     FEEDBACK.labels(_client().name, "quarantined").inc(taken.quarantined.total())
@@ -131,14 +152,17 @@ def _behind(service_id: str) -> tuple[Service, ...]:
     return found
 
 
-def _answered(answer: Answer) -> Response:
+def _answered(answer: Answer, before: Mapping[str, float]) -> Response:
     response = jsonify(answer.body)
-    response.headers["Server-Timing"] = ", ".join(
-        f"{step};dur={answer.durations[step]:.1f}" for step in SERVER_TIMING if step in answer.durations
-    )
+    response.headers["Server-Timing"] = _told({**before, **answer.durations})
     if answer.error_id:
         response.headers[ERROR_ID_HEADER] = answer.error_id
     return response
+
+
+def _told(durations: Mapping[str, float]) -> str:
+    """Steps with their milliseconds, as ``Server-Timing`` has them."""
+    return ", ".join(f"{step};dur={duration:.1f}" for step, duration in durations.items())
 
 
 def _missing(keys: Iterable[str]) -> Response:

@@ -207,6 +207,35 @@ def test_a_card_that_breaks_the_standard_is_not_sent(
     assert "card_invalid rule=diabetes-food-insecurity problems=response.cards[0].indicator" in caplog.text
 
 
+def test_a_card_that_would_change_what_is_no_draft_of_the_call_is_not_sent(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(advice: Any, client: Any, new_id: Any, **rest: Any) -> Compiled:
+        made = compile_card(advice, client, new_id, **rest)
+        signed = {
+            "resourceType": "ServiceRequest",
+            "id": "s1",
+            "status": "active",
+            "intent": "order",
+            "subject": {"reference": "Patient/p1"},
+        }
+        change = {"type": "update", "description": "Change an order", "resource": signed}
+        wrong = {"uuid": "u1", "label": "Change an order", "actions": [change]}
+        return replace(made, card=made.card | {"suggestions": [wrong], "selectionBehavior": "any"})
+
+    monkeypatch.setattr(service, "compile_card", broken)
+    response = client.post(URL, json=hook_call(prefetch()))
+    assert response.json == {"cards": []}
+    assert "suggestions[0] updates what is no draft order of the call" in caplog.text
+
+
+def test_an_answer_says_how_long_it_waited_and_what_its_steps_took(client: FlaskClient) -> None:
+    told = client.post(URL, json=hook_call(prefetch())).headers["Server-Timing"]
+    times = {name: float(took) for name, _, took in (each.partition(";dur=") for each in told.split(", "))}
+    assert list(times) == ["door", "wait", "total", "read", "gather", "evaluate", "policy", "compile", "ledger"]
+    assert times["total"] + 1 >= sum(took for name, took in times.items() if name != "total")
+
+
 @pytest.mark.parametrize(("path", "accept"), [("/cds-services", "*/*"), ("/health/live", "*/*"), ("/rules", "text/html")])
 def test_a_defect_shows_an_error_id_and_no_traceback(
     app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str, accept: str
@@ -239,6 +268,9 @@ def test_entries_of_feedback_that_cannot_be_used_are_kept_aside(client: FlaskCli
     response = client.post(f"{URL}/feedback", json={"feedback": [{"card": "c1", "outcome": "ignored"}] * 50})
     assert response.status_code == 200
     assert "taken=0 quarantined=50" in caplog.text
+    told = next(record.getMessage() for record in caplog.records if "feedback_not_conformant" in record.getMessage())
+    assert "client=open count=100 problems=cds-fb-1" in told
+    assert told.count(";") < 10
 
 
 def test_calls_out_of_line_are_answered_and_noted(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,7 @@ from support.cds_calls import AS_OF, PATIENT, condition, hook_call, prefetch, re
 from plugin.cds.advice import Advice, consider, not_drafted
 from plugin.cds.gathering import Gathered, gather
 from plugin.cds.prefetch import templates
-from plugin.cds.proposed import drafted
+from plugin.cds.proposed import drafted, drafts
 from plugin.cds.request import HookCall, parse_call
 from rules.engines import engine
 from rules.facts import Coding
@@ -122,3 +122,9 @@ def test_the_site_may_call_it_otherwise() -> None:
 @pytest.mark.parametrize("change", [{"status": "entered-in-error"}, {"status": "revoked"}, {"doNotPerform": True}, {"code": "food"}])
 def test_an_order_that_is_taken_back_is_none(change: dict[str, Any]) -> None:
     assert drafted(call_of("order-sign", draftOrders=bundle(referral("s1", FOOD, "draft") | change))) == frozenset()
+
+
+def test_the_orders_of_the_context_are_all_that_a_card_may_change() -> None:
+    call = call_of("order-sign", draftOrders=bundle({"resourceType": "ServiceRequest", "id": "s1", "status": "draft"}))
+    assert drafts(call) == {"ServiceRequest/s1"}
+    assert drafts(call_of("patient-view")) == frozenset()

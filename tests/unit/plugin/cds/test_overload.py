@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from plugin.cds import overload
+from plugin.cds.turns import Turns
 
 CALL = "/cds-services/almoner-patient-view"
 
@@ -16,7 +17,7 @@ CALL = "/cds-services/almoner-patient-view"
 def app() -> Flask:
     """A service for one call at a time, whose door notes who comes to it."""
     app = Flask(__name__)
-    overload.install(app, 1)
+    overload.install(app, Turns(1))
     at_door: list[str] = []
     app.extensions["at_door"] = at_door
     app.extensions["may"], app.extensions["at_work"] = Event(), Event()
