@@ -20,8 +20,8 @@ from plugin.cds.service import Advisor
 from plugin.cds.services import Service, services
 from plugin.cds.trouble import logged
 from plugin.cds.trust import Trust, check, listens_on_loopback
-from plugin.listings.keeping import laid_over
 from plugin.cds.turns import Turns
+from plugin.listings.keeping import laid_over
 from plugin.runtime import Runtime
 from plugin.store import Store
 

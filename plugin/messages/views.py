@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -49,6 +49,8 @@ class _Draft:
     episode: Episode
     topics: tuple[str, ...]
     """Those that can be chosen."""
+    asked: Choice
+    """What was chosen, whatever words stand in for it."""
     message: Message
     address: str
     why_not: str | None
@@ -141,7 +143,7 @@ def _draft(connection: Connection, id: str, wish: Mapping[str, str], now: dateti
     if scope().may(Right.REACH_OUT):
         why_not = why_not or sending.stands_against(connection, scope(), row.patient, choice.channel, now)
     address = sending.address_of(connection, episode, choice.channel)
-    return _Draft(episode, tuple(topics), written, address, why_not, agreeing.agreed(connection, row.patient))
+    return _Draft(episode, tuple(topics), choice, written, address, why_not, agreeing.agreed(connection, row.patient))
 
 
 def _page(episode: uuid.UUID, wish: Mapping[str, str], told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
@@ -150,23 +152,22 @@ def _page(episode: uuid.UUID, wish: Mapping[str, str], told: str = "", status: H
             draft = _draft(connection, str(episode), wish, site_now())
         except NoSuchEpisode:
             return _nobody()
-    return make_response(render_template("message.html", told=told, **_shown(draft, wish)), status)
+    return make_response(render_template("message.html", told=told, **_shown(draft)), status)
 
 
-def _shown(draft: _Draft, wish: Mapping[str, str]) -> dict[str, Any]:
-    desk, choice = _desk(), draft.message.choice
-    asked: Choice = replace(choice, topic=wish["topic"]) if wish.get("topic") in draft.topics else choice
+def _shown(draft: _Draft) -> dict[str, Any]:
+    desk = _desk()
     return {
         "row": draft.episode.row,
         "draft": draft,
-        "choice": asked,
+        "choice": draft.asked,
         "topics": {id: desk.topics[id].title for id in draft.topics},
         "channels": CHANNELS,
         "names": {id: channel.name for id, channel in CHANNELS.items()},
         "levels": LEVELS,
         "languages": {code: NAMES[code] for code in LANGUAGES},
         "masked": agreeing.masked(draft.address),
-        "gateway": desk.settings.by(choice.channel),
+        "gateway": desk.settings.by(draft.asked.channel),
         "seen": draft.message.digest(draft.address),
         "message": str(uuid.uuid4()),
         "speaks_neither": draft.episode.row.language if spoken(draft.episode.row.language) is None else None,

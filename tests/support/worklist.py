@@ -28,12 +28,13 @@ def application(
     messages: MessageSettings | None = None,
 ) -> Flask:
     """The whole application over a state folder, with the built-in packs unless told otherwise."""
-    parts: dict[str, Any] = {
-        "playground": playground or PlaygroundSettings(),
-        "cds": cds or CdsSettings(),
-        "messages": messages or MessageSettings(),
-    }
-    settings = Settings(state=state, as_of=today, **parts)
+    settings = Settings(
+        state=state,
+        as_of=today,
+        playground=playground or PlaygroundSettings(),
+        cds=cds or CdsSettings(),
+        messages=messages or MessageSettings(),
+    )
     return create_app(Runtime(settings, load_packs(BUILT_IN) if packs is None else packs, engine("reference"), Published(state)))
 
 

@@ -1,8 +1,6 @@
 """E-mail to a mail server that is real: taken, refused, put off, and silent at every step."""
 
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -12,10 +10,10 @@ import pytest
 
 pytest.importorskip("aiosmtpd", reason="aiosmtpd is not installed: make dev")
 
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pydantic import ValidationError
 from support.certificates import issue
+from support.mail_server import Mailbox, serving
 from support.messages import WRITERS, outgoing
 
 from plugin.messages.gateways.gateway import Result, Word
@@ -23,49 +21,6 @@ from plugin.messages.gateways.smtp import Smtp
 from plugin.messages.settings import MessageSettings, SmtpSettings
 
 SECRET = "correct horse"  # noqa: S105 of a server that lives as long as a test
-
-
-class Mailbox:
-    """A mail server's mind: what it says at each step, and what it took."""
-
-    def __init__(self, **says: str) -> None:
-        self.says = says
-        self.taken: list[bytes] = []
-        self.silent_at = ""
-
-    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
-        envelope.mail_from = address
-        return self.says.get("mail", "250 OK")
-
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
-        envelope.rcpt_tos.append(address)
-        return self.says.get("rcpt", "250 OK")
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        assert isinstance(envelope.content, bytes)
-        if "data" not in self.says:
-            self.taken.append(envelope.content)
-        if self.silent_at == "data":
-            server.transport.abort()  # it has the words, and nobody hears that it does
-        return self.says.get("data", "250 OK")
-
-
-class _Anywhere(Controller):
-    """Listens on a port that is free."""
-
-    def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
-
-
-@contextmanager
-def serving(box: Mailbox, **options: Any) -> Iterator[int]:
-    controller = _Anywhere(box, hostname="127.0.0.1", port=0, **options)
-    controller.start()
-    try:
-        yield controller.port
-    finally:
-        controller.stop()
 
 
 def gateway(port: int, secret: str | None = None, changes: dict[str, Any] | None = None) -> Smtp:
