@@ -56,6 +56,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     from plugin.agency.views import blueprint as agency
     from plugin.cds.analytics.views import blueprint as analytics
     from plugin.cds.preview.views import blueprint as preview
+    from plugin.findings.views import blueprint as findings
     from plugin.inbound.public import blueprint as asking
     from plugin.inbound.views import blueprint as inbound
     from plugin.listings.views import blueprint as listings
@@ -67,7 +68,6 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     from plugin.referrals.views import blueprint as referrals
     from plugin.subscriptions import views as subscriptions
     from plugin.sweep.views import blueprint as sweeps
-    from plugin.worklist.views import blueprint as worklist
 
     runtime = runtime or build_runtime(Settings())
     app = Flask(__name__)
@@ -83,7 +83,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         health.blueprint,
         jwks.blueprint,
         openapi.blueprint,
-        worklist,
+        findings,
         outreach,
         wishes,
         agency,

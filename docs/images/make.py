@@ -38,19 +38,19 @@ AS_OF: Final = date(2026, 6, 30)
 PEOPLE: Final = 2_000
 SEED: Final = 7
 SHOWN_RULE: Final = "diabetes-food-insecurity"
-SHOWN_LIST: Final = "?language=es"
+SHOWN_LIST: Final = "findings?language=es"
 SERVICE: Final = "almoner-patient-view"
 
 
 def main() -> None:
-    """Write worklist.png, playground.png and card.png."""
+    """Write findings.png, playground.png and card.png."""
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         app = prepared(folder)
         card = card_of(app, folder / "fhir")
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         with served(app) as url:
-            picture(browser, url + SHOWN_LIST, "worklist.png", height=860)
+            picture(browser, url + SHOWN_LIST, "findings.png", height=860)
             playground(browser, f"{url}playground?rule={SHOWN_RULE}")
         page = folder / "card.html"
         page.write_text(card_page(card), encoding="utf-8")

@@ -30,7 +30,7 @@ def break_it() -> ResponseReturnValue:
             glass.break_it(connection, _session(), request.form.get("reason", ""), lasts, by.clock())
     except glass.NoReason:
         return _form(HTTPStatus.BAD_REQUEST, missing=True)
-    return redirect(url_for("worklist.worklist"), HTTPStatus.SEE_OTHER)
+    return redirect(url_for("findings.home"), HTTPStatus.SEE_OTHER)
 
 
 @blueprint.post("/end")
@@ -38,7 +38,7 @@ def mend() -> ResponseReturnValue:
     """It is not needed any more."""
     with access().store.write() as connection:
         glass.mend(connection, _session(), access().clock())
-    return redirect(url_for("worklist.worklist"), HTTPStatus.SEE_OTHER)
+    return redirect(url_for("findings.home"), HTTPStatus.SEE_OTHER)
 
 
 @blueprint.get("/uses")

@@ -94,4 +94,4 @@ def form_page(status: HTTPStatus, message: str | None = None, **values: object) 
 def next_page(path: str) -> str:
     """Where they wanted to go: an address of ours, or the beginning."""
     local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
-    return path if local else url_for("worklist.worklist")
+    return path if local else url_for("findings.home")

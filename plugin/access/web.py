@@ -153,7 +153,7 @@ def _let_in() -> ResponseReturnValue | None:
         return _to_sign_in()
     _check_token()
     if isinstance(asked, Right) and not scope().may(asked):
-        return _home() if request.path == "/" and not is_for_programs() else abort(403, "This page is not part of your work here.")
+        abort(403, "This page is not part of your work here.")
     return abort(403, "This page is for nobody.") if asked is None else None
 
 
@@ -223,15 +223,10 @@ def _to_sign_in() -> ResponseReturnValue:
     return redirect(url_for("access.sign_in", next=here), HTTPStatus.SEE_OTHER)
 
 
-def _home() -> ResponseReturnValue:
-    """Where somebody goes who has no worklist."""
-    return redirect(url_for(home_of(scope())), HTTPStatus.SEE_OTHER)
-
-
 def home_of(who: Scope) -> str:
     """The view with which somebody begins."""
     homes = (
-        (Right.SEE_PEOPLE, "worklist.worklist"),
+        (Right.SEE_PEOPLE, "outreach.page"),
         (Right.ANSWER_REFERRALS, "agency.referrals"),
         (Right.SEE_REPORTS, "sweeps.runs"),
         (Right.SEE_AUDIT, "glass.uses"),

@@ -179,9 +179,9 @@ def _serve(state: Path, as_of: date, port: int, *, quiet: bool) -> None:
 
 def _addresses(url: str, *, quiet: bool) -> None:
     places = {
-        "Outreach": "/outreach",
+        "Worklist": "/outreach",
         "Referrals": "/referrals",
-        "Worklist": "/",
+        "Findings": "/findings",
         "Rules": "/rules",
         "Playground": "/playground",
         "CDS Hooks": "/cds-services",

@@ -7,12 +7,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select, update
 
 from plugin.access import Scope
+from plugin.findings.index import folded
 from plugin.outreach.restricting import restrict
 from plugin.outreach.taking import ranked
 from plugin.outreach.words import ASKED, DUE, Restriction
 from plugin.store.inserting import insert_one, upsert
 from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS
-from plugin.worklist.index import folded
 
 LEVEL: Final = "act"
 PRIORITY: Final = 75

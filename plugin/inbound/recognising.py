@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from plugin.access import Right, Scope
+from plugin.findings.index import folded
 from plugin.store.tables.outreach import PEOPLE
-from plugin.worklist.index import folded
 
 
 def same(connection: Connection, scope: Scope, row: Row[Any], today: date) -> Sequence[Row[Any]]:

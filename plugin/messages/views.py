@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from plugin.access import Right
 from plugin.access.web import access, scope
+from plugin.findings.catalogue import rules_by_id
 from plugin.messages import agreeing, sending
 from plugin.messages.composing import Choice, Message, about, chosen, compose, is_sensitive, spoken, values
 from plugin.messages.sending import Sending
@@ -26,7 +27,6 @@ from plugin.outreach.views import site_now
 from plugin.runtime import Runtime
 from plugin.translations import LANGUAGES
 from plugin.wording import LANGUAGES as NAMES
-from plugin.worklist.catalogue import rules_by_id
 from rules.document import Rule
 
 blueprint: Final = Blueprint("messages", __name__, url_prefix="/outreach/<uuid:episode>/message")

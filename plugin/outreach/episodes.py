@@ -9,11 +9,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, func, select
 
 from plugin.access import Entry, Right, Scope, record
+from plugin.findings.index import folded
 from plugin.outreach.deciding import Held
 from plugin.outreach.restricting import forbids, in_force
 from plugin.outreach.words import CHANNELS, SHARED
 from plugin.store.tables.outreach import ATTEMPTS, EPISODES, PEOPLE, REASONS
-from plugin.worklist.index import folded
 
 PAGE: Final = 50
 MOST: Final = 10_000

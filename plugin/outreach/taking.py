@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import Connection, Row, Table, func, select, update
 
 from plugin.access import Entry, Role, Scope, record
+from plugin.findings.index import folded, person_from
 from plugin.outreach.acting import end_unreached, tried_before
 from plugin.outreach.cadence import Tried, next_step
 from plugin.outreach.deciding import Decision, Past, Reason, Seen, Standing, decide
@@ -24,7 +25,6 @@ from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS
 from plugin.store.versions import ready
 from plugin.sweep.evaluating import PEOPLE as EVERYBODY
 from plugin.sweep.published import MANIFEST, WORKLIST, Published, WorklistPerson
-from plugin.worklist.index import folded, person_from
 
 _AT_ONCE: Final = 500
 _LOWEST: Final = 100

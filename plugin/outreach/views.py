@@ -12,6 +12,8 @@ from flask.typing import ResponseReturnValue
 
 from plugin.access import Entry, Right, accounts, record
 from plugin.access.web import access, scope
+from plugin.findings.catalogue import patient_facts, rules_by_id
+from plugin.findings.rows import Row, rows_of
 from plugin.messages import reading as messages
 from plugin.outreach import acting, forms, writing_out
 from plugin.outreach.acting import Grip, NotNow
@@ -21,8 +23,6 @@ from plugin.referrals import consenting
 from plugin.referrals.offering import helping
 from plugin.runtime import Runtime
 from plugin.sweep.published import WorklistPerson
-from plugin.worklist.catalogue import patient_facts, rules_by_id
-from plugin.worklist.rows import Row, rows_of
 
 blueprint: Final = Blueprint("outreach", __name__, url_prefix="/outreach")
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, select
 from fhir_adapters.referral_states import OPEN
 from plugin.access import accounts
 from plugin.access.web import access, scope
+from plugin.findings.catalogue import rules_by_id
 from plugin.outreach import acting, restricting
 from plugin.outreach.acting import NotNow
 from plugin.outreach.episodes import NoSuchEpisode, whole
@@ -22,7 +23,6 @@ from plugin.referrals import consenting
 from plugin.referrals.consenting import of_need
 from plugin.runtime import Runtime
 from plugin.store.tables.referrals import REFERRALS
-from plugin.worklist.catalogue import rules_by_id
 from rules.document import Rule
 
 blueprint: Final = Blueprint("wishes", __name__, url_prefix="/outreach/<uuid:episode>/wishes")

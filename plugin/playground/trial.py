@@ -9,9 +9,9 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from plugin.findings.catalogue import patient_facts
 from plugin.playground.cohort import cohort
 from plugin.playground.reach import Reach, reach
-from plugin.worklist.catalogue import patient_facts
 from rules.checks import lint
 from rules.engines import engine
 from rules.errors import Diagnostic, EngineError, RuleError

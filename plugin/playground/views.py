@@ -12,10 +12,10 @@ from flask import Blueprint, Response, current_app, get_template_attribute, json
 from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge, ServiceUnavailable
 
+from plugin.findings.rows import shown_finding
 from plugin.playground.bench import Bench, BenchDefect, Busy, Refused
 from plugin.playground.trial import Message, Trial
 from plugin.runtime import Runtime
-from plugin.worklist.rows import shown_finding
 from rules.pack import Pack
 from rules.schema import schema
 

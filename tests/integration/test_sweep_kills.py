@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from support.sweeping import Sweeps, a_week_later, contents, current, sweep, town
 
+from plugin.findings.index import index_of
 from plugin.sweep.runs import Runs
-from plugin.worklist.index import index_of
 
 KILLS = int(os.environ.get("ALMONER_SWEEP_KILLS", "20"))
 SEED = int(os.environ.get("ALMONER_KILLS_SEED", "1895"))

@@ -14,13 +14,13 @@ from support.fifty_rules import write_fifty_rules
 from support.sweeping import FIRST, SECOND, a_week_later, contents, current, lines_of, sweep, town
 from support.worklist import application
 
+from plugin.findings.index import index_of
 from plugin.store import open_store
 from plugin.store.tables.sweeps import LEASE
 from plugin.store.versions import ready
 from plugin.sweep.assembling import assemble
 from plugin.sweep.lease import Lease
 from plugin.sweep.published import Published
-from plugin.worklist.index import index_of
 from rules.pack import BUILT_IN
 
 pytestmark = pytest.mark.slow

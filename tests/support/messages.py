@@ -9,6 +9,7 @@ from sqlalchemy import Row, select
 from support.outreach import REFERS, person, published
 
 from plugin.access import Role, Scope
+from plugin.findings.catalogue import rules_by_id
 from plugin.messages import agreeing, sending
 from plugin.messages.composing import Choice, Message, about, compose, is_sensitive, values
 from plugin.messages.gateways.gateway import Outgoing, Result, Word
@@ -21,7 +22,6 @@ from plugin.outreach.taking import take
 from plugin.store import Store
 from plugin.store.tables.messages import MESSAGES
 from plugin.store.tables.outreach import ATTEMPTS, EPISODES
-from plugin.worklist.catalogue import rules_by_id
 from rules.pack import BUILT_IN, load_packs
 
 TODAY = date(2026, 6, 30)

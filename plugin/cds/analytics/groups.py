@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from plugin.findings.index import SweepDamaged, folded, index_of
 from plugin.sweep.published import Published, WorklistPerson
 from plugin.wording import language
-from plugin.worklist.index import SweepDamaged, folded, index_of
 from rules.impact import band_of
 
 GROUPS: Final = ("sex", "age", "language")

@@ -214,7 +214,7 @@ def test_looking_at_a_person_is_recorded(tmp_path: Path) -> None:
     app, _ = site(tmp_path)
     browser = signed_in(app, Role.CARE_MANAGER)
     assert browser.get(f"/people/{SWEEP}/1").status_code == 200
-    assert browser.get("/").status_code == 200
+    assert browser.get("/findings").status_code == 200
     with store_of(app).read() as connection:
         row = connection.execute(select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(1)).one()
     assert (row.action, row.entity, row.patient, row.role) == ("person.see", "person/p2", "p2", "care-manager")

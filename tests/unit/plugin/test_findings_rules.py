@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from support.worklist import application, finding, person, publish
 
-from plugin.worklist.catalogue import rule_page
+from plugin.findings.catalogue import rule_page
 from rules.attributes import ATTRIBUTES, uses
 from rules.pack import BUILT_IN, load_packs
 
@@ -155,7 +155,7 @@ def test_the_list_of_rules_counts_what_the_sweep_found(tmp_path: Path, client: F
     )
     page = client.get("/rules")
     assert "1,234 7" in text(page.text)
-    assert 'href="/?rule=phq9-no-follow-up"' in page.text
+    assert 'href="/findings?rule=phq9-no-follow-up"' in page.text
 
 
 def test_a_restricted_rule_has_a_page_but_no_counts(tmp_path: Path) -> None:

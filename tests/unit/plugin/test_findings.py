@@ -42,7 +42,7 @@ def client(tmp_path: Path) -> FlaskClient:
 
 
 def test_before_the_first_sweep_the_page_says_what_to_run(client: FlaskClient) -> None:
-    response = client.get("/")
+    response = client.get("/findings")
     assert response.status_code == 200
     assert "almoner sweep" in text(response)
 
@@ -50,7 +50,7 @@ def test_before_the_first_sweep_the_page_says_what_to_run(client: FlaskClient) -
 def test_a_row_says_who_why_since_when_and_until_when(tmp_path: Path, client: FlaskClient) -> None:
     because = reason("hba1c", 9.6, "%", evidence("Observation/o1", "2026-03-14", 9.6, "%"))
     publish(tmp_path, [person(1, finding(next_flip="2027-03-15", reasons=[because]), language="es", interpreter=True)])
-    (row,) = rows(client.get("/"))
+    (row,) = rows(client.get("/findings"))
     assert row.startswith("70 Person 0001 40, female · Spanish ⇄ interpreter 555-0100 ▲ act Title of damp")
     assert "hba1c: 9.6 % · 14 Mar 2026 , Observation/o1" in row
     assert row.endswith("until 15 Mar 2027")
@@ -58,35 +58,35 @@ def test_a_row_says_who_why_since_when_and_until_when(tmp_path: Path, client: Fl
 
 def test_the_page_says_of_which_day_and_how_old_it_is(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, [person(1, finding())])
-    said = text(client.get("/"))
+    said = text(client.get("/findings"))
     assert "As of 30 Jun 2026 · 1 person looked at · swept 30 Jun 2026, 04:05 UTC" in said
-    assert "(today is 2 Jul 2026)" in text(application(tmp_path, today=date(2026, 7, 2)).test_client().get("/"))
+    assert "(today is 2 Jul 2026)" in text(application(tmp_path, today=date(2026, 7, 2)).test_client().get("/findings"))
 
 
 def test_what_is_missing_is_told_as_missing(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, [person(1, finding(), age=None, sex=None, language=None, phone="", name="")])
-    (row,) = rows(client.get("/"))
+    (row,) = rows(client.get("/findings"))
     for said in ("Name not recorded", "age not known", "sex not recorded", "language not recorded", "none recorded"):
         assert said in row
 
 
 def test_an_absence_and_a_presence_are_told_differently(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, [person(1, finding(reasons=[reason("asthma", True, None, evidence()), reason("open referral", False)]))])
-    (row,) = rows(client.get("/"))
+    (row,) = rows(client.get("/findings"))
     assert "asthma: on record" in row
     assert "none on record: open referral" in row
 
 
 def test_absences_stand_together(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, [person(1, finding(reasons=[reason("asthma", False), reason("open referral", False)]))])
-    assert "none on record: asthma, open referral" in rows(client.get("/"))[0]
+    assert "none on record: asthma, open referral" in rows(client.get("/findings"))[0]
 
 
 def test_what_the_row_shows_anyway_is_no_reason_on_the_list(tmp_path: Path, client: FlaskClient) -> None:
     age = reason("age", 40.0, None, evidence("Patient/p1", "", 40.0))
     because = [reason("deceased", False), age, reason("phq9", 16.0, "{score}", evidence())]
     publish(tmp_path, [person(1, finding("phq9-no-follow-up", reasons=because))])
-    (row,) = rows(client.get("/"))
+    (row,) = rows(client.get("/findings"))
     assert "phq9: 16" in row
     assert "age:" not in row
     assert "deceased" not in row
@@ -97,19 +97,19 @@ def test_what_the_row_shows_anyway_is_no_reason_on_the_list(tmp_path: Path, clie
 
 def test_what_nobody_knows_about_the_patient_is_a_reason(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, [person(1, finding("phq9-no-follow-up", "unknown", reasons=[reason("age", None)]))])
-    assert "Not known: age" in rows(client.get("/?view=ask"))[0]
+    assert "Not known: age" in rows(client.get("/findings?view=ask"))[0]
 
 
 def test_reasons_from_one_resource_stand_together(tmp_path: Path, client: FlaskClient) -> None:
     score = evidence("Observation/o1", "2026-03-19", 16.0, "{score}")
     because = [reason("phq9", 16.0, "{score}", score), reason("days since phq9", 1.0, "days", score)]
     publish(tmp_path, [person(1, finding(reasons=because))])
-    assert "phq9: 16, days since phq9: 1 day · 19 Mar 2026" in rows(client.get("/"))[0]
+    assert "phq9: 16, days since phq9: 1 day · 19 Mar 2026" in rows(client.get("/findings"))[0]
 
 
 def test_each_person_has_one_row_however_many_findings(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, [person(1, finding("damp"), finding("food"), finding("mood", "unknown"))])
-    (row,) = rows(client.get("/"))
+    (row,) = rows(client.get("/findings"))
     assert "Title of damp" in row
     assert "Title of food" in row
     assert "Also not known: Title of mood" in row
@@ -118,8 +118,8 @@ def test_each_person_has_one_row_however_many_findings(tmp_path: Path, client: F
 def test_the_second_view_lists_what_to_ask(tmp_path: Path, client: FlaskClient) -> None:
     missing = [reason("home problems", None), reason("age", 40.0, None, evidence("Patient/p2"))]
     publish(tmp_path, [person(1, finding()), person(2, finding("food", "unknown", reasons=missing))])
-    assert len(rows(client.get("/"))) == 1
-    (row,) = rows(client.get("/?view=ask"))
+    assert len(rows(client.get("/findings"))) == 1
+    (row,) = rows(client.get("/findings?view=ask"))
     assert "Person 0002" in row
     assert "Not known: home problems" in row
     assert "age" not in row
@@ -128,12 +128,12 @@ def test_the_second_view_lists_what_to_ask(tmp_path: Path, client: FlaskClient) 
 def test_an_unusable_value_is_named_in_what_to_ask(tmp_path: Path, client: FlaskClient) -> None:
     unusable = reason("hba1c", None, "%", evidence("Observation/o9", "2026-05", 12.0, "mg/dL"))
     publish(tmp_path, [person(1, finding("food", "unknown", reasons=[unusable]))])
-    assert "hba1c (cannot be used: May 2026 , Observation/o9 )" in rows(client.get("/?view=ask"))[0]
+    assert "hba1c (cannot be used: May 2026 , Observation/o9 )" in rows(client.get("/findings?view=ask"))[0]
 
 
 def test_the_views_count_everybody_once(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, [person(1, finding()), person(2, finding(), finding("food", "unknown")), person(3, finding("food", "unknown"))])
-    said = text(client.get("/"))
+    said = text(client.get("/findings"))
     assert "To act on 2" in said
     assert "Could not tell 1" in said
 
@@ -144,18 +144,18 @@ def test_the_views_count_everybody_once(tmp_path: Path, client: FlaskClient) -> 
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        ("/", [1, 3, 2]),
-        ("/?rule=food", [2]),
-        ("/?level=watch", [2]),
-        ("/?rule=damp&level=watch", []),
-        ("/?language=es", [3, 2]),
-        ("/?language=unknown", [1]),
-        ("/?language=es&rule=damp", [3]),
-        ("/?rule=no-such-rule", []),
-        ("/?level=<script>&sort=up&view=all&page=-1", [1, 3, 2]),
-        ("/?page=99999999999999999999", [1, 3, 2]),
-        ("/?page=²", [1, 3, 2]),
-        ("/?sort=name", [3, 2, 1]),
+        ("/findings", [1, 3, 2]),
+        ("/findings?rule=food", [2]),
+        ("/findings?level=watch", [2]),
+        ("/findings?rule=damp&level=watch", []),
+        ("/findings?language=es", [3, 2]),
+        ("/findings?language=unknown", [1]),
+        ("/findings?language=es&rule=damp", [3]),
+        ("/findings?rule=no-such-rule", []),
+        ("/findings?level=<script>&sort=up&view=all&page=-1", [1, 3, 2]),
+        ("/findings?page=99999999999999999999", [1, 3, 2]),
+        ("/findings?page=²", [1, 3, 2]),
+        ("/findings?sort=name", [3, 2, 1]),
     ],
 )
 def test_filters(tmp_path: Path, client: FlaskClient, address: str, expected: list[int]) -> None:
@@ -175,26 +175,26 @@ def test_filters(tmp_path: Path, client: FlaskClient, address: str, expected: li
 
 def test_filters_that_nobody_fits_are_no_error(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, [person(1, finding())])
-    said = text(client.get("/?rule=nothing"))
+    said = text(client.get("/findings?rule=nothing"))
     assert "Nobody here fits these filters" in said
-    assert "nothing to ask" in text(client.get("/?view=ask"))
+    assert "nothing to ask" in text(client.get("/findings?view=ask"))
 
 
 def test_fifty_people_a_page(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, [person(number, finding()) for number in range(120)])
-    first, last = client.get("/"), client.get("/?page=3")
+    first, last = client.get("/findings"), client.get("/findings?page=3")
     assert len(rows(first)) == 50
     assert "1–50 of 120" in text(first)
     assert len(rows(last)) == 20
-    assert rows(client.get("/?page=4")) == rows(last)
-    seen = [row for page in (1, 2, 3) for row in rows(client.get(f"/?page={page}"))]
+    assert rows(client.get("/findings?page=4")) == rows(last)
+    seen = [row for page in (1, 2, 3) for row in rows(client.get(f"/findings?page={page}"))]
     assert len(set(seen)) == 120
 
 
 def test_page_links_keep_the_filters(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, [person(number, finding(), language="es") for number in range(60)])
-    links = [html.unescape(link) for link in re.findall(r'href="([^"]+)">Next', client.get("/?language=es&sort=name").text)]
-    assert links == ["/?language=es&sort=name&page=2"]
+    links = [html.unescape(link) for link in re.findall(r'href="([^"]+)">Next', client.get("/findings?language=es&sort=name").text)]
+    assert links == ["/findings?language=es&sort=name&page=2"]
 
 
 # ---------------------------------------------------------------- restricted findings
@@ -203,11 +203,11 @@ def test_page_links_keep_the_filters(tmp_path: Path, client: FlaskClient) -> Non
 def test_a_restricted_finding_is_counted_and_nothing_else(tmp_path: Path, client: FlaskClient) -> None:
     secret = finding("secret", restricted=True, priority=99, level="watch", next_flip="2026-07-01")
     publish(tmp_path, [person(1, finding("damp"), secret), person(2, secret), person(3, finding("food", priority=80))])
-    for address in ("/", f"/people/{SWEEP}/0", f"/people/{SWEEP}/1", "/?rule=secret", "/?level=watch"):
+    for address in ("/findings", f"/people/{SWEEP}/0", f"/people/{SWEEP}/1", "/?rule=secret", "/?level=watch"):
         page = client.get(address)
         assert "secret" not in page.text.replace("rule=secret", "")
         assert "1 Jul 2026" not in text(page)
-    listed = rows(client.get("/"))
+    listed = rows(client.get("/findings"))
     assert [row.split()[2] for row in listed] == ["0003", "0001", "shown"], "its priority must not show in the order"
     assert "1 restricted finding: not shown on a shared list" in listed[1]
     assert listed[2].startswith("– not shown Person 0002")
@@ -237,7 +237,7 @@ def test_names_and_ids_never_stand_in_an_address(tmp_path: Path, client: FlaskCl
     publish(tmp_path, [person(1, finding(), name="Rosalind", id="mrn-4711")])
     redirect = client.post("/search", data={"text": "Rosalind mrn-4711"})
     assert redirect.status_code == 303
-    pages = [client.get("/"), client.get(redirect.location), client.get(f"/people/{SWEEP}/0")]
+    pages = [client.get("/findings"), client.get(redirect.location), client.get(f"/people/{SWEEP}/0")]
     addresses = [redirect.location, *(a for page in pages for a in re.findall(r'(?:href|action|src)="([^"]*)"', page.text))]
     assert addresses
     assert not [a for a in addresses if "rosalind" in a.lower() or "mrn" in a.lower()]
@@ -323,7 +323,7 @@ def test_text_from_records_stays_text(tmp_path: Path, client: FlaskClient, hosti
     because = [reason("wish", hostile, hostile, evidence(hostile, hostile, hostile, hostile)), reason(hostile, None)]
     publish(tmp_path, [person(1, finding(reasons=because), name=hostile, phone=hostile, language=hostile, sex=hostile, id=hostile)])
     escaped = html.escape(hostile, quote=True).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
-    for address in ("/", f"/people/{SWEEP}/0"):
+    for address in ("/findings", f"/people/{SWEEP}/0"):
         page = client.get(address)
         assert page.status_code == 200
         assert f"<bdi>{escaped}</bdi>" in page.text
@@ -335,7 +335,7 @@ def test_a_damaged_sweep_shows_nobody_rather_than_fewer(tmp_path: Path, client: 
     publish(tmp_path, [person(1, finding()), person(2, finding())])
     lines = tmp_path / "sweeps" / SWEEP / "worklist.ndjson"
     lines.write_text(lines.read_text(encoding="utf-8").splitlines(keepends=True)[0], encoding="utf-8")
-    response = client.get("/")
+    response = client.get("/findings")
     assert response.status_code == 503
     assert "Run the sweep again" in text(response)
     assert "Person" not in response.text
@@ -350,19 +350,19 @@ def test_lines_that_are_no_people_are_damage(tmp_path: Path, client: FlaskClient
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     manifest["files"]["worklist.ndjson"]["bytes"] = len(content)
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    assert client.get("/").status_code == 503
+    assert client.get("/findings").status_code == 503
 
 
 def test_a_new_sweep_is_seen_at_once(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, [person(1, finding())], "one")
-    assert len(rows(client.get("/"))) == 1
+    assert len(rows(client.get("/findings"))) == 1
     publish(tmp_path, [person(1, finding()), person(2, finding())], "two")
-    assert len(rows(client.get("/"))) == 2
+    assert len(rows(client.get("/findings"))) == 2
 
 
 def test_no_page_is_kept_or_told_to_others(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, [person(1, finding())])
-    for address in ("/", f"/people/{SWEEP}/0", "/rules"):
+    for address in ("/findings", f"/people/{SWEEP}/0", "/rules"):
         headers = client.get(address).headers
         assert headers["Cache-Control"] == "no-store"
         assert headers["Referrer-Policy"] == "same-origin"
@@ -370,7 +370,7 @@ def test_no_page_is_kept_or_told_to_others(tmp_path: Path, client: FlaskClient) 
 
 def test_pages_need_nothing_from_elsewhere(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, [person(1, finding())])
-    for address in ("/", f"/people/{SWEEP}/0", "/rules", "/rules/phq9-no-follow-up"):
+    for address in ("/findings", f"/people/{SWEEP}/0", "/rules", "/rules/phq9-no-follow-up"):
         page = client.get(address).text
         assert " style=" not in page
         assert "<script" not in page

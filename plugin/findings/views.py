@@ -12,16 +12,16 @@ from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from jinja2 import StrictUndefined
 
-from plugin.access.web import seen
+from plugin.access.web import home_of, scope, seen
+from plugin.findings.catalogue import patient_facts, rule_page, rules_by_id
+from plugin.findings.index import SweepDamaged, SweepIndex, index_of, person_of_earlier_sweep
+from plugin.findings.query import NO_LANGUAGE, PAGE_SIZE, SORTS, VIEWS, counts, page_of, query_from
+from plugin.findings.rows import Row, rows_of
 from plugin.runtime import Runtime
 from plugin.wording import FILTERS, language
-from plugin.worklist.catalogue import patient_facts, rule_page, rules_by_id
-from plugin.worklist.index import SweepDamaged, SweepIndex, index_of, person_of_earlier_sweep
-from plugin.worklist.query import NO_LANGUAGE, PAGE_SIZE, SORTS, VIEWS, counts, page_of, query_from
-from plugin.worklist.rows import Row, rows_of
 from rules.grammar import LEVELS
 
-blueprint: Final = Blueprint("worklist", __name__)
+blueprint: Final = Blueprint("findings", __name__)
 
 _SWEEP: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 _MAX_ROW: Final = 10**9
@@ -74,13 +74,19 @@ def _with_sweep(view: View) -> View:
 
 
 @blueprint.get("/")
+def home() -> ResponseReturnValue:
+    """Where whoever comes begins."""
+    return redirect(url_for(home_of(scope())), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.get("/findings")
 @_with_sweep
-def worklist(index: SweepIndex) -> Response:
+def page(index: SweepIndex) -> Response:
     """One page of people, as filtered."""
     query = query_from(request.args)
     page = page_of(index, query)
     return _page(
-        "worklist.html",
+        "findings.html",
         query=query,
         page=page,
         counts=counts(index),

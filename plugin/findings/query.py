@@ -1,10 +1,10 @@
-"""What a reader asks of the worklist: which people, in which order, which page. Never who: names stay out of addresses."""
+"""What a reader asks of the findings: which people, in which order, which page. Never who: names stay out of addresses."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
-from plugin.worklist.index import Facets, ListedRule, SweepIndex
+from plugin.findings.index import Facets, ListedRule, SweepIndex
 from rules.grammar import LEVELS
 
 PAGE_SIZE: Final = 50

@@ -1,1 +1,0 @@
-"""The worklist: whom to call and why, for outreach staff; and a page about each rule."""
