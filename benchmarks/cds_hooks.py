@@ -20,7 +20,7 @@ import platform
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -34,6 +34,10 @@ from benchmarks.hook_calls import AS_OF, ISSUER, RESOURCES, Calls
 from benchmarks.loading import Loop, closed_loop
 from benchmarks.packs import write_pack
 from benchmarks.serving import Server, free_port, running
+from plugin.serve import SPARE_THREADS
+from plugin.settings import CdsSettings
+from plugin.store import open_store
+from plugin.store.versions import migrate
 
 CONCURRENCY: Final = (1, 8, 32)
 RULES: Final = 50
@@ -44,6 +48,8 @@ GOAL: Final = 50.0
 GOAL_AWAY: Final = 100.0
 """Milliseconds at the 95th percentile in which calls that are too many are turned away."""
 ECHO: Final = "Flask echo, gunicorn"
+_PLACES: Final = CdsSettings().calls_at_once + SPARE_THREADS
+"""Threads of a process: those that turn calls away must not wait for those that answer them."""
 
 
 class Cell(NamedTuple):
@@ -72,9 +78,14 @@ def settings(folder: Path, calls: Calls, database: str | None, engine: str) -> d
 def started(options: argparse.Namespace, folder: Path, calls: Calls, until: ExitStack) -> Iterator[Server]:
     """The servers that are compared."""
     ours = settings(folder, calls, options.database, options.engine)
+    if options.database:
+        with closing(open_store(options.database)) as store:
+            migrate(store)
     for name in options.server:
         port = free_port()
-        command = serving.almoner(port) if name == "gunicorn" else serving.granian(port, "plugin.serve:application", "--factory")
+        command = (
+            serving.almoner(port) if name == "gunicorn" else serving.granian(port, "plugin.serve:application", "--factory", threads=_PLACES)
+        )
         yield until.enter_context(running(f"almoner, {name}", command, port, folder, ours))
     port = free_port()
     yield until.enter_context(running(ECHO, serving.flask_echo(port), port, folder))

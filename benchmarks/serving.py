@@ -82,9 +82,9 @@ def almoner(port: int) -> list[str]:
     return [sys.executable, "-m", "plugin", "serve", "--port", str(port)]
 
 
-def granian(port: int, application: str, *more: str) -> list[str]:
+def granian(port: int, application: str, *more: str, threads: int = THREADS) -> list[str]:
     """Another server for the same application."""
-    how = ("--workers", str(WORKERS), "--blocking-threads", str(THREADS), "--respawn-failed-workers", "--log-level", "warning")
+    how = ("--workers", str(WORKERS), "--blocking-threads", str(threads), "--respawn-failed-workers", "--log-level", "warning")
     return [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), *how, *more, application]
 
 

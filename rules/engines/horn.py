@@ -83,7 +83,7 @@ class HornProgram:
         return _json(rules)
 
     def messages(self, facts: Mapping[str, Value]) -> list[str]:
-        """A message body for each base fact of one person, ``"f5":"f5","v":9.6``, unless it is unknown.
+        """A message body for each base fact of one person that some clause reads, ``"f5":"f5","v":9.6``, unless it is unknown.
 
         That one is unknown, ``"f5":"f5","u":1``, is told only if some clause asks about it: to all others it is as if nothing were said.
         """
@@ -92,7 +92,8 @@ class HornProgram:
             value = facts[leaf.fact]
             told[self._word_names[key]] = None if value is None else value == leaf.word
         told |= {short: True for name, short in self._facts.items() if isinstance(facts[name], str)}
-        return [_message(short, value) for short, value in told.items() if value is not None or short in self._asked_unknown]
+        read = ((short, value) for short, value in told.items() if short in self._read)
+        return [_message(short, value) for short, value in read if value is not None or short in self._asked_unknown]
 
     def answers(self, fired: Iterable[Head]) -> dict[str, bool | None]:
         """The derived values, from the heads that fired."""

@@ -90,11 +90,17 @@ def test_a_head_that_no_clause_reads_is_not_told() -> None:
 
 
 def test_messages_say_what_is_known_and_what_is_not() -> None:
-    compiled = HornProgram(program(Any((Is("w", "female"), Known("w"), Holds("y")))))
+    compiled = HornProgram(program(Any((Is("w", "female"), Known("w"), Holds("y"), Compare("n", ">", 9)))))
     known = compiled.messages({"n": 9.0, "y": False, "w": "male"})
     assert known == ['"f0":"f0","v":9.0', '"f1":"f1","v":false', '"f0":"w0","v":false', '"f2":"f2","v":true']
     missing = compiled.messages({"n": None, "y": None, "w": None})
     assert missing == ['"f2":"f2","u":1'], "of the others no clause asks whether they are known"
+
+
+def test_what_no_clause_reads_is_not_told() -> None:
+    compiled = HornProgram(program(Holds("y")))
+    assert compiled.messages({"n": 9.0, "y": False, "w": "male"}) == ['"f1":"f1","v":false']
+    assert HornProgram(program(Known("w"))).messages({"n": None, "y": None, "w": None}) == ['"f2":"f2","u":1']
 
 
 def test_answers_come_from_the_rail_that_fired() -> None:
