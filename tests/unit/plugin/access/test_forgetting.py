@@ -40,7 +40,8 @@ def test_closed_episodes_go_and_refusals_stay(store: Store, tmp_path: Path) -> N
     settings = Settings(keep=KeepSettings(episode_days=365, audit_days=365))
     told = forget_what_is_over(store, settings, NOON + timedelta(days=366))
     assert told[0] == "closed episodes of outreach from before 2026-07-01: 1"
-    assert told[1] == "sessions that ran out: 1"
+    assert told[1] == "closed inbound referrals from before 2026-07-01: 0"
+    assert told[2] == "sessions that ran out: 1"
     assert [count(store, table) for table in (EPISODES, REASONS, PEOPLE, RESTRICTIONS, SESSIONS)] == [2, 2, 2, 1, 0]
     with store.read() as connection:
         assert verify(connection) > 2
@@ -52,4 +53,4 @@ def test_closed_episodes_go_and_refusals_stay(store: Store, tmp_path: Path) -> N
 def test_the_command_says_what_was_forgotten(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["purge"], env={"ALMONER_STATE": str(tmp_path)})
     assert result.exit_code == 0
-    assert [line.rpartition(":")[2].strip() for line in result.output.splitlines()] == ["nothing", "0", "0", "0"]
+    assert [line.rpartition(":")[2].strip() for line in result.output.splitlines()] == ["nothing", "0", "0", "0", "0"]
