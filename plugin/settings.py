@@ -356,7 +356,9 @@ class KeepSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     audit_days: int = Field(default=2_192, ge=30, description="The record of who saw and did what; six years if nothing else is said.")
-    episode_days: int = Field(default=1_096, ge=30, description="Episodes of outreach that are closed, with everything that was tried.")
+    episode_days: int = Field(
+        default=1_096, ge=30, description="Episodes of outreach and inbound referrals that are closed, with everything that was tried."
+    )
 
 
 class Settings(BaseSettings):

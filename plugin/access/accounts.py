@@ -37,6 +37,8 @@ class Account:
     disabled: datetime | None
     signed_in: datetime | None
     failed: int
+    has_password: bool = False
+    """They sign in here with one; others come in by a link, or from their organisation."""
 
     @property
     def scope(self) -> Scope:
@@ -163,7 +165,7 @@ def hashed(password: str) -> str:
 
 def account_of(row: Row[tuple[object, ...]]) -> Account:
     """An account from a row that has its columns."""
-    return Account(row.id, row.login, row.name, Role(row.role), row.agency, row.disabled, row.signed_in, row.failed)
+    return Account(row.id, row.login, row.name, Role(row.role), row.agency, row.disabled, row.signed_in, row.failed, bool(row.password))
 
 
 def _one(connection: Connection, id: str) -> Account:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from plugin.access import attempts, sessions
-from plugin.access.accounts import Person, folded, matches, recognised
+from plugin.access.accounts import Account, Person, folded, hashed, matches, recognised, set_password
 from plugin.access.audit import Entry, record
 from plugin.access.scope import Role, Scope
 from plugin.store import Store
@@ -36,6 +36,28 @@ def sign_in(store: Store, login: str, password: str, address: str | None, at: da
             attempts.clear(connection, login, address)
             return sessions.start(connection, account, at)
         _failed(connection, login, at)
+    raise WrongPassword
+
+
+def change_password(store: Store, account: Account, current: str, new: str, address: str | None, at: datetime) -> str:
+    """Another password for somebody who knows theirs. They are signed out everywhere; the secret of a new session for where they are.
+
+    Raises:
+        AccountRefused: the new one is too short, or too long.
+        WrongPassword: the current one is another; it was counted.
+        TooMany: nothing was looked at.
+    """
+    hashed(new)
+    with store.write() as connection:
+        attempts.count(connection, account.login, address, at)
+    with store.read() as connection:
+        known = matches(connection, account.login, current)
+    with store.write() as connection:
+        if known is not None and known.id == account.id:
+            attempts.clear(connection, account.login, address)
+            set_password(connection, account.scope, account, new, at)
+            return sessions.start(connection, account, at)
+        _failed(connection, account.login, at)
     raise WrongPassword
 
 

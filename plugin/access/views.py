@@ -1,5 +1,6 @@
 """The pages for signing in and out."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -7,9 +8,11 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from flask.typing import ResponseReturnValue
 
 from plugin.access import sessions
+from plugin.access.accounts import SHORTEST, AccountRefused
 from plugin.access.attempts import TooMany
 from plugin.access.exposure import is_private
-from plugin.access.signing_in import WrongPassword
+from plugin.access.sessions import Session
+from plugin.access.signing_in import WrongPassword, change_password
 from plugin.access.signing_in import sign_in as signed
 from plugin.access.web import Access, access, address_of_caller, scope
 from plugin.access.web import signed_in as session_here
@@ -66,29 +69,85 @@ def account() -> Response:
     return make_response(render_template("account.html", session=session_here(), scope=scope()))
 
 
+@blueprint.get("/account/password")
+def password() -> Response:
+    """The form for another password, or that it is changed."""
+    return _password_page("changed" if "changed" in request.args else None)
+
+
+@blueprint.post("/account/password")
+def changed() -> ResponseReturnValue:
+    """Change it. Whoever does is signed out everywhere else."""
+    by, now, session, form = access(), access().clock(), _with_password(), request.form
+    current, new = form.get("current", "")[:_LONGEST], form.get("new", "")[:_LONGEST]
+    if new != form.get("again", "")[:_LONGEST]:
+        return _password_page("not the same", HTTPStatus.UNPROCESSABLE_ENTITY)
+    try:
+        secret = change_password(by.store, session.account, current, new, address_of_caller(by), now)
+    except AccountRefused:
+        return _password_page("too short", HTTPStatus.UNPROCESSABLE_ENTITY, shortest=SHORTEST)
+    except WrongPassword:
+        return _password_page("wrong current", HTTPStatus.FORBIDDEN)
+    except TooMany as reason:
+        minutes = max(1, -(-round((reason.until - now).total_seconds()) // 60))
+        return _password_page("too many", HTTPStatus.TOO_MANY_REQUESTS, minutes=minutes)
+    response = make_response(redirect(url_for(".password", changed=1), HTTPStatus.SEE_OTHER))
+    _set_cookie(by, response, secret)
+    return response
+
+
+def _with_password() -> Session:
+    """The session of somebody who signs in here with a password."""
+    session = session_here()
+    if session is None or not session.account.has_password:
+        abort(HTTPStatus.NOT_FOUND, "You sign in without a password here.")
+    return session
+
+
+def _password_page(message: str | None = None, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
+    session, language, say = _with_password(), *_texts()
+    shown = say[message].format(**values) if message else None
+    done = message == "changed"
+    return _varied(
+        render_template("password.html", say=say, language=language, message=shown, done=done, shortest=SHORTEST, session=session), status
+    )
+
+
+def _texts() -> tuple[str, Mapping[str, str]]:
+    language = request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    return language, texts("plugin.access.texts", language)
+
+
+def _varied(page: str, status: HTTPStatus) -> Response:
+    """A page that is another one for who speaks another language."""
+    response = make_response(page, status)
+    response.vary.add("Accept-Language")
+    return response
+
+
 def begun(by: Access, secret: str, then: str) -> Response:
     """Signed in, in this browser for the one who did it last."""
     if (earlier := session_here()) is not None:
         with by.store.write() as connection:
             sessions.end(connection, earlier, by.clock())
     response = make_response(redirect(then, HTTPStatus.SEE_OTHER))
-    response.set_cookie(by.cookie, secret, secure=is_private(by.settings), httponly=True, samesite="Lax", path="/")
+    _set_cookie(by, response, secret)
     return response
+
+
+def _set_cookie(by: Access, response: Response, secret: str) -> None:
+    response.set_cookie(by.cookie, secret, secure=is_private(by.settings), httponly=True, samesite="Lax", path="/")
 
 
 def form_page(status: HTTPStatus, message: str | None = None, **values: object) -> Response:
     """The page on which people sign in, in the language of their browser."""
-    language = request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
-    say = texts("plugin.access.texts", language)
+    language, say = _texts()
     shown = say[message].format(**values) if message else None
     then = request.values.get("next", "")[:_LONGEST]
     login = request.form.get("login", "")[:_LONGEST]
     elsewhere = url_for("identity.leave", next=then or None) if access().settings.access.mode == "oidc" else None
     values = {"say": say, "language": language, "message": shown, "wrong": status != 200, "then": then, "login": login}
-    page = render_template("sign_in.html", elsewhere=elsewhere, **values)
-    response = make_response(page, status)
-    response.vary.add("Accept-Language")
-    return response
+    return _varied(render_template("sign_in.html", elsewhere=elsewhere, **values), status)
 
 
 def next_page(path: str) -> str:

@@ -26,9 +26,14 @@ FIELDS: Final = {
 """What an agency may change, in words."""
 
 
+PAGE: Final = 50
+VIEWS: Final = {"look": "To see to", "all": "All"}
+"""Each view of the list, and its name. To see to: what waits for staff, and what nobody has confirmed for long."""
+
+
 @blueprint.get("")
 def listings() -> Response:
-    """Every service: what waits for staff first, then what is old."""
+    """A page of services: what waits for staff first, then what is old."""
     return _page()
 
 
@@ -38,9 +43,18 @@ def _page(told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
         names = accounts.names(connection, [row.user for each in found for row in each.rows])
     today = access().clock().date()
     stale = {each.key: each.entry.service.stale(today, STALE_AFTER) for each in found}
+    view = "all" if request.args.get("view") == "all" else "look"
+    number = max(1, min(request.args.get("page", 1, type=int), 10_000))
+    ordered = sorted(found, key=lambda each: (each.proposed is None, stale[each.key] is False))
+    shown = [each for each in ordered if view == "all" or each.proposed is not None or stale[each.key] is not False]
     page = render_template(
         "listings.html",
-        services=sorted(found, key=lambda each: (each.proposed is None, stale[each.key] is False)),
+        services=shown[(number - 1) * PAGE : number * PAGE],
+        counts={"shown": len(shown), "all": len(found), "old": sum(each is not False for each in stale.values())},
+        view=view,
+        views=VIEWS,
+        number=number,
+        size=PAGE,
         stale=stale,
         names=names,
         today=today,

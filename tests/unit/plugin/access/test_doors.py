@@ -33,6 +33,8 @@ WHO_PASSES: dict[str, set[Role] | str] = {
     "access.signed_in": STRANGERS,
     "access.sign_out": EVERYBODY,
     "access.account": EVERYBODY,
+    "access.password": EVERYBODY,
+    "access.changed": EVERYBODY,
     "glass.form": STAFF,
     "glass.break_it": STAFF,
     "glass.mend": STAFF,

@@ -40,6 +40,7 @@ def test_closed_episodes_go_and_refusals_stay(store: Store, tmp_path: Path) -> N
     settings = Settings(keep=KeepSettings(episode_days=365, audit_days=365))
     told = forget_what_is_over(store, settings, NOON + timedelta(days=366))
     assert told[0] == "closed episodes of outreach from before 2026-07-01: 1"
+    assert told[1] == "closed inbound referrals from before 2026-07-01: 0"
     assert told[2] == "sessions that ran out: 1"
     assert [count(store, table) for table in (EPISODES, REASONS, PEOPLE, RESTRICTIONS, SESSIONS)] == [2, 2, 2, 1, 0]
     with store.read() as connection:

@@ -337,6 +337,8 @@ def test_staff_see_what_is_old_and_take_over_what_is_right(
     assert manager.post("/listings", data=fields).status_code == 303
     assert manager.post("/listings", data=fields).status_code == 409
     assert "Take it over" not in manager.get("/listings").text
+    assert "Nothing is to be seen to" in manager.get("/listings").text
+    assert "Food parcels 2" in manager.get("/listings?view=all").text
     with store_of(app).read() as connection:
         actions = connection.scalars(select(AUDIT.c.action).where(AUDIT.c.action.like("listing.%")).order_by(AUDIT.c.seq)).all()
     assert actions == ["listing.details", "listing.review"]

@@ -1,6 +1,7 @@
 """An order is about to be sent to an agency: what the directory knows about that choice, and about better ones."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +11,7 @@ from support.cds_calls import PATIENT, hook_call, patient, referral, searchset
 from support.listings import capacity, fhir
 from support.worklist import application
 
+from fhir_adapters.directory import Directory, Entry
 from fhir_adapters.gravity import category
 from plugin.cds.advice import AgencyChoice
 from plugin.cds.dispatch import Partners, domains_of, read_partners
@@ -17,6 +19,7 @@ from plugin.cds.gathering import gather
 from plugin.cds.request import parse_call
 from plugin.cds.services import services
 from plugin.cds.validate import response_problems
+from plugin.listings.saying import Room
 from plugin.settings import CdsSettings, ClientSettings
 from rules.facts import Coding
 from rules.pack import BUILT_IN, load_packs
@@ -79,6 +82,19 @@ def test_an_agency_without_room_and_one_that_has_it(tmp_path: Path) -> None:
     assert choice.chosen is not None
     assert choice.chosen.verdict == "left out"
     assert "no-capacity" in reason(choice, "capacity")
+    assert [match.service.name for match in choice.others] == ["Food of kitchen"]
+
+
+def test_what_the_agency_itself_said_since_the_directory_was_read_is_heard(tmp_path: Path) -> None:
+    known = partners(tmp_path, listed("pantry"), listed("kitchen"))
+    assert choices(known) == []
+
+    def full(directory: Directory) -> Directory:
+        kitchen, pantry = directory.entries
+        return replace(directory, entries=(kitchen, Entry(tuple(Room("full").over(each, TODAY) for each in pantry.listings))))
+
+    (choice,) = choices(replace(known, since=full))
+    assert reason(choice, "capacity") == f"said no-capacity (by the agency itself) on {TODAY}"
     assert [match.service.name for match in choice.others] == ["Food of kitchen"]
 
 
