@@ -55,6 +55,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     from plugin.cds.preview.views import blueprint as preview
     from plugin.messages import views as messages
     from plugin.observe.views import blueprint as observe
+    from plugin.outreach.saved_views import blueprint as saved_views
     from plugin.outreach.views import blueprint as outreach
     from plugin.playground.views import blueprint as playground
     from plugin.referrals.views import blueprint as referrals
@@ -77,6 +78,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         openapi.blueprint,
         worklist,
         outreach,
+        saved_views,
         agency,
         referrals,
         observe,

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from plugin.access import Entry, Right, accounts, record
 from plugin.access.web import access, scope
 from plugin.messages import reading as messages
-from plugin.outreach import acting, forms, writing_out
+from plugin.outreach import acting, forms, saving, writing_out
 from plugin.outreach.acting import Grip, NotNow
 from plugin.outreach.deciding import Held
 from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed, whole
@@ -62,20 +62,22 @@ def wish_from(arguments: Mapping[str, str], text: str = "") -> Wish:
 @blueprint.get("")
 def page() -> Response:
     """One page of episodes, as filtered."""
-    return _list(wish_from(request.args))
+    return listing(wish_from(request.args))
 
 
 @blueprint.post("/search")
 def search() -> Response:
     """Those whose name or id holds every word: posted, so that names stay out of addresses."""
-    return _list(wish_from(request.form, request.form.get("text", "")))
+    return listing(wish_from(request.form, request.form.get("text", "")))
 
 
-def _list(wish: Wish, told: Sequence[str] = (), status: HTTPStatus = HTTPStatus.OK) -> Response:
+def listing(wish: Wish, told: Sequence[str] = (), status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """The page of the list, with what is to be told above it."""
     now = site_now()
     with access().store.read() as connection:
         found = listed(connection, scope(), wish, now.date())
         names = accounts.names(connection, [episode.row.owner for episode in found.episodes])
+        saved = saving.saved(connection, scope())
     rules = sorted(
         ((rule.id.text, rule.title) for rule in rules_by_id(_runtime().packs).values() if not rule.restricted), key=lambda r: r[1]
     )
@@ -91,6 +93,8 @@ def _list(wish: Wish, told: Sequence[str] = (), status: HTTPStatus = HTTPStatus.
             told=told,
             names=names,
             together=forms.TOGETHER,
+            saved=saved,
+            shared_with=saving.SHARED_WITH,
             today=now.date(),
             me=scope().user,
             most=MOST,
@@ -202,7 +206,7 @@ def together() -> ResponseReturnValue:
     wish = wish_from(request.form)
     chosen = request.form.getlist("chosen")[:PAGE]
     if verb not in forms.TOGETHER or not chosen:
-        return _list(wish, ("Nothing was changed: tick at least one person, and choose what to do.",), HTTPStatus.CONFLICT)
+        return listing(wish, ("Nothing was changed: tick at least one person, and choose what to do.",), HTTPStatus.CONFLICT)
     failed: list[str] = []
     for each in chosen:
         id, _, version = each.partition(" ")
@@ -211,7 +215,7 @@ def together() -> ResponseReturnValue:
         except (NotNow, NoSuchEpisode) as why:
             failed.append("it is not there any more" if isinstance(why, NoSuchEpisode) else str(why))
     done = f"{len(chosen) - len(failed)} of {len(chosen)} changed."
-    return _list(wish, (done, *(f"Not changed: {why}." for why in dict.fromkeys(failed))))
+    return listing(wish, (done, *(f"Not changed: {why}." for why in dict.fromkeys(failed))))
 
 
 @blueprint.get("/list.<kind>")

@@ -53,6 +53,8 @@ WHO_PASSES: dict[str, set[Role] | str] = {
     "outreach.act": STAFF,
     "outreach.together": STAFF,
     "outreach.export": STAFF,
+    "saved.keep": STAFF,
+    "saved.forget": STAFF,
     "messages.message": STAFF,
     "messages.sent": STAFF,
     "messages.agreed": STAFF,
