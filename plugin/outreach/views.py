@@ -17,6 +17,7 @@ from plugin.outreach import acting, forms, saving, writing_out
 from plugin.outreach.acting import Grip, NotNow
 from plugin.outreach.deciding import Held
 from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed, whole
+from plugin.outreach.neighbours import neighbours
 from plugin.outreach.words import CHANNELS, ENDINGS, OUTCOMES
 from plugin.referrals.consenting import of_need
 from plugin.referrals.words import BY_ITS_NATURE_UNSAFE
@@ -78,6 +79,7 @@ def listing(wish: Wish, told: Sequence[str] = (), status: HTTPStatus = HTTPStatu
         found = listed(connection, scope(), wish, now.date())
         names = accounts.names(connection, [episode.row.owner for episode in found.episodes])
         saved = saving.saved(connection, scope())
+        homes = neighbours(connection, scope(), [episode.row.patient for episode in found.episodes], now.date())
     rules = sorted(
         ((rule.id.text, rule.title) for rule in rules_by_id(_runtime().packs).values() if not rule.restricted), key=lambda r: r[1]
     )
@@ -94,6 +96,7 @@ def listing(wish: Wish, told: Sequence[str] = (), status: HTTPStatus = HTTPStatu
             names=names,
             together=forms.TOGETHER,
             saved=saved,
+            homes=homes,
             shared_with=saving.SHARED_WITH,
             today=now.date(),
             me=scope().user,
@@ -127,6 +130,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             if scope().may(Right.REACH_OUT)
         }
         names = accounts.names(connection, [found.episode.row.owner])
+        home = neighbours(connection, scope(), [found.episode.row.patient], now.date())
         sent = messages.of_person(connection, scope(), found.episode.row.patient)
     rules = rules_by_id(_runtime().packs)
     return make_response(
@@ -139,6 +143,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             rules=rules,
             objections=objections,
             messages=sent,
+            home=home.get(found.episode.row.patient, ()),
             told=told,
             attempt=str(uuid.uuid4()),
             today=now.date(),

@@ -1,0 +1,21 @@
+"""People of outreach know with whom they share an address."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Add the column. It fills with the next sweep."""
+    with op.batch_alter_table("outreach_people") as table:
+        table.add_column(sa.Column("household", sa.String(64), comment="a keyed hash of the address; null: not known"))
+        table.create_index("ix_outreach_people_household", ["household"])
+
+
+def downgrade() -> None:
+    """Drop it."""
+    with op.batch_alter_table("outreach_people") as table:
+        table.drop_index("ix_outreach_people_household")
+        table.drop_column("household")
