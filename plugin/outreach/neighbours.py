@@ -32,28 +32,32 @@ def neighbours(connection: Connection, scope: Scope, patients: Collection[str], 
     """Patient → the others at their address whose conversation is open, by name; those without any are left out. Raises `Forbidden`."""
     scope.require(Right.SEE_PEOPLE)
     homes = _homes(connection, patients)
-    off = _endangered(connection, {each for people in homes.values() for each in people}, today)
-    people = PEOPLE.c
-    query = select(people.patient, people.name, people.household, EPISODES.c.id).join_from(PEOPLE, EPISODES)
-    open_ones = query.where(EPISODES.c.state == "open", people.household.in_(list(homes))).order_by(people.name, people.patient)
-    found: dict[str, list[Neighbour]] = defaultdict(list)
-    for patient, name, household, episode in connection.execute(open_ones):
-        if not off & homes[household]:
-            for other in homes[household] & set(patients) - {patient}:
-                found[other].append(Neighbour(episode, name))
-    return dict(found)
+    everybody = {each: name for people in homes for each, name in people.items()}
+    off = _endangered(connection, everybody, today)
+    episode = EPISODES.c
+    still = select(episode.patient, episode.id).where(episode.patient.in_(list(everybody)), episode.closed.is_(None))
+    talking = dict(tuple(row) for row in connection.execute(still))
+    found: dict[str, Sequence[Neighbour]] = {}
+    for people in (people for people in homes if not off & people.keys()):
+        open_ones = sorted(people.keys() & talking.keys(), key=lambda each: (everybody[each], each))
+        for patient in people.keys() & set(patients):
+            others = [Neighbour(talking[each], everybody[each]) for each in open_ones if each != patient]
+            found |= {patient: others} if others else {}
+    return found
 
 
-def _homes(connection: Connection, patients: Collection[str]) -> dict[str, set[str]]:
-    """Household of one of ``patients`` → everybody known there; only those of several people, and not too many."""
+def _homes(connection: Connection, patients: Collection[str]) -> Sequence[Mapping[str, str]]:
+    """Of each household of one of ``patients`` everybody known there, with their name; only of several people, and not too many."""
     people = PEOPLE.c
     theirs = select(people.household).where(people.patient.in_(patients), people.household.is_not(None))
     sizes = select(people.household).where(people.household.in_(theirs)).group_by(people.household)
-    homes = sizes.having(func.count().between(2, LARGEST))
-    found: dict[str, set[str]] = defaultdict(set)
-    for household, patient in connection.execute(select(people.household, people.patient).where(people.household.in_(homes))):
-        found[household].add(patient)
-    return dict(found)
+    small = sizes.having(func.count().between(2, LARGEST))
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for household, patient, name in connection.execute(
+        select(people.household, people.patient, people.name).where(people.household.in_(small))
+    ):
+        found[household][patient] = name
+    return list(found.values())
 
 
 def _endangered(connection: Connection, patients: Collection[str], today: date) -> set[str]:
