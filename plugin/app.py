@@ -62,6 +62,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     from plugin.listings.views import blueprint as listings
     from plugin.messages import views as messages
     from plugin.observe.views import blueprint as observe
+    from plugin.outreach.saved_views import blueprint as saved_views
     from plugin.outreach.views import blueprint as outreach
     from plugin.outreach.wish_views import blueprint as wishes
     from plugin.playground.views import blueprint as playground
@@ -86,6 +87,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         findings,
         outreach,
         wishes,
+        saved_views,
         agency,
         agency_services,
         agency_referring,

@@ -42,6 +42,7 @@ DOORS: Final[Mapping[str, Door | Right]] = {
     "referrals.act": Right.REFER,
     "outreach": Right.SEE_PEOPLE,
     "wishes": Right.SEE_PEOPLE,
+    "saved": Right.SEE_PEOPLE,
     "messages": Right.SEE_PEOPLE,
     "messages.sent": Right.REACH_OUT,
     "messages.agreed": Right.REACH_OUT,

@@ -100,7 +100,7 @@ def _neutral(choice: Choice) -> Choice:
 def values(settings: MessageSettings, name: str) -> dict[str, str]:
     """What is put in where a text leaves something open."""
     told = {each: getattr(settings, each).strip() or _BLANK for each in ("organisation", "sender", "phone")}
-    return told | {"name": name.strip() or _BLANK}
+    return told | {"name": " ".join(name.split()) or _BLANK}
 
 
 def spoken(language: str | None) -> str | None:

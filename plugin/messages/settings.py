@@ -21,7 +21,9 @@ class SmtpSettings(BaseModel):
     user: str | None = Field(default=None, description="The name with which to sign in there; none: without signing in.")
     password: str | None = Field(default=None, description="The password: a file which only its owner may read, or env:VARIABLE.")
     sender: str = Field(
-        default="", description="The address that mail comes from and goes back to. Let it say nothing about what is written."
+        default="",
+        pattern=r"^$|^[!-?A-~]+@[A-Za-z0-9.-]+$",
+        description="The address that mail comes from and goes back to. Let it say nothing about what is written.",
     )
     ca_file: Path | None = Field(default=None, description="Certificates to trust there instead of the public ones (PEM).")
     seconds: float = Field(default=30, gt=0, le=60, description="So long each step may take.")

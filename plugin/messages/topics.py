@@ -117,7 +117,7 @@ class _Reading(YamlReading):
 
     def _text(self, node: MapNode) -> Text | None:
         text = self.required(node, "text")
-        return Text(text.strip(), (self.text(node.get("subject")) or "").strip()) if text else None
+        return Text(text.strip(), " ".join((self.text(node.get("subject")) or "").split())) if text else None
 
     def _kinds(self, node: MapNode) -> Iterator[Kind]:
         named = self.required(node, "for").split()

@@ -238,7 +238,7 @@ def _decided(id: str, sweep: _Sweep, decision: Decision) -> Json:
 
 def _person_row(person: WorklistPerson, sweep: str) -> Json:
     named = {name: getattr(person, name) for name in ("name", "age", "sex", "language", "interpreter", "phone")}
-    return {"patient": person.id, **named, "sweep": sweep}
+    return {"patient": person.id, **named, "sweep": sweep, "household": person.household}
 
 
 def _reason_row(episode: str, reason: Reason, at: datetime) -> Json:

@@ -15,9 +15,10 @@ from plugin.access.web import access, scope
 from plugin.findings.catalogue import patient_facts, rules_by_id
 from plugin.findings.rows import Row, rows_of
 from plugin.messages import reading as messages
-from plugin.outreach import acting, forms, writing_out
+from plugin.outreach import acting, forms, saving, writing_out
 from plugin.outreach.acting import Grip, NotNow
 from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed, whole
+from plugin.outreach.neighbours import neighbours
 from plugin.outreach.words import ASKED, CHANNELS, ENDINGS, OUTCOMES, STANDS
 from plugin.referrals import consenting
 from plugin.referrals.offering import helping
@@ -60,20 +61,23 @@ def wish_from(arguments: Mapping[str, str], text: str = "") -> Wish:
 @blueprint.get("")
 def page() -> Response:
     """One page of episodes, as filtered."""
-    return _list(wish_from(request.args))
+    return listing(wish_from(request.args))
 
 
 @blueprint.post("/search")
 def search() -> Response:
     """Those whose name or id holds every word: posted, so that names stay out of addresses."""
-    return _list(wish_from(request.form, request.form.get("text", "")))
+    return listing(wish_from(request.form, request.form.get("text", "")))
 
 
-def _list(wish: Wish, told: Sequence[str] = (), status: HTTPStatus = HTTPStatus.OK) -> Response:
+def listing(wish: Wish, told: Sequence[str] = (), status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """The page of the list, with what is to be told above it."""
     now = site_now()
     with access().store.read() as connection:
         found = listed(connection, scope(), wish, now.date())
         names = accounts.names(connection, [episode.row.owner for episode in found.episodes])
+        saved = saving.saved(connection, scope())
+        homes = neighbours(connection, scope(), [episode.row.patient for episode in found.episodes], now.date())
     rules = sorted(
         ((rule.id.text, rule.title) for rule in rules_by_id(_runtime().packs).values() if not rule.restricted), key=lambda r: r[1]
     )
@@ -89,6 +93,9 @@ def _list(wish: Wish, told: Sequence[str] = (), status: HTTPStatus = HTTPStatus.
             told=told,
             names=names,
             together=forms.TOGETHER,
+            saved=saved,
+            homes=homes,
+            shared_with=saving.SHARED_WITH,
             today=now.date(),
             me=scope().user,
             most=MOST,
@@ -121,6 +128,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             if scope().may(Right.REACH_OUT)
         }
         names = accounts.names(connection, [found.episode.row.owner])
+        home = neighbours(connection, scope(), [found.episode.row.patient], now.date())
         sent = messages.of_person(connection, scope(), found.episode.row.patient)
     rules = rules_by_id(_runtime().packs)
     untold = consenting.untold(scope(), rules)
@@ -135,6 +143,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             helping={why.rule: helping(why.rule, rules.values()) for why in found.episode.why if why.rule.startswith(ASKED)},
             objections=objections,
             messages=sent,
+            home=home.get(found.episode.row.patient, ()),
             told=told,
             attempt=str(uuid.uuid4()),
             today=now.date(),
@@ -193,7 +202,7 @@ def together() -> ResponseReturnValue:
     wish = wish_from(request.form)
     chosen = request.form.getlist("chosen")[:PAGE]
     if verb not in forms.TOGETHER or not chosen:
-        return _list(wish, ("Nothing was changed: tick at least one person, and choose what to do.",), HTTPStatus.CONFLICT)
+        return listing(wish, ("Nothing was changed: tick at least one person, and choose what to do.",), HTTPStatus.CONFLICT)
     failed: list[str] = []
     for each in chosen:
         id, _, version = each.partition(" ")
@@ -202,7 +211,7 @@ def together() -> ResponseReturnValue:
         except (NotNow, NoSuchEpisode) as why:
             failed.append("it is not there any more" if isinstance(why, NoSuchEpisode) else str(why))
     done = f"{len(chosen) - len(failed)} of {len(chosen)} changed."
-    return _list(wish, (done, *(f"Not changed: {why}." for why in dict.fromkeys(failed))))
+    return listing(wish, (done, *(f"Not changed: {why}." for why in dict.fromkeys(failed))))
 
 
 @blueprint.get("/list.<kind>")

@@ -37,6 +37,8 @@ class WorklistPerson:
     phone: str
     findings: tuple[Mapping[str, Any], ...]
     """Each: rule, title, level, priority, status, next_flip, restricted, reasons (asks, value, unit, evidence)."""
+    household: str | None = None
+    """A key shared by people at one address; ``None`` if it is not known, and in sweeps from before it was kept."""
 
     @property
     def priority(self) -> int:
@@ -125,6 +127,7 @@ def worklist_person(person: Person, age: float | None, findings: Iterable[Mappin
         interpreter=person.interpreter,
         phone=person.phone,
         findings=tuple(ordered),
+        household=person.household,
     )
 
 

@@ -19,6 +19,7 @@ PEOPLE: Final = Table(
     Column("channel", String(16), comment="how they want to be reached; null: not known"),
     Column("best_time", String(64), comment="when, in their own words"),
     Column("sweep", String(64), nullable=False, comment="the last sweep that told of them"),
+    Column("household", String(64), index=True, comment="a keyed hash of the address; null: not known"),
 )
 
 _OPEN: Final = text("state = 'open'")

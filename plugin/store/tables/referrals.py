@@ -76,6 +76,7 @@ REFERRALS: Final = Table(
     Index("ix_referrals_agency_state", "agency", "state"),
     Index("ix_referrals_task", "tenant", "task"),
     Index("ix_referrals_origin", "origin", "origin_id"),
+    Index("ix_referrals_patient", "patient"),
 )
 
 HISTORY: Final = Table(

@@ -72,6 +72,8 @@ WHO_PASSES: dict[str, set[Role] | str] = {
     "outreach.export": STAFF,
     "wishes.page": STAFF,
     "wishes.said": STAFF,
+    "saved.keep": STAFF,
+    "saved.forget": STAFF,
     "messages.message": STAFF,
     "messages.sent": STAFF,
     "messages.agreed": STAFF,

@@ -80,6 +80,10 @@ def test_a_form_begins_with_what_is_known_of_the_person(language: str | None, ch
     assert chosen({"topic": "mood", "level": "?", "channel": ""}, known, language, channel) == expected
 
 
+def test_a_name_stays_on_its_line_whatever_the_record_says() -> None:
+    assert values(MessageSettings(), "Ana\r\nBcc: eve@example.org")["name"] == "Ana Bcc: eve@example.org"
+
+
 def test_what_was_chosen_counts() -> None:
     wish = {"topic": NEUTRAL, "channel": "portal", "language": "es", "level": "easy"}
     assert chosen(wish, {"food": [], NEUTRAL: []}, "en", "sms") == Choice(NEUTRAL, "portal", "es", "easy")

@@ -144,6 +144,8 @@ def test_a_server_that_offers_no_private_way_gets_nothing() -> None:
         ({"host": "mail.example.org", "security": "none"}, "whole network"),
         ({"user": "almoner"}, "say password"),
         ({"user": "almoner", "password": "hunter2"}, "hold no secrets"),
+        ({"sender": "post"}, "match pattern"),
+        ({"sender": "post@example.org\nBcc: eve@example.org"}, "match pattern"),
     ],
 )
 def test_settings_that_would_give_something_away_are_refused(settings: dict[str, Any], why: str) -> None:
