@@ -1,4 +1,4 @@
-"""Files of resources (NDJSON, single resources, Bundles; plain or gzipped), handed over document by document."""
+"""Files of resources (NDJSON, single resources, Bundles; plain, gzipped or packed with zstd), handed over document by document."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from fhir_adapters.report import Part, Report
 
 MAX_LINE: Final = 32 << 20
 MAX_DOCUMENT: Final = 256 << 20
-LINES: Final = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
+LINES: Final = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz", ".ndjson.zst", ".jsonl.zst")
 FHIR_FILES: Final = (*LINES, ".json", ".json.gz")
 """How the name of a file of resources ends."""
 _NAMED_TYPE: Final = re.compile(r"(?:\d+\.)?([A-Z][A-Za-z]*)")

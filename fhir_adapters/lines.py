@@ -1,12 +1,15 @@
 """Lines of a possibly hostile file: split on line feeds only, bounded in length, never read whole."""
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from pathlib import Path
 from typing import IO, Final, NamedTuple, cast
+
+import pyarrow as pa
 
 _BOM: Final = b"\xef\xbb\xbf"
 _GULP: Final = 1 << 20
@@ -30,11 +33,14 @@ class Line(NamedTuple):
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file's bytes, decompressed if its name ends in ``.gz``."""
+    """The file's bytes, decompressed if its name ends in ``.gz`` or ``.zst``."""
     with path.open("rb") as raw:
         if path.suffix == ".gz":
             with gzip.GzipFile(fileobj=raw) as unpacked:
                 yield cast("IO[bytes]", unpacked)
+        elif path.suffix == ".zst":
+            with pa.CompressedInputStream(raw, "zstd") as unpacked:
+                yield io.BufferedReader(unpacked)
         else:
             yield raw
 

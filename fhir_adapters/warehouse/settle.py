@@ -20,12 +20,16 @@ UNION ALL SELECT {_HEADER}, ordinal, part_no FROM staged_events WHERE n = 0
 UNION ALL SELECT {_HEADER}, ordinal, part_no FROM staged_named
 """
 
-_NEWEST: Final = f"""
-CREATE TABLE newest AS
-SELECT header.* FROM header
-JOIN (SELECT arg_max(ordinal, {{'u': coalesce(updated, {NEVER}), 'v': number, 'o': ordinal}}) AS ordinal FROM header GROUP BY source)
-USING (ordinal)
+_AGAIN: Final = "CREATE TABLE again AS SELECT source FROM header GROUP BY source HAVING count(*) > 1"
+"""Of most resources there is one version only: what has to be compared is done with these alone."""
+
+_SUPERSEDED: Final = f"""
+CREATE TABLE superseded AS
+WITH repeated AS (SELECT source, ordinal, {{'u': coalesce(updated, {NEVER}), 'v': number, 'o': ordinal}} AS version
+                  FROM header SEMI JOIN again USING (source))
+SELECT ordinal FROM repeated ANTI JOIN (SELECT arg_max(ordinal, version) AS ordinal FROM repeated GROUP BY source) USING (ordinal)
 """
+_NEWEST: Final = "CREATE VIEW newest AS SELECT * FROM header ANTI JOIN superseded USING (ordinal)"
 """Of several versions in one pull the newest, of those without a date the last; one with a date is newer than one without."""
 
 _KNOWN: Final = f"""
@@ -42,7 +46,7 @@ WHERE covered OR k.source IN (SELECT source FROM newest UNION ALL SELECT source 
 
 _VERDICT: Final = """
 CREATE TABLE verdict AS
-SELECT n.*, k.run AS old_run,
+SELECT n.source, n.ordinal, k.run AS old_run,
   CASE WHEN k.source IS NULL THEN
          CASE WHEN g.gone_at IS NULL OR n.updated > g.gone_at OR $at > g.gone_at THEN 'write' ELSE 'older' END
        WHEN NOT CASE WHEN n.updated IS NULL OR k.updated IS NULL THEN $at >= k.seen
@@ -69,7 +73,6 @@ _ASIDE: Final = {"n", "awaits", "form", "identifiers", "replaced_by", "replaces"
 _OF_PERSON, _OF_EVENT = (", ".join(name for name in columns if name not in _ASIDE) for columns in (PERSON, EVENT))
 _MEANING: Final = f"""
 CREATE TABLE meaning AS
-WITH again AS (SELECT source FROM header WHERE patient <> '' GROUP BY source HAVING count(*) > 1)
 SELECT ordinal, hash(patient, {_OF_PERSON}) AS likeness FROM staged_people SEMI JOIN again USING (source)
 UNION ALL SELECT ordinal, hash(any_value(patient), list(hash({_OF_EVENT}) ORDER BY n))
 FROM staged_events SEMI JOIN again USING (source) GROUP BY ordinal
@@ -85,16 +88,16 @@ WHERE before IS NOT NULL AND likeness <> before.likeness ORDER BY type, source
 """
 _SURPLUS: Final = """
 SELECT h.part_no, h.type, h.quarantined, count(*) FROM header h
-JOIN (SELECT source, min(ordinal) AS first FROM header GROUP BY source) f USING (source)
+LEFT JOIN (SELECT source, min(ordinal) AS first FROM header SEMI JOIN again USING (source) GROUP BY source) f USING (source)
 LEFT JOIN (SELECT source FROM verdict WHERE verdict = 'older') o USING (source)
-WHERE h.patient <> '' AND (h.ordinal <> f.first OR o.source IS NOT NULL) GROUP BY ALL
+WHERE h.patient <> '' AND (h.ordinal > f.first OR o.source IS NOT NULL) GROUP BY ALL
 """
 """What is nobody's is accounted for as it comes: which version of it counts changes what others say, not who says it."""
 
 
 def settle(connection: duckdb.DuckDBPyConnection, at: int) -> None:
     """Make ``verdict`` (write, same or older, for each staged resource) and ``leaving`` for a pull as of ``at``."""
-    for statement in (_STAGED, _NEWEST, _KNOWN):
+    for statement in (_STAGED, _AGAIN, _SUPERSEDED, _NEWEST, _KNOWN):
         connection.execute(statement)
     for statement in (_VERDICT, _LEAVING):
         connection.execute(statement, {"at": at})

@@ -11,7 +11,7 @@ ONLY = [
     ("durable", {"rules.engines.rete_child"}, "it can crash its process: it lives in a child process that we can lose"),
     ("durable_rules_engine", {"rules.engines.rete_child"}, "the same library's C part"),
     ("duckdb", {"rules.engines.columnar", "fhir_adapters.warehouse"}, "one engine and one store speak SQL; the meaning does not"),
-    ("pyarrow", {"rules.engines.columnar", "fhir_adapters.warehouse"}, "as duckdb"),
+    ("pyarrow", {"rules.engines.columnar", "fhir_adapters.warehouse", "fhir_adapters.lines"}, "as duckdb; and zstd is unpacked by it"),
     ("msgspec", {"fhir_adapters.warehouse"}, "what is known of resources is read by the mapper, from what orjson makes of them"),
     ("flask", {"plugin"}, "the web is the application's"),
     ("click", {"plugin.cli"}, "so is the command line"),

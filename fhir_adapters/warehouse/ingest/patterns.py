@@ -14,7 +14,7 @@ from fhir_adapters.mapping import Outcome
 from fhir_adapters.warehouse.columns import arrow
 from fhir_adapters.warehouse.ingest.descriptions import Description
 from fhir_adapters.warehouse.ingest.lines import skeleton_of
-from fhir_adapters.warehouse.ingest.skeletons import PATTERN, pattern_of
+from fhir_adapters.warehouse.ingest.skeletons import PATTERN, pattern_of, used_by
 from fhir_adapters.warehouse.ingest.statements import shared
 from fhir_adapters.warehouse.staging import Stage, set_aside
 from fhir_adapters.warehouse.views import register
@@ -41,6 +41,8 @@ class Patterns:
     """The rows of all patterns so far, as they are shared by lines."""
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     """Pattern → how lines like it end."""
+    used: set[tuple[str, int]] = field(default_factory=set)
+    """A column, and which of a line's dates or numbers some pattern takes for it."""
     _known: dict[int, int] = field(default_factory=dict)
     _seen: Counter[int] = field(default_factory=Counter)
     """Lines with skeletons that have no pattern yet."""
@@ -70,6 +72,7 @@ class Patterns:
             rows += [(pattern, self._rows + len(rows) + n, shape, *row) for n, row in enumerate(made)]
             if made:
                 self.outcomes[pattern] = Outcome(str(made[0][0]))
+                self.used.update(used for row in made for used in used_by(row))
             del self._seen[number]
         self._rows += max(len(rows), len(numbers))
         connection = self.stage.connection
@@ -88,5 +91,5 @@ class Patterns:
             path = self.stage.folder / f"common-{len(self.files)}.parquet"
             self.files.append(set_aside(self.stage.connection, shared(self.name), path, {"part": self.part_no}))
         self.stage.connection.execute("DELETE FROM pattern")
-        for known in (self.texts, self._known, self._seen, self.outcomes):
+        for known in (self.texts, self._known, self._seen, self.outcomes, self.used):
             known.clear()

@@ -122,7 +122,7 @@ class PlainLines:
     def _write(self, own: pa.Table, place: int) -> None:
         """Write the rows of these lines."""
         stage, path = self.patterns.stage, self.patterns.stage.folder / f"{len(self.files)}.parquet"
-        query = rows(self.patterns.name, self.patterns.description, own.column_names)
+        query = rows(self.patterns.name, self.patterns.description, own.column_names, self.patterns.used)
         stage.connection.register("own", own)
         given = {"first": place, "part": self.patterns.part_no, "salt": stage.salt.hex()}
         self.files.append(set_aside(stage.connection, query, path, given))

@@ -80,6 +80,13 @@ def pattern_of(name: str, description: Description, key: Skeleton) -> list[tuple
         return []
 
 
+def used_by(row: Sequence[object]) -> Iterator[tuple[str, int]]:
+    """The columns of a pattern's row that differ from line to line, and which of the line's dates or numbers stands there."""
+    for column, source in zip(DIFFERENT, row[-len(DIFFERENT) :], strict=True):
+        if isinstance(source, int):
+            yield column, source
+
+
 def _rows(first: Mapped, last: Mapped, fillings: Sequence[Filling]) -> Iterator[tuple[object, ...]]:
     if first.outcome is not last.outcome or first.outcome not in (Outcome.MAPPED, Outcome.QUARANTINED) or first.patient != _PATIENT:
         raise _Unclear
