@@ -22,6 +22,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fhir_adapters.warehouse.bucket import Print
 from plugin.sweep.describing import identity_of, versions
 from plugin.sweep.durable import write_durably
 from plugin.sweep.work import Work
@@ -64,6 +65,10 @@ class Said:
     """The line of the worklist, if there is one."""
     priority: int
     flagged: bool
+
+    def holds(self, now: Print, answer: str) -> bool:
+        """Whether it is true of what the record is now, and of what the rules say now; see above."""
+        return now.still and (self.print, self.answer) == (now.print, answer)
 
 
 @dataclass(frozen=True, slots=True)

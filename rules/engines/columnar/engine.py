@@ -36,7 +36,7 @@ class ColumnarEngine:
             for name, rows in (load.tables(people) | tables(emitter.features, as_of)).items():
                 connection.register(name, rows)
             connection.execute(f"CREATE TABLE event AS {ORDERED_EVENTS}")
-            result = connection.execute(f"SELECT * FROM ({emitter.statement()}) ORDER BY pid")
+            result = connection.execute(emitter.statement(ordered=True))
             while rows := result.fetchmany(_FETCH):
                 for row in rows:
                     yield evaluation_of(program, row)
