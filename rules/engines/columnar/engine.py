@@ -17,9 +17,9 @@ from rules.ir import EventFact, Program, Series
 
 _FETCH = 10_000
 ORDERED_EVENTS = """
-SELECT e.eid, e.pid, e.tbl, e.status, e.value, e.unit, e.low, e.high, e.end_low, e.end_high, e.instant, e.opaque, o.ord
-FROM raw_event e
-JOIN (SELECT eid, row_number() OVER (ORDER BY instant, issued, updated, source, part) AS ord FROM raw_event) o ON o.eid = e.eid"""
+SELECT eid, pid, tbl, status, value, unit, low, high, end_low, end_high, instant, opaque,
+  row_number() OVER (ORDER BY instant, issued, updated, source, part) AS ord
+FROM raw_event"""
 """Events with their place in the order that *latest* means."""
 
 
