@@ -127,17 +127,15 @@ class Evaluator:
 
         And how many were explained.
         """
-        connection, former, as_of = self._buckets.connection, self._job.former, self._job.as_of
+        former, as_of = self._job.former, self._job.as_of
         self._buckets.prints(as_of, former.crossed if former else ())
-        if former:
-            former.find(connection, bucket.low, bucket.high)
+        before = former.between(bucket.low, bucket.high, as_of) if former else {}
         said: list[Said] = []
         anew = 0
         for some in _portions(sorted({id for each in told for id in each.marks})):
             prints = self._buckets.prints_of(some)
             answers = {id: " ".join(str(each.marks.get(id)) for each in told) for id in some}
-            before = former.said(connection, some, as_of) if former else {}
-            held = {id: each for id, each in before.items() if each.holds(prints[id], answers[id])}
+            held = {id: before[id] for id in some if id in before and before[id].holds(prints[id], answers[id])}
             left = [id for id in some if id not in held]
             anew += len(left)
             said += held.values()
