@@ -21,9 +21,7 @@ from fhir_adapters.warehouse.columns import arrow, events_from, people_from
 from fhir_adapters.warehouse.read import Reader
 from fhir_adapters.warehouse.snapshot import current
 from fhir_adapters.warehouse.views import connect, register
-from rules.engines.columnar.reducing_sql import age
 from rules.facts import HOUSEHOLD, NEVER, TABLES, Coding, Event, PersonRecord, with_households
-from rules.standstill import Stretch
 
 MEMORY: Final = "512MB"
 """Of DuckDB, for one bucket."""
@@ -154,14 +152,15 @@ class Buckets:
         wanted = set(ids)
         return {record.person.id: record for record in together if record.person.id in wanted}
 
-    def prints(self, as_of: date, stirring: Sequence[Stretch]) -> None:
-        """Make ready what `prints_of` tells."""
+    def prints(self, as_of: date, stirring: Sequence[tuple[str, date, date]]) -> None:
+        """Make ready what `prints_of` tells; ``stirring``: tables, each with the first and the last day of a stretch."""
         ends = ("start_low", "start_high", "end_low", "end_high")
         stirred = [
             f"tbl = '{table}' AND (" + " OR ".join(f"{end} BETWEEN DATE '{first}' AND DATE '{last}'" for end in ends) + ")"
             for table, first, last in stirring
         ]
-        aged = ", ".join(age(f"p.{birth}", f"DATE '{as_of}'") for birth in ("birth_low", "birth_high"))
+        today = as_of.month * 100 + as_of.day
+        aged = f"{as_of.year}, " + ", ".join(f"month(p.{birth}) * 100 + day(p.{birth}) > {today}" for birth in ("birth_low", "birth_high"))
         self.connection.execute(_PRINT.format(stirred=" OR ".join(stirred) or "false", aged=aged))
 
     def prints_of(self, ids: Sequence[str]) -> dict[str, Print]:

@@ -109,7 +109,7 @@ class Evaluator:
         return told, by_rule
 
     def _write(self, bucket: Bucket, told: Sequence[_Told], by_rule: Mapping[str, Any]) -> dict[str, Any]:
-        said = list(self._said(bucket, told))
+        said, anew = self._said(bucket, told)
         with self._file(bucket, FINDINGS) as findings:
             findings.writelines(line for each in said for line in each.findings)
         listed = sorted((each for each in said if each.listed is not None), key=lambda each: (-each.priority, each.id))
@@ -120,30 +120,32 @@ class Evaluator:
         write_said(self._job.work.path(bucket.step, EXPLAINED), said)
         flagged = sum(1 for each in listed if each.flagged)
         told_of = sum(len(each.findings) for each in said)
-        return {"flagged": flagged, "unknown": len(listed) - flagged, "by_rule": by_rule, "findings": told_of}
+        return {"flagged": flagged, "unknown": len(listed) - flagged, "by_rule": by_rule, "findings": told_of, "explained": anew}
 
-    def _said(self, bucket: Bucket, told: Sequence[_Told]) -> Iterator[Said]:
-        """Of everybody about whom something is said, sorted by id: as the last sweep said it where that holds still, else explained."""
-        connection, former, as_of = self._buckets.connection, self._job.former, self._job.as_of
+    def _said(self, bucket: Bucket, told: Sequence[_Told]) -> tuple[list[Said], int]:
+        """Of everybody about whom something is said, sorted by id: as the last sweep said it where that holds still, else explained.
+
+        And how many were explained.
+        """
+        former, as_of = self._job.former, self._job.as_of
         self._buckets.prints(as_of, former.crossed if former else ())
-        if former:
-            former.find(connection, bucket.low, bucket.high)
+        before = former.between(bucket.low, bucket.high, as_of) if former else {}
+        said: list[Said] = []
+        anew = 0
         for some in _portions(sorted({id for each in told for id in each.marks})):
             prints = self._buckets.prints_of(some)
             answers = {id: " ".join(str(each.marks.get(id)) for each in told) for id in some}
-            before = former.said(connection, some, as_of) if former else {}
-            held = {
-                id: said for id, said in before.items() if prints[id].still and (said.print, said.answer) == (prints[id].print, answers[id])
-            }
-            anew = self._explained(told, [id for id in some if id not in held], prints, answers)
-            yield from (held.get(id) or next(anew) for id in some)
+            held = {id: before[id] for id in some if id in before and before[id].holds(prints[id], answers[id])}
+            left = [id for id in some if id not in held]
+            anew += len(left)
+            said += held.values()
+            said += self._explained(told, left, prints, answers) if left else ()
+        return sorted(said, key=lambda each: each.id), anew
 
     def _explained(
         self, told: Sequence[_Told], patients: Sequence[str], prints: Mapping[str, Print], answers: Mapping[str, str]
     ) -> Iterator[Said]:
         """In the order of ``patients``."""
-        if not patients:
-            return
         records, packs = self._buckets.records(patients), self._job.packs
         evaluations = [{e.patient: e for e in each.standing.evaluations(patients)} for each in told]
         found = {patient: self._findings(told, [each[patient] for each in evaluations], records[patient]) for patient in patients}

@@ -18,10 +18,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from fhir_adapters.warehouse.bucket import Print
+from fhir_adapters.warehouse.tables import rows_between, write_rows
 from plugin.sweep.describing import identity_of, versions
 from plugin.sweep.durable import write_durably
 from plugin.sweep.work import Work
@@ -31,19 +29,10 @@ from rules.standstill import Stretch, stretches
 EXPLAINED: Final = "explained.parquet"
 _FOLDER: Final = "explained"
 _MADE: Final = "made.json"
-_COLUMNS: Final = pa.schema(
-    {
-        "id": pa.string(),
-        "place": pa.int64(),
-        "print": pa.uint64(),
-        "answer": pa.string(),
-        "next_flip": pa.date32(),
-        "findings": pa.list_(pa.string()),
-        "listed": pa.string(),
-        "priority": pa.int64(),
-        "flagged": pa.bool_(),
-    }
-)
+_COLUMNS: Final = {
+    **{"id": "VARCHAR", "place": "BIGINT", "print": "UBIGINT", "answer": "VARCHAR", "next_flip": "DATE"},
+    **{"findings": "VARCHAR[]", "listed": "VARCHAR", "priority": "BIGINT", "flagged": "BOOLEAN"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +54,10 @@ class Said:
     priority: int
     flagged: bool
 
+    def holds(self, now: Print, answer: str) -> bool:
+        """Whether it is true of what the record is now, and of what the rules say now; see above."""
+        return now.still and (self.print, self.answer) == (now.print, answer)
+
 
 @dataclass(frozen=True, slots=True)
 class Former:
@@ -74,15 +67,10 @@ class Former:
     crossed: tuple[Stretch, ...]
     """An event on one of these days may be in another window by now."""
 
-    def find(self, connection: duckdb.DuckDBPyConnection, low: int, high: int) -> None:
-        """Make ``former_said`` of those whose place is in (low, high]."""
-        rows = "read_parquet([" + ", ".join("'" + str(file).replace("'", "''") + "'" for file in self.files) + "])"
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE former_said AS FROM {rows} WHERE place > {low} AND place <= {high}")
-
-    def said(self, connection: duckdb.DuckDBPyConnection, ids: Sequence[str], as_of: date) -> dict[str, Said]:
-        """What was said of these people, if nothing of it has changed by itself since."""
-        query = "FROM former_said WHERE id IN (SELECT unnest($1::VARCHAR[])) AND (next_flip IS NULL OR next_flip > $2)"
-        return {row[0]: Said(*row) for row in connection.execute(query, [list(ids), as_of]).fetchall()}
+    def between(self, low: int, high: int, as_of: date) -> dict[str, Said]:
+        """What was said of those whose place is in (low, high], if nothing of it has changed by itself since; by id."""
+        found = (Said(*row) for row in rows_between(self.files, low, high))
+        return {said.id: said for said in found if said.next_flip is None or said.next_flip > as_of}
 
 
 def made_with(packs: Sequence[Pack], as_of: date) -> Mapping[str, Any]:
@@ -107,8 +95,7 @@ def former(state: Path, packs: Sequence[Pack], as_of: date) -> Former | None:
 def write_said(path: Path, said: Iterable[Said]) -> None:
     """Keep what was said of the people of a bucket, sorted by place."""
     rows = sorted(said, key=lambda each: each.place)
-    columns = [[getattr(each, name) for each in rows] for name in _COLUMNS.names]
-    pq.write_table(pa.table(columns, schema=_COLUMNS), path, compression="zstd", row_group_size=10_000)
+    write_rows(path, _COLUMNS, ([getattr(each, name) for name in _COLUMNS] for each in rows))
 
 
 def keep(state: Path, work: Work, packs: Sequence[Pack], as_of: date) -> None:

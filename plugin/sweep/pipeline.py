@@ -178,10 +178,9 @@ class Pipeline:
 
             evaluate_all(job, buckets, asked.processes, done)
         steps.sort(key=lambda step: step.name)
-        people, columnar = (sum(step.counts[name] for step in steps) for name in ("people", "columnar_cpu_seconds"))
-        self._note(
-            "evaluate", time.monotonic() - started, {"people": people, "buckets": len(steps), "columnar_cpu_seconds": round(columnar, 3)}
-        )
+        counted = {name: sum(step.counts[name] for step in steps) for name in ("people", "explained", "columnar_cpu_seconds")}
+        counted["columnar_cpu_seconds"] = round(counted["columnar_cpu_seconds"], 3)
+        self._note("evaluate", time.monotonic() - started, counted | {"buckets": len(steps)})
         return steps
 
     def _outside(self, found: Assembled) -> list[Outside]:

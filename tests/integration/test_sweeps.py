@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,40 @@ def test_what_is_read_anew_is_published_the_same(later: Path, swept: Path, tmp_p
     assert sweep(later, kept, SECOND, "--fewer-people").code == 0
     assert sweep(later, full, SECOND, "--fewer-people", "--full").code == 0
     assert contents(current(kept)) == contents(current(full))
+
+
+def explained(state: Path) -> int:
+    """How many people the current sweep did explain anew."""
+    steps = json.loads((current(state) / "manifest.json").read_text())["steps"]
+    (evaluated,) = [step["counts"]["explained"] for step in steps if step["name"] == "evaluate"]
+    assert isinstance(evaluated, int)
+    return evaluated
+
+
+def test_day_by_day_only_whoever_changed_is_explained_again(later: Path, swept: Path, tmp_path: Path) -> None:
+    state = copied(swept, tmp_path / "state")
+    everybody = explained(state)
+    for days in (1, 2, 3):
+        assert sweep(later, state, FIRST + timedelta(days=days), "--fewer-people").code == 0
+        again = copied(state, tmp_path / f"again-{days}")
+        shutil.rmtree(again / "explained")
+        assert sweep(later, again, FIRST + timedelta(days=days), "--fewer-people").code == 0
+        for name in ("findings.ndjson", "worklist.ndjson", "forecast.ndjson", "people.ndjson"):
+            assert (current(again) / name).read_bytes() == (current(state) / name).read_bytes(), (days, name)
+        assert explained(again) > 0.8 * everybody
+        if days > 1:
+            assert 0 < explained(state) < 0.5 * everybody
+
+
+def test_with_other_rules_everybody_is_explained_again(people: Path, swept: Path, tmp_path: Path) -> None:
+    state = copied(swept, tmp_path / "state")
+    assert sweep(people, state).code == 0
+    assert explained(state) == 0
+    pack = shutil.copytree(BUILT_IN, tmp_path / "packs")
+    rule = next(pack.glob("*/rules/*.yaml"))
+    rule.write_text(rule.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert sweep(people, state, FIRST, "--packs", pack).code == 0
+    assert explained(state) == explained(swept)
 
 
 def test_files_that_did_not_change_are_not_read_again(people: Path, swept: Path, tmp_path: Path) -> None:

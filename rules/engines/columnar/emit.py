@@ -47,11 +47,11 @@ class Emitter:
         self.facts = {f.name: f"f{i}" for i, f in enumerate(program.facts)}
         self.columns = self.facts | {d.name: f"d{i}" for i, d in enumerate(program.derived)}
 
-    def statement(self) -> str:
-        """One row for each person asked about, in no order: ``pid``, ``id``, then a column for each of `columns`."""
+    def statement(self, *, ordered: bool = False) -> str:
+        """One row for each person asked about: ``pid``, ``id``, then a column for each of `columns`; if ``ordered``, by ``pid``."""
         *steps, last = self.steps()
         named = [f"{step.name} AS {_KEPT.get(step.name, '')}({step.query})" for step in steps]
-        return "WITH " + ",\n".join(named) + f"\n{last.query}"
+        return "WITH " + ",\n".join(named) + f"\n{last.query}" + (" ORDER BY pid" if ordered else "")
 
     def steps(self) -> list[Step]:
         """The same in steps, for a database that would rather keep what is between; the last one is the result."""

@@ -17,9 +17,9 @@ from rules.ir import EventFact, Program, Series
 
 _FETCH = 10_000
 ORDERED_EVENTS = """
-SELECT e.eid, e.pid, e.tbl, e.status, e.value, e.unit, e.low, e.high, e.end_low, e.end_high, e.instant, e.opaque, o.ord
-FROM raw_event e
-JOIN (SELECT eid, row_number() OVER (ORDER BY instant, issued, updated, source, part) AS ord FROM raw_event) o ON o.eid = e.eid"""
+SELECT eid, pid, tbl, status, value, unit, low, high, end_low, end_high, instant, opaque,
+  row_number() OVER (ORDER BY instant, issued, updated, source, part) AS ord
+FROM raw_event"""
 """Events with their place in the order that *latest* means."""
 
 
@@ -36,7 +36,7 @@ class ColumnarEngine:
             for name, rows in (load.tables(people) | tables(emitter.features, as_of)).items():
                 connection.register(name, rows)
             connection.execute(f"CREATE TABLE event AS {ORDERED_EVENTS}")
-            result = connection.execute(f"SELECT * FROM ({emitter.statement()}) ORDER BY pid")
+            result = connection.execute(emitter.statement(ordered=True))
             while rows := result.fetchmany(_FETCH):
                 for row in rows:
                     yield evaluation_of(program, row)

@@ -54,7 +54,7 @@ class SparkEngine:
             if step.name.startswith(_KEPT):
                 found = found.localCheckpoint()
             found.createOrReplaceTempView(step.name)
-        for row in self._session.sql(f"SELECT * FROM ({result.query}) ORDER BY pid").toLocalIterator():
+        for row in self._session.sql(result.query).orderBy("pid").toLocalIterator():
             yield evaluation_of(program, tuple(row))
 
     def _frame(self, rows: Any) -> Any:
