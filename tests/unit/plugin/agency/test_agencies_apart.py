@@ -69,10 +69,9 @@ def kept(store: Store) -> list[Any]:
 
 
 def address(app: Flask, rule: Rule, id: str) -> str:
-    known: dict[str, Any] = {"id": id, "episode": id, "listing": SERVICE, "verb": "take", "row": 0, "seq": 1}
+    known: dict[str, Any] = {"id": id, "episode": id, "listing": SERVICE, "row": 0, "seq": 1}
+    known["verb"] = {"referrals.act": "cancel", "wishes.said": "lift"}.get(rule.endpoint, "take")
     values = {name: known.get(name, "x") for name in rule.arguments}
-    if rule.endpoint == "referrals.act":
-        values["verb"] = "cancel"
     return app.url_map.bind("localhost").build(rule.endpoint, values, "GET" if "GET" in (rule.methods or ()) else "POST")
 
 
