@@ -8,7 +8,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
@@ -18,14 +18,21 @@ from flask import Flask
 from jinja2 import Environment
 from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from fhir_adapters import read_directory
-from fhir_adapters.synthetic import write_ndjson
+from fhir_adapters.synthetic import write_agencies, write_ndjson
+from plugin.access import Role, Scope
+from plugin.access.web import EXTENSION as ACCESS
+from plugin.agency.links import Invitation, invite
 from plugin.app import create_app
+from plugin.messages.settings import MessageSettings
+from plugin.outreach.taking import take_published
 from plugin.playground.views import EXTENSION
 from plugin.runtime import Runtime
-from plugin.settings import PlaygroundSettings, Settings
+from plugin.settings import AccessSettings, CdsSettings, PlaygroundSettings, Settings
+from plugin.store.tables.referrals import REFERRALS
 from plugin.sweep.landing import Source
 from plugin.sweep.pipeline import Asked
 from plugin.sweep.published import Published
@@ -43,7 +50,7 @@ SERVICE: Final = "almoner-patient-view"
 
 
 def main() -> None:
-    """Write findings.png, playground.png and card.png."""
+    """Write every picture of this folder but demo.png, which is that of a terminal."""
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         app = prepared(folder)
@@ -52,6 +59,10 @@ def main() -> None:
         with served(app) as url:
             picture(browser, url + SHOWN_LIST, "findings.png", height=860)
             playground(browser, f"{url}playground?rule={SHOWN_RULE}")
+            staff(browser, url)
+        invitation = invited(app)
+        with served(create_app(Runtime(Settings(**settings(folder), access=AccessSettings(mode="local")), *parts(folder)))) as url:
+            agency(browser, url, invitation)
         page = folder / "card.html"
         page.write_text(card_page(card), encoding="utf-8")
         picture(browser, page.as_uri(), "card.png", width=720)
@@ -63,11 +74,27 @@ def prepared(folder: Path) -> Flask:
     source = folder / "fhir"
     source.mkdir()
     write_ndjson(source, PEOPLE, SEED, AS_OF)
-    settings = Settings(state=folder / "state", as_of=AS_OF, playground=PlaygroundSettings(enabled=True))
-    runtime = Runtime(settings, load_packs(BUILT_IN), engine("reference"), Published(settings.state))
-    asked = Asked(Source(str(source), frozenset(), read=lambda: read_directory(source)), runtime.packs, AS_OF, settings.state)
-    sweep(asked, settings.database_url, lambda name, total: lambda done: None)
+    write_agencies(folder / "directory", SEED, AS_OF)
+    runtime = Runtime(Settings(**settings(folder), playground=PlaygroundSettings(enabled=True)), *parts(folder))
+    chosen = runtime.settings
+    asked = Asked(Source(str(source), frozenset(), read=lambda: read_directory(source)), runtime.packs, AS_OF, chosen.state)
+    sweep(asked, chosen.database_url, lambda name, total: lambda done: None)
+    take_published(chosen.database_url, chosen.state, AS_OF)
     return create_app(runtime)
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    """Of everybody who looks at the same town."""
+    messages = MessageSettings(
+        organisation="The health centre", sender="The health centre", phone="555 0100", email="files", letter="files"
+    )
+    directory = CdsSettings(directory=(f"town={folder / 'directory'}",))
+    return {"state": folder / "state", "as_of": AS_OF, "cds": directory, "messages": messages}
+
+
+def parts(folder: Path) -> tuple[Any, ...]:
+    """Packs, engine, and what was published."""
+    return load_packs(BUILT_IN), engine("reference"), Published(folder / "state")
 
 
 @contextmanager
@@ -82,7 +109,7 @@ def served(app: Flask) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
-        for bench in app.extensions[EXTENSION].values():
+        for bench in app.extensions.get(EXTENSION, {}).values():
             bench.close()
 
 
@@ -106,6 +133,46 @@ def playground(browser: Browser, url: str) -> None:
     page.keyboard.press("Escape")
     page.locator(".cm-lintRange-error").wait_for()
     page.screenshot(path=HERE / "playground.png")
+
+
+def staff(browser: Browser, url: str) -> None:
+    """The worklist, a conversation, what they want, a message, and a referral that is sent."""
+    page = browser.new_context(viewport={"width": 1100, "height": 860}).new_page()
+    page.goto(f"{url}outreach")
+    page.screenshot(path=HERE / "worklist.png")
+    page.goto(f"{url}outreach?rule={SHOWN_RULE}")
+    page.locator("td.person a").first.click()
+    page.screenshot(path=HERE / "conversation.png")
+    conversation = page.url
+    page.get_by_role("link", name="Write to them").click()
+    page.screenshot(path=HERE / "message.png")
+    page.goto(f"{conversation}/refer/{SHOWN_RULE}")
+    page.get_by_label("Yes, they want it").check()
+    page.locator('input[name="listing"]').first.check()
+    page.get_by_label("They did").check()
+    page.get_by_label("Message to the partner").fill("Please call after 5 pm.")
+    page.evaluate("window.scrollTo(0, 0)")
+    page.screenshot(path=HERE / "refer.png")
+    page.get_by_role("button", name="Keep, and send if they want it").click()
+    page.get_by_role("heading", name="What happened").wait_for()
+
+
+def invited(app: Flask) -> Invitation:
+    """The way in for somebody at the agency to which `staff` referred."""
+    store = app.extensions[ACCESS].store
+    with store.write() as connection:
+        agency = connection.scalar(select(REFERRALS.c.agency))
+        return invite(connection, Scope("pictures", Role.SYSTEM), str(agency), "A volunteer", datetime.now(UTC))
+
+
+def agency(browser: Browser, url: str, invitation: Invitation) -> None:
+    """What the agency sees, on a phone."""
+    page = browser.new_context(viewport={"width": 360, "height": 720}).new_page()
+    page.goto(f"{url}agency/enter/{invitation.token}")
+    page.get_by_label("Number").fill(invitation.number)
+    page.get_by_role("button", name="Go on").click()
+    page.locator(".referrals a").first.click()
+    page.screenshot(path=HERE / "agency.png", full_page=True)
 
 
 def card_of(app: Flask, source: Path) -> dict[str, Any]:

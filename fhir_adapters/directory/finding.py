@@ -19,6 +19,13 @@ CAPACITY_LASTS: Final = 30
 """Days for which a statement about capacity is believed."""
 FITS, ASK, LEFT_OUT = "fits", "ask", "left out"
 _RANK: Final = {FITS: 0, ASK: 1, LEFT_OUT: 2}
+_CAN: Final = {
+    "capacity": "it has places",
+    "no-capacity": "it has no place",
+    "waitlist": "it keeps a waiting list",
+    "additional-assessment-required": "it has to assess first",
+}
+"""What a service says of its capacity, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +163,7 @@ def _age(service: Service, age: float) -> tuple[bool | None, str]:
     """One stated limit is a complete statement: the other end is open."""
     low, high = service.minimum_age, service.maximum_age
     if low is None and high is None:
-        return None, "states no ages"
+        return None, "does not say for which ages it is"
     text = f"from {low:g}" if high is None else f"up to {high:g}" if low is None else f"from {low:g} to {high:g}"
     # A person is 65 until the day before they turn 66.
     return (low is None or age >= low) and (high is None or int(age) <= high), f"is for ages {text}"
@@ -168,7 +175,7 @@ def _language(service: Service, language: str) -> tuple[bool | None, str]:
     if any(_speaks(each, language) for each in service.languages):
         return True, f"is given in {listed}"
     further = f"; interpretation: {service.interpretation}" if service.interpretation else ""
-    return None, (f"lists {listed}" if service.languages else "lists no languages") + further
+    return None, (f"names only {listed}: ask for others" if service.languages else "names no languages: ask") + further
 
 
 def _speaks(listed: Language, wanted: str) -> bool:
@@ -189,7 +196,7 @@ def _capacity(service: Service, inquiry: Inquiry) -> tuple[bool | None, str]:
 
 
 def _place(capacity: Capacity, inquiry: Inquiry) -> tuple[bool | None, str]:
-    words = f"{capacity.status}{f' ({capacity.text})' if capacity.text else ''}"
+    words = f"that {_CAN.get(capacity.status or '', capacity.status)}{f' ({capacity.text})' if capacity.text else ''}"
     if capacity.updated is None or capacity.updated > inquiry.as_of:
         return None, f"said {words} on a day that is not known"
     said = f"said {words} on {capacity.updated}"

@@ -56,12 +56,12 @@ class _Writes:
 
 
 def take_published(database: str, state: Path, today: date) -> Counter[str]:
-    """Take the sweep that readers see, as `take` does; nothing if there is none. ``database``: the URL of the store."""
+    """Take the sweep that readers see on ``today``, as `take` does; nothing if there is none. ``database``: the URL of the store."""
     folder = Published(state).current
     if folder is None:
         return Counter()
     with closing(open_store(database)) as store:
-        return take(ready(store), folder, today)
+        return take(ready(store), folder, today, clock=lambda: datetime.combine(today, datetime.now(UTC).timetz()))
 
 
 def take(store: Store, folder: Path, today: date, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Counter[str]:

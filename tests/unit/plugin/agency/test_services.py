@@ -130,7 +130,7 @@ def test_a_word_about_places_holds_until_its_day(store: Store) -> None:
     keep(store, Room("full", date(2026, 9, 30)))
     assert capacity_of(store, date(2026, 9, 30)) == (
         False,
-        "said no-capacity (by the agency itself) on 2026-06-30, until 2026-09-30",
+        "said that it has no place (by the agency itself) on 2026-06-30, until 2026-09-30",
     )
     assert capacity_of(store, date(2026, 10, 1))[0] is None
     assert "which is over" in capacity_of(store, date(2026, 10, 1))[1]
@@ -167,7 +167,7 @@ def test_a_full_agency_gets_no_new_referral_and_the_timers_pass_it_by(store: Sto
     assert run(store, two(), given.NOON) == {"nobody else": 1}
     with store.read() as connection:
         (full,) = (each for each in candidates(laid_over(connection, two()), given.SOUGHT, given.TODAY) if each.listing == KEY)
-    with pytest.raises(NotNow, match="said no-capacity"):
+    with pytest.raises(NotNow, match="said that it has no place"):
         given.sent(store, "ben", candidate=full)
 
 

@@ -81,7 +81,7 @@ def test_an_agency_without_room_and_one_that_has_it(tmp_path: Path) -> None:
     assert (choice.performer, choice.as_of) == ("Organization/pantry", TODAY)
     assert choice.chosen is not None
     assert choice.chosen.verdict == "left out"
-    assert "no-capacity" in reason(choice, "capacity")
+    assert "it has no place" in reason(choice, "capacity")
     assert [match.service.name for match in choice.others] == ["Food of kitchen"]
 
 
@@ -94,7 +94,7 @@ def test_what_the_agency_itself_said_since_the_directory_was_read_is_heard(tmp_p
         return replace(directory, entries=(kitchen, Entry(tuple(Room("full").over(each, TODAY) for each in pantry.listings))))
 
     (choice,) = choices(replace(known, since=full))
-    assert reason(choice, "capacity") == f"said no-capacity (by the agency itself) on {TODAY}"
+    assert reason(choice, "capacity") == f"said that it has no place (by the agency itself) on {TODAY}"
     assert [match.service.name for match in choice.others] == ["Food of kitchen"]
 
 
@@ -197,7 +197,7 @@ def test_the_card_names_who_cannot_why_and_who_can(tmp_path: Path) -> None:
     (card,) = cards(tmp_path, listed("pantry", "no-capacity"), listed("kitchen"))
     assert card["summary"] == "pantry cannot take this referral. Consider kitchen"
     assert card["indicator"] == "warning"
-    assert "no-capacity" in card["detail"]
+    assert "it has no place" in card["detail"]
     assert "| kitchen | " in card["detail"]
     assert "suggestions" not in card
 
