@@ -42,8 +42,8 @@ def take_over(store: Store, handover: Handover, outbox: Outbox, at: datetime, di
         if row.suggestion in known or status is None or status.place is None:
             continue
         order = outbox.status(handover.key(row, "ServiceRequest"))
-        referral = _row(row, key, status.place, order.place if order else None, at)
-        done[_keep(store, referral | _performer(row.meaning["order"], key.tenant, directory), at)] += 1
+        referral = referral_of(row, key, status.place, order.place if order else None, at)
+        done[keep(store, referral | performer_of(row.meaning["order"], key.tenant, directory), at)] += 1
     return done
 
 
@@ -58,7 +58,8 @@ def tell(store: Store, ledger: Ledger, at: datetime) -> int:
     return len(suggestions)
 
 
-def _keep(store: Store, referral: dict[str, Any], at: datetime) -> str:
+def keep(store: Store, referral: dict[str, Any], at: datetime) -> str:
+    """Follow it from now on, unless another one for the same need is open: what came of it, in a word."""
     first = {"referral": referral["id"], "version": 1, "at": at, "user": CARDS.user, "step": "moved", "after": str(Status.REQUESTED)}
     with store.write() as connection:
         if not insert_one(connection, REFERRALS, referral):
@@ -73,7 +74,8 @@ def _keep(store: Store, referral: dict[str, Any], at: datetime) -> str:
     return TAKEN_OVER
 
 
-def _row(row: Row[Any], key: Key, task: str, order_place: str | None, at: datetime) -> dict[str, Any]:
+def referral_of(row: Row[Any], key: Key, task: str, order_place: str | None, at: datetime) -> dict[str, Any]:
+    """The referral of a handover whose Task stands at ``task``; whom it goes to is another matter: see `performer_of`."""
     order: Json = row.meaning["order"]
     asked: Json = order["code"]["coding"][0]
     requested = row.accepted.date()
@@ -110,7 +112,7 @@ def _row(row: Row[Any], key: Key, task: str, order_place: str | None, at: dateti
     }
 
 
-def _performer(order: Json, tenant: str, directory: Directory | None) -> dict[str, Any]:
+def performer_of(order: Json, tenant: str, directory: Directory | None) -> dict[str, Any]:
     """Who is to do it: by the key of the directory, under which their people sign in."""
     named = (order.get("performer") or [{}])[0]
     known = performer(directory, tenant, named["reference"]) if "reference" in named else None

@@ -124,6 +124,8 @@ class MemoryEhr:
 def _fits(resource: Json, name: str, value: str) -> bool:
     if name == "_lastUpdated":
         return datetime.fromisoformat(resource["meta"]["lastUpdated"]) > datetime.fromisoformat(value.removeprefix("gt"))
+    if name == "focus":
+        return bool(resource.get("focus", {}).get("reference") == value)
     return value in [f"{each['system']}|{each['value']}" for each in resource.get("identifier", [])]
 
 

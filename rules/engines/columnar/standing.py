@@ -68,7 +68,7 @@ class Standing:
 
     def counted(self) -> Mapping[str, Counted]:
         """Rule → how many people."""
-        counts = ", ".join(f"count_if({c}), count(*) - count({c})" for c in self._columns.values())
+        counts = ", ".join(f"count(*) FILTER (WHERE {c}), count(*) - count({c})" for c in self._columns.values())
         found = self._connection.execute(f"SELECT {counts} FROM {self._answer}").fetchone() if counts else ()
         numbers = iter(found or ())
         return {rule: Counted(next(numbers), next(numbers)) for rule in self._columns}
