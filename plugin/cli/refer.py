@@ -21,6 +21,7 @@ from plugin.referrals.engines import answers_by
 from plugin.referrals.orders import Orders
 from plugin.referrals.polling import FAILED, Polled, may_ask, overdue, poll
 from plugin.referrals.reading import PAGE, VIEWS, listed
+from plugin.referrals.relaying import Post, carry_back, receive
 from plugin.referrals.taking import ASIDE
 from plugin.referrals.timers import run
 from plugin.servers.opening import open_for
@@ -55,10 +56,11 @@ def poll_(context: click.Context, servers: tuple[str, ...], whole: bool, config:
         outbox = Outbox.at(settings.state / OUTBOX_FILE)
         _say("to the EHR", _carried(settings, store, outbox, now))
         for name in servers or tuple(settings.servers):
-            opened = open_for(settings, name, {"Task": READ} | ({"ServiceRequest": READ} if _has_cards(settings, name) else {}))
+            opened = open_for(settings, name, _needs(settings, name))
             late = overdue(store, opened.connection.tenant, now)
             try:
                 _say(f"{name}, orders", _ordered(settings, store, outbox, name, opened, now))
+                _say(f"{name}, to go on", _relayed(settings, store, outbox, name, opened, now))
                 found = poll(store, opened.server, opened.connection.tenant, now, whole=whole)
             except EhrUnavailable as problem:
                 click.echo(f"{name}: {problem}", err=True)
@@ -115,6 +117,22 @@ def _carried(settings: Settings, store: Store, outbox: Outbox, now: datetime) ->
 def _has_cards(settings: Settings, name: str) -> bool:
     """Whether a server is the EHR of a client."""
     return any(client.server == name for client in settings.cds.clients.values())
+
+
+def _needs(settings: Settings, name: str) -> dict[str, str]:
+    """What is read there."""
+    platform, card = name in settings.referrals.platforms, _has_cards(settings, name)
+    return {"Task": READ} | ({"ServiceRequest": READ} if platform or card else {}) | ({"Patient": READ} if platform else {})
+
+
+def _relayed(settings: Settings, store: Store, outbox: Outbox, name: str, opened: Opened, now: datetime) -> Counter[str]:
+    """What came to us as a coordination platform goes on, and what became of it back. Raises `EhrUnavailable`."""
+    platform, tenant = settings.referrals.platforms.get(name), opened.connection.tenant
+    if platform is None or not may_ask(store, tenant, now):
+        return Counter()
+    there = open_for(settings, platform.to, {"Patient": READ, "Organization": READ})
+    post = Post(opened.server, tenant, platform.owner, there.server, there.connection.tenant, platform.agency, platform.partner)
+    return receive(store, post, now) + carry_back(store, post, outbox, now)
 
 
 def _ordered(settings: Settings, store: Store, outbox: Outbox, name: str, opened: Opened, now: datetime) -> Counter[str]:

@@ -85,7 +85,7 @@ def referral_of(row: Row[Any], key: Key, task: str, order_place: str | None, at:
         "id": row.suggestion,
         "tenant": key.tenant,
         "patient": row.patient,
-        "need": _need(order),
+        "need": need_of(order),
         "service_system": asked["system"],
         "service_code": asked["code"],
         "service_display": asked.get("display", asked["code"]),
@@ -97,7 +97,7 @@ def referral_of(row: Row[Any], key: Key, task: str, order_place: str | None, at:
         "reasons": [each["reference"] for each in order.get("reasonReference", ()) if "reference" in each],
         "priority": order.get("priority", "routine"),
         "unsafe": "orderDetail" in order,
-        "restricted": _need(order) in BY_ITS_NATURE_UNSAFE,
+        "restricted": need_of(order) in BY_ITS_NATURE_UNSAFE,
         "message": "",
         "state": str(Status.REQUESTED),
         "version": 1,
@@ -125,6 +125,7 @@ def performer_of(order: Json, tenant: str, directory: Directory | None) -> dict[
     }
 
 
-def _need(order: Json) -> str:
+def need_of(order: Json) -> str:
+    """The social need that its category names; unspecified, if none is known."""
     codings = [coding for concept in order.get("category", ()) for coding in concept.get("coding", ())]
     return next((each["code"] for each in codings if each.get("system") == CATEGORIES and each.get("code") in DOMAINS), DOMAINS[0])
