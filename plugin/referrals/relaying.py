@@ -126,7 +126,7 @@ def _row(post: Post, task: Json, order: Json, asked: Json, name: str, patient: s
         "agency": f"{post.target_tenant}#{post.agency}",
         "agency_name": name,
         "sought": {},
-        "reasons": [],
+        "reasons": _reasons(post, order),
         "priority": order.get("priority", "routine"),
         "unsafe": "orderDetail" in order or need in BY_ITS_NATURE_UNSAFE,
         "restricted": need in BY_ITS_NATURE_UNSAFE,
@@ -177,21 +177,27 @@ def _carried_back(store: Store, post: Post, outbox: Outbox, relay: Row[Any], at:
     if task is None or task.get("status") not in set(Status) or patient_id(task.get("for")) != relay.patient:
         return GONE
     there = Status(task["status"])
+    off = there in _BY_THE_SOURCE or _is_called_off(post, task)
     with store.write() as connection:
         row = connection.execute(select(REFERRALS).where(REFERRALS.c.id == relay.referral).with_for_update()).one()
         connection.execute(update(RELAYS).where(RELAYS.c.referral == relay.referral).values(there=str(there)))
-        if there in _BY_THE_SOURCE:
-            if row.state not in OPEN:
-                return None
+        if off and row.state in OPEN:
             grip = Grip(row.id, row.version)
-            if there is Status.CANCELLED:
-                cancel(connection, PLATFORM, grip, "no-longer-wanted", at)
-            else:
+            if there is Status.ENTERED_IN_ERROR:
                 mistaken(connection, PLATFORM, grip, at)
+            else:
+                cancel(connection, PLATFORM, grip, "no-longer-wanted", at)
             return TAKEN_BACK
         told = [_proxied(post.target, output(each.kind, each.value)) for each in outputs(connection, row.id)]
     to = Status.ACCEPTED if there is Status.REQUESTED else _BACK.get(Status(row.state))
     return _tell(outbox, post, relay, row, there, to, told, at) if to else None
+
+
+def _is_called_off(post: Post, task: Json) -> bool:
+    """Whether its order was, although it itself does not say so."""
+    place = literal(task.get("focus"))
+    order = _read(post.source, str(place)) if place else None
+    return order is not None and order.get("status") in ("revoked", "entered-in-error")
 
 
 def _tell(
@@ -220,6 +226,13 @@ def _proxied(server: FhirServer, told: dict[str, Any]) -> Json:
 
 def _url(server: FhirServer, place: str) -> str:
     return urljoin(server.base_url.rstrip("/") + "/", place)
+
+
+def _reasons(post: Post, order: Json) -> list[str]:
+    """Why, where it stands; which partners are told is decided where orders are written."""
+    listed = order.get("reasonReference")
+    named = [literal(each) for each in (listed if isinstance(listed, list) else [])]
+    return [_url(post.source, str(each)) for each in named if each is not None]
 
 
 def _codings(order: Json | None) -> list[Json]:

@@ -106,6 +106,7 @@ def between(peer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         yield Between(ehr, bank, tmp_path / "state")
 
 
+@pytest.mark.requirement("gravity:refer-1", "gravity:refer-6", "gravity:refer-9")
 def test_what_an_ehr_refers_to_us_goes_to_the_agency_and_what_became_of_it_back(between: Between) -> None:
     assert almoner("db", "upgrade").code == 0
     between.cron(3)

@@ -1,6 +1,7 @@
 """As a coordination platform: from an EHR's server to an agency's, and back, whoever is late, refuses or thinks better of it."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -166,6 +167,24 @@ def test_what_is_taken_back_above_is_taken_back_below(two: Two, above: str, belo
     two.calls_off(above)
     two.cron(3)
     assert (two.ours["status"], two.asked["status"]) == (below, above)
+
+
+def test_an_order_that_was_revoked_takes_its_task_along(two: Two) -> None:
+    two.ask()
+    two.cron(3)
+    two.ehr.store(ORDER | {"status": "revoked"})
+    two.cron(4)
+    assert (two.ours["status"], two.asked["status"], two.asked["statusReason"]["text"]) == ("cancelled", "cancelled", "No longer wanted")
+
+
+@pytest.mark.parametrize(("partner", "told"), [("health provider", ["http://ehr.example/fhir/Condition/c1"]), ("food bank", None)])
+def test_reasons_are_named_where_they_stand_to_those_who_treat(two: Two, partner: str, told: list[str] | None) -> None:
+    two.post = replace(two.post, partner=partner)
+    two.ask()
+    two.ehr.store(ORDER | {"reasonReference": [{"reference": "Condition/c1"}, {"display": "hunger"}]})
+    two.cron(3)
+    (order,) = two.bank.of("ServiceRequest")
+    assert order.get("reasonReference") == (told and [{"reference": each} for each in told])
 
 
 def test_what_is_taken_back_before_it_went_on_never_does(two: Two) -> None:
