@@ -13,6 +13,7 @@ from fhir_adapters.vendors import known_vendors
 from plugin.cds.clients.profile import known_profiles
 from plugin.cds.texts import known_languages
 from plugin.messages.settings import MessageSettings
+from plugin.referrals.disclosure import DISCLOSURES
 from rules.pack import BUILT_IN
 
 
@@ -222,6 +223,24 @@ class PlaygroundSettings(BaseModel):
     people: int = Field(default=1_000, ge=1, le=5_000, description="On so many made-up people a rule is tried.")
 
 
+class PlatformSettings(BaseModel):
+    """Referrals that come to us as a coordination platform, and to whom we refer on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    owner: str = Field(pattern=r"^Organization/[A-Za-z0-9\-.]{1,64}$", description="Who we are there: the owner of its Tasks for us.")
+    to: str = Field(description="The server of the settings on which the agency takes referrals.")
+    agency: str = Field(pattern=r"^Organization/[A-Za-z0-9\-.]{1,64}$", description="The agency, on that server.")
+    partner: str = Field(description="What kind of partner it is: that decides what it is told.")
+
+    @field_validator("partner")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in DISCLOSURES or DISCLOSURES[value].by_hand:
+            raise ValueError("no such kind of partner, or one to whom only a person refers")
+        return value
+
+
 class ReferralSettings(BaseModel):
     """Referrals from conversations of outreach."""
 
@@ -233,6 +252,9 @@ class ReferralSettings(BaseModel):
 
     self_referral: bool = Field(
         default=False, description="Whether people can ask for help themselves at /ask-for-help, without an account, from anywhere."
+    )
+    platforms: dict[str, PlatformSettings] = Field(
+        default={}, description="Servers of the settings from which referrals come to us as a coordination platform (almoner refer relay)."
     )
     review_listings: bool = Field(
         default=False,
@@ -396,6 +418,9 @@ class Settings(BaseSettings):
     def _servers_are_known(self) -> Self:
         if self.referrals.server is not None and self.referrals.server not in self.servers:
             raise ValueError(f"referrals.server: no such server; there are: {', '.join(self.servers) or 'none'}")
+        unknown = {name for each in self.referrals.platforms.items() for name in (each[0], each[1].to)} - self.servers.keys()
+        if unknown:
+            raise ValueError(f"referrals.platforms: no such server: {', '.join(sorted(unknown))}")
         return self
 
     @property

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from fhir_adapters.connections import Opened
 from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.smart.scopes import READ
 from fhir_adapters.writeback import Outbox
@@ -17,8 +18,10 @@ from plugin.cli import options
 from plugin.referrals.cards import take_over, tell
 from plugin.referrals.carrying import carry_out
 from plugin.referrals.engines import answers_by
-from plugin.referrals.polling import FAILED, Polled, overdue, poll
+from plugin.referrals.orders import Orders
+from plugin.referrals.polling import FAILED, Polled, may_ask, overdue, poll
 from plugin.referrals.reading import PAGE, VIEWS, listed
+from plugin.referrals.relaying import Post, carry_back, receive
 from plugin.referrals.taking import ASIDE
 from plugin.referrals.timers import run
 from plugin.servers.opening import open_for
@@ -53,9 +56,11 @@ def poll_(context: click.Context, servers: tuple[str, ...], whole: bool, config:
         outbox = Outbox.at(settings.state / OUTBOX_FILE)
         _say("to the EHR", _carried(settings, store, outbox, now))
         for name in servers or tuple(settings.servers):
-            opened = open_for(settings, name, {"Task": READ})
+            opened = open_for(settings, name, _needs(settings, name))
             late = overdue(store, opened.connection.tenant, now)
             try:
+                _say(f"{name}, orders", _ordered(settings, store, outbox, name, opened, now))
+                _say(f"{name}, to go on", _relayed(settings, store, outbox, name, opened, now))
                 found = poll(store, opened.server, opened.connection.tenant, now, whole=whole)
             except EhrUnavailable as problem:
                 click.echo(f"{name}: {problem}", err=True)
@@ -107,6 +112,36 @@ def _carried(settings: Settings, store: Store, outbox: Outbox, now: datetime) ->
         done += take_over(store, cards, outbox, now, read_partners(settings.cds.directory, now.date()))
         done["resolved"] += tell(store, open_ledger(settings, store), now)
     return done + carry_out(store, outbox, now)
+
+
+def _has_cards(settings: Settings, name: str) -> bool:
+    """Whether a server is the EHR of a client."""
+    return any(client.server == name for client in settings.cds.clients.values())
+
+
+def _needs(settings: Settings, name: str) -> dict[str, str]:
+    """What is read there."""
+    platform, card = name in settings.referrals.platforms, _has_cards(settings, name)
+    return {"Task": READ} | ({"ServiceRequest": READ} if platform or card else {}) | ({"Patient": READ} if platform else {})
+
+
+def _relayed(settings: Settings, store: Store, outbox: Outbox, name: str, opened: Opened, now: datetime) -> Counter[str]:
+    """What came to us as a coordination platform goes on, and what became of it back. Raises `EhrUnavailable`."""
+    platform, tenant = settings.referrals.platforms.get(name), opened.connection.tenant
+    if platform is None or not may_ask(store, tenant, now):
+        return Counter()
+    there = open_for(settings, platform.to, {"Patient": READ, "Organization": READ})
+    post = Post(opened.server, tenant, platform.owner, there.server, there.connection.tenant, platform.agency, platform.partner)
+    return receive(store, post, now) + carry_back(store, post, outbox, now)
+
+
+def _ordered(settings: Settings, store: Store, outbox: Outbox, name: str, opened: Opened, now: datetime) -> Counter[str]:
+    """Orders that a client's EHR made are found there. Raises `EhrUnavailable`."""
+    tenant = opened.connection.tenant
+    if not _has_cards(settings, name) or not may_ask(store, tenant, now):
+        return Counter()
+    orders = Orders(store, opened.server, tenant, read_partners(settings.cds.directory, now.date()))
+    return orders.follow(handover(settings, store), outbox, now)
 
 
 def _told(name: str, found: Polled, late: bool) -> bool:

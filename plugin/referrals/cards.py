@@ -42,8 +42,8 @@ def take_over(store: Store, handover: Handover, outbox: Outbox, at: datetime, di
         if row.suggestion in known or status is None or status.place is None:
             continue
         order = outbox.status(handover.key(row, "ServiceRequest"))
-        referral = _row(row, key, status.place, order.place if order else None, at)
-        done[_keep(store, referral | _performer(row.meaning["order"], key.tenant, directory), at)] += 1
+        referral = referral_of(row, key, status.place, order.place if order else None, at)
+        done[keep(store, referral | performer_of(row.meaning["order"], key.tenant, directory), at)] += 1
     return done
 
 
@@ -58,7 +58,8 @@ def tell(store: Store, ledger: Ledger, at: datetime) -> int:
     return len(suggestions)
 
 
-def _keep(store: Store, referral: dict[str, Any], at: datetime) -> str:
+def keep(store: Store, referral: dict[str, Any], at: datetime) -> str:
+    """Follow it from now on, unless another one for the same need is open: what came of it, in a word."""
     first = {"referral": referral["id"], "version": 1, "at": at, "user": CARDS.user, "step": "moved", "after": str(Status.REQUESTED)}
     with store.write() as connection:
         if not insert_one(connection, REFERRALS, referral):
@@ -73,7 +74,8 @@ def _keep(store: Store, referral: dict[str, Any], at: datetime) -> str:
     return TAKEN_OVER
 
 
-def _row(row: Row[Any], key: Key, task: str, order_place: str | None, at: datetime) -> dict[str, Any]:
+def referral_of(row: Row[Any], key: Key, task: str, order_place: str | None, at: datetime) -> dict[str, Any]:
+    """The referral of a handover whose Task stands at ``task``; whom it goes to is another matter: see `performer_of`."""
     order: Json = row.meaning["order"]
     asked: Json = order["code"]["coding"][0]
     requested = row.accepted.date()
@@ -83,7 +85,7 @@ def _row(row: Row[Any], key: Key, task: str, order_place: str | None, at: dateti
         "id": row.suggestion,
         "tenant": key.tenant,
         "patient": row.patient,
-        "need": _need(order),
+        "need": need_of(order),
         "service_system": asked["system"],
         "service_code": asked["code"],
         "service_display": asked.get("display", asked["code"]),
@@ -95,7 +97,7 @@ def _row(row: Row[Any], key: Key, task: str, order_place: str | None, at: dateti
         "reasons": [each["reference"] for each in order.get("reasonReference", ()) if "reference" in each],
         "priority": order.get("priority", "routine"),
         "unsafe": "orderDetail" in order,
-        "restricted": _need(order) in BY_ITS_NATURE_UNSAFE,
+        "restricted": need_of(order) in BY_ITS_NATURE_UNSAFE,
         "message": "",
         "state": str(Status.REQUESTED),
         "version": 1,
@@ -110,7 +112,7 @@ def _row(row: Row[Any], key: Key, task: str, order_place: str | None, at: dateti
     }
 
 
-def _performer(order: Json, tenant: str, directory: Directory | None) -> dict[str, Any]:
+def performer_of(order: Json, tenant: str, directory: Directory | None) -> dict[str, Any]:
     """Who is to do it: by the key of the directory, under which their people sign in."""
     named = (order.get("performer") or [{}])[0]
     known = performer(directory, tenant, named["reference"]) if "reference" in named else None
@@ -123,6 +125,7 @@ def _performer(order: Json, tenant: str, directory: Directory | None) -> dict[st
     }
 
 
-def _need(order: Json) -> str:
+def need_of(order: Json) -> str:
+    """The social need that its category names; unspecified, if none is known."""
     codings = [coding for concept in order.get("category", ()) for coding in concept.get("coding", ())]
     return next((each["code"] for each in codings if each.get("system") == CATEGORIES and each.get("code") in DOMAINS), DOMAINS[0])

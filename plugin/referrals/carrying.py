@@ -15,7 +15,7 @@ from fhir_adapters.writeback import Outbox, State
 from plugin.access import Role, Scope
 from plugin.referrals.moving import Step, taken
 from plugin.referrals.resources import ORDER, REFER, TASK, intents, key
-from plugin.referrals.words import EPISODE, Attention
+from plugin.referrals.words import EPISODE, RELAY, Attention
 from plugin.store import Store
 from plugin.store.tables.referrals import CONSENTS, REFERRALS, WRITES
 
@@ -42,7 +42,7 @@ def places(store: Store, outbox: Outbox) -> int:
     with store.read() as connection:
         table = REFERRALS.c
         unplaced = or_(table.task_place.is_(None), table.request_place.is_(None))
-        rows = connection.execute(select(REFERRALS).where(table.origin == EPISODE, table.task.is_not(None), unplaced)).all()
+        rows = connection.execute(select(REFERRALS).where(table.origin.in_((EPISODE, RELAY)), table.task.is_not(None), unplaced)).all()
     found = {row.id: (_place(outbox, row, "Task"), _place(outbox, row, "ServiceRequest")) for row in rows}
     known = {id: both for id, both in found.items() if all(both)}
     with store.write() as connection:

@@ -24,11 +24,11 @@ class Disclosure:
 
 _ORDER: Final = frozenset(
     {"resourceType", "id", "meta", "identifier", "status", "intent", "category", "code", "subject", "authoredOn", "requester"}
-    | {"performer", "priority", "orderDetail", "supportingInfo"}
+    | {"performer", "priority", "orderDetail", "supportingInfo", "basedOn"}
 )
 _TASK: Final = frozenset(
     {"resourceType", "id", "meta", "identifier", "status", "statusReason", "intent", "code", "focus", "for", "authoredOn", "requester"}
-    | {"owner", "priority", "output"}
+    | {"owner", "priority", "output", "partOf"}
 )
 _REACHED: Final = frozenset({"name", "telecom", "communication"})
 _VISITED: Final = _REACHED | {"address"}

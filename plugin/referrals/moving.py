@@ -13,7 +13,7 @@ from fhir_adapters.referral_states import FINAL, Status
 from plugin.access import Entry, Scope, record
 from plugin.referrals.resources import ENDS, ORDER, TASK
 from plugin.referrals.stepping import Situation, due
-from plugin.referrals.words import EPISODE, HERE, OUTPUT_KINDS, Attention
+from plugin.referrals.words import CARD, HERE, OUTPUT_KINDS, Attention
 from plugin.store.inserting import insert_new
 from plugin.store.tables.referrals import HISTORY, OUTPUTS, REFERRALS, WRITES
 
@@ -69,22 +69,22 @@ def taken(connection: Connection, scope: Scope, row: Row[Any], step: Step, at: d
     _keep_history(connection, scope, row, step, version, at)
     if step.only_from is not None and row.tenant != HERE:
         tell(connection, scope, row.id, version, TASK, step, at)
-    if moves and step.to in FINAL and row.requested and row.tenant != HERE and (row.origin == EPISODE or row.request_place):
+    if moves and step.to in FINAL and row.requested and row.tenant != HERE and (row.origin != CARD or row.request_place):
         tell(connection, scope, row.id, version, ORDER, Step(step.to, only_from=()), at)
     detail = {"to": str(step.to)} | ({"reason": step.reason_code} if step.reason_code else {})
     record(connection, scope, Entry(f"referral.{step.name}", f"referral/{row.id}", row.patient, detail), at)
     return version
 
 
-def tell(connection: Connection, scope: Scope, referral: str, version: int, kind: str, step: Step, at: datetime) -> None:
-    """Note that the EHR is to be told; `plugin.referrals.carrying` does it."""
+def tell(connection: Connection, scope: Scope, referral: str, version: int, kind: str, step: Step, at: datetime, **more: str) -> None:
+    """Note that the EHR is to be told; `plugin.referrals.carrying` does it. ``more``: what else the write has to say."""
     outputs = [{"kind": each.kind, "value": dict(each.value)} for each in step.outputs]
     row = {
         "referral": referral,
         "number": version,
         "kind": kind,
         "after": ENDS[step.to] if kind == ORDER else str(step.to),
-        "body": {"user": scope.user, "reason_code": step.reason_code, "reason": step.reason, "outputs": outputs},
+        "body": {"user": scope.user, "reason_code": step.reason_code, "reason": step.reason, "outputs": outputs} | more,
         "only_from": ["active", "on-hold"] if kind == ORDER else [str(each) for each in step.only_from or ()],
         "at": at,
         "put": None,

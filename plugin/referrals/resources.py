@@ -78,6 +78,8 @@ def order(row: Row[Any], write: Row[Any], consent: str | None) -> Json:
         found["supportingInfo"] = [{"reference": consent}]
     if row.message:
         found["note"] = [{"text": row.message}]
+    if based_on := write.body.get("based_on"):
+        found |= {"intent": "filler-order", "basedOn": [{"reference": based_on}]}
     return _only_for(row.partner, found)
 
 
@@ -95,6 +97,8 @@ def task(row: Row[Any], write: Row[Any], focus: str) -> Json:
         "authoredOn": _moment(write),
         "requester": _user(row, write),
     }
+    if part_of := write.body.get("part_of"):
+        found["partOf"] = [{"reference": part_of}]
     return _only_for(row.partner, found | ({"owner": agency(row)} if row.agency else {}))
 
 

@@ -43,7 +43,8 @@ def status_reason(code: str, text: str | None) -> dict[str, Any]:
     """Task.statusReason: always with a text, as the guide wants it."""
     why = REASONS[code]
     coding = {"system": gravity.CATEGORIES, "code": why.code}
-    return ({"coding": [coding]} if why.code else {}) | {"text": f"{why.label}: {text}" if text else why.label}
+    said = (text or "").removeprefix(why.label).removeprefix(":").strip()  # what was read from a server begins with the label itself
+    return ({"coding": [coding]} if why.code else {}) | {"text": f"{why.label}: {said}" if said else why.label}
 
 
 def reason_code(status_reason: Any) -> str:
@@ -87,6 +88,7 @@ HERE: Final = "here"
 """The tenant of referrals that stand in no EHR: agencies answer on our pages, and nobody else is to be told."""
 EPISODE: Final = "episode"
 CARD: Final = "card"
+RELAY: Final = "relay"
 """Where a referral comes from."""
 RESULTING: Final = "resulting-activity"
 ADDITIONAL: Final = "additional-content"

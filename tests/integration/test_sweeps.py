@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 from sqlalchemy import update
+from support.cds_calls import patient
 from support.command_line import almoner_here
 from support.fifty_rules import write_fifty_rules
 from support.sweeping import FIRST, SECOND, a_week_later, contents, current, lines_of, sweep, town
@@ -308,3 +309,12 @@ def test_whoever_stood_still_while_another_took_over_publishes_nothing(
     store.close()
     assert (ran.code, current(state)) == (1, before)
     assert "another sweep took over while this one stood still" in ran.err
+
+
+def test_one_person_is_a_population(tmp_path: Path) -> None:
+    source = tmp_path / "fhir"
+    source.mkdir()
+    (source / "Patient.json").write_text(json.dumps(patient(name=[{"family": "Bell"}])))
+    ran = sweep(source, tmp_path / "state", processes=2)
+    assert ran.code == 0, ran.err
+    assert json.loads((current(tmp_path / "state") / "manifest.json").read_text())["people"] == 1

@@ -54,8 +54,8 @@ class MemoryEhr:
             return self.held[parts.path]
         if not self.searches:
             raise EhrUnavailable("HTTP 400", 400)
-        ((name, (value,)),) = parse_qs(parts.query).items()
-        found = [{"resource": each} for each in self.of(parts.path) if _fits(each, name, value)]
+        asked = [(name, value) for name, (value,) in parse_qs(parts.query).items()]
+        found = [{"resource": each} for each in self.of(parts.path) if all(_fits(each, *pair) for pair in asked)]
         return {"resourceType": "Bundle", "link": [{"relation": "self", "url": link}], "entry": found}
 
     def post(self, link: str, body: Json) -> Json:
@@ -124,6 +124,10 @@ class MemoryEhr:
 def _fits(resource: Json, name: str, value: str) -> bool:
     if name == "_lastUpdated":
         return datetime.fromisoformat(resource["meta"]["lastUpdated"]) > datetime.fromisoformat(value.removeprefix("gt"))
+    if name in ("focus", "owner"):
+        return bool(resource.get(name, {}).get("reference") == value)
+    if name == "status":
+        return bool(resource["status"] == value)
     return value in [f"{each['system']}|{each['value']}" for each in resource.get("identifier", [])]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row, select, update
 from fhir_adapters.errors import NotWritable
 from fhir_adapters.writeback import Author, Intent, Key, Outbox, State, suggestion
 from plugin import __version__
-from plugin.cds.ledger.waiting import IN_OUTBOX, ORDERED, REFUSED, WAITING
+from plugin.cds.ledger.waiting import IN_OUTBOX, ORDERED, REFUSED, THEIRS, WAITING
 from plugin.cds.referral import order_identifier
 from plugin.store import Store
 from plugin.store.inserting import insert_new
@@ -45,11 +45,15 @@ class Handover:
         done = Counter(self._carry(row) for row in self._rows(WAITING))
         arrived = sorted(self.arrived())
         if arrived:
-            now = self._clock()
-            with self._store.write() as connection:
-                insert_new(connection, STEPS, [{"suggestion": id, "step": ORDERED, "at": now} for id in arrived])
-                connection.execute(update(HANDOVERS).where(HANDOVERS.c.suggestion.in_(arrived)).values(state=ORDERED))
+            self.stand(arrived)
         return done + Counter({ORDERED: len(arrived)})
+
+    def stand(self, suggestions: Sequence[str]) -> None:
+        """Note that the Tasks of these stand on their server."""
+        now = self._clock()
+        with self._store.write() as connection:
+            insert_new(connection, STEPS, [{"suggestion": id, "step": ORDERED, "at": now} for id in suggestions])
+            connection.execute(update(HANDOVERS).where(HANDOVERS.c.suggestion.in_(suggestions)).values(state=ORDERED))
 
     def arrived(self) -> frozenset[str]:
         """The suggestions whose Task stands on a server since `carry_out` last looked."""
@@ -61,6 +65,11 @@ class Handover:
     def ordered(self) -> Iterator[tuple[Row[Any], Key]]:
         """Every referral that stands on its server, with the name of its Task."""
         for row in self._rows(ORDERED):
+            yield row, self.key(row, "Task")
+
+    def theirs(self) -> Iterator[tuple[Row[Any], Key]]:
+        """Every referral that its client makes whole by itself and that is not known to stand there, with the name of its Task."""
+        for row in self._rows(THEIRS):
             yield row, self.key(row, "Task")
 
     def _rows(self, state: str) -> Sequence[Row[Any]]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, select
 from plugin.cds.feedback import Fault, Feedback, Message, Unusable
 from plugin.cds.ledger.entries import CardState
 from plugin.cds.ledger.pseudonyms import Pseudonyms
-from plugin.cds.ledger.waiting import REFER, WAITING
+from plugin.cds.ledger.waiting import REFER, THEIRS, WAITING
 from plugin.store.inserting import insert_new, upsert
 from plugin.store.tables.cds import ACCEPTED, CALLS, CARDS, FEEDBACK, HANDOVERS, QUARANTINE, REASONS, SUGGESTIONS
 
@@ -97,12 +97,12 @@ def _add(rows: _Rows, each: Feedback, card: Row[Any], offered: Mapping[str, Row[
             rows.unknown_suggestions += 1
             continue
         rows.accepted.append({"suggestion": id, "at": each.at})
-        if suggestion.kind == REFER and "Task" not in suggestion.meaning.get("creates", ()):
+        if suggestion.kind == REFER:
             rows.handovers.append(_handover(suggestion, card, each.at))
 
 
 def _handover(suggestion: Row[Any], card: Row[Any], at: datetime) -> Json:
-    """The referral that the client could not make whole by itself; the ledger's purge does not reach it."""
+    """The referral; while somebody has to take it on, the ledger's purge does not reach it."""
     return {
         "suggestion": suggestion.id,
         "card": card.id,
@@ -112,7 +112,7 @@ def _handover(suggestion: Row[Any], card: Row[Any], at: datetime) -> Json:
         "version": card.version,
         "accepted": at,
         "meaning": suggestion.meaning,
-        "state": WAITING,
+        "state": THEIRS if "Task" in suggestion.meaning.get("creates", ()) else WAITING,
         "reason": None,
     }
 

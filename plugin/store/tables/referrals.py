@@ -138,3 +138,15 @@ QUARANTINE: Final = Table(
     Column("at", Moment, nullable=False),
     Column("closed", Moment, comment="when somebody said that it was looked into"),
 )
+
+RELAYS: Final = Table(
+    "referral_relays",
+    METADATA,
+    Column("referral", String(36), ForeignKey(REFERRALS.c.id), primary_key=True, comment="ours, to the agency"),
+    Column("tenant", String(40), nullable=False, comment="the server from which it came"),
+    Column("patient", String(128), nullable=False, comment="their id there"),
+    Column("task_place", String(128), nullable=False, comment="the Task there of which we are the owner"),
+    Column("there", String(16), nullable=False, comment="the status that it showed last"),
+    Column("at", Moment, nullable=False, comment="when it was taken"),
+    Index("ix_referral_relays_tenant", "tenant", "there"),
+)

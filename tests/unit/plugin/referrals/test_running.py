@@ -22,13 +22,17 @@ from fhir_adapters.referral_states import Status
 from fhir_adapters.subscriptions import Inbox, read_notification
 from fhir_adapters.transport import FhirServer
 from fhir_adapters.writeback import Outbox
-from plugin.access import Role, Scope
+from plugin.access import Role, Scope, verify
 from plugin.cds.ledger import Ledger
 from plugin.cds.ledger.handover import Handover
-from plugin.cds.ledger.waiting import RESOLVED, WAITING
+from plugin.cds.ledger.waiting import RESOLVED, THEIRS, WAITING
+from plugin.cds.referral import order_identifier
 from plugin.cli.refer import command
+from plugin.referrals.acting import Answer, Grip, answer
 from plugin.referrals.cards import take_over, tell
+from plugin.referrals.carrying import carry_out
 from plugin.referrals.engines import answers_by
+from plugin.referrals.orders import Orders
 from plugin.referrals.polling import heard, poll
 from plugin.referrals.reading import listed
 from plugin.referrals.stepping import Situation, Step, next_step
@@ -62,14 +66,16 @@ def sqlite_store(tmp_path: Path) -> Iterator[Store]:
 class Cards:
     """A clinician accepted a card; its Task goes to the server."""
 
-    def __init__(self, store: Store, folder: Path, more: dict[str, Any] | None = None) -> None:
+    def __init__(self, store: Store, folder: Path, more: dict[str, Any] | None = None, creates: tuple[str, ...] = ()) -> None:
         self.store, self.at = store, NOON
         self.ehr = MemoryEhr()
         self.outbox = Outbox.at(folder / "outbox.sqlite", clock=lambda: self.at.timestamp())
         self.handover = Handover(store, lambda: self.outbox, {"clinic": TENANT}, clock=lambda: self.at)
+        meaning = {"order": ORDER | (more or {}), "creates": creates}
+        state = THEIRS if "Task" in creates else WAITING
         row = {"suggestion": SUGGESTION, "card": "card-1", "client": "clinic", "patient": "ann", "rule": "food", "version": "1.0.0"}
         with store.write() as connection:
-            connection.execute(insert(HANDOVERS), row | {"accepted": NOON, "meaning": {"order": ORDER | (more or {})}, "state": WAITING})
+            connection.execute(insert(HANDOVERS), row | {"accepted": NOON, "meaning": meaning, "state": state})
 
     def deliver(self, directory: Directory | None = None) -> Counter[str]:
         self.handover.carry_out()
@@ -77,6 +83,13 @@ class Cards:
         self.outbox.deliver(cast(FhirServer, self.ehr), policy(TENANT), commit=True)
         self.handover.carry_out()
         return take_over(self.store, self.handover, self.outbox, self.at, directory)
+
+    def follow(self, directory: Directory | None = None) -> Counter[str]:
+        return Orders(self.store, cast(FhirServer, self.ehr), TENANT, directory).follow(self.handover, self.outbox, self.at)
+
+    def sign(self, status: str = "active", id: str = "order-1", **more: Any) -> None:
+        """The clinician signs what the card offered; the EHR makes the order."""
+        self.ehr.store(ORDER | {"id": id, "status": status, "identifier": [order_identifier(SUGGESTION)]} | more)
 
     def poll(self) -> None:
         self.at += timedelta(hours=1)
@@ -131,6 +144,74 @@ def test_the_same_id_of_another_source_is_nobody(sqlite_store: Store, tmp_path: 
     cards = Cards(sqlite_store, tmp_path, {"performer": [{"reference": "Organization/bank-1"}]})
     cards.deliver(directory(KNOWN))
     assert stored(sqlite_store, SUGGESTION).agency == f"{TENANT}#Organization/bank-1"
+
+
+CHOSEN = {"performer": [{"reference": f"Organization/{resource_id('dir#Organization/bank-1')}"}]}
+
+
+def test_an_order_that_the_client_made_says_where_it_stands_and_whom_the_clinician_chose(sqlite_store: Store, tmp_path: Path) -> None:
+    cards = Cards(sqlite_store, tmp_path, creates=("ServiceRequest",))
+    assert cards.deliver(directory(KNOWN)) == {"taken over": 1}
+    assert (stored(sqlite_store, SUGGESTION).agency, cards.follow(directory(KNOWN))) == (None, {})
+    cards.sign("draft")
+    assert cards.follow(directory(KNOWN)) == {}, "not signed yet"
+    cards.sign(**CHOSEN)
+    assert [cards.follow(directory(KNOWN)) for _ in range(2)] == [{"order found": 1}, {}]
+    row = stored(sqlite_store, SUGGESTION)
+    assert (row.request_place, row.agency, row.partner) == ("ServiceRequest/order-1", "dir#Organization/bank-1", "food bank")
+    cards.deliver()
+    (task,) = cards.ehr.of("Task")
+    assert task["owner"] == CHOSEN["performer"][0]
+    with sqlite_store.write() as connection:
+        verify(connection)
+        answer(
+            connection,
+            Scope("volunteer", Role.AGENCY, row.agency),
+            Grip(row.id, row.version),
+            Answer(Status.REJECTED, "not-eligible"),
+            cards.at,
+        )
+    for _ in range(2):
+        carry_out(sqlite_store, cards.outbox, cards.at)
+        cards.deliver()
+    assert (cards.ehr.of("Task")[0]["status"], cards.ehr.of("ServiceRequest")[0]["status"]) == ("rejected", "revoked")
+
+
+def test_what_the_client_made_whole_is_followed_once_it_stands_on_its_server(sqlite_store: Store, tmp_path: Path) -> None:
+    cards = Cards(sqlite_store, tmp_path, creates=("ServiceRequest", "Task"))
+    assert cards.deliver(directory(KNOWN)) == {}
+    cards.sign(**CHOSEN)
+    task = {"resourceType": "Task", "id": "t1", "status": "draft", "for": {"reference": "Patient/ann"}}
+    task["focus"] = {"reference": "ServiceRequest/order-1"}
+    cards.ehr.store(task)
+    assert cards.follow(directory(KNOWN)) == {}, "nobody is asked yet"
+    cards.ehr.store(task | {"status": "requested"})
+    assert [cards.follow(directory(KNOWN)) for _ in range(2)] == [{"taken over": 1}, {}]
+    row = stored(sqlite_store, SUGGESTION)
+    assert (row.state, row.task_place, row.request_place, row.agency) == (
+        "requested",
+        "Task/t1",
+        "ServiceRequest/order-1",
+        "dir#Organization/bank-1",
+    )
+    cards.ehr.agency("Task/t1", Status.ACCEPTED)
+    cards.poll()
+    assert stored(sqlite_store, SUGGESTION).state == "accepted"
+    with sqlite_store.read() as connection:
+        assert connection.scalars(select(STEPS.c.step)).all() == ["ordered"]
+
+
+@pytest.mark.parametrize(
+    "more", [{"subject": {"reference": "Patient/bob"}}, {"identifier": [order_identifier("another")]}, {"status": "entered-in-error"}]
+)
+def test_an_order_that_is_not_surely_the_one_is_left_alone(sqlite_store: Store, tmp_path: Path, more: dict[str, Any]) -> None:
+    cards = Cards(sqlite_store, tmp_path, creates=("ServiceRequest",))
+    cards.deliver()
+    cards.ehr.store(ORDER | {"id": "order-1", "status": "active", "identifier": [order_identifier(SUGGESTION)]} | more)
+    assert cards.follow() == {}
+    for id in ("twin-1", "twin-2"):
+        cards.sign(id=id)
+    assert cards.follow() == {}, "two of one name"
 
 
 def test_a_cards_referral_waits_until_another_for_the_same_need_is_over(sqlite_store: Store, tmp_path: Path) -> None:

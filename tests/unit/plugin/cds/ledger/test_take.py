@@ -120,12 +120,13 @@ def test_a_suggestion_of_another_card_opens_nothing(ledger: Ledger) -> None:
     assert rows(ledger, HANDOVERS) == rows(ledger, ACCEPTED) == []
 
 
-def test_only_a_referral_that_the_client_could_not_make_whole_is_handed_over(ledger: Ledger) -> None:
+def test_a_referral_that_the_client_makes_whole_is_followed_and_any_other_handed_over(ledger: Ledger) -> None:
     whole, half = refer(("ServiceRequest", "Task")), refer(("ServiceRequest",))
     food = card("food", whole, half)
     ledger.record(call(food))
     told(ledger, accepted(food, whole, half))
-    assert [(row.suggestion, row.state, row.patient) for row in rows(ledger, HANDOVERS)] == [(half.id, "waiting", "p1")]
+    kept = {row.suggestion: (row.state, row.patient) for row in rows(ledger, HANDOVERS)}
+    assert kept == {whole.id: ("theirs", "p1"), half.id: ("waiting", "p1")}
 
 
 def test_the_first_word_about_a_step_counts(ledger: Ledger) -> None:
