@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from plugin import health, jwks
 from plugin.access import Forbidden
 from plugin.access import web as access
+from plugin.api.problems import problem
 from plugin.cds import overload
 from plugin.cds import views as cds
 from plugin.cds.body import LIMIT
@@ -28,6 +29,8 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
+_TOLD: Final = ("Allow", "Retry-After", "WWW-Authenticate")
+"""Headers that belong to some refusals."""
 _ISSUE_TYPES: Final = {404: "not-found", 405: "not-supported", 413: "too-long", 500: "exception"}
 
 
@@ -54,6 +57,9 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     from plugin.agency.referring import blueprint as agency_referring
     from plugin.agency.services import blueprint as agency_services
     from plugin.agency.views import blueprint as agency
+    from plugin.api import agency as api_agency
+    from plugin.api import conversations as api_conversations
+    from plugin.api import referrals as api_referrals
     from plugin.cds.analytics.views import blueprint as analytics
     from plugin.cds.preview.views import blueprint as preview
     from plugin.inbound.public import blueprint as asking
@@ -92,6 +98,9 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         asking,
         inbound,
         referrals,
+        api_conversations.blueprint,
+        api_referrals.blueprint,
+        api_agency.blueprint,
         listings,
         observe,
         sweeps,
@@ -125,7 +134,7 @@ def _refused(error: HTTPException) -> Response:
     if status < 400:
         return make_response(error.get_response())
     response = _error(status, error.name, error.description or error.name)
-    response.headers.update({name: value for name, value in error.get_headers() if name == "Allow"})
+    response.headers.update({name: value for name, value in error.get_headers() if name in _TOLD})
     return response
 
 
@@ -140,6 +149,8 @@ def _failed(error: Exception) -> Response:
 def _error(status: int, title: str, text: str) -> Response:
     if cds.is_for_cds():
         return make_response(jsonify(operation_outcome(_ISSUE_TYPES.get(status, "invalid"), text)), status)
+    if access.is_for_api():
+        return problem(status, title, text)
     if request.path.startswith("/health/") or not request.accept_mimetypes.accept_html:
         return make_response(jsonify({"status": status, "error": title, "detail": text}), status)
     return make_response(render_template("problem.html", title=title, text=text), status)

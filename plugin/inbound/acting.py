@@ -13,7 +13,7 @@ from fhir_adapters.referral_states import WITH_REASON, Move, Side, Status, check
 from plugin.access import Entry, Right, Role, Scope, record
 from plugin.inbound.conversing import converse
 from plugin.inbound.keeping import Grip, found, keep_step
-from plugin.outreach.acting import NotNow
+from plugin.outreach.acting import ChangedMeanwhile, NotNow
 from plugin.referrals.words import CHOSEN, OTHER
 from plugin.store.tables.inbound import INBOUND
 
@@ -94,5 +94,5 @@ def _moved(connection: Connection, scope: Scope, row: Row[Any], said: Saying, at
 def _held(connection: Connection, scope: Scope, grip: Grip) -> Row[Any]:
     row = found(connection, scope, grip.inbound, locked=True)
     if row.version != grip.version:
-        raise NotNow("somebody changed it meanwhile; look at it again")
+        raise ChangedMeanwhile
     return row
