@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
+from fhir_adapters.referral_states import Status
 from plugin.agency.seeing import Seen, answers
 from plugin.outreach.episodes import Episode, Why
 from plugin.outreach.looking import Looked
@@ -33,6 +34,7 @@ _AT_AN_AGENCY: Final = (
     *("requested", "changed"),
 )
 _STEP: Final = ("version", "at", "step", "before", "after", "reason_code", "reason")
+_STEP_AT_AN_AGENCY: Final = ("at", "after", "reason_code", "reason")
 _RESTRICTION: Final = ("id", "kind", "since", "until", "note")
 _CONSENT: Final = ("id", "need", "partner", "agency", "given_by", "since", "until")
 
@@ -95,7 +97,10 @@ def referral(row: Row[Any], names: Mapping[str, str]) -> Json:
 
 def referral_whole(found: Whole, names: Mapping[str, str]) -> Json:
     """With how it came there, and what came of it."""
-    return referral(found.row, names) | _course(found)
+    return referral(found.row, names) | {
+        "history": [_told(step, _STEP) for step in found.history],
+        "outputs": [{"kind": each.kind, "value": each.value, "at": each.at} for each in found.outputs],
+    }
 
 
 def at_an_agency(row: Row[Any], person: Seen) -> Json:
@@ -104,14 +109,11 @@ def at_an_agency(row: Row[Any], person: Seen) -> Json:
 
 
 def at_an_agency_whole(found: Whole, person: Seen) -> Json:
-    """With how it came there, what came of it, and the states to which the agency can bring it."""
-    return at_an_agency(found.row, person) | _course(found) | {"can": [str(to) for to in answers(found.row.state)]}
-
-
-def _course(found: Whole) -> Json:
-    return {
-        "history": [_told(step, _STEP) for step in found.history],
-        "outputs": [{"kind": each.kind, "value": each.value, "at": each.at} for each in found.outputs],
+    """With how it went since it was sent, what came of it in words, and the states to which the agency can bring it."""
+    return at_an_agency(found.row, person) | {
+        "history": [_told(step, _STEP_AT_AN_AGENCY) for step in found.history if step.after != Status.DRAFT],
+        "outcomes": [each.value["text"] for each in found.outputs if each.value.get("text")],
+        "can": [str(to) for to in answers(found.row.state)],
     }
 
 
