@@ -206,7 +206,7 @@ def _recognise_program(by: Access) -> None:
 
 
 def _asks(**more: str) -> WWWAuthenticate:
-    return WWWAuthenticate("bearer", {"realm": "almoner", **more})
+    return WWWAuthenticate("bearer", {"realm": "Almoner API", **more})
 
 
 def _check_place(by: Access) -> None:

@@ -23,13 +23,14 @@ from plugin.referrals.words import CHOSEN
 
 blueprint: Final = Blueprint("api_agency", __name__, url_prefix=f"{PATH}/agency/referrals")
 
-_ANSWER: Final[Fields] = {"to": sorted(MAY_SET[Side.TARGET]), "reason_code": CHOSEN, "reason": None, "outcome": None}
+FILTERS: Final[Fields] = {"view": VIEWS, "page": None}
+ANSWER: Final[Fields] = {"to": sorted(MAY_SET[Side.TARGET]), "reason_code": CHOSEN, "reason": None, "outcome": None}
 
 
 @blueprint.get("")
 def listed() -> Response:
     """A page of the agency's own referrals."""
-    told = arguments({"view": VIEWS, "page": None})
+    told = arguments(FILTERS)
     number, today = page(told), access().clock().date()
     with access().store.read() as connection:
         rows, total = reading.listed(connection, scope(), told.get("view", "open"), number)
@@ -53,7 +54,7 @@ def one(id: uuid.UUID) -> Response:
 @blueprint.post("/<uuid:id>/answer")
 def answered(id: uuid.UUID) -> Response:
     """Keep the answer, and tell whoever referred."""
-    told = fields(_ANSWER)
+    told = fields(ANSWER)
 
     def step(connection: Connection, version: int) -> dict[str, Any]:
         new = answer(connection, scope(), Grip(str(id), version), said_in(told), access().clock())

@@ -28,9 +28,10 @@ from rules.document import Rule
 
 blueprint: Final = Blueprint("api_conversations", __name__, url_prefix=f"{PATH}/conversations")
 
-_FILTERS: Final[Fields] = {"view": VIEWS, "sort": SORTS, "rule": None, "language": None, "owner": None, "page": None}
+FILTERS: Final[Fields] = {"view": VIEWS, "sort": SORTS, "rule": None, "language": None, "owner": None, "page": None}
+"""What the list is narrowed by."""
 _STAFF_OUTCOMES: Final = [code for code, outcome in OUTCOMES.items() if outcome.by_staff]
-_DEEDS: Final[Mapping[str, Fields]] = {
+DEEDS: Final[Mapping[str, Fields]] = {
     "claim": {},
     "assign": {"owner": None},
     "snooze": {"until": None, "why": None},
@@ -41,11 +42,12 @@ _DEEDS: Final[Mapping[str, Fields]] = {
     "prefer": {"channel": CHANNELS, "best_time": None},
 }
 """Verb → the fields that it takes."""
-_WISHES: Final[Mapping[str, Fields]] = {
+WISHES: Final[Mapping[str, Fields]] = {
     "restrict": {"what": (*CHANNELS, str(Restriction.UNSAFE)), "until": None, "note": None},
     "lift": {"id": None},
     "withdraw": {"id": None},
 }
+"""The same of what they want."""
 
 
 def runtime() -> Runtime:
@@ -62,14 +64,14 @@ def rules() -> Mapping[str, Rule]:
 @blueprint.get("")
 def listed() -> Response:
     """A page of conversations, as filtered."""
-    told = arguments(_FILTERS)
+    told = arguments(FILTERS)
     return listing(_found(told), told)
 
 
 @blueprint.post("/search")
 def search() -> Response:
     """Those whose name or id holds every word of ``text``: in the body, so that names stay out of addresses. It changes nothing."""
-    return slice_only(_found(fields({**_FILTERS, "text": None})))
+    return slice_only(_found(fields({**FILTERS, "text": None})))
 
 
 def _found(told: Mapping[str, str]) -> Slice:
@@ -97,10 +99,10 @@ def one(id: uuid.UUID) -> Response:
     return whole(telling.conversation_whole(looked, offered, written, names))
 
 
-@blueprint.post(f"/<uuid:id>/<any({', '.join(_DEEDS)}):verb>")
+@blueprint.post(f"/<uuid:id>/<any({', '.join(DEEDS)}):verb>")
 def act(id: uuid.UUID, verb: str) -> Response:
     """Do something with one."""
-    told = fields(_DEEDS[verb])
+    told = fields(DEEDS[verb])
     if verb == "attempt":
         told["attempt"] = str(uuid.uuid4())
 
@@ -124,10 +126,10 @@ def wishes(id: uuid.UUID) -> Response:
     return whole(telling.wishes(row, found))
 
 
-@blueprint.post(f"/<uuid:id>/wishes/<any({', '.join(_WISHES)}):verb>")
+@blueprint.post(f"/<uuid:id>/wishes/<any({', '.join(WISHES)}):verb>")
 def said(id: uuid.UUID, verb: str) -> Response:
     """Keep what they said, or that they changed their mind."""
-    told = fields(_WISHES[verb])
+    told = fields(WISHES[verb])
 
     def step(connection: Connection, version: int) -> dict[str, Any]:
         row, now = held(connection, str(id), version), site_now()

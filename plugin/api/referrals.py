@@ -29,17 +29,21 @@ from plugin.referrals.words import CHOSEN
 blueprint: Final = Blueprint("api_referrals", __name__, url_prefix=PATH)
 
 _YES_OR_NO: Final = ("yes", "no")
-_PARTNER: Final[Fields] = {"partner": None, "postcode": None}
-_ANSWERS: Final[Fields] = {
-    **_PARTNER,
+FILTERS: Final[Fields] = {"view": VIEWS, "page": None}
+CANCEL: Final[Fields] = {"reason_code": CHOSEN, "reason": None}
+WANTING: Final[Fields] = {"partner": None, "postcode": None}
+"""For what kind of partner services are looked for, and where somebody lives."""
+ANSWERS: Final[Fields] = {
+    **WANTING,
     **{"wanted": _YES_OR_NO, "given_by": GIVEN_BY, "listing": None, "message": None, "assessment": _YES_OR_NO},
 }
+"""What somebody said, and what was chosen."""
 
 
 @blueprint.get("/referrals")
 def listed() -> Response:
     """A page of referrals; those that somebody must look at have a view of their own."""
-    told = arguments({"view": VIEWS, "page": None})
+    told = arguments(FILTERS)
     number = page(told)
     with access().store.read() as connection:
         rows, total = reading.listed(connection, scope(), told.get("view", "open"), number)
@@ -62,7 +66,7 @@ def one(id: uuid.UUID) -> Response:
 @blueprint.post("/referrals/<uuid:id>/<any(cancel, seen, mistaken):verb>")
 def act(id: uuid.UUID, verb: str) -> Response:
     """Take it back, say that it should never have been, or that somebody has seen to what asked for attention."""
-    told = fields({"reason_code": CHOSEN, "reason": None} if verb == "cancel" else {})
+    told = fields(CANCEL if verb == "cancel" else {})
 
     def step(connection: Connection, version: int) -> dict[str, Any]:
         grip, now = Grip(str(id), version), site_now()
@@ -81,7 +85,7 @@ def candidates(episode: uuid.UUID, rule: str) -> Response:
 
     It is posted because somebody's postcode may be in it, and because that the person was looked at is recorded.
     """
-    told, now = fields(_PARTNER), site_now()
+    told, now = fields(WANTING), site_now()
     with access().store.write(durable=False) as connection:
         try:
             found, offer = _offer(connection, str(episode), rule)
@@ -95,7 +99,7 @@ def candidates(episode: uuid.UUID, rule: str) -> Response:
 @blueprint.post("/conversations/<uuid:episode>/offers/<rule>/refer")
 def refer(episode: uuid.UUID, rule: str) -> Response:
     """Keep what they said, and send the referral if they want it."""
-    told, new = fields(_ANSWERS), str(uuid.uuid4())
+    told, new = fields(ANSWERS), str(uuid.uuid4())
 
     def step(connection: Connection, version: int) -> dict[str, Any]:
         held(connection, str(episode), version)

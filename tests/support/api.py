@@ -6,22 +6,55 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
 from jsonschema_rs import Draft202012Validator
 from support.access import SHELL, account, store_of
+from support.outreach import REFERS, person, published
+from support.worklist import AS_OF
 from werkzeug.test import TestResponse
 
+from fhir_adapters.synthetic import write_agencies
 from plugin.access import Role
 from plugin.access.accounts import find
 from plugin.access.tokens import make
+from plugin.app import create_app
 from plugin.openapi.views import document
-from plugin.store import Store
+from plugin.outreach.taking import take
+from plugin.runtime import Runtime
+from plugin.settings import AccessSettings, CdsSettings, Settings
+from plugin.store import Store, open_store
+from plugin.store.versions import ready
+from plugin.sweep.published import Published
+from rules.engines import engine
+from rules.pack import BUILT_IN, load_packs
 
 Json = dict[str, Any]
 PATH = "/api/v1"
+NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
+
+
+def town(folder: Path) -> Flask:
+    """An application behind accounts, with two people on its list and a directory of agencies."""
+    state = folder / "state"
+    store = ready(open_store(f"sqlite:///{state / 'almoner.db'}"))
+    people = [
+        person("a", {REFERS: "yes", "unsafe-home": "yes"}, name="Ann Lee", language="es"),
+        person("b", {"screening-overdue": "yes", "damp-home": "unknown"}, name="Bo Ray"),
+    ]
+    take(store, published(state, "s1", people), AS_OF, clock=lambda: NOON)
+    store.close()
+    write_agencies(folder / "directory", 7, AS_OF)
+    settings = Settings(
+        state=state,
+        as_of=AS_OF,
+        access=AccessSettings(mode="local"),
+        cds=CdsSettings(directory=(f"town={folder / 'directory'}",)),
+    )
+    return create_app(Runtime(settings, load_packs(BUILT_IN), engine("reference"), Published(state)))
 
 
 def token_of(store: Store, login: str, at: datetime, days: int = 30, name: str = "") -> str:

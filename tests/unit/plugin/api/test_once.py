@@ -127,9 +127,7 @@ class TestOverHttp:
     def test_a_key_that_is_none_is_refused(self, staff: Program, key: str) -> None:
         assert staff.do(f"{path_of(staff)}/claim", 1, key=key).status_code == 400
 
-    def test_the_same_request_at_the_same_time_is_told_to_wait(
-        self, app: Flask, staff: Program, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_same_request_at_the_same_time_is_told_to_wait(self, app: Flask, staff: Program, monkeypatch: pytest.MonkeyPatch) -> None:
         path = path_of(staff)
         meanwhile: list[int] = []
         claim = forms.VERBS["claim"]
