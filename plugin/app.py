@@ -57,9 +57,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     from plugin.agency.referring import blueprint as agency_referring
     from plugin.agency.services import blueprint as agency_services
     from plugin.agency.views import blueprint as agency
-    from plugin.api import agency as api_agency
-    from plugin.api import conversations as api_conversations
-    from plugin.api import referrals as api_referrals
+    from plugin.api.addresses import BLUEPRINTS as API
     from plugin.cds.analytics.views import blueprint as analytics
     from plugin.cds.preview.views import blueprint as preview
     from plugin.inbound.public import blueprint as asking
@@ -98,9 +96,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         asking,
         inbound,
         referrals,
-        api_conversations.blueprint,
-        api_referrals.blueprint,
-        api_agency.blueprint,
+        *API,
         listings,
         observe,
         sweeps,

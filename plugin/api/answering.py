@@ -11,6 +11,7 @@ import orjson
 from flask import Response, request
 
 Json = dict[str, Any]
+_JSON: Final = "application/json"
 _DIGITS: Final = 16
 
 
@@ -55,11 +56,12 @@ def slice_only(found: Slice) -> Response:
 def whole(body: Json) -> Response:
     """One thing. Its ETag has its version, and a digest of all that is told of it: what stands against a call may change without it."""
     text = orjson.dumps(body)
-    response = Response(text, mimetype="application/json")
-    response.set_etag(f"{body['version']}-{sha256(text).hexdigest()[:_DIGITS]}")
+    tag = f"{body['version']}-{sha256(text).hexdigest()[:_DIGITS]}"
+    known = request.if_none_match.contains_weak(tag)
+    response = Response(status=HTTPStatus.NOT_MODIFIED, mimetype=_JSON) if known else Response(text, mimetype=_JSON)
+    response.set_etag(tag)
     # Whoever called may keep it for the next If-None-Match, and nobody between us.
     response.headers["Cache-Control"] = "private, no-cache"
-    response.make_conditional(request)
     return response
 
 
@@ -71,4 +73,4 @@ def done(body: Json) -> Response:
 
 
 def _json(body: Json) -> Response:
-    return Response(orjson.dumps(body), HTTPStatus.OK, mimetype="application/json")
+    return Response(orjson.dumps(body), HTTPStatus.OK, mimetype=_JSON)

@@ -39,13 +39,8 @@ CHECKS: Final = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-OPERATIONS: Final = [
-    (method, path)
-    for path, item in document(None)["paths"].items()
-    if path.startswith(PATH)
-    for method in ("get", "post")
-    if method in item
-]
+DESCRIBED: Final = {path: item for path, item in document(None)["paths"].items() if path.startswith(PATH)}
+OPERATIONS: Final = [(method, path) for path, item in DESCRIBED.items() for method in ("get", "post") if method in item]
 BANK: Final = "dir#Organization/bank-1"
 
 
@@ -139,11 +134,8 @@ def test_the_fields_and_words_are_those_that_are_taken() -> None:
     assert body(f"{one}/offers/{{rule}}/refer") == taken(referrals.ANSWERS)
     assert body("/referrals/{id}/cancel") == taken(referrals.CANCEL)
     assert body("/agency/referrals/{id}/answer") == taken(agency.ANSWER)
-    for path, fields in (
-        ("/conversations", conversations.FILTERS),
-        ("/referrals", referrals.FILTERS),
-        ("/agency/referrals", agency.FILTERS),
-    ):
+    lists = {"/conversations": conversations.FILTERS, "/referrals": referrals.FILTERS, "/agency/referrals": agency.FILTERS}
+    for path, fields in lists.items():
         told = [resolved(each) for each in DESCRIBED[PATH + path]["get"]["parameters"]]
         assert {each["name"]: words(each["schema"]) for each in told} == taken(fields), path
 
