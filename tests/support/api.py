@@ -134,11 +134,11 @@ def operation_of(method: str, path: str) -> Json | None:
 
 def resolved(told: Mapping[str, Any]) -> Mapping[str, Any]:
     """What stands at a reference, if it is one."""
-    if "$ref" not in told:
-        return told
-    found: Any = document(None)
-    for name in told["$ref"].removeprefix("#/").split("/"):
-        found = found[name]
+    found: Any = told
+    while "$ref" in found:
+        place, found = found["$ref"], document(None)
+        for name in place.removeprefix("#/").split("/"):
+            found = found[name]
     return dict(found)
 
 

@@ -7,11 +7,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import insert, select
 from support import referrals as given
-from support.api import Program, program
+from support.api import PATH, Program, program
 from support.outreach import REFERS
 
 from fhir_adapters.referral_states import MAY_SET, Side, Status
 from plugin.access import Role, verify
+from plugin.openapi.views import document
 from plugin.store import Store
 from plugin.store.tables.access import AUDIT
 from plugin.store.tables.outreach import PEOPLE
@@ -152,6 +153,21 @@ def test_to_another_agency_it_is_not_there(app: Flask, bank: Program, store: Sto
     refused = [other.do(f"/agency/referrals/{each}/answer", 2, {"to": "accepted"}) for each in (id, nowhere)]
     assert [(each.status_code, each.data) for each in refused] == [(404, none.data)] * 2
     assert given.stored(store, id).state == "requested"
+
+
+def test_no_address_shows_an_agency_what_is_not_its_own(app: Flask, bank: Program, store: Store, staff: Program) -> None:
+    """Whatever is asked with whatever id: the answer is the one that there is nothing, to the byte."""
+    other, nowhere = program(app, Role.AGENCY, "other", SECOND), "00000000-0000-0000-0000-000000000001"
+    ids = [given.sent(store), conversation(staff)["id"]]
+    for path, item in document(None)["paths"].items():
+        for method in {"get", "post"} & set(item) if path.startswith(PATH) and "{id}" in path else ():
+            asked = [path.removeprefix(PATH).replace("{id}", id).replace("{rule}", REFERS) for id in (*ids, nowhere)]
+            sent = {"If_Match": '"2"', "Idempotency_Key": "k"} if method == "post" else {}
+            body = {"to": "accepted"} if path.endswith("/answer") else {}
+            answers = [other.call(method, each, body if method == "post" else None, **sent) for each in asked]
+            assert len({(each.status_code, each.data) for each in answers}) == 1, path
+            assert answers[0].status_code in (403, 404), path
+    assert given.stored(store, ids[0]).state == "requested"
 
 
 def test_an_agency_answers_and_tells_what_came_of_it(bank: Program, store: Store) -> None:
