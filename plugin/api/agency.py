@@ -24,7 +24,7 @@ from plugin.referrals.words import CHOSEN
 blueprint: Final = Blueprint("api_agency", __name__, url_prefix=f"{PATH}/agency/referrals")
 
 FILTERS: Final[Fields] = {"view": VIEWS, "page": None}
-ANSWER: Final[Fields] = {"to": sorted(MAY_SET[Side.TARGET]), "reason_code": CHOSEN, "reason": None, "outcome": None}
+ANSWER: Final[Fields] = {"to": sorted(MAY_SET[Side.TARGET]), "reason_code": CHOSEN, "reason": 200, "outcome": 200}
 
 
 @blueprint.get("")

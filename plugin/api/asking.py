@@ -6,15 +6,18 @@ from typing import Any, Final
 
 import orjson
 from flask import request
-from werkzeug.exceptions import BadRequest, PreconditionFailed, PreconditionRequired, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, PreconditionFailed, PreconditionRequired, RequestEntityTooLarge, UnsupportedMediaType
 
 MOST: Final = 64 * 1024
 """Bytes of a body."""
 _VERSION: Final = re.compile(r'"(\d{1,9})(?:-[0-9a-f]+)?"')
 _NUMBER: Final = re.compile(r"[1-9]\d{0,3}")
 
-Fields = Mapping[str, Collection[str] | None]
-"""Name → the values that it may have; ``None``: any text."""
+YES_OR_NO: Final = frozenset({"yes", "no"})
+"""Of a field that is true or false."""
+Kind = Collection[str] | int | None
+"""What a field may be: one of these texts, a text of so many characters at most, or any text."""
+Fields = Mapping[str, Kind]
 
 
 def arguments(allowed: Fields) -> dict[str, str]:
@@ -23,7 +26,9 @@ def arguments(allowed: Fields) -> dict[str, str]:
     if unknown := sorted(set(found) - set(allowed)):
         raise BadRequest(f"There is no argument {_shown(unknown[0])} here; there are {', '.join(sorted(allowed)) or 'none'}.")
     for name, values in found.items():
-        check(name, values[0] if len(values) == 1 else None, allowed[name])
+        if len(values) > 1:
+            raise BadRequest(f"{name} is one text.")
+        check(name, values[0], allowed[name])
     return {name: values[0] for name, values in found.items()}
 
 
@@ -36,7 +41,7 @@ def page(told: Mapping[str, str]) -> int:
 
 
 def fields(allowed: Fields) -> dict[str, str]:
-    """Those of the body, a JSON object: texts; true and false become yes and no, a number its digits, and null is as if it were not there.
+    """Those of the body, a JSON object, as a form would have them; null is as if it were not there.
 
     Raises:
         BadRequest: it is no such object; 413 and 415 for what is too long, or no JSON.
@@ -44,20 +49,22 @@ def fields(allowed: Fields) -> dict[str, str]:
     read = _body()
     if unknown := sorted(set(read) - set(allowed)):
         raise BadRequest(f"There is no field {_shown(unknown[0])} here; there are {', '.join(sorted(allowed)) or 'none'}.")
-    told = {name: _text(value) for name, value in read.items() if value is not None}
+    told = {name: _as_text(name, value, allowed[name]) for name, value in read.items() if value is not None}
     for name, value in told.items():
         check(name, value, allowed[name])
-    return {name: value for name, value in told.items() if value is not None}
+    return told
 
 
 def _body() -> dict[str, Any]:
-    request.max_content_length = MOST
     if not request.is_json:
         if request.content_length or "Transfer-Encoding" in request.headers:
             raise UnsupportedMediaType("Send JSON: Content-Type: application/json.")
         return {}
+    sent = request.get_data()
+    if len(sent) > MOST:
+        raise RequestEntityTooLarge(f"A body has at most {MOST} bytes.")
     try:
-        read = orjson.loads(request.get_data() or b"{}")
+        read = orjson.loads(sent or b"{}")
     except orjson.JSONDecodeError:
         raise BadRequest("The body is not JSON.") from None
     if not isinstance(read, dict):
@@ -76,21 +83,27 @@ def version() -> int:
     return int(found[1])
 
 
-def _text(value: Any) -> str | None:
-    """``None``: it is neither text, nor number, nor yes or no."""
-    if isinstance(value, bool):
+def _as_text(name: str, value: Any, kind: Kind) -> str:
+    if kind is YES_OR_NO:
+        if not isinstance(value, bool):
+            raise BadRequest(f"{name} is true or false.")
         return "yes" if value else "no"
-    return str(value) if isinstance(value, str | int) else None
-
-
-def check(name: str, value: str | None, allowed: Collection[str] | None) -> None:
-    """Raises 400 unless ``value`` is a text, and one of those that are allowed."""
-    if value is None:
+    if name == "page" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
         raise BadRequest(f"{name} is one text.")
+    return value
+
+
+def check(name: str, value: str, kind: Kind) -> None:
+    """Raises 400 unless ``value`` is of its kind."""
     if "\0" in value:
         raise BadRequest(f"There is a character in {name} that cannot be kept.")
-    if allowed is not None and value not in allowed:
-        raise BadRequest(f"{name} is one of {', '.join(allowed)}.")
+    if isinstance(kind, int):
+        if len(value) > kind:
+            raise BadRequest(f"{name} has at most {kind} characters.")
+    elif kind is not None and value not in kind:
+        raise BadRequest(f"{name} is one of {', '.join(kind)}.")
 
 
 def _shown(name: str) -> str:

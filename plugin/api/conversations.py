@@ -28,22 +28,23 @@ from rules.document import Rule
 
 blueprint: Final = Blueprint("api_conversations", __name__, url_prefix=f"{PATH}/conversations")
 
-FILTERS: Final[Fields] = {"view": VIEWS, "sort": SORTS, "rule": None, "language": None, "owner": None, "page": None}
+FILTERS: Final[Fields] = {"view": VIEWS, "sort": SORTS, "rule": 128, "language": 35, "owner": 128, "page": None}
 """What the list is narrowed by."""
+SEARCH: Final[Fields] = {**FILTERS, "text": 200}
 _STAFF_OUTCOMES: Final = [code for code, outcome in OUTCOMES.items() if outcome.by_staff]
 DEEDS: Final[Mapping[str, Fields]] = {
     "claim": {},
-    "assign": {"owner": None},
-    "snooze": {"until": None, "why": None},
+    "assign": {"owner": 128},
+    "snooze": {"until": None, "why": 200},
     "wake": {},
-    "attempt": {"channel": CHANNELS, "outcome": _STAFF_OUTCOMES, "again_on": None, "note": None},
+    "attempt": {"channel": CHANNELS, "outcome": _STAFF_OUTCOMES, "again_on": None, "note": 1_000},
     "close": {"ending": [code for code, ending in ENDINGS.items() if ending.by_staff]},
     "reopen": {},
-    "prefer": {"channel": CHANNELS, "best_time": None},
+    "prefer": {"channel": CHANNELS, "best_time": 64},
 }
 """Verb → the fields that it takes."""
 WISHES: Final[Mapping[str, Fields]] = {
-    "restrict": {"what": (*CHANNELS, str(Restriction.UNSAFE)), "until": None, "note": None},
+    "restrict": {"what": (*CHANNELS, str(Restriction.UNSAFE)), "until": None, "note": 200},
     "lift": {"id": None},
     "withdraw": {"id": None},
 }
@@ -71,7 +72,7 @@ def listed() -> Response:
 @blueprint.post("/search")
 def search() -> Response:
     """Those whose name or id holds every word of ``text``: in the body, so that names stay out of addresses. It changes nothing."""
-    return slice_only(_found(fields({**FILTERS, "text": None})))
+    return slice_only(_found(fields(SEARCH)))
 
 
 def _found(told: Mapping[str, str]) -> Slice:

@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 from plugin.access.web import access, scope
 from plugin.api import PATH, telling
 from plugin.api.answering import Slice, listing, slice_only, whole
-from plugin.api.asking import Fields, arguments, check, fields, page
+from plugin.api.asking import YES_OR_NO, Fields, arguments, check, fields, page
 from plugin.api.conversations import held, runtime
 from plugin.api.doing import NOT_THERE, deed
 from plugin.listings.site import directory
@@ -28,14 +28,13 @@ from plugin.referrals.words import CHOSEN
 
 blueprint: Final = Blueprint("api_referrals", __name__, url_prefix=PATH)
 
-_YES_OR_NO: Final = ("yes", "no")
 FILTERS: Final[Fields] = {"view": VIEWS, "page": None}
-CANCEL: Final[Fields] = {"reason_code": CHOSEN, "reason": None}
-WANTING: Final[Fields] = {"partner": None, "postcode": None}
+CANCEL: Final[Fields] = {"reason_code": CHOSEN, "reason": 200}
+WANTING: Final[Fields] = {"partner": None, "postcode": 16}
 """For what kind of partner services are looked for, and where somebody lives."""
 ANSWERS: Final[Fields] = {
     **WANTING,
-    **{"wanted": _YES_OR_NO, "given_by": GIVEN_BY, "listing": None, "message": None, "assessment": _YES_OR_NO},
+    **{"wanted": YES_OR_NO, "given_by": GIVEN_BY, "listing": None, "message": 1_000, "assessment": YES_OR_NO},
 }
 """What somebody said, and what was chosen."""
 

@@ -27,6 +27,7 @@ from werkzeug.routing import Rule
 
 from plugin.access import Role
 from plugin.api import agency, conversations, referrals
+from plugin.api.asking import YES_OR_NO, Fields
 from plugin.openapi.views import document
 from plugin.store import Store
 from plugin.store.tables.outreach import EPISODES
@@ -106,26 +107,28 @@ def test_every_deed_is_on_a_version_and_under_a_key() -> None:
     assert {path.rpartition("/")[2] for method, path in OPERATIONS if method == "post" and path not in deeds} == {"search", "candidates"}
 
 
-def words(schema: Mapping[str, Any]) -> set[str] | None:
-    """The texts that a field may be; ``None``: any."""
+def kind(schema: Mapping[str, Any]) -> Any:
+    """What a field may be, as the document says it: a set of texts, a greatest length, true or false, or any text (``None``)."""
     told = resolved(schema)
-    return {each for each in told["enum"] if each is not None} if "enum" in told else None
+    if "enum" in told:
+        return {each for each in told["enum"] if each is not None}
+    return YES_OR_NO if told.get("type") == "boolean" else told.get("maxLength")
 
 
-def body(path: str) -> dict[str, set[str] | None]:
-    """Field → the texts that it may be, as the document says it."""
+def body(path: str) -> dict[str, Any]:
+    """Field → what it may be."""
     sent = DESCRIBED[PATH + path]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    return {name: words(field) for name, field in resolved(sent).get("properties", {}).items()}
+    return {name: kind(field) for name, field in resolved(sent).get("properties", {}).items()}
 
 
-def taken(fields: Mapping[str, Any]) -> dict[str, set[str] | None]:
-    """The same, as the service takes it; yes and no are true and false in JSON."""
-    return {name: None if allowed is None or set(allowed) == {"yes", "no"} else set(allowed) for name, allowed in fields.items()}
+def taken(fields: Fields) -> dict[str, Any]:
+    """The same, as the service takes it."""
+    return {name: allowed if allowed is None or isinstance(allowed, int) else set(allowed) for name, allowed in fields.items()}
 
 
 def test_the_fields_and_words_are_those_that_are_taken() -> None:
     one = "/conversations/{id}"
-    assert body("/conversations/search") == taken({**conversations.FILTERS, "text": None})
+    assert body("/conversations/search") == taken(conversations.SEARCH)
     for verb, fields in conversations.DEEDS.items():
         assert body(f"{one}/{verb}") == taken(fields), verb
     for verb, fields in conversations.WISHES.items():
@@ -137,7 +140,7 @@ def test_the_fields_and_words_are_those_that_are_taken() -> None:
     lists = {"/conversations": conversations.FILTERS, "/referrals": referrals.FILTERS, "/agency/referrals": agency.FILTERS}
     for path, fields in lists.items():
         told = [resolved(each) for each in DESCRIBED[PATH + path]["get"]["parameters"]]
-        assert {each["name"]: words(each["schema"]) for each in told} == taken(fields), path
+        assert {each["name"]: kind(each["schema"]) for each in told} == taken(fields), path
 
 
 @pytest.mark.slow

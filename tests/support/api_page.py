@@ -1,7 +1,6 @@
 """Writes ``docs/reference/api.md`` from the OpenAPI document: ``python -m support.api_page``."""
 
 from collections.abc import Iterator, Mapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ def _lines() -> Iterator[str]:
             yield from (f"| `{method.upper()} {path}` | {operation['summary']} | {_sent(operation)} |" for path, method, operation in found)
     yield from ("", "## What is answered when", "", "| status | when |", "|---|---|")
     for status, response in sorted(_statuses(told).items()):
-        yield f"| {status} {HTTPStatus(int(status)).phrase} | {response['description'].rstrip('.')} |"
+        yield f"| {status} | {response['description'].rstrip('.')} |"
     yield from ("", "## Whose work it is", "", "| calls | roles |", "|---|---|")
     yield from (f"| {calls} | {', '.join(_roles(right))} |" for calls, right in _rights().items())
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import select
-from support.api import Program, program
+from support.api import Program, assert_as_described, program
 
 from plugin.access import Role, verify
 from plugin.outreach.forms import VERBS
@@ -135,6 +135,8 @@ def test_the_deeds_are_those_of_the_page() -> None:
         ("snooze", {"until": "soon", "why": "x"}, 409),
         ("assign", {"owner": "nobody-here"}, 409),
         ("assign", {"owner": ["ann"]}, 400),
+        ("assign", {"owner": True}, 400),
+        ("prefer", {"best_time": "x" * 65}, 400),
         ("claim", {"owner": "ann"}, 400),
     ],
 )
@@ -145,6 +147,27 @@ def test_what_cannot_be_is_told_and_changes_nothing(staff: Program, store: Store
     assert staff.read(path)["version"] == before["version"]
     with store.read() as connection:
         assert connection.execute(select(ATTEMPTS)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({"data": b"{", "content_type": "application/json"}, 400),
+        ({"data": b'{"text": "\\ud800"}', "content_type": "application/json"}, 400),
+        ({"data": b'{"text": "' + b"x" * 70_000 + b'"}', "content_type": "application/json"}, 413),
+        ({"data": b"text=ann", "content_type": "application/x-www-form-urlencoded"}, 415),
+        ({"data": b"text", "content_type": "text/plain"}, 415),
+        ({"json": {"text": "x" * 201}}, 400),
+        ({"json": {"text": True}}, 400),
+        ({"json": {"page": True}}, 400),
+        ({"json": {"page": "2"}}, 200),
+        ({"json": None}, 200),
+    ],
+)
+def test_a_body_is_a_small_json_object(staff: Program, sent: dict[str, Any], status: int) -> None:
+    answer = staff.client.post("/api/v1/conversations/search", headers={"Authorization": f"Bearer {staff.token}"}, **sent)
+    assert answer.status_code == status
+    assert_as_described("post", "/api/v1/conversations/search", answer)
 
 
 def test_what_they_want_is_kept_and_taken_back(staff: Program) -> None:

@@ -81,6 +81,7 @@ def test_somebody_who_wants_it_is_referred_once(staff: Program, offered: str, st
         ({"given_by": "neighbour"}, 400),
         ({"wanted": "perhaps"}, 400),
         ({"shown": "police"}, 400),
+        ({"message": "x" * 1001}, 400),
     ],
 )
 def test_nobody_is_referred_who_was_not_asked(staff: Program, offered: str, store: Store, fields: Mapping[str, Any], status: int) -> None:
@@ -112,7 +113,7 @@ def test_those_who_refer_take_back_and_see_to(staff: Program, store: Store) -> N
     assert staff.do(f"{path}/cancel", version, {"reason_code": "mistake"}).status_code == 412
     assert staff.do(f"{path}/cancel", version + 1, {"reason_code": "no-answer"}).status_code == 400
     assert staff.do(f"{path}/cancel", version + 1, {}).status_code == 409
-    assert staff.do(f"{path}/cancel", version + 1, {"reason_code": "mistake", "reason": "x" * 201}).status_code == 409
+    assert staff.do(f"{path}/cancel", version + 1, {"reason_code": "mistake", "reason": "x" * 201}).status_code == 400
     assert staff.do(f"{path}/cancel", version + 1, {"reason_code": "other", "reason": "twins"}).status_code == 200
     assert staff.do(f"{path}/mistaken", version + 2).status_code == 200
     after = staff.get(path)
@@ -177,7 +178,7 @@ def test_an_agency_answers_and_tells_what_came_of_it(bank: Program, store: Store
     assert bank.do(path, version, {"to": "draft"}).status_code == 400
     assert bank.do(path, version, {}).status_code == 409
     assert bank.do(path, version, {"to": "rejected"}).status_code == 409
-    assert bank.do(path, version, {"to": "rejected", "reason_code": "other", "reason": "x" * 201}).status_code == 409
+    assert bank.do(path, version, {"to": "rejected", "reason_code": "other", "reason": "x" * 201}).status_code == 400
     for to in ("accepted", "in-progress"):
         assert bank.do(path, version, {"to": to}).status_code == 200
         version += 1
