@@ -54,6 +54,8 @@ DOORS: Final[Mapping[str, Door | Right]] = {
     "api_referrals.candidates": Right.REFER,
     "api_referrals.refer": Right.REFER,
     "api_agency": Right.ANSWER_REFERRALS,
+    "api_inbound": Right.REFER,
+    "api_sent": Right.ANSWER_REFERRALS,
     "identity": Door.ANYBODY,
     "glass": Right.SEE_PEOPLE,
     "glass.uses": Right.SEE_AUDIT,

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from plugin.api import agency, conversations, referrals
+from plugin.api import agency, conversations, inbound, referrals
 
-BLUEPRINTS: Final = (conversations.blueprint, referrals.blueprint, agency.blueprint)
+BLUEPRINTS: Final = (conversations.blueprint, referrals.blueprint, agency.blueprint, inbound.inbound, inbound.sent)

@@ -13,6 +13,7 @@ from plugin.access.web import access, scope
 from plugin.api import once
 from plugin.api.answering import done
 from plugin.api.asking import version
+from plugin.inbound.keeping import NoSuchInbound
 from plugin.outreach.acting import ChangedMeanwhile, NotNow
 from plugin.outreach.episodes import NoSuchEpisode
 from plugin.referrals.reading import NoSuchReferral
@@ -23,9 +24,12 @@ Step = Callable[[Connection, int], Json]
 NOT_THERE: Final = "There is none, or none that you may see."
 
 
-def deed(step: Step) -> Response:
-    """Do it once. Raises the problem that whoever calls is told; nothing was done then."""
-    seen, key, now = version(), _key(), access().clock()
+def deed(step: Step, *, begins: bool = False) -> Response:
+    """Do it once. Raises the problem that whoever calls is told; nothing was done then.
+
+    ``begins``: it makes something that nobody can have seen, so no version is asked for, and ``step`` gets 0.
+    """
+    seen, key, now = 0 if begins else version(), _key(), access().clock()
     claimed = _claimed(key, now)
     if not isinstance(claimed, once.Claim):
         return done(claimed)
@@ -44,7 +48,7 @@ def deed(step: Step) -> Response:
 
 def problem_of(wrong: BaseException) -> HTTPException | None:
     """What a refusal of ours means over HTTP; ``None``: it is a defect, or means something already."""
-    if isinstance(wrong, NoSuchEpisode | NoSuchReferral):
+    if isinstance(wrong, NoSuchEpisode | NoSuchReferral | NoSuchInbound):
         return NotFound(NOT_THERE)
     if isinstance(wrong, ChangedMeanwhile):
         return PreconditionFailed(f"Nothing was changed: {wrong}.")

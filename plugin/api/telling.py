@@ -8,6 +8,8 @@ from sqlalchemy import Row
 
 from fhir_adapters.referral_states import Status
 from plugin.agency.seeing import Seen, answers
+from plugin.inbound.acting import answers as can_answer
+from plugin.inbound.acting import can_be_called_off
 from plugin.outreach.episodes import Episode, Why
 from plugin.outreach.looking import Looked
 from plugin.outreach.wishing import Wishes
@@ -35,6 +37,16 @@ _AT_AN_AGENCY: Final = (
 )
 _STEP: Final = ("version", "at", "step", "before", "after", "reason_code", "reason")
 _STEP_AT_AN_AGENCY: Final = ("at", "after", "reason_code", "reason")
+_INBOUND: Final = (
+    *("id", "version", "state", "agency", "agency_name", "name", "birth_date", "phone", "postcode", "language", "best_time", "safe"),
+    *("need", "purpose", "message", "given_by", "reason_code", "reason", "outcome", "patient", "episode", "created", "changed"),
+)
+_SENT: Final = (
+    *("id", "version", "state", "name", "phone", "need", "purpose", "message", "reason_code", "reason", "outcome"),
+    *("created", "changed"),
+)
+_STEP_INBOUND: Final = ("at", "before", "after")
+_KNOWN: Final = ("patient", "name", "age", "phone")
 _RESTRICTION: Final = ("id", "kind", "since", "until", "note")
 _CONSENT: Final = ("id", "need", "partner", "agency", "given_by", "since", "until")
 
@@ -115,6 +127,31 @@ def at_an_agency_whole(found: Whole, person: Seen) -> Json:
         "outcomes": [each.value["text"] for each in found.outputs if each.value.get("text")],
         "can": [str(to) for to in answers(found.row.state)],
     }
+
+
+def inbound(row: Row[Any]) -> Json:
+    """Somebody who was referred to us, as staff see them."""
+    return _told(row, _INBOUND)
+
+
+def inbound_whole(row: Row[Any], history: Iterable[Row[Any]], known: Iterable[Row[Any]]) -> Json:
+    """With how it went, the records that have the same details, and what can be answered."""
+    return inbound(row) | {
+        "history": [_told(step, _STEP_INBOUND) for step in history],
+        "known": [_told(each, _KNOWN) for each in known],
+        "can": [str(to) for to in can_answer(row.state)],
+    }
+
+
+def sent(row: Row[Any]) -> Json:
+    """Somebody whom an agency referred to us, as the agency sees them: not who we think that it is."""
+    return _told(row, _SENT)
+
+
+def sent_whole(row: Row[Any], history: Iterable[Row[Any]]) -> Json:
+    """With how it went."""
+    steps = [_told(step, _STEP_INBOUND) for step in history]
+    return sent(row) | {"history": steps, "can_be_called_off": can_be_called_off(row.state)}
 
 
 def _why(why: Why) -> Json:

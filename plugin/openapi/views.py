@@ -11,7 +11,7 @@ import plugin
 from plugin.runtime import Runtime
 
 PATH: Final = "/openapi.json"
-_PARTS: Final = ("document", "api", "conversations", "referrals")
+_PARTS: Final = ("document", "api", "conversations", "referrals", "inbound")
 """What is written by hand: CDS Hooks and operation with all that belongs to none alone, then the API."""
 
 blueprint = Blueprint("openapi", __name__)

@@ -80,7 +80,8 @@ def _rights() -> dict[str, Right]:
         "conversations: act": "api_conversations.act",
         "referrals: read": "api_referrals.one",
         "referrals: candidates, refer, act": "api_referrals.refer",
-        "an agency's own referrals": "api_agency.answered",
+        "referrals to us": "api_inbound.take",
+        "an agency's own referrals, and those whom it refers to us": "api_agency.answered",
     }
     asked = {calls: door(view) for calls, view in views.items()}
     return {calls: right for calls, right in asked.items() if isinstance(right, Right)}
