@@ -50,7 +50,9 @@ def claim(connection: Connection, scope: Scope, key: str, asked: str, at: dateti
     new = {"key": mine, "account": scope.user, "asked": hashed, "at": at, "answer": None}
     if insert_one(connection, REQUESTS, new):
         return Claim(mine, at)
-    row = connection.execute(select(REQUESTS).where(REQUESTS.c.key == mine).with_for_update()).one()
+    row = connection.execute(select(REQUESTS).where(REQUESTS.c.key == mine).with_for_update()).one_or_none()
+    if row is None:
+        raise InFlight  # it was being worked on, and gave its key back at this moment
     if row.at <= at - (KEPT if row.answer is not None else AT_WORK):
         connection.execute(update(REQUESTS).where(REQUESTS.c.key == mine).values(new))
         return Claim(mine, at)

@@ -75,6 +75,12 @@ def test_what_was_refused_gives_its_key_back_and_what_was_done_does_not(store: S
     assert claimed(store, ann, asked="b") == ANSWER
 
 
+def test_a_key_that_is_given_back_meanwhile_is_told_as_taken(store: Store, ann: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(once, "insert_one", lambda *_: False)
+    with pytest.raises(once.InFlight):
+        claimed(store, ann)
+
+
 def test_what_is_over_is_forgotten_and_keys_are_kept_as_hashes(store: Store, ann: Scope) -> None:
     kept(store, claimed(store, ann, key="Ann-Lee"))
     with store.write() as connection:
