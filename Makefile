@@ -120,7 +120,7 @@ $(CQL)/node_modules/.installed: $(CQL)/package-lock.json
 
 # The pages that are made from the code.
 docs: dev
-	PYTHONPATH=tests $(PY) -m support.language_reference && PYTHONPATH=tests $(PY) -m support.constructs && PYTHONPATH=tests $(PY) -m support.vendor_pages && PYTHONPATH=tests $(PY) -m support.client_pages && PYTHONPATH=tests $(PY) -m support.conformance
+	PYTHONPATH=tests $(PY) -m support.language_reference && PYTHONPATH=tests $(PY) -m support.constructs && PYTHONPATH=tests $(PY) -m support.vendor_pages && PYTHONPATH=tests $(PY) -m support.client_pages && PYTHONPATH=tests $(PY) -m support.conformance && PYTHONPATH=tests $(PY) -m support.api_page
 	.venv/bin/almoner schema --out rules/schema
 	.venv/bin/almoner check --explain all > docs/reference/lints.md
 	.venv/bin/almoner docs rules/packs --out docs/reference/packs

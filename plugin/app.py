@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from plugin import health, jwks
 from plugin.access import Forbidden
 from plugin.access import web as access
+from plugin.api.problems import problem
 from plugin.cds import overload
 from plugin.cds import views as cds
 from plugin.cds.body import LIMIT
@@ -28,6 +29,8 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
+_TOLD: Final = ("Allow", "Retry-After", "WWW-Authenticate")
+"""Headers that belong to some refusals."""
 _ISSUE_TYPES: Final = {404: "not-found", 405: "not-supported", 413: "too-long", 500: "exception"}
 
 
@@ -54,6 +57,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     from plugin.agency.referring import blueprint as agency_referring
     from plugin.agency.services import blueprint as agency_services
     from plugin.agency.views import blueprint as agency
+    from plugin.api.addresses import BLUEPRINTS as API
     from plugin.cds.analytics.views import blueprint as analytics
     from plugin.cds.preview.views import blueprint as preview
     from plugin.findings.views import blueprint as findings
@@ -94,6 +98,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         asking,
         inbound,
         referrals,
+        *API,
         listings,
         observe,
         sweeps,
@@ -127,7 +132,7 @@ def _refused(error: HTTPException) -> Response:
     if status < 400:
         return make_response(error.get_response())
     response = _error(status, error.name, error.description or error.name)
-    response.headers.update({name: value for name, value in error.get_headers() if name == "Allow"})
+    response.headers.update({name: value for name, value in error.get_headers() if name in _TOLD})
     return response
 
 
@@ -142,6 +147,8 @@ def _failed(error: Exception) -> Response:
 def _error(status: int, title: str, text: str) -> Response:
     if cds.is_for_cds():
         return make_response(jsonify(operation_outcome(_ISSUE_TYPES.get(status, "invalid"), text)), status)
+    if access.is_for_api():
+        return problem(status, title, text)
     if request.path.startswith("/health/") or not request.accept_mimetypes.accept_html:
         return make_response(jsonify({"status": status, "error": title, "detail": text}), status)
     return make_response(render_template("problem.html", title=title, text=text), status)

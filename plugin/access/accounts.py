@@ -13,7 +13,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from plugin.access.audit import Entry, record
 from plugin.access.scope import Role, Scope
-from plugin.store.tables.access import ACCOUNTS, SESSIONS
+from plugin.store.tables.access import ACCOUNTS, SESSIONS, TOKENS
 
 SHORTEST: Final = 12
 """Characters of a password."""
@@ -129,8 +129,9 @@ def matches(connection: Connection, login: str, password: str) -> Account | None
 
 
 def disable(connection: Connection, by: Scope, account: Account, at: datetime) -> None:
-    """They cannot sign in any more, and are signed out everywhere."""
+    """They cannot sign in any more, are signed out everywhere, and their tokens end."""
     connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(disabled=at))
+    connection.execute(update(TOKENS).where(TOKENS.c.account == account.id, TOKENS.c.until > at).values(until=at))
     _signed_out(connection, account)
     record(connection, by, Entry("account.disable", f"account/{account.id}"), at)
 

@@ -1,4 +1,4 @@
-"""Who asks for a page: from the cookie of a request to a `Scope`, before the page is made.
+"""Who asks: from the cookie of a request for a page, or the token of a call of the API, to a `Scope`, before anything is made.
 
 What other sites make a browser send is refused twice: by where it says that it comes from, and, of people who are signed in, by a token
 that only our own forms hold.
@@ -15,8 +15,11 @@ from urllib.parse import urlsplit
 from flask import Flask, abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
-from werkzeug.exceptions import Unauthorized
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import TooManyRequests, Unauthorized
 
+from plugin.access import tokens
+from plugin.access.attempts import TooMany
 from plugin.access.audit import Entry, record
 from plugin.access.doors import Door, door
 from plugin.access.exposure import check, is_private
@@ -31,6 +34,8 @@ FIELD: Final = "csrf"
 """The field of a form that holds the token."""
 HEADER: Final = "X-CSRF-Token"
 """The same for scripts."""
+API: Final = "/api/"
+"""Where addresses begin at which programs call with a token; cookies count for nothing there."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _TRIAL: Final = Scope("trial", Role.CARE_MANAGER)
 """Everybody, where pages are open."""
@@ -133,9 +138,14 @@ def csrf_field() -> Markup:
     return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, session.token) if session else Markup()
 
 
+def is_for_api() -> bool:
+    """Whether the current request is a call of the API."""
+    return request.path.startswith(API)
+
+
 def is_for_programs() -> bool:
     """Whether the answer is read by a program: it gets a status, where people are led to another page."""
-    return request.path.startswith("/api/") or not request.accept_mimetypes.accept_html or "HX-Request" in request.headers
+    return is_for_api() or not request.accept_mimetypes.accept_html or "HX-Request" in request.headers
 
 
 def _let_in() -> ResponseReturnValue | None:
@@ -146,7 +156,7 @@ def _let_in() -> ResponseReturnValue | None:
     if request.endpoint is not None:
         _check_place(access())
         _check_origin(access())
-    _recognise(access())
+    (_recognise_program if is_for_api() else _recognise)(access())
     if asked is Door.ANYBODY:
         return None
     if g.get("scope") is None:
@@ -178,6 +188,25 @@ def _recognise(by: Access) -> None:
     if session.is_due(now):
         with by.store.write(durable=False) as connection:
             touch(connection, session, now)
+
+
+def _recognise_program(by: Access) -> None:
+    """Raises 401, or 429 after too many wrong tokens."""
+    now, sent = by.clock(), request.headers.get("Authorization", "")
+    if not sent:
+        raise Unauthorized("Send the token of an account: Authorization: Bearer …", www_authenticate=_asks())
+    try:
+        g.scope = tokens.recognise(by.store, sent, address_of_caller(by), now)
+    except tokens.WrongToken:
+        refused = "The token is not known, or ran out, or was withdrawn."
+        raise Unauthorized(refused, www_authenticate=_asks(error="invalid_token")) from None
+    except TooMany as reason:
+        wait = max(1, round((reason.until - now).total_seconds()))
+        raise TooManyRequests("Too many wrong tokens came from there.", retry_after=wait) from None
+
+
+def _asks(**more: str) -> WWWAuthenticate:
+    return WWWAuthenticate("bearer", {"realm": "Almoner API", **more})
 
 
 def _check_place(by: Access) -> None:

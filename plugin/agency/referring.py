@@ -8,10 +8,10 @@ from flask import Blueprint, Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
-from fhir_adapters.referral_states import IllegalMove, Status
+from fhir_adapters.referral_states import IllegalMove
 from plugin.access.web import access, scope
 from plugin.agency.pages import not_here, page, say
-from plugin.inbound.acting import call_off
+from plugin.inbound.acting import call_off, can_be_called_off
 from plugin.inbound.asking import GIVEN_BY, NEEDS, PURPOSES, Asked, NotAsked
 from plugin.inbound.forms import asked_of
 from plugin.inbound.keeping import PAGE, Grip, NoSuchInbound, listed, one, receive
@@ -49,7 +49,7 @@ def refer() -> ResponseReturnValue:
     told = asked_of(request.form, request.form.get("given_by", ""))
     try:
         with access().store.write() as connection:
-            id = receive(connection, scope(), told, _name(connection), access().clock())
+            id = receive(connection, scope(), told, name_of_agency(connection), access().clock())
     except NotAsked as wrong:
         return _form(told, say()[wrong.what], HTTPStatus.UNPROCESSABLE_ENTITY)
     except NotNow:
@@ -57,7 +57,7 @@ def refer() -> ResponseReturnValue:
     return redirect(url_for(".referral", id=id, kept=1), HTTPStatus.SEE_OTHER)
 
 
-def _name(connection: Connection) -> str:
+def name_of_agency(connection: Connection) -> str:
     """The agency's own, as the directory has it."""
     mine = services(connection, scope(), sources())
     return mine[0].entry.service.agency_name if mine else scope().agency or ""
@@ -75,7 +75,7 @@ def _one(id: str, told: str = "", why_not: str = "", status: HTTPStatus = HTTPSt
             row, history = one(connection, scope(), id, access().clock())
         except NoSuchInbound:
             return not_here("no such referral")
-    can = row.state in (Status.REQUESTED, Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD)
+    can = can_be_called_off(row.state)
     return page("agency_sent_one.html", status, row=row, history=history, can_call_off=can, told=told, why_not=why_not)
 
 

@@ -1,7 +1,6 @@
 """The pages of a partner agency. They work without scripts, on old phones, in the language of the browser."""
 
 import uuid
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -9,18 +8,18 @@ from flask import Blueprint, Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fhir_adapters.gravity import ASSESSMENT
-from fhir_adapters.referral_states import WITH_REASON, IllegalMove, Status
+from fhir_adapters.referral_states import WITH_REASON, IllegalMove
 from plugin.access.views import begun
 from plugin.access.web import access, scope
 from plugin.agency import links
+from plugin.agency.forms import said_in
 from plugin.agency.links import usable
 from plugin.agency.pages import not_here, page, say
 from plugin.agency.seeing import answers, person_of
 from plugin.outreach.acting import NotNow
-from plugin.referrals.acting import Answer, Grip, answer
-from plugin.referrals.moving import Output
+from plugin.referrals.acting import Grip, answer
 from plugin.referrals.reading import NoSuchReferral, listed, one
-from plugin.referrals.words import CHOSEN, RESULTING
+from plugin.referrals.words import CHOSEN
 
 blueprint: Final = Blueprint("agency", __name__, url_prefix="/agency")
 
@@ -73,7 +72,7 @@ def _one(id: str, *, sent: bool = False, why_not: str = "", status: HTTPStatus =
 def answered(id: uuid.UUID) -> ResponseReturnValue:
     """Keep the answer, and tell whoever referred. What cannot be is told, and changes nothing."""
     try:
-        said = _said(request.form)
+        said = said_in(request.form)
         with access().store.write() as connection:
             answer(connection, scope(), Grip(str(id), request.form.get("version", 0, type=int)), said, access().clock())
     except (NotNow, IllegalMove, ValueError) as why:
@@ -81,18 +80,6 @@ def answered(id: uuid.UUID) -> ResponseReturnValue:
     except NoSuchReferral:
         return not_here("no such referral")
     return redirect(url_for(".referral", id=id, sent=1), HTTPStatus.SEE_OTHER)
-
-
-def _said(form: Mapping[str, str]) -> Answer:
-    """What the form says. Raises `ValueError` or `IllegalMove`."""
-    try:
-        to = Status(form.get("to", ""))
-    except ValueError:
-        raise IllegalMove("choose what next") from None
-    outcome = form.get("outcome", "").strip()[:_MOST_TEXT]
-    outputs = (Output(RESULTING, {"text": outcome}),) if outcome and to is Status.COMPLETED else ()
-    reason_code = form.get("reason_code") or None
-    return Answer(to, reason_code if to in WITH_REASON else None, form.get("reason", "").strip(), outputs)
 
 
 @blueprint.get("/enter/<token>")

@@ -1,15 +1,16 @@
-"""``almoner account``: who may sign in."""
+"""``almoner account``: who may sign in, and with which tokens programs call the API."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
 from plugin.access import Role
 from plugin.access import accounts as kept
+from plugin.access import tokens as given
 from plugin.cli import options
 from plugin.store import Store, open_store
 from plugin.store.versions import ready
@@ -74,6 +75,39 @@ def password(login: str, config: Path | None) -> None:
         with store.write() as connection:
             kept.set_password(connection, options.shell(), found, new, datetime.now(UTC))
         click.echo(f"{found.login} has a new password")
+
+
+@command.command()
+@click.argument("login")
+@click.option("--days", type=click.IntRange(1, given.LONGEST.days), default=90, show_default=True, help="How long it lasts.")
+@click.option("--name", default="", help="What it is for.")
+@options.config
+def token(login: str, days: int, name: str, config: Path | None) -> None:
+    """Make a token with which a program calls the API as LOGIN, and show it: this once, for only its hash is kept."""
+    with _store(config) as store, _told(), store.write() as connection:
+        found = _found(kept.find(connection, login), login)
+        click.echo(given.make(connection, options.shell(), found, name, timedelta(days=days), datetime.now(UTC)))
+
+
+@command.command()
+@options.config
+def tokens(config: Path | None) -> None:
+    """Show the tokens that hold: how each is called, whose it is, until when it lasts, and the last day on which it was used."""
+    with _store(config) as store, store.read() as connection:
+        for each in given.listed(connection, datetime.now(UTC)):
+            purpose = f"  {each.name}" if each.name else ""
+            until, used = f"{each.until:%Y-%m-%d %H:%M} UTC", each.used or "never"
+            click.echo(f"{each.id[: given.SHOWN]}  {each.account.login}{purpose}  until {until}  last used: {used}")
+
+
+@command.command()
+@click.argument("called", metavar="TOKEN")
+@options.config
+def revoke(called: str, config: Path | None) -> None:
+    """End a token at once. TOKEN is how almoner account tokens calls it, never the token itself."""
+    with _store(config) as store, _told(), store.write() as connection:
+        ended = given.revoke(connection, options.shell(), called, datetime.now(UTC))
+        click.echo(f"the token {ended.id[: given.SHOWN]} of {ended.account.login} does not hold any more")
 
 
 @contextmanager

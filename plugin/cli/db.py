@@ -42,8 +42,8 @@ def show(config: Path | None) -> None:
 @click.option("--before", type=Day(), help="Forget what was before this day (UTC), instead of what the setting cds.keep_days says.")
 @config
 def purge(config: Path | None, before: date | None) -> None:
-    """Forget old calls of CDS Hooks with their cards and feedback, closed episodes of outreach, sessions that ran out, and old entries
-    of the record of who did what, which stays verifiable. Run it daily; docs/reference/ledger.md says what is kept, and why.
+    """Forget old calls of CDS Hooks with their cards and feedback, closed episodes of outreach, sessions and tokens that ran out, and
+    old entries of the record of who did what, which stays verifiable. Run it daily; docs/reference/ledger.md says what is kept, and why.
     """
     # Of these commands only this one needs to know what is in the tables.
     from plugin.cds.ledger.opening import open_ledger

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from plugin.access import Role, Scope, attempts, audit, sessions
+from plugin.access import Role, Scope, attempts, audit, sessions, tokens
 from plugin.access.sessions import Lasting
+from plugin.api import once
 from plugin.inbound import keeping as inbound
 from plugin.outreach import forgetting
 from plugin.settings import Settings
@@ -26,6 +27,8 @@ def _forgotten(store: Store, settings: Settings, now: datetime) -> Iterator[str]
     with store.write() as connection:
         lasting = Lasting(timedelta(minutes=settings.access.idle_minutes), timedelta(hours=settings.access.longest_hours))
         yield f"sessions that ran out: {sessions.forget(connection, lasting, now):,}"
+        yield f"tokens that ran out: {tokens.forget(connection, now):,}"
+        once.forget(connection, now)
         attempts.forget(connection, now)
     with store.write() as connection:
         before = now - timedelta(days=settings.keep.audit_days)

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, update
 
-from fhir_adapters.referral_states import WITH_REASON, Move, Side, Status, check
+from fhir_adapters.referral_states import MAY_SET, TRANSITIONS, WITH_REASON, Move, Side, Status, check
 from plugin.access import Entry, Right, Role, Scope, record
 from plugin.inbound.conversing import converse
 from plugin.inbound.keeping import Grip, found, keep_step
-from plugin.outreach.acting import NotNow
+from plugin.outreach.acting import ChangedMeanwhile, NotNow
 from plugin.referrals.words import CHOSEN, OTHER
 from plugin.store.tables.inbound import INBOUND
 
@@ -67,6 +67,18 @@ def call_off(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> 
     return _step(connection, scope, row, Side.REQUESTER, Saying(Status.CANCELLED, "no-longer-wanted"), at)
 
 
+def answers(state: str) -> list[Status]:
+    """What we can say to whoever referred, besides that we take it."""
+    usual = [Status.COMPLETED, Status.IN_PROGRESS, Status.ON_HOLD, Status.REJECTED, Status.FAILED]
+    possible = TRANSITIONS.get(Status(state), frozenset()) & MAY_SET[Side.TARGET]
+    return [to for to in usual if to in possible]
+
+
+def can_be_called_off(state: str) -> bool:
+    """Whether whoever referred may still say that they do not want it any more."""
+    return state in (Status.REQUESTED, Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD)
+
+
 def _step(connection: Connection, scope: Scope, row: Row[Any], side: Side, said: Saying, at: datetime) -> int:
     if said.to in WITH_REASON and said.reason_code not in CHOSEN:
         raise NotNow("choose one of the reasons of the list")
@@ -94,5 +106,5 @@ def _moved(connection: Connection, scope: Scope, row: Row[Any], said: Saying, at
 def _held(connection: Connection, scope: Scope, grip: Grip) -> Row[Any]:
     row = found(connection, scope, grip.inbound, locked=True)
     if row.version != grip.version:
-        raise NotNow("somebody changed it meanwhile; look at it again")
+        raise ChangedMeanwhile
     return row

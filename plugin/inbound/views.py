@@ -7,9 +7,9 @@ from typing import Any, Final
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from fhir_adapters.referral_states import MAY_SET, TRANSITIONS, IllegalMove, Side, Status
+from fhir_adapters.referral_states import IllegalMove, Status
 from plugin.access.web import access, scope
-from plugin.inbound.acting import Saying, answer, take
+from plugin.inbound.acting import Saying, answer, answers, take
 from plugin.inbound.keeping import PAGE, VIEWS, Grip, NoSuchInbound, listed, one
 from plugin.inbound.recognising import same
 from plugin.outreach.acting import NotNow
@@ -58,14 +58,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             return _not_here()
         known = same(connection, scope(), row, site_now().date()) if row.state == Status.REQUESTED else ()
     values: dict[str, Any] = {"row": row, "history": history, "known": known, "told": told, "states": STATES, "chosen": CHOSEN}
-    return make_response(render_template("inbound_referral.html", can=_next(row.state), **values), status)
-
-
-def _next(state: str) -> list[Status]:
-    """What staff can say besides that they take it."""
-    usual = [Status.COMPLETED, Status.IN_PROGRESS, Status.ON_HOLD, Status.REJECTED, Status.FAILED]
-    possible = TRANSITIONS.get(Status(state), frozenset()) & MAY_SET[Side.TARGET]
-    return [to for to in usual if to in possible]
+    return make_response(render_template("inbound_referral.html", can=answers(row.state), **values), status)
 
 
 @blueprint.post("/<uuid:id>/<any(take, answer):verb>")

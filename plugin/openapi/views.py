@@ -11,6 +11,8 @@ import plugin
 from plugin.runtime import Runtime
 
 PATH: Final = "/openapi.json"
+_PARTS: Final = ("document", "api", "conversations", "referrals", "inbound")
+"""What is written by hand: CDS Hooks and operation with all that belongs to none alone, then the API."""
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -30,5 +32,16 @@ def document(public_url: str | None) -> dict[str, Any]:
 
 @cache
 def _written() -> dict[str, Any]:
-    read: dict[str, Any] = yaml.safe_load(files("plugin.openapi").joinpath("document.yaml").read_text(encoding="utf-8"))
+    """The parts as one. No name stands in two of them."""
+    found, *others = (_part(name) for name in _PARTS)
+    for part in others:
+        found["tags"] = [*found["tags"], *part.get("tags", ())]
+        found["paths"] |= part.get("paths", {})
+        for kind, named in part["components"].items():
+            found["components"][kind] = found["components"].get(kind, {}) | named
+    return found
+
+
+def _part(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load(files("plugin.openapi").joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
     return read

@@ -28,6 +28,13 @@ class NotNow(Exception):
     """This cannot be done with the episode as it stands; the message says why, to whoever tried."""
 
 
+class ChangedMeanwhile(NotNow):
+    """Somebody was faster: it is not as whoever tried saw it."""
+
+    def __init__(self) -> None:
+        super().__init__("somebody changed it meanwhile; look at it again")
+
+
 @dataclass(frozen=True, slots=True)
 class Grip:
     """An episode as somebody saw it, when they decided to do something with it."""
@@ -247,7 +254,7 @@ def _held(connection: Connection, scope: Scope, grip: Grip, state: str = "open")
     if row.state != state:
         raise NotNow("it is closed" if state == "open" else "it is open")
     if row.version != grip.version:
-        raise NotNow("somebody changed it meanwhile; look at it again")
+        raise ChangedMeanwhile
     return row
 
 

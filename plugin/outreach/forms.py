@@ -43,28 +43,28 @@ def _day(fields: Fields, name: str, of: str) -> date:
         raise NotNow(f"choose the day {of}") from None
 
 
-def _claim(deed: Deed) -> None:
-    acting.claim(deed.connection, deed.scope, deed.grip, deed.at)
+def _claim(deed: Deed) -> int:
+    return acting.claim(deed.connection, deed.scope, deed.grip, deed.at)
 
 
-def _assign(deed: Deed) -> None:
+def _assign(deed: Deed) -> int:
     login = deed.fields.get("owner", "").strip()[:128]
     account = accounts.find(deed.connection, login) if login else None
     if login and (account is None or account.disabled or not account.scope.may(Right.REACH_OUT)):
         raise NotNow("nobody who reaches out has this login")
-    acting.assign(deed.connection, deed.scope, deed.grip, account.id if account else None, deed.at)
+    return acting.assign(deed.connection, deed.scope, deed.grip, account.id if account else None, deed.at)
 
 
-def _snooze(deed: Deed) -> None:
+def _snooze(deed: Deed) -> int:
     until = _day(deed.fields, "until", "until which it is put off")
-    acting.snooze(deed.connection, deed.scope, deed.grip, until, deed.fields.get("why", ""), deed.at)
+    return acting.snooze(deed.connection, deed.scope, deed.grip, until, deed.fields.get("why", ""), deed.at)
 
 
-def _wake(deed: Deed) -> None:
-    acting.wake(deed.connection, deed.scope, deed.grip, deed.at)
+def _wake(deed: Deed) -> int:
+    return acting.wake(deed.connection, deed.scope, deed.grip, deed.at)
 
 
-def _attempt(deed: Deed) -> None:
+def _attempt(deed: Deed) -> int:
     fields = deed.fields
     again = _day(fields, "again_on", "on which they want to be called back") if fields.get("outcome") == "call-back" else None
     try:
@@ -73,22 +73,22 @@ def _attempt(deed: Deed) -> None:
         raise NotNow(str(wrong)) from None
     if not OUTCOMES[tried.outcome].by_staff:
         raise NotNow("that only the delivery of a message can tell")
-    acting.attempt(deed.connection, deed.scope, deed.grip, tried, deed.at, deed.cadence)
+    return acting.attempt(deed.connection, deed.scope, deed.grip, tried, deed.at, deed.cadence)
 
 
-def _close(deed: Deed) -> None:
-    acting.close(deed.connection, deed.scope, deed.grip, deed.fields.get("ending", ""), deed.at)
+def _close(deed: Deed) -> int:
+    return acting.close(deed.connection, deed.scope, deed.grip, deed.fields.get("ending", ""), deed.at)
 
 
-def _reopen(deed: Deed) -> None:
-    acting.reopen(deed.connection, deed.scope, deed.grip, deed.at)
+def _reopen(deed: Deed) -> int:
+    return acting.reopen(deed.connection, deed.scope, deed.grip, deed.at)
 
 
-def _prefer(deed: Deed) -> None:
-    acting.prefer(deed.connection, deed.scope, deed.grip, deed.fields.get("channel") or None, deed.fields.get("best_time"), deed.at)
+def _prefer(deed: Deed) -> int:
+    return acting.prefer(deed.connection, deed.scope, deed.grip, deed.fields.get("channel") or None, deed.fields.get("best_time"), deed.at)
 
 
-VERBS: Final[Mapping[str, Callable[[Deed], None]]] = {
+VERBS: Final[Mapping[str, Callable[[Deed], int]]] = {
     "claim": _claim,
     "assign": _assign,
     "snooze": _snooze,
@@ -98,6 +98,6 @@ VERBS: Final[Mapping[str, Callable[[Deed], None]]] = {
     "reopen": _reopen,
     "prefer": _prefer,
 }
-"""What can be done with one episode."""
+"""What can be done with one episode; each tells its new version."""
 TOGETHER: Final = {"claim": "Take", "snooze": "Put off", "wake": "Bring back"}
 """What can be done with several at one time, and its name."""

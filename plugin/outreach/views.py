@@ -10,17 +10,17 @@ from typing import Any, Final
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from plugin.access import Entry, Right, accounts, record
+from plugin.access import Entry, accounts, record
 from plugin.access.web import access, scope
 from plugin.findings.catalogue import patient_facts, rules_by_id
 from plugin.findings.rows import Row, rows_of
 from plugin.messages import reading as messages
-from plugin.outreach import acting, forms, saving, writing_out
+from plugin.outreach import forms, saving, writing_out
 from plugin.outreach.acting import Grip, NotNow
-from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed, whole
+from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed
+from plugin.outreach.looking import look
 from plugin.outreach.neighbours import neighbours
 from plugin.outreach.words import ASKED, CHANNELS, ENDINGS, OUTCOMES, STANDS
-from plugin.referrals import consenting
 from plugin.referrals.offering import helping
 from plugin.runtime import Runtime
 from plugin.sweep.published import WorklistPerson
@@ -116,32 +116,26 @@ def episode(id: uuid.UUID) -> Response:
 
 
 def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
-    now = site_now()
+    now, rules = site_now(), rules_by_id(_runtime().packs)
     with access().store.write(durable=False) as connection:
         try:
-            found = whole(connection, scope(), id, now)
+            looked = look(connection, scope(), id, rules, now)
         except NoSuchEpisode:
             return _nobody()
-        objections = {
-            channel: acting.objection(connection, scope(), found.episode.row.patient, channel, now)
-            for channel in CHANNELS
-            if scope().may(Right.REACH_OUT)
-        }
+        found = looked.whole
         names = accounts.names(connection, [found.episode.row.owner])
         home = neighbours(connection, scope(), [found.episode.row.patient], now.date())
         sent = messages.of_person(connection, scope(), found.episode.row.patient)
-    rules = rules_by_id(_runtime().packs)
-    untold = consenting.untold(scope(), rules)
     return make_response(
         render_template(
             "episode.html",
             whole=found,
-            held=[each for each in found.episode.held if each.scope not in untold],
+            held=looked.held,
             names=names,
             shown=_as_row(found.episode),
             rules=rules,
             helping={why.rule: helping(why.rule, rules.values()) for why in found.episode.why if why.rule.startswith(ASKED)},
-            objections=objections,
+            objections=looked.objections,
             messages=sent,
             home=home.get(found.episode.row.patient, ()),
             told=told,

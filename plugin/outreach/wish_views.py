@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,13 +13,11 @@ from fhir_adapters.referral_states import OPEN
 from plugin.access import accounts
 from plugin.access.web import access, scope
 from plugin.findings.catalogue import rules_by_id
-from plugin.outreach import acting, restricting
+from plugin.outreach import acting, wishing
 from plugin.outreach.acting import NotNow
 from plugin.outreach.episodes import NoSuchEpisode, whole
 from plugin.outreach.views import site_now
-from plugin.outreach.words import CHANNELS, STANDS, Restriction
-from plugin.referrals import consenting
-from plugin.referrals.consenting import of_need
+from plugin.outreach.words import CHANNELS, STANDS
 from plugin.runtime import Runtime
 from plugin.store.tables.referrals import REFERRALS
 from rules.document import Rule
@@ -46,13 +43,13 @@ def _page(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respon
             row = whole(connection, scope(), id, now).episode.row
         except NoSuchEpisode:
             return _nobody()
-        held, given = _seen(connection, row.patient, now.date(), rules)
-        sent = _sent(connection, given)
-        names = accounts.names(connection, [each.user for each in (*held, *given)])
+        found = wishing.wishes(connection, scope(), row.patient, now.date(), rules)
+        sent = _sent(connection, found.given)
+        names = accounts.names(connection, [each.user for each in (*found.held, *found.given)])
     values: dict[str, Any] = {
         "row": row,
-        "held": _said_together(held),
-        "given": given,
+        "held": found.said_together,
+        "given": found.given,
         "sent": sent,
         "names": names,
         "told": told,
@@ -62,14 +59,6 @@ def _page(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respon
         "today": now.date(),
     }
     return make_response(render_template("wishes.html", **values), status)
-
-
-def _seen(connection: Connection, patient: str, today: date, rules: Mapping[str, Rule]) -> tuple[list[Row[Any]], list[Row[Any]]]:
-    """The restrictions and the consents that may be told to whoever asks."""
-    unseen = consenting.untold(scope(), rules)
-    held = [each for each in restricting.on_record(connection, scope(), patient, today) if each.scope not in unseen]
-    given = [each for each in consenting.given(connection, scope(), patient, today) if of_need(each.need) not in unseen]
-    return held, given
 
 
 def _sent(connection: Connection, given: Iterable[Row[Any]]) -> dict[str, Sequence[str]]:
@@ -95,44 +84,12 @@ def said(episode: uuid.UUID, verb: str) -> ResponseReturnValue:
         with access().store.write() as connection:
             row = acting.locked(connection, scope(), str(episode))
             if verb == "restrict":
-                _restrict(connection, row.patient, fields, now)
+                wishing.restrict(connection, scope(), row.patient, fields, now)
             else:
-                _take_back(connection, row, verb, fields.get("id", ""), now)
+                take_back = wishing.lift if verb == "lift" else wishing.withdraw
+                take_back(connection, scope(), row, fields.get("id", ""), _rules(), now)
     except NotNow as why:
         return _page(str(episode), f"Nothing was changed: {why}.", HTTPStatus.CONFLICT)
     except NoSuchEpisode:
         return _nobody()
     return redirect(url_for(".page", episode=episode), HTTPStatus.SEE_OTHER)
-
-
-def _take_back(connection: Connection, episode: Row[Any], verb: str, id: str, now: datetime) -> None:
-    held, given = _seen(connection, episode.patient, now.date(), _rules())
-    if verb == "lift":
-        together = next((each for each in _said_together(held) if id == each[0].id), ())
-        acting.lift(connection, scope(), episode, [each.id for each in together], now)
-    elif id not in {each.id for each in given} or not consenting.withdraw(connection, scope(), episode.patient, id, now):
-        raise NotNow("it is not on record any more")
-
-
-def _said_together(held: Iterable[Row[Any]]) -> list[list[Row[Any]]]:
-    """What was said in one breath is taken back in one: a refusal of a need is also one of each rule that would offer help with it."""
-    found: dict[tuple[Any, ...], list[Row[Any]]] = {}
-    for each in held:
-        found.setdefault((each.kind, each.since, each.user, each.until), []).append(each)
-    return list(found.values())
-
-
-def _restrict(connection: Connection, patient: str, fields: Mapping[str, str], now: datetime) -> None:
-    what = fields.get("what", "")
-    if what != Restriction.UNSAFE and what not in CHANNELS:
-        raise NotNow("choose what they said")
-    kind, of = (Restriction.UNSAFE, "all") if what == Restriction.UNSAFE else (Restriction.OPTED_OUT, what)
-    try:
-        until = date.fromisoformat(fields["until"]) if fields.get("until") else None
-    except ValueError:
-        raise NotNow("choose the last day on which it holds, or none") from None
-    if until is not None and until < now.date():
-        raise NotNow("the last day on which it holds is over")
-    note = fields.get("note", "").strip()[:200]
-    if not any((each.kind, each.scope) == (kind, of) for each in restricting.on_record(connection, scope(), patient, now.date())):
-        restricting.restrict(connection, scope(), patient, kind, now, of=of, until=until, note=note)

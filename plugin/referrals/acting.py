@@ -14,7 +14,7 @@ from fhir_adapters.referral_states import WITH_REASON, Move, Side, Status, check
 from fhir_adapters.writeback import Key
 from plugin.access import Right, Scope
 from plugin.outreach import acting as outreach
-from plugin.outreach.acting import NotNow
+from plugin.outreach.acting import ChangedMeanwhile, NotNow
 from plugin.outreach.words import ASKED
 from plugin.referrals.consenting import agreed, standing
 from plugin.referrals.moving import Output, Step, taken, tell
@@ -123,7 +123,7 @@ def _held(connection: Connection, scope: Scope, grip: Grip) -> Row[Any]:
     """The referral, locked; only as whoever holds the grip saw it."""
     row = found(connection, scope, grip.referral, locked=True)
     if row.version != grip.version:
-        raise NotNow("somebody changed it meanwhile; look at it again")
+        raise ChangedMeanwhile
     return row
 
 

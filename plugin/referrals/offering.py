@@ -64,6 +64,11 @@ def offers(episode: Episode, packs: Sequence[Pack]) -> Iterator[Offer]:
             yield from (Offer(why, *known[id]) for id in rules if id in known)
 
 
+def offer_of(episode: Episode, packs: Sequence[Pack], rule: str) -> Offer | None:
+    """That of ``rule``; ``None``: there is nothing to refer for."""
+    return next((each for each in offers(episode, packs) if each.rule.id.text == rule), None)
+
+
 def helping(asked: str, rules: Iterable[Rule]) -> list[str]:
     """The ids of rules that say what may help with what somebody asked for: one for each service, those that may be named alone."""
     found = {rule.referral.service: rule.id.text for rule in rules if rule.referral and _is_for(rule, asked.removeprefix(ASKED))}

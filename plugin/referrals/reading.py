@@ -1,6 +1,6 @@
 """Looking at referrals. An agency sees its own, once they were sent; to it the others are not there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from fhir_adapters.referral_states import OPEN, Status
 from plugin.access import Entry, Right, Role, Scope, record
+from plugin.store.tables.outreach import PEOPLE
 from plugin.store.tables.referrals import HISTORY, OUTPUTS, REFERRALS
 
 PAGE: Final = 50
@@ -65,6 +66,13 @@ def listed(connection: Connection, scope: Scope, view: str = "open", page: int =
     total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
     rows = connection.execute(query.order_by(table.changed.desc(), table.id).limit(PAGE).offset((page - 1) * PAGE)).all()
     return rows, total
+
+
+def names(connection: Connection, scope: Scope, rows: Iterable[Row[Any]]) -> dict[str, str]:
+    """Patient → name, of those whom ``rows`` refer. Raises `Forbidden`: to an agency the least is told by `plugin.agency.seeing`."""
+    scope.require(Right.SEE_PEOPLE)
+    query = select(PEOPLE.c.patient, PEOPLE.c.name).where(PEOPLE.c.patient.in_({row.patient for row in rows}))
+    return {patient: name for patient, name in connection.execute(query)}
 
 
 def outputs(connection: Connection, id: str) -> Sequence[Row[Any]]:

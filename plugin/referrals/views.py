@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
 from fhir_adapters.referral_states import IllegalMove, Status, sources
 from plugin.access.web import access, scope
@@ -17,11 +16,10 @@ from plugin.outreach.episodes import Episode, NoSuchEpisode, whole
 from plugin.outreach.views import site_now
 from plugin.referrals import acting
 from plugin.referrals.acting import Grip
-from plugin.referrals.offering import Answers, Offer, answers_of, given_by, offers, refer, services, sought
-from plugin.referrals.reading import PAGE, VIEWS, NoSuchReferral, listed, one
+from plugin.referrals.offering import Answers, Offer, answers_of, given_by, offer_of, refer, services, sought
+from plugin.referrals.reading import PAGE, VIEWS, NoSuchReferral, listed, names, one
 from plugin.referrals.words import ATTENTION, CHOSEN, REASONS
 from plugin.runtime import Runtime
-from plugin.store.tables.outreach import PEOPLE
 
 blueprint: Final = Blueprint("referrals", __name__)
 
@@ -49,17 +47,17 @@ def offer(episode: uuid.UUID, rule: str) -> ResponseReturnValue:
         return _form(whom, what, answers, now)
     try:
         with access().store.write() as connection:
-            tenant = _runtime().settings.referrals.tenant(_servers())
-            sent = refer(connection, scope(), whom, what, answers, directory(connection), tenant, now)
+            sent = refer(connection, scope(), whom, what, answers, directory(connection), tenant(), now)
     except (NotNow, IllegalMove, ValueError) as why:
         return _form(whom, what, answers, now, told=f"Nothing was sent: {why}.", status=HTTPStatus.CONFLICT)
     there = url_for(".referral", id=sent) if sent else url_for("outreach.episode", id=episode)
     return redirect(there, HTTPStatus.SEE_OTHER)
 
 
-def _servers() -> dict[str, str]:
-    """Server of the settings → its tenant."""
-    return {name: server.tenant or name for name, server in _runtime().settings.servers.items()}
+def tenant() -> str:
+    """Whose EHR is told of referrals from conversations."""
+    settings = _runtime().settings
+    return settings.referrals.tenant({name: server.tenant or name for name, server in settings.servers.items()})
 
 
 def _offer(id: str, rule: str, now: datetime) -> tuple[Episode, Offer] | None:
@@ -68,7 +66,7 @@ def _offer(id: str, rule: str, now: datetime) -> tuple[Episode, Offer] | None:
             episode = whole(connection, scope(), id, now).episode
         except NoSuchEpisode:
             return None
-    found = next((each for each in offers(episode, _runtime().packs) if each.rule.id.text == rule), None)
+    found = offer_of(episode, _runtime().packs, rule)
     return (episode, found) if found else None
 
 
@@ -99,10 +97,9 @@ def referrals() -> Response:
     number = max(1, min(request.args.get("page", 1, type=int), 10_000))
     with access().store.read() as connection:
         rows, total = listed(connection, scope(), view, number)
-        people = connection.execute(select(PEOPLE.c.patient, PEOPLE.c.name).where(PEOPLE.c.patient.in_([row.patient for row in rows])))
-        names = {row.patient: row.name for row in people}
+        people = names(connection, scope(), rows)
     page = render_template(
-        "referrals.html", rows=rows, total=total, number=number, size=PAGE, view=view, views=VIEWS, names=names, attention=ATTENTION
+        "referrals.html", rows=rows, total=total, number=number, size=PAGE, view=view, views=VIEWS, names=people, attention=ATTENTION
     )
     return make_response(page)
 
@@ -119,7 +116,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             found = one(connection, scope(), id, site_now())
         except NoSuchReferral:
             return _not_here("No such referral")
-        name = connection.scalar(select(PEOPLE.c.name).where(PEOPLE.c.patient == found.row.patient))
+        name = names(connection, scope(), [found.row]).get(found.row.patient)
     values: dict[str, Any] = {
         "whole": found,
         "row": found.row,

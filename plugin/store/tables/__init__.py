@@ -1,6 +1,6 @@
 """The tables of the store, as SQLAlchemy knows them; a migration for each change stands in ``plugin/migrations/versions``."""
 
-from plugin.store.tables import access, agency, cds, inbound, messages, outreach, policy, referrals, sweeps, views
+from plugin.store.tables import access, agency, api, cds, inbound, messages, outreach, policy, referrals, sweeps, views
 from plugin.store.tables.base import METADATA
 from plugin.store.tables.tokens import SEEN_TOKENS
 
@@ -9,6 +9,7 @@ __all__ = [
     "SEEN_TOKENS",
     "access",
     "agency",
+    "api",
     "cds",
     "inbound",
     "messages",

@@ -1,4 +1,4 @@
-"""Who may sign in and who is signed in; who did what: a chain of entries, and its end."""
+"""Who may sign in, who is signed in, and the tokens of programs; who did what: a chain of entries, and its end."""
 
 from typing import Final
 
@@ -65,4 +65,15 @@ ATTEMPTS: Final = Table(
     Column("key", String(64), primary_key=True, comment="a hash of what is counted: a login, an address, or both"),
     Column("since", Moment, nullable=False, index=True),
     Column("count", Integer, nullable=False),
+)
+
+TOKENS: Final = Table(
+    "access_tokens",
+    METADATA,
+    Column("id", String(64), primary_key=True, comment="the hash of the token"),
+    Column("account", String(36), ForeignKey(ACCOUNTS.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", String(100), nullable=False, comment="what it is for"),
+    Column("created", Moment, nullable=False),
+    Column("until", Moment, nullable=False, index=True),
+    Column("used", String(10), comment="the last day on which somebody called with it"),
 )

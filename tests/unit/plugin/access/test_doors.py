@@ -1,18 +1,22 @@
 """Every address of the application and everybody who may come: who passes is what this table says."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from support.access import signed_in, site, token
+from support.access import signed_in, site, store_of, token
+from support.api import token_of
 from werkzeug.routing import Rule
 
 from plugin.access import Role
 from plugin.access.doors import DOORS, Door, door
+from plugin.access.web import API
 from plugin.settings import OidcSettings
 
+NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 STAFF = {Role.CLINICIAN, Role.CARE_MANAGER}
 REPORTS = STAFF | {Role.INFORMATICIAN, Role.ANALYST}
 EVERYBODY = REPORTS | {Role.AGENCY, Role.ADMINISTRATOR}
@@ -85,6 +89,28 @@ WHO_PASSES: dict[str, set[Role] | str] = {
     "findings.person": STAFF,
     "findings.rules": REPORTS,
     "findings.rule": REPORTS,
+    "api_conversations.listed": STAFF,
+    "api_conversations.search": STAFF,
+    "api_conversations.one": STAFF,
+    "api_conversations.act": STAFF,
+    "api_conversations.wishes": STAFF,
+    "api_conversations.said": STAFF,
+    "api_referrals.listed": STAFF,
+    "api_referrals.one": STAFF,
+    "api_referrals.act": STAFF,
+    "api_referrals.candidates": STAFF,
+    "api_referrals.refer": STAFF,
+    "api_agency.listed": {Role.AGENCY},
+    "api_agency.one": {Role.AGENCY},
+    "api_agency.answered": {Role.AGENCY},
+    "api_inbound.listed": STAFF,
+    "api_inbound.one": STAFF,
+    "api_inbound.take": STAFF,
+    "api_inbound.answer": STAFF,
+    "api_sent.own": {Role.AGENCY},
+    "api_sent.own_one": {Role.AGENCY},
+    "api_sent.refer": {Role.AGENCY},
+    "api_sent.called_off": {Role.AGENCY},
     "sweeps.runs": REPORTS,
     "sweeps.sweep": REPORTS,
     "sweeps.quarantine": REPORTS,
@@ -98,6 +124,7 @@ WHO_PASSES: dict[str, set[Role] | str] = {
     "playground.run": REPORTS,
 }
 """The view → who passes its door."""
+API_VERBS = {"api_conversations.act": "claim", "api_conversations.said": "lift", "api_referrals.act": "cancel"}
 
 
 @pytest.fixture(scope="module")
@@ -120,16 +147,18 @@ def routes(app: Flask) -> list[tuple[str, str, str]]:
 
 def sample(rule: Rule) -> dict[str, object]:
     known: dict[str, object] = {"row": 1, "seq": 1, "id": UUID(int=1), "episode": UUID(int=1)}
-    known["verb"] = {"referrals.act": "cancel", "inbound.act": "take", "wishes.said": "lift"}.get(rule.endpoint, "x")
+    known["verb"] = ({"referrals.act": "cancel", "inbound.act": "take", "wishes.said": "lift"} | API_VERBS).get(rule.endpoint, "x")
     return {name: known.get(name, "x") for name in rule.arguments}
 
 
-def passes(browser: FlaskClient, method: str, path: str, sent: dict[str, str]) -> bool:
-    answer = browser.open(path, method=method, data=sent or None)
+def passes(browser: FlaskClient, method: str, path: str, sent: dict[str, str], secret: str) -> bool:
+    """With the cookie and the form's token of a browser, or the token of a program: of the two each place heeds one."""
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    answer = browser.open(path, method=method, data=sent or None, headers=headers)
     if answer.status_code == 200:
         assert answer.text == "inside"
         return True
-    assert answer.status_code in (303, 403)
+    assert answer.status_code in ((401, 403) if path.startswith(API) else (303, 403))
     return False
 
 
@@ -149,8 +178,9 @@ def test_nobody_passes_but_who_may(app: Flask, role: Role | None) -> None:
     app.view_functions.update(app.extensions["almoner.views"])
     browser = signed_in(app, role) if role else app.test_client()
     sent = {"csrf": token(browser)} if role else {}
+    secret = token_of(store_of(app), f"{role}-user", NOON) if role else ""
     app.view_functions.update({name: lambda **_: "inside" for name in WHO_PASSES})
-    passed = {view for view, method, path in routes(app) if passes(browser, method, path, sent if method != "GET" else {})}
+    passed = {view for view, method, path in routes(app) if passes(browser, method, path, sent if method != "GET" else {}, secret)}
     assert passed == {view for view, who in WHO_PASSES.items() if who == STRANGERS or role in who}
 
 

@@ -1,0 +1,111 @@
+"""What a program asks for: arguments of an address, fields of a body, the version that it saw. What has no meaning is refused."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+import orjson
+from flask import request
+from werkzeug.exceptions import BadRequest, PreconditionFailed, PreconditionRequired, RequestEntityTooLarge, UnsupportedMediaType
+
+MOST: Final = 64 * 1024
+"""Bytes of a body."""
+_VERSION: Final = re.compile(r'"(\d{1,9})(?:-[0-9a-f]+)?"')
+_NUMBER: Final = re.compile(r"[1-9]\d{0,3}")
+
+YES_OR_NO: Final = frozenset({"yes", "no"})
+"""Of a field that is true or false."""
+Kind = Collection[str] | int | None
+"""What a field may be: one of these texts, a text of so many characters at most, or any text."""
+Fields = Mapping[str, Kind]
+
+
+def arguments(allowed: Fields) -> dict[str, str]:
+    """Those of the address. Raises 400 for one that there is not, that comes twice, or whose value has no meaning."""
+    found = {name: request.args.getlist(name) for name in request.args}
+    if unknown := sorted(set(found) - set(allowed)):
+        raise BadRequest(f"There is no argument {_shown(unknown[0])} here; there are {', '.join(sorted(allowed)) or 'none'}.")
+    for name, values in found.items():
+        if len(values) > 1:
+            raise BadRequest(f"{name} is one text.")
+        check(name, values[0], allowed[name])
+    return {name: values[0] for name, values in found.items()}
+
+
+def page(told: Mapping[str, str]) -> int:
+    """The number of the page; the first if none is named. Raises 400."""
+    number = told.get("page", "1")
+    if not _NUMBER.fullmatch(number):
+        raise BadRequest("page is a number from 1 to 9999.")
+    return int(number)
+
+
+def fields(allowed: Fields) -> dict[str, str]:
+    """Those of the body, a JSON object, as a form would have them; null is as if it were not there.
+
+    Raises:
+        BadRequest: it is no such object; 413 and 415 for what is too long, or no JSON.
+    """
+    read = _body()
+    if unknown := sorted(set(read) - set(allowed)):
+        raise BadRequest(f"There is no field {_shown(unknown[0])} here; there are {', '.join(sorted(allowed)) or 'none'}.")
+    told = {name: _as_text(name, value, allowed[name]) for name, value in read.items() if value is not None}
+    for name, value in told.items():
+        check(name, value, allowed[name])
+    return told
+
+
+def _body() -> dict[str, Any]:
+    if not request.is_json:
+        if request.content_length or "Transfer-Encoding" in request.headers:
+            raise UnsupportedMediaType("Send JSON: Content-Type: application/json.")
+        return {}
+    sent = request.get_data()
+    if len(sent) > MOST:
+        raise RequestEntityTooLarge(f"A body has at most {MOST} bytes.")
+    try:
+        read = orjson.loads(sent or b"{}")
+    except orjson.JSONDecodeError:
+        raise BadRequest("The body is not JSON.") from None
+    if not isinstance(read, dict):
+        raise BadRequest("The body is a JSON object.")
+    return read
+
+
+def version() -> int:
+    """The version that If-Match names. Raises 428 if it names none, and 412 if it names what no answer of ours was."""
+    sent = request.headers.get("If-Match", "").strip()
+    if not sent:
+        raise PreconditionRequired("Say what you saw: send the ETag of the answer that you act on as If-Match.")
+    found = _VERSION.fullmatch(sent)
+    if found is None:
+        raise PreconditionFailed("If-Match is not the ETag of an answer: read it again, and send its ETag.")
+    return int(found[1])
+
+
+def _as_text(name: str, value: Any, kind: Kind) -> str:
+    if kind is YES_OR_NO:
+        if not isinstance(value, bool):
+            raise BadRequest(f"{name} is true or false.")
+        return "yes" if value else "no"
+    if name == "page" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise BadRequest(f"{name} is one text.")
+    return value
+
+
+def check(name: str, value: str, kind: Kind) -> None:
+    """Raises 400 unless ``value`` is of its kind."""
+    if "\0" in value:
+        raise BadRequest(f"There is a character in {name} that cannot be kept.")
+    if isinstance(kind, int):
+        if len(value) > kind:
+            raise BadRequest(f"{name} has at most {kind} characters.")
+    elif kind is not None and value not in kind:
+        raise BadRequest(f"{name} is one of {', '.join(kind)}.")
+
+
+def _shown(name: str) -> str:
+    """The name of a field as it may stand in an answer: somebody may have mistaken a value for a name."""
+    return name if re.fullmatch(r"[a-z_]{1,32}", name) else "of that name"
