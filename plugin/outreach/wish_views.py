@@ -134,5 +134,12 @@ def _restrict(connection: Connection, patient: str, fields: Mapping[str, str], n
     if until is not None and until < now.date():
         raise NotNow("the last day on which it holds is over")
     note = fields.get("note", "").strip()[:200]
-    if not any((each.kind, each.scope) == (kind, of) for each in restricting.on_record(connection, scope(), patient, now.date())):
+    on_record = restricting.on_record(connection, scope(), patient, now.date())
+    if not any((each.kind, each.scope) == (kind, of) and _covers(each, until, note) for each in on_record):
         restricting.restrict(connection, scope(), patient, kind, now, of=of, until=until, note=note)
+
+
+def _covers(known: Row[Any], until: date | None, note: str) -> bool:
+    """Whether what is on record holds at least as long, and says what a new note would."""
+    as_long = known.until is None or (until is not None and known.until >= until.isoformat())
+    return as_long and note in ("", known.note)
