@@ -1,7 +1,7 @@
 """The page on which a message to somebody is chosen, looked at to the letter, and sent, or printed where nothing carries it."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -47,8 +47,8 @@ class _Draft:
     """A message to somebody, as it would go out now."""
 
     episode: Episode
-    topics: tuple[str, ...]
-    """Those that can be chosen."""
+    topics: Mapping[str, Sequence[str]]
+    """Those that can be chosen, with the rules that give each."""
     asked: Choice
     """What was chosen, whatever words stand in for it."""
     message: Message
@@ -85,7 +85,8 @@ def sent(episode: uuid.UUID) -> ResponseReturnValue:
         draft = _draft(connection, str(episode), fields, now)
         by = _desk().settings.by(draft.message.choice.channel)
         said = Sending(fields.get("message", ""), grip(fields, str(episode)), fields.get("seen", ""), by)
-        sending.send(connection, scope(), said, draft.episode, draft.message, now)
+        given_by = draft.topics[draft.message.choice.topic]
+        sending.send(connection, scope(), said, draft.episode, draft.message, given_by, now)
 
     return _done(episode, send, "Nothing was sent", url_for("outreach.episode", id=episode))
 
@@ -143,7 +144,7 @@ def _draft(connection: Connection, id: str, wish: Mapping[str, str], now: dateti
     if scope().may(Right.REACH_OUT):
         why_not = why_not or sending.stands_against(connection, scope(), row.patient, choice.channel, now)
     address = sending.address_of(connection, episode, choice.channel)
-    return _Draft(episode, tuple(topics), choice, written, address, why_not, agreeing.agreed(connection, row.patient))
+    return _Draft(episode, topics, choice, written, address, why_not, agreeing.agreed(connection, row.patient))
 
 
 def _page(episode: uuid.UUID, wish: Mapping[str, str], told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
