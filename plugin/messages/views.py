@@ -24,6 +24,7 @@ from plugin.outreach.acting import NotNow
 from plugin.outreach.episodes import Episode, NoSuchEpisode, whole
 from plugin.outreach.forms import grip
 from plugin.outreach.views import site_now
+from plugin.outreach.words import Restriction
 from plugin.runtime import Runtime
 from plugin.translations import LANGUAGES
 from plugin.wording import LANGUAGES as NAMES
@@ -137,8 +138,9 @@ def _draft(connection: Connection, id: str, wish: Mapping[str, str], now: dateti
     topics = about(desk.topics, episode.why, desk.rules)
     choice = chosen(wish, topics, row.language, row.channel)
     topic = desk.topics[choice.topic]
-    exposed = choice.channel == "phone" and agreeing.is_shared(connection, row.patient, row.phone)
-    sensitive = is_sensitive(topic, topics[choice.topic], desk.rules)
+    unsafe = any(each.kind == Restriction.UNSAFE for each in episode.held)
+    exposed = unsafe or (choice.channel == "phone" and agreeing.is_shared(connection, row.patient, row.phone))
+    sensitive = unsafe or is_sensitive(topic, topics[choice.topic], desk.rules)
     written = compose(desk.topics, choice, values(desk.settings, row.name), sensitive=sensitive, exposed=exposed)
     why_not = "it is closed" if row.state != "open" else None
     if scope().may(Right.REACH_OUT):

@@ -143,6 +143,18 @@ def test_a_script_is_read_and_not_sent(client: FlaskClient, site: Store) -> None
     assert "what came of it" in page
 
 
+@pytest.mark.parametrize("patient", ["a", "b"])
+@pytest.mark.parametrize("channel", ["phone", "portal"])
+def test_where_it_is_not_safe_to_talk_nothing_says_why(client: FlaskClient, site: Store, patient: str, channel: str) -> None:
+    there = address(site, patient)
+    assert client.post(f"{there}/wishes/restrict", data={"what": "unsafe"}).status_code == 303
+    for topic in ("", "mood", "food"):
+        page = client.get(f"{there}/message?channel={channel}&topic={topic}&language=en").text
+        assert "says nothing about why" in page
+        for telling in ("feel", "food", "mood", "Health"):
+            assert telling not in words(page)
+
+
 def test_what_nothing_carries_is_sent_by_hand_and_may_come_back(client: FlaskClient, site: Store) -> None:
     there = address(site, "c")
     told = fields(client.get(f"{there}/message?channel=letter").text, "Send")
