@@ -13,11 +13,13 @@ from plugin.messages.gateways.gateway import Gateway, Outgoing, Result, Word
 from plugin.messages.sending import GOING, HANDED, HELD, OUTCOMES, STATES, UNKNOWN, WAITS, settle
 from plugin.messages.words import CHANNELS
 from plugin.outreach.acting import refusal, wrong_moment
+from plugin.outreach.restricting import is_unsafe
 from plugin.store import Store
 from plugin.store.tables.messages import MESSAGES
 from plugin.store.tables.outreach import EPISODES
 
-_CARRIER: Final = Scope("messages", Role.SYSTEM)
+CARRIER: Final = Scope("messages", Role.SYSTEM)
+"""In whose name messages go out, and are held back."""
 _AT_ONCE: Final = 200
 LEASE: Final = timedelta(minutes=15)
 """Longer than a try can take; after that whoever began it is gone."""
@@ -48,7 +50,7 @@ def carry_out(store: Store, gateways: Mapping[str, Gateway], now: datetime) -> C
 def _carry(store: Store, gateways: Mapping[str, Gateway], id: str, now: datetime) -> str:
     """One message; where it stands then. Empty: somebody else had it."""
     with store.write() as connection:
-        row = _locked(connection, id)
+        row = locked(connection, id)
         if row is None or row.due is None or row.due > now or row.state not in (WAITS, GOING, HANDED):
             return ""
         if row.state == WAITS and (state := _kept_from_going(connection, row, now)):
@@ -57,11 +59,11 @@ def _carry(store: Store, gateways: Mapping[str, Gateway], id: str, now: datetime
     gateway, message = gateways[row.gateway], _outgoing(row)
     result = gateway.send(message) if row.state == WAITS else gateway.look(message)
     with store.write() as connection:
-        row = _locked(connection, id)
+        row = locked(connection, id)
         return _take(connection, row, result, now) if row is not None else ""
 
 
-def _locked(connection: Connection, id: str) -> Row[Any] | None:
+def locked(connection: Connection, id: str) -> Row[Any] | None:
     """A message, with its episode locked before it."""
     episode = select(EPISODES.c.id).join(MESSAGES, MESSAGES.c.episode == EPISODES.c.id).where(MESSAGES.c.id == id)
     connection.execute(episode.with_for_update(of=EPISODES))
@@ -70,8 +72,8 @@ def _locked(connection: Connection, id: str) -> Row[Any] | None:
 
 def _kept_from_going(connection: Connection, row: Row[Any], now: datetime) -> str:
     """What stands against it by now: for good, and it is held back; or for a while, and it waits. Empty: nothing does."""
-    if why_not := _hindrance(connection, row, now):
-        settle(connection, _CARRIER, row.id, HELD, why_not, now)
+    if why_not := hindrance(connection, row, now):
+        settle(connection, CARRIER, row.id, HELD, why_not, now)
         return HELD
     if wrong_moment(connection, row.patient, row.channel, now, besides=row.id):
         _note(connection, row, {"due": now + _WAITING, "reason": "not at this moment"})
@@ -79,12 +81,13 @@ def _kept_from_going(connection: Connection, row: Row[Any], now: datetime) -> st
     return ""
 
 
-def _hindrance(connection: Connection, row: Row[Any], now: datetime) -> str:
-    """A code; empty if there is none."""
+def hindrance(connection: Connection, row: Row[Any], now: datetime) -> str:
+    """What stands against a message for good, as a code; empty if nothing does."""
     state = connection.scalar(select(EPISODES.c.state).where(EPISODES.c.id == row.episode))
     if state != "open":
         return "the conversation is over"
-    if refusal(connection, _CARRIER, row.patient, row.channel, now):
+    unsafe = is_unsafe(connection, row.patient, now.date())
+    if refusal(connection, CARRIER, row.patient, row.channel, now) or (unsafe and not row.neutral):
         return "not to be reached this way"
     if CHANNELS[row.channel].agreed:
         address = agreed(connection, row.patient).get(row.channel)
@@ -103,14 +106,14 @@ def _take(connection: Connection, row: Row[Any], result: Result, now: datetime) 
     wait = _STEPS[min(tries, len(_STEPS)) - 1] if state == WAITS else _WAITING
     _note(connection, row, {"state": state, "reason": result.reason[:64], "tries": tries, "due": now + wait})
     if state in OUTCOMES:
-        settle(connection, _CARRIER, row.id, state, result.reason, now)
+        settle(connection, CARRIER, row.id, state, result.reason, now)
     return state
 
 
 def _late(connection: Connection, row: Row[Any], result: Result, now: datetime) -> str:
     """Whoever was thought to be gone was only slow: what they know for sure is better than that nobody knows."""
     if row.state == UNKNOWN and result.word in (Word.SENT, Word.FAILED):
-        settle(connection, _CARRIER, row.id, STATES[result.word], result.reason, now)
+        settle(connection, CARRIER, row.id, STATES[result.word], result.reason, now)
     return ""
 
 

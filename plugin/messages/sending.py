@@ -122,7 +122,7 @@ def send(
 def _refers(connection: Connection, episode: str, rules: Collection[str]) -> Mapping[str, Sequence[str]]:
     """The pieces of the record for which ``rules`` say yes, and the orders that came of them in this conversation.
 
-    Nothing that stands on no shared list, whoever sends: whoever reads the portal sees it. No order of which an agency must not tell, either.
+    Nothing that stands on no shared list, whoever sends: whoever reads the portal sees it. No order of which an agency must not tell.
     """
     why, table = REASONS.c, REFERRALS.c
     holds = (why.episode == episode, why.rule.in_(rules), why.ended.is_(None), why.status == "yes", why.restricted.is_(False))

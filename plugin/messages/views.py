@@ -23,8 +23,8 @@ from plugin.messages.words import CHANNELS, LEVELS
 from plugin.outreach.acting import NotNow
 from plugin.outreach.episodes import Episode, NoSuchEpisode, whole
 from plugin.outreach.forms import grip
+from plugin.outreach.restricting import is_unsafe
 from plugin.outreach.views import site_now
-from plugin.outreach.words import Restriction
 from plugin.runtime import Runtime
 from plugin.translations import LANGUAGES
 from plugin.wording import LANGUAGES as NAMES
@@ -138,7 +138,7 @@ def _draft(connection: Connection, id: str, wish: Mapping[str, str], now: dateti
     topics = about(desk.topics, episode.why, desk.rules)
     choice = chosen(wish, topics, row.language, row.channel)
     topic = desk.topics[choice.topic]
-    unsafe = any(each.kind == Restriction.UNSAFE for each in episode.held)
+    unsafe = is_unsafe(connection, row.patient, now.date())
     exposed = unsafe or (choice.channel == "phone" and agreeing.is_shared(connection, row.patient, row.phone))
     sensitive = unsafe or is_sensitive(topic, topics[choice.topic], desk.rules)
     written = compose(desk.topics, choice, values(desk.settings, row.name), sensitive=sensitive, exposed=exposed)

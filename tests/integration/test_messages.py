@@ -25,6 +25,7 @@ from plugin.messages.carrying import carry_out
 from plugin.messages.gateways.chart import Chart
 from plugin.messages.gateways.smtp import Smtp
 from plugin.messages.settings import SmtpSettings
+from plugin.messages.withholding import Withholding
 from plugin.outreach.taking import take
 from plugin.store.tables.messages import MESSAGES
 
@@ -100,7 +101,8 @@ def test_a_portal_message_stands_in_the_chart_once_the_outbox_is_delivered(tmp_p
         assert carry_out(store, gateways, NOON) == {"handed": 1}
         outbox.deliver(server(ehr.base_url), Policy(TENANT), commit=True)
         assert on_server(ehr.base_url, "Communication") == []
-        outbox.deliver(server(ehr.base_url), Policy(TENANT, frozenset({"Communication"})), commit=True)
+        gate = Withholding(lambda: store, TENANT, lambda: NOON)
+        outbox.deliver(server(ehr.base_url), Policy(TENANT, frozenset({"Communication"})), gate=gate, commit=True)
         assert carry_out(store, gateways, NOON + timedelta(hours=1)) == {"sent": 1}
         assert desk.outcome() == "sent"
         (found,) = on_server(ehr.base_url, "Communication")

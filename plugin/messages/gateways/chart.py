@@ -9,6 +9,8 @@ from plugin import __version__
 from plugin.messages.gateways.gateway import Outgoing, Result, Word
 
 _AUTHOR: Final = Author(f"Almoner {__version__}")
+TYPE: Final = "Communication"
+"""Nothing else of that type is written."""
 _UNRULED: Final = ("message", "1")
 """In place of a rule and its version: a person alone decided it."""
 _CATEGORY: Final = {"system": "http://terminology.hl7.org/CodeSystem/communication-category", "code": "notification"}
@@ -46,14 +48,19 @@ class Chart:
 
     def key(self, message: Outgoing) -> Key:
         """Its name in the outbox. Raises `NotWritable` for the id of a patient that no server has."""
-        return Key(self.tenant, *_UNRULED, message.patient, message.id, "Communication")
+        return key_of(self.tenant, message.patient, message.id)
+
+
+def key_of(tenant: str, patient: str, id: str) -> Key:
+    """The name of a message in the outbox. Raises `NotWritable` for the id of a patient that no server has."""
+    return Key(tenant, *_UNRULED, patient, id, TYPE)
 
 
 def communication(message: Outgoing) -> dict[str, Any]:
     """The Communication. One that says nothing about why refers to nothing, either."""
     patient = {"reference": f"Patient/{message.patient}"}
     found: dict[str, Any] = {
-        "resourceType": "Communication",
+        "resourceType": TYPE,
         "status": "completed",
         "category": [{"coding": [_CATEGORY]}],
         "medium": [{"coding": [_ONLINE]}],
