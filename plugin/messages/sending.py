@@ -76,9 +76,11 @@ def send(
         Forbidden: see `plugin.access.scope`.
     """
     scope.require(Right.REACH_OUT)
-    if connection.scalar(select(MESSAGES.c.id).where(MESSAGES.c.id == sending.id)) is not None:
-        return
     row, choice = episode.row, message.choice
+    if known := connection.scalar(select(MESSAGES.c.episode).where(MESSAGES.c.id == sending.id)):
+        if known != row.id:
+            raise NotNow("a message of this id belongs to another conversation; load the page again")
+        return
     if not CHANNELS[choice.channel].written:
         raise NotNow("a script is spoken; note under what was tried what came of the call")
     if why_not := stands_against(connection, scope, row.patient, choice.channel, now):

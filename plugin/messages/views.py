@@ -1,5 +1,6 @@
 """The page on which a message to somebody is chosen, looked at to the letter, and sent, or printed where nothing carries it."""
 
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from plugin.messages.sending import Sending
 from plugin.messages.settings import MessageSettings
 from plugin.messages.topics import Topic, load_topics
 from plugin.messages.words import CHANNELS, LEVELS
-from plugin.outreach.acting import NotNow
+from plugin.outreach.acting import NotNow, hold
 from plugin.outreach.episodes import Episode, NoSuchEpisode, whole
 from plugin.outreach.forms import grip
 from plugin.outreach.restricting import is_unsafe
@@ -32,6 +33,7 @@ from rules.document import Rule
 
 blueprint: Final = Blueprint("messages", __name__, url_prefix="/outreach/<uuid:episode>/message")
 EXTENSION: Final = "almoner.messages"
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,11 @@ def sent(episode: uuid.UUID) -> ResponseReturnValue:
     fields, now = request.form, site_now()
 
     def send(connection: Connection) -> None:
+        id = _given(fields)
+        hold(connection, str(episode))  # before looking at it, which is recorded
         draft = _draft(connection, str(episode), fields, now)
         by = _desk().settings.by(draft.message.choice.channel)
-        said = Sending(fields.get("message", ""), grip(fields, str(episode)), fields.get("seen", ""), by)
+        said = Sending(id, grip(fields, str(episode)), fields.get("seen", ""), by)
         given_by = draft.topics[draft.message.choice.topic]
         sending.send(connection, scope(), said, draft.episode, draft.message, given_by, now)
 
@@ -124,6 +128,14 @@ def _done(episode: uuid.UUID, deed: Callable[[Connection], None], failed: str, t
     except NoSuchEpisode:
         return _nobody()
     return redirect(there, HTTPStatus.SEE_OTHER)
+
+
+def _given(fields: Mapping[str, str]) -> str:
+    """The id of a message, as the page gave it: it becomes the name of a file, and stands in mail. Raises `NotNow` if it is another."""
+    found = fields.get("message", "")
+    if not _ID.fullmatch(found):
+        raise NotNow("the form does not say which message it is; load the page again")
+    return found
 
 
 def _wish(fields: Mapping[str, str]) -> dict[str, Any]:

@@ -90,6 +90,13 @@ def test_said_twice_it_is_one(desk: Desk) -> None:
     assert rows(desk) == (1, 1)
 
 
+def test_the_id_of_a_message_of_somebody_else_sends_nothing(desk: Desk) -> None:
+    desk.send("a")
+    with pytest.raises(NotNow, match="another conversation"):
+        desk.send("c", channel="letter")
+    assert rows(desk) == (1, 1)
+
+
 def test_what_nothing_carries_is_sent_by_hand(desk: Desk) -> None:
     desk.send("c", by=None, channel="letter")
     assert (desk.message().state, desk.message().gateway, desk.message().due) == ("sent", "hand", None)
@@ -157,7 +164,10 @@ def test_leave_is_kept_changed_and_taken_back(desk: Desk) -> None:
         ("email", "ana"),
         ("email", "ana@example"),
         ("email", "ana@example.org\nBcc: eve@example.org"),
+        ("email", "ana@example.org\0"),
         ("email", "ana@example.org, eve@example.org"),
+        ("email", "=?utf-8?q?eve?=@example.org"),
+        ("sms", "+1 555 0101\n+1 555 0102"),
         ("email", "x" * 250 + "@example.org"),
         ("sms", "12"),
         ("sms", "=HYPERLINK(1)"),
