@@ -41,7 +41,7 @@ def outbox(folder: Path) -> Outbox:
 
 
 def carried(desk: Desk, folder: Path, at: datetime) -> dict[str, int]:
-    return dict(carry_out(desk.store, {"fhir": Chart(outbox(folder), TENANT)}, at))
+    return dict(carry_out(desk.store, {"fhir": Chart(outbox(folder), TENANT)}, lambda: at))
 
 
 def delivered(desk: Desk, folder: Path, at: datetime = SOON) -> dict[tuple[State, str | None], int]:
@@ -126,5 +126,5 @@ def test_a_message_that_says_why_does_not_leave_for_somebody_who_is_not_safe(sto
     with store.write() as connection:
         for patient in ("a", "c"):
             restrict(connection, CARE, patient, Restriction.UNSAFE, NOON)
-    assert carry_out(store, {"smtp": Carrier()}, NOON) == {"held": 1, "sent": 1}
+    assert carry_out(store, {"smtp": Carrier()}, lambda: NOON) == {"held": 1, "sent": 1}
     assert (desk.message("m-1").state, desk.message("m-2").state) == ("held", "sent")
