@@ -1,5 +1,6 @@
 """The patient portal, by way of the chart: a Communication that the outbox writes to the EHR, once, where the settings allow it."""
 
+import sqlite3
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,6 +9,8 @@ from fhir_adapters.writeback import Author, Key, Outbox, State, suggestion
 from plugin import __version__
 from plugin.messages.gateways.gateway import Outgoing, Result, Word
 
+_NOT_OPEN: Final = (OSError, sqlite3.Error)
+"""What the file of the outbox raises if it cannot be read or written. Whatever is put into it has a key: put again, it is written once."""
 _AUTHOR: Final = Author(f"Almoner {__version__}")
 TYPE: Final = "Communication"
 """Nothing else of that type is written."""
@@ -29,9 +32,11 @@ class Chart:
         try:
             run = f"messages-{message.created:%Y-%m-%d}"
             written = suggestion(self.key(message), communication(message), run=run, author=_AUTHOR, recorded=message.created)
+            self.outbox.add(written)
         except NotWritable:
             return Result(Word.FAILED, "not writable")
-        self.outbox.add(written)
+        except _NOT_OPEN as error:
+            return Result(Word.LATER, type(error).__name__)
         return Result(Word.HANDED)
 
     def look(self, message: Outgoing) -> Result:
@@ -40,6 +45,8 @@ class Chart:
             status = self.outbox.status(self.key(message))
         except NotWritable:
             return Result(Word.FAILED, "not writable")
+        except _NOT_OPEN as error:
+            return Result(Word.HANDED, type(error).__name__)  # ask again: it may well lie there
         if status is None:
             return Result(Word.LATER)
         if status.state in (State.SENT, State.CONFIRMED):
