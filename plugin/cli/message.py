@@ -70,7 +70,7 @@ def deliver(context: click.Context, config: Path | None) -> None:
     """
     settings = options.settings(config)
     with closing(ready(open_store(settings.database_url))) as store:
-        done = carry_out(store, gateways(settings), datetime.now(UTC).astimezone())
+        done = carry_out(store, gateways(settings), lambda: datetime.now(UTC).astimezone())
     click.echo(", ".join(f"{number} {state}" for state, number in sorted(done.items())) or "nothing is due")
     if done[FAILED] + done[UNKNOWN]:
         context.exit(ExitCode.ANSWER_IS_NO)

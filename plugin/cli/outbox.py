@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Callable, Collection
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,7 +17,10 @@ from fhir_adapters.transport import Given
 from fhir_adapters.vendors import GENERIC, Vendor
 from fhir_adapters.writeback import Outbox, Policy, Preview, Report, State
 from plugin.cli import options
+from plugin.messages.withholding import Withholding
 from plugin.servers.opening import connection, open_for
+from plugin.store import open_store
+from plugin.store.versions import ready
 from rules.errors import ExitCode
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -102,11 +108,16 @@ def deliver(
 ) -> None:
     """Send what is due, or show it: then the output holds what is on record about patients.
 
+    Whether a message to somebody may go still is looked up right before.
+
     Exits with 1 if something was parked or stands on the server twice, with 4 if the server failed.
     """
     site = _site(server, tenant, token_file, write)
     policy = Policy(site.tenant, site.write, per_run=per_run, per_patient=per_patient)
-    found = Outbox.at(path).deliver(site.server, policy, vendor=site.vendor, commit=commit)
+    with ExitStack() as opened:
+        store = cache(lambda: opened.enter_context(closing(ready(open_store(options.settings(None).database_url)))))
+        gate = Withholding(store, site.tenant, lambda: datetime.now(UTC).astimezone())
+        found = Outbox.at(path).deliver(site.server, policy, vendor=site.vendor, gate=gate, commit=commit)
     if isinstance(found, Preview):
         click.echo(found.bundle if as_json else "\n".join(found.lines))
         click.echo("nothing was sent: that needs --commit", err=True)

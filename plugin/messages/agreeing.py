@@ -37,7 +37,7 @@ def agree(connection: Connection, scope: Scope, episode: str, channel: str, addr
     if patient is None:
         raise NoSuchEpisode(episode)
     address = address.strip()
-    if channel not in _FORMS or (address and (len(address) > _LONGEST or not _FORMS[channel].fullmatch(address))):
+    if channel not in _FORMS or (address and not _is_one(channel, address)):
         raise NotNow("that is no address that can be written to")
     if address:
         row = {"patient": patient, "channel": channel, "address": address, "since": at, "user": scope.user}
@@ -48,6 +48,11 @@ def agree(connection: Connection, scope: Scope, episode: str, channel: str, addr
         connection.execute(delete(ADDRESSES).where(ADDRESSES.c.patient == patient, ADDRESSES.c.channel == channel))
     detail = {"channel": channel, "agreed": bool(address)}
     record(connection, scope, Entry("person.agree", f"episode/{episode}", patient, detail), at)
+
+
+def _is_one(channel: str, address: str) -> bool:
+    """Whether it is an address of the channel. One with ``=?`` could be read as an encoded word: as another address than staff saw."""
+    return len(address) <= _LONGEST and "=?" not in address and _FORMS[channel].fullmatch(address) is not None
 
 
 def agreed(connection: Connection, patient: str) -> dict[str, Row[tuple[object, ...]]]:

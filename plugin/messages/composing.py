@@ -77,7 +77,7 @@ def compose(
 ) -> Message:
     """The words for a choice; the neutral ones if it is ``sensitive`` and others may read or hear it, or there are no others.
 
-    ``exposed``: others than the person may pick up this telephone; whatever is written may be read by others anyhow.
+    ``exposed``: others than the person may pick up this telephone, or listen; whatever is written may be read by others anyhow.
     """
     instead = ""
     if sensitive and (exposed or CHANNELS[choice.channel].written):

@@ -1,6 +1,6 @@
 """Sending: the attempt, the entry of the outbox and the record in one transaction. Whether it may go is looked up at that moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +15,7 @@ from plugin.messages.words import CHANNELS
 from plugin.outreach.acting import Attempt, Grip, NotNow, attempt, learned, refusal, wrong_moment
 from plugin.outreach.episodes import Episode
 from plugin.store.tables.messages import MESSAGES
+from plugin.store.tables.outreach import REASONS
 from plugin.store.tables.referrals import REFERRALS
 
 WAITS: Final = "waits"
@@ -62,8 +63,12 @@ def address_of(connection: Connection, episode: Episode, channel: str) -> str:
     return str(found.address) if found is not None else ""
 
 
-def send(connection: Connection, scope: Scope, sending: Sending, episode: Episode, message: Message, now: datetime) -> None:
+def send(
+    connection: Connection, scope: Scope, sending: Sending, episode: Episode, message: Message, given_by: Collection[str], now: datetime
+) -> None:
     """Keep that ``message`` goes to the person of ``episode``; `plugin.messages.carrying` sees to the rest.
+
+    ``given_by``: the rules that gave its topic.
 
     Raises:
         NotNow: something stands against it, or it is not what they saw any more.
@@ -71,9 +76,11 @@ def send(connection: Connection, scope: Scope, sending: Sending, episode: Episod
         Forbidden: see `plugin.access.scope`.
     """
     scope.require(Right.REACH_OUT)
-    if connection.scalar(select(MESSAGES.c.id).where(MESSAGES.c.id == sending.id)) is not None:
-        return
     row, choice = episode.row, message.choice
+    if known := connection.scalar(select(MESSAGES.c.episode).where(MESSAGES.c.id == sending.id)):
+        if known != row.id:
+            raise NotNow("a message of this id belongs to another conversation; load the page again")
+        return
     if not CHANNELS[choice.channel].written:
         raise NotNow("a script is spoken; note under what was tried what came of the call")
     if why_not := stands_against(connection, scope, row.patient, choice.channel, now):
@@ -99,7 +106,7 @@ def send(connection: Connection, scope: Scope, sending: Sending, episode: Episod
         "name": row.name,
         "subject": message.subject,
         "text": message.text,
-        "refers": {} if message.neutral else _refers(connection, episode),
+        "refers": {} if message.neutral else _refers(connection, row.id, given_by),
         "gateway": sending.by or BY_HAND,
         "state": WAITS if sending.by else SENT,
         "reason": "",
@@ -114,13 +121,19 @@ def send(connection: Connection, scope: Scope, sending: Sending, episode: Episod
     record(connection, scope, Entry("message.send", f"message/{sending.id}", row.patient, detail), now)
 
 
-def _refers(connection: Connection, episode: Episode) -> Mapping[str, Sequence[str]]:
-    """The pieces of the record behind the reasons that may be named, and the orders that came of this conversation."""
-    reasons = [reason for why in episode.why if why.ended is None and why.rule for reason in why.evidence]
+def _refers(connection: Connection, episode: str, rules: Collection[str]) -> Mapping[str, Sequence[str]]:
+    """The pieces of the record for which ``rules`` say yes, and the orders that came of them in this conversation.
+
+    Nothing that stands on no shared list, whoever sends: whoever reads the portal sees it. No order of which an agency must not tell.
+    """
+    why, table = REASONS.c, REFERRALS.c
+    holds = (why.episode == episode, why.rule.in_(rules), why.ended.is_(None), why.status == "yes", why.restricted.is_(False))
+    reasons = [reason for evidence in connection.scalars(select(why.evidence).where(*holds).order_by(why.rule)) for reason in evidence]
     pieces = [piece["resource"] for reason in reasons for piece in reason["evidence"]]
-    table = REFERRALS.c
-    orders = select(table.request_place).where(table.origin_id == episode.id, table.request_place.is_not(None), table.restricted.is_(False))
-    return {"about": list(dict.fromkeys(pieces)), "based on": list(connection.scalars(orders.order_by(table.id)))}
+    sent = (table.origin_id == episode, table.rule.in_(rules), table.request_place.is_not(None))
+    told = (table.restricted.is_(False), table.unsafe.is_(False))
+    orders = select(table.request_place).where(*sent, *told).order_by(table.id)
+    return {"about": list(dict.fromkeys(pieces)), "based on": list(connection.scalars(orders))}
 
 
 def settle(connection: Connection, scope: Scope, id: str, state: str, reason: str, at: datetime) -> None:

@@ -1,7 +1,8 @@
 """The page on which a message to somebody is chosen, looked at to the letter, and sent, or printed where nothing carries it."""
 
+import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -20,9 +21,10 @@ from plugin.messages.sending import Sending
 from plugin.messages.settings import MessageSettings
 from plugin.messages.topics import Topic, load_topics
 from plugin.messages.words import CHANNELS, LEVELS
-from plugin.outreach.acting import NotNow
+from plugin.outreach.acting import NotNow, hold
 from plugin.outreach.episodes import Episode, NoSuchEpisode, whole
 from plugin.outreach.forms import grip
+from plugin.outreach.restricting import is_unsafe
 from plugin.outreach.views import site_now
 from plugin.runtime import Runtime
 from plugin.translations import LANGUAGES
@@ -31,6 +33,7 @@ from rules.document import Rule
 
 blueprint: Final = Blueprint("messages", __name__, url_prefix="/outreach/<uuid:episode>/message")
 EXTENSION: Final = "almoner.messages"
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,8 @@ class _Draft:
     """A message to somebody, as it would go out now."""
 
     episode: Episode
-    topics: tuple[str, ...]
-    """Those that can be chosen."""
+    topics: Mapping[str, Sequence[str]]
+    """Those that can be chosen, with the rules that give each."""
     asked: Choice
     """What was chosen, whatever words stand in for it."""
     message: Message
@@ -82,10 +85,13 @@ def sent(episode: uuid.UUID) -> ResponseReturnValue:
     fields, now = request.form, site_now()
 
     def send(connection: Connection) -> None:
+        id = _given(fields)
+        hold(connection, str(episode))  # before looking at it, which is recorded
         draft = _draft(connection, str(episode), fields, now)
         by = _desk().settings.by(draft.message.choice.channel)
-        said = Sending(fields.get("message", ""), grip(fields, str(episode)), fields.get("seen", ""), by)
-        sending.send(connection, scope(), said, draft.episode, draft.message, now)
+        said = Sending(id, grip(fields, str(episode)), fields.get("seen", ""), by)
+        given_by = draft.topics[draft.message.choice.topic]
+        sending.send(connection, scope(), said, draft.episode, draft.message, given_by, now)
 
     return _done(episode, send, "Nothing was sent", url_for("outreach.episode", id=episode))
 
@@ -124,6 +130,14 @@ def _done(episode: uuid.UUID, deed: Callable[[Connection], None], failed: str, t
     return redirect(there, HTTPStatus.SEE_OTHER)
 
 
+def _given(fields: Mapping[str, str]) -> str:
+    """The id of a message, as the page gave it: it becomes the name of a file, and stands in mail. Raises `NotNow` if it is another."""
+    found = fields.get("message", "")
+    if not _ID.fullmatch(found):
+        raise NotNow("the form does not say which message it is; load the page again")
+    return found
+
+
 def _wish(fields: Mapping[str, str]) -> dict[str, Any]:
     """What was chosen, for the next address. Nothing of it says anything about anybody."""
     return {name: fields[name] for name in ("topic", "channel", "language", "level") if fields.get(name)}
@@ -136,14 +150,15 @@ def _draft(connection: Connection, id: str, wish: Mapping[str, str], now: dateti
     topics = about(desk.topics, episode.why, desk.rules)
     choice = chosen(wish, topics, row.language, row.channel)
     topic = desk.topics[choice.topic]
-    exposed = choice.channel == "phone" and agreeing.is_shared(connection, row.patient, row.phone)
-    sensitive = is_sensitive(topic, topics[choice.topic], desk.rules)
+    unsafe = is_unsafe(connection, row.patient, now.date())
+    exposed = unsafe or (choice.channel == "phone" and agreeing.is_shared(connection, row.patient, row.phone))
+    sensitive = unsafe or is_sensitive(topic, topics[choice.topic], desk.rules)
     written = compose(desk.topics, choice, values(desk.settings, row.name), sensitive=sensitive, exposed=exposed)
     why_not = "it is closed" if row.state != "open" else None
     if scope().may(Right.REACH_OUT):
         why_not = why_not or sending.stands_against(connection, scope(), row.patient, choice.channel, now)
     address = sending.address_of(connection, episode, choice.channel)
-    return _Draft(episode, tuple(topics), choice, written, address, why_not, agreeing.agreed(connection, row.patient))
+    return _Draft(episode, topics, choice, written, address, why_not, agreeing.agreed(connection, row.patient))
 
 
 def _page(episode: uuid.UUID, wish: Mapping[str, str], told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:

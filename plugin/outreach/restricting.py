@@ -29,6 +29,11 @@ def in_force(connection: Connection, patients: Collection[str], today: date) -> 
     return dict(found)
 
 
+def is_unsafe(connection: Connection, patient: str, today: date) -> bool:
+    """Whether somebody else may listen or read when ``patient`` is reached."""
+    return any(each.kind == Restriction.UNSAFE for each in in_force(connection, [patient], today).get(patient, ()))
+
+
 def on_record(connection: Connection, scope: Scope, patient: str, today: date) -> Sequence[Row[Any]]:
     """The restrictions of ``patient`` that hold on ``today``, the oldest first, each with who told it and when.
 

@@ -57,8 +57,15 @@ def restrict(connection: Connection, scope: Scope, patient: str, fields: Mapping
     kind, of = (Restriction.UNSAFE, "all") if what == Restriction.UNSAFE else (Restriction.OPTED_OUT, what)
     until = _last_day(fields.get("until", ""), at.date())
     note = fields.get("note", "").strip()[:_MOST_TEXT]
-    if not any((each.kind, each.scope) == (kind, of) for each in restricting.on_record(connection, scope, patient, at.date())):
+    on_record = restricting.on_record(connection, scope, patient, at.date())
+    if not any((each.kind, each.scope) == (kind, of) and _covers(each, until, note) for each in on_record):
         restricting.restrict(connection, scope, patient, kind, at, of=of, until=until, note=note)
+
+
+def _covers(known: Row[Any], until: date | None, note: str) -> bool:
+    """Whether what is on record holds at least as long, and says what a new note would."""
+    as_long = known.until is None or (until is not None and known.until >= until.isoformat())
+    return as_long and note in ("", known.note)
 
 
 def lift(connection: Connection, scope: Scope, episode: Row[Any], id: str, rules: Mapping[str, Rule], at: datetime) -> None:

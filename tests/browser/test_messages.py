@@ -81,7 +81,9 @@ def test_what_is_looked_at_is_what_goes_out(site: str, page: Page, tmp_path: Pat
     assert failures(page) == []
 
     store = open_store(f"sqlite:///{tmp_path}/state/almoner.db")
-    assert carry_out(store, {"files": Folder(tmp_path / "out")}, datetime.now(UTC).replace(year=2026, month=6, day=30)) == {"sent": 1}
+    assert carry_out(store, {"files": Folder(tmp_path / "out")}, lambda: datetime.now(UTC).replace(year=2026, month=6, day=30)) == {
+        "sent": 1
+    }
     store.close()
     (file,) = (tmp_path / "out" / "email").iterdir()
     (row,) = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8")))

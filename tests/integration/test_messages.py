@@ -4,6 +4,8 @@ from collections import Counter
 from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
+from functools import partial
+from operator import add
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ from plugin.messages.carrying import carry_out
 from plugin.messages.gateways.chart import Chart
 from plugin.messages.gateways.smtp import Smtp
 from plugin.messages.settings import SmtpSettings
+from plugin.messages.withholding import Withholding
 from plugin.outreach.taking import take
 from plugin.store.tables.messages import MESSAGES
 
@@ -81,7 +84,7 @@ def test_each_gets_one_mail_and_what_nobody_knows_is_said(tmp_path: Path) -> Non
         with serving(box) as port:
             own = SmtpSettings(host="127.0.0.1", port=port, security="none", sender="post@north.example.org", seconds=5)
             for minutes in range(0, 120, 5):
-                carry_out(store, {"smtp": Smtp(own, None, "Northside")}, NOON + timedelta(minutes=minutes))
+                carry_out(store, {"smtp": Smtp(own, None, "Northside")}, partial(add, NOON, timedelta(minutes=minutes)))
         with store.read() as connection:
             states = {row.address: row.state for row in connection.execute(select(MESSAGES.c.address, MESSAGES.c.state))}
             assert verify(connection) > 0
@@ -97,11 +100,12 @@ def test_a_portal_message_stands_in_the_chart_once_the_outbox_is_delivered(tmp_p
         desk, outbox = seated(Desk(store, tmp_path), tmp_path), Outbox.at(tmp_path / "outbox.sqlite")
         gateways = {"fhir": Chart(outbox, TENANT)}
         desk.send(PEOPLE[0], by="fhir", channel="portal")
-        assert carry_out(store, gateways, NOON) == {"handed": 1}
+        assert carry_out(store, gateways, lambda: NOON) == {"handed": 1}
         outbox.deliver(server(ehr.base_url), Policy(TENANT), commit=True)
         assert on_server(ehr.base_url, "Communication") == []
-        outbox.deliver(server(ehr.base_url), Policy(TENANT, frozenset({"Communication"})), commit=True)
-        assert carry_out(store, gateways, NOON + timedelta(hours=1)) == {"sent": 1}
+        gate = Withholding(lambda: store, TENANT, lambda: NOON)
+        outbox.deliver(server(ehr.base_url), Policy(TENANT, frozenset({"Communication"})), gate=gate, commit=True)
+        assert carry_out(store, gateways, lambda: NOON + timedelta(hours=1)) == {"sent": 1}
         assert desk.outcome() == "sent"
         (found,) = on_server(ehr.base_url, "Communication")
     assert found["subject"] == {"reference": f"Patient/{PEOPLE[0]}"}

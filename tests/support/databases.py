@@ -4,10 +4,13 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+
+from sqlalchemy import text
 
 from plugin.store import Store, open_store
 from plugin.store.versions import migrate
@@ -77,6 +80,17 @@ def opened(url: str) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def until_somebody_waits(store: Store) -> None:
+    """Somebody waits for a lock of another's on PostgreSQL; at most twenty seconds."""
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    for _ in range(400):
+        with store.read() as connection:
+            if connection.execute(waiting).scalar_one():
+                return
+        time.sleep(0.05)
+    raise AssertionError("nobody waits")
 
 
 class Templates:

@@ -39,10 +39,10 @@ class Desk:
     state: Path
     settings: MessageSettings = WRITERS
 
-    def whole(self, patient: str) -> Whole:
+    def whole(self, patient: str, scope: Scope = CARE) -> Whole:
         with self.store.write() as connection:
             id = connection.execute(select(EPISODES.c.id).where(EPISODES.c.patient == patient)).scalar_one()
-            return whole(connection, CARE, id, NOON)
+            return whole(connection, scope, id, NOON)
 
     def draft(self, patient: str, channel: str = "email", topic: str = "", scope: Scope = CARE, **choice: str) -> Message:
         topics, rules = load_topics(), rules_by_id(load_packs(BUILT_IN))
@@ -61,13 +61,23 @@ class Desk:
             id = connection.execute(select(EPISODES.c.id).where(EPISODES.c.patient == patient)).scalar_one()
             agreeing.agree(connection, CARE, id, channel, address, at)
 
-    def send(self, patient: str, id: str = "m-1", by: str | None = "smtp", at: datetime = NOON, seen: str = "", **choice: Any) -> None:
-        message, row = self.draft(patient, **choice), self.whole(patient).episode.row
+    def send(
+        self,
+        patient: str,
+        id: str = "m-1",
+        by: str | None = "smtp",
+        at: datetime = NOON,
+        seen: str = "",
+        scope: Scope = CARE,
+        **choice: Any,
+    ) -> None:
+        message, found = self.draft(patient, scope=scope, **choice), self.whole(patient, scope).episode
+        row, given_by = found.row, about(load_topics(), found.why, rules_by_id(load_packs(BUILT_IN))).get(message.choice.topic, ())
         with self.store.write() as connection:
-            episode = whole(connection, CARE, row.id, NOON).episode
+            episode = whole(connection, scope, row.id, NOON).episode
             seen = seen or message.digest(sending.address_of(connection, episode, message.choice.channel))
             said = Sending(id, Grip(row.id, episode.row.version), seen, by)
-            sending.send(connection, CARE, said, episode, message, at)
+            sending.send(connection, scope, said, episode, message, given_by, at)
 
     def message(self, id: str = "m-1") -> Row[Any]:
         with self.store.read() as connection:

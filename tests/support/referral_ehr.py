@@ -13,7 +13,7 @@ from fhir_adapters.transport import Answer
 from fhir_adapters.writeback import Policy
 
 Json = dict[str, Any]
-TYPES = ("ServiceRequest", "Task")
+TYPES = ("ServiceRequest", "Task", "Communication")
 
 
 def policy(tenant: str) -> Policy:
@@ -26,7 +26,7 @@ class Crash(BaseException):
 
 
 class MemoryEhr:
-    """Just as much of a FHIR server as writing referrals and asking for them takes."""
+    """Just as much of a FHIR server as writing referrals and messages and asking for them takes."""
 
     base_url = "http://ehr.example/fhir/"
 

@@ -26,14 +26,16 @@ def application(
     playground: PlaygroundSettings | None = None,
     cds: CdsSettings | None = None,
     messages: MessageSettings | None = None,
+    database: str | None = None,
 ) -> Flask:
-    """The whole application over a state folder, with the built-in packs unless told otherwise."""
+    """The whole application over a state folder, with the built-in packs and the database in it unless told otherwise."""
     settings = Settings(
         state=state,
         as_of=today,
         playground=playground or PlaygroundSettings(),
         cds=cds or CdsSettings(),
         messages=messages or MessageSettings(),
+        database=database,
     )
     return create_app(Runtime(settings, load_packs(BUILT_IN) if packs is None else packs, engine("reference"), Published(state)))
 

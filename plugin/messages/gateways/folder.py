@@ -12,6 +12,9 @@ from plugin.messages.gateways.gateway import Outgoing, Result, Word
 from plugin.sweep.durable import sync
 
 COLUMNS: Final = ("id", "channel", "patient", "name", "address", "language", "subject", "text", "created")
+_FOLDER: Final = 0o750
+_FILE: Final = 0o640
+"""Whoever fetches is in the group of the folder; nobody else learns who gets what."""
 _STARTS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER: Final = re.compile(r"\+[0-9 ]+", re.ASCII)
 """A telephone number is no formula that does anything; an apostrophe before it would make it one that nobody can call."""
@@ -29,8 +32,9 @@ class Folder:
         if file.exists():
             return Result(Word.SENT)
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("w", encoding="utf-8", newline="") as stream:
+            self.path.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
+            file.parent.mkdir(mode=_FOLDER, exist_ok=True)
+            with open(draft, "w", encoding="utf-8", newline="", opener=_ours) as stream:
                 stream.write(as_csv(message))
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -57,6 +61,11 @@ class Folder:
     def _places(self, message: Outgoing) -> tuple[Path, Path]:
         folder = self.path / message.channel
         return folder / f".{message.id}.csv", folder / f"{message.id}.csv"
+
+
+def _ours(path: str, flags: int) -> int:
+    """Open a file that nobody may read but its owner and their group."""
+    return os.open(path, flags, _FILE)
 
 
 def as_csv(message: Outgoing) -> str:

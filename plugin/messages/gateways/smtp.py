@@ -15,6 +15,7 @@ from plugin.messages.settings import SmtpSettings
 
 _GO_ON: Final = 354
 _OK: Final = 250
+_FOR_NOW: Final = 400
 _FOR_EVER: Final = 500
 _DOTS: Final = re.compile(rb"(?m)^\.")
 
@@ -31,11 +32,15 @@ class Smtp:
     def send(self, message: Outgoing) -> Result:
         """Try it once; see `plugin.messages.gateways.gateway.Gateway`."""
         try:
+            mail = self.written(message)
+        except ValueError as error:  # or what is one: no such address, or a character that cannot be written
+            return Result(Word.FAILED, f"not writable: {type(error).__name__}")
+        try:
             server = self._connection()
         except (OSError, smtplib.SMTPException) as error:
             return Result(Word.LATER, _code(error))
         try:
-            return self._hand_over(server, message.address, self.written(message))
+            return self._hand_over(server, message.address, mail)
         except (OSError, smtplib.SMTPException) as error:
             return Result(Word.LATER, _code(error))  # the words had not left yet
         finally:
@@ -48,8 +53,12 @@ class Smtp:
         return Result(Word.UNKNOWN, "stopped while sending")
 
     def written(self, message: Outgoing) -> bytes:
-        """The mail, to the byte the same however often it is tried: whoever gets it twice can tell by its Message-ID."""
+        """The mail, to the byte the same however often it is tried: whoever gets it twice can tell by its Message-ID.
+
+        Raises `ValueError` if its address or its words are none that mail can hold.
+        """
         own = self.settings.sender
+        message.address.encode("ascii")
         mail = EmailMessage(policy=SMTP)
         mail["From"] = Address(self.named, addr_spec=own)
         mail["To"] = message.address
@@ -103,7 +112,8 @@ def _said(server: smtplib.SMTP, body: bytes) -> Result:
         return Result(Word.UNKNOWN, f"{_code(error)} after the words")
     if code == _OK:
         return Result(Word.SENT)
-    return Result(Word.FAILED if code >= _FOR_EVER else Word.LATER, f"smtp {code}")
+    word = Word.FAILED if code >= _FOR_EVER else Word.LATER if code >= _FOR_NOW else Word.UNKNOWN
+    return Result(word, f"smtp {code}")
 
 
 def _code(error: Exception) -> str:

@@ -16,8 +16,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drop it, in place: SQLite would drop a table that is built anew, and with it what refers to it."""
     op.drop_index("ix_referrals_patient", "referrals")
-    with op.batch_alter_table("outreach_people") as table:
-        table.drop_index("ix_outreach_people_household")
-        table.drop_column("household")
+    op.drop_index("ix_outreach_people_household", "outreach_people")
+    op.drop_column("outreach_people", "household")

@@ -33,7 +33,7 @@ def desk(store: Store, tmp_path: Path) -> Desk:
 
 
 def carried(desk: Desk, carrier: Carrier, at: datetime = NOON) -> dict[str, int]:
-    return dict(carry_out(desk.store, {"smtp": carrier}, at))
+    return dict(carry_out(desk.store, {"smtp": carrier}, lambda: at))
 
 
 def test_what_was_taken_is_sent_once(desk: Desk) -> None:
@@ -136,6 +136,88 @@ def test_whoever_was_only_slow_is_believed_what_they_know(desk: Desk) -> None:
 
     assert carried(desk, Slow()) == {}
     assert (desk.message().state, desk.outcome()) == ("sent", "sent")
+
+
+@pytest.mark.parametrize(
+    ("thought", "known", "state", "outcome"),
+    [
+        (Word.UNKNOWN, Word.LATER, "waits", "sending"),
+        (Word.UNKNOWN, Word.FAILED, "failed", "undeliverable"),
+        (Word.LATER, Word.SENT, "sent", "sent"),
+        (Word.LATER, Word.FAILED, "failed", "undeliverable"),
+        (Word.LATER, Word.UNKNOWN, "unknown", "not-known"),
+        (Word.SENT, Word.LATER, "sent", "sent"),
+    ],
+)
+def test_what_was_thought_of_whoever_was_slow_gives_way_to_what_they_know(
+    desk: Desk, thought: Word, known: Word, state: str, outcome: str
+) -> None:
+    desk.send("a")
+
+    class Slow(Carrier):
+        def send(self, message: Outgoing) -> Result:
+            assert len(carried(desk, Carrier(seen=Result(thought)), NOON + LEASE)) == 1
+            return Result(known, "late")
+
+    assert carried(desk, Slow()) == {}
+    assert (desk.message().state, desk.outcome()) == (state, outcome)
+    again = Carrier()
+    carried(desk, again, NOON + timedelta(hours=4))
+    assert len(again.got) == (state == "waits")
+    with desk.store.read() as connection:
+        assert verify(connection) > 0
+
+
+class Day:
+    """A clock that goes on by some minutes whenever it is looked at."""
+
+    def __init__(self, minutes: float, at: datetime = NOON) -> None:
+        self.at, self.step = at, timedelta(minutes=minutes)
+
+    def __call__(self) -> datetime:
+        self.at += self.step
+        return self.at
+
+
+def test_each_message_has_a_lease_of_its_own_however_long_the_run_takes(desk: Desk) -> None:
+    desk.agree("c", "email", "cem@example.org")
+    desk.send("a", "m-1")
+    desk.send("c", "m-2", topic="neutral")
+    clock = Day(0)
+
+    class Slow(Carrier):
+        def send(self, message: Outgoing) -> Result:
+            assert desk.message(message.id).due == clock.at + LEASE
+            clock.at += LEASE
+            return super().send(message)
+
+    assert dict(carry_out(desk.store, {"smtp": Slow()}, clock)) == {"sent": 2}
+
+
+def test_who_begins_in_the_evening_sends_nothing_at_night(desk: Desk) -> None:
+    desk.agree("c", "sms", "+1 555 0102")
+    for patient, id in (("a", "m-1"), ("c", "m-2")):
+        desk.send(patient, id, channel="sms", topic="neutral")
+    carrier, clock = Carrier(), Day(12, NOON.replace(hour=19, minute=15))
+    assert dict(carry_out(desk.store, {"smtp": carrier}, clock)) == {"sent": 1, "waits": 1}
+    assert [message.id for message in carrier.got] == ["m-1"]
+
+
+def test_what_breaks_a_gateway_holds_nothing_else_up(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    desk.agree("c", "email", "cem@example.org")
+    desk.send("a", "m-1")
+    desk.send("c", "m-2", topic="neutral")
+
+    class Fragile(Carrier):
+        def send(self, message: Outgoing) -> Result:
+            if message.id == "m-1":
+                raise LookupError(message.address)
+            return super().send(message)
+
+    assert carried(desk, Fragile()) == {"unknown": 1, "sent": 1}
+    assert (desk.message("m-1").reason, desk.outcome("m-1")) == ("LookupError in the gateway", "not-known")
+    assert "m-1" in caplog.text
+    assert EMAIL not in caplog.text
 
 
 def test_of_many_who_carry_at_one_time_one_sends(desk: Desk) -> None:

@@ -33,6 +33,12 @@ def test_a_file_for_each_message_there_whole_or_not_at_all(tmp_path: Path) -> No
     assert (found["text"], found["name"], found["created"]) == (message.text, "Ana Example", "2026-06-30T12:00:00+00:00")
 
 
+def test_only_the_group_of_the_folder_may_read_what_lies_in_it(tmp_path: Path) -> None:
+    assert Folder(tmp_path / "new" / "out").send(outgoing()).word is Word.SENT
+    found = sorted((tmp_path / "new" / "out").rglob("*"))
+    assert [oct(each.stat().st_mode & 0o777) for each in (tmp_path / "new" / "out", *found)] == ["0o750", "0o750", "0o640"]
+
+
 @pytest.mark.parametrize(
     ("name", "address", "expected"),
     [
@@ -82,6 +88,16 @@ def test_the_chart_gets_it_once_however_often_it_is_sent(tmp_path: Path) -> None
     assert [chart.send(message) for _ in range(2)] == [Result(Word.HANDED)] * 2
     assert len(outbox.ledger.rows("north")) == 1
     assert chart.look(message) == Result(Word.HANDED)
+
+
+def test_an_outbox_that_cannot_be_opened_is_asked_later(tmp_path: Path) -> None:
+    file = tmp_path / "outbox.sqlite"
+    chart, message = Chart(Outbox.at(file), "north"), outgoing(channel="portal")
+    assert chart.send(message).word is Word.HANDED
+    for other in tmp_path.glob("outbox.sqlite-*"):
+        other.unlink()
+    file.write_bytes(b"no database, but long enough to be taken for one" * 100)
+    assert (chart.send(message), chart.look(message)) == (Result(Word.LATER, "DatabaseError"), Result(Word.HANDED, "DatabaseError"))
 
 
 def test_what_no_server_could_hold_is_said(tmp_path: Path) -> None:

@@ -105,6 +105,9 @@ def test_leave_is_asked_for_then_what_was_seen_is_sent_and_stands_under_what_was
         ({"version": "x"}, "load the page again"),
         ({"message": ""}, "load the page again"),
         ({"message": "x" * 40}, "load the page again"),
+        ({"message": "../../../../etc/cron.d/almoner"}, "load the page again"),
+        ({"message": "0f8f5a3e-9d0c-4c55-9a6e-0e5b8d5d8a01\n"}, "load the page again"),
+        ({"message": "0f8f5a3e-9d0c-4c55-9a6e-0e5b8d5d8a01>\r\nBcc: eve@example.org"}, "load the page again"),
         ({"channel": "phone"}, "a script is spoken"),
         ({"channel": "sms"}, "have not agreed"),
     ],
@@ -141,6 +144,18 @@ def test_a_script_is_read_and_not_sent(client: FlaskClient, site: Store) -> None
     assert "•••0101" in page
     assert 'aria-label="Send"' not in page
     assert "what came of it" in page
+
+
+@pytest.mark.parametrize("patient", ["a", "b"])
+@pytest.mark.parametrize("channel", ["phone", "portal"])
+def test_where_it_is_not_safe_to_talk_nothing_says_why(client: FlaskClient, site: Store, patient: str, channel: str) -> None:
+    there = address(site, patient)
+    assert client.post(f"{there}/wishes/restrict", data={"what": "unsafe"}).status_code == 303
+    for topic in ("", "mood", "food"):
+        page = client.get(f"{there}/message?channel={channel}&topic={topic}&language=en").text
+        assert "says nothing about why" in page
+        for telling in ("feel", "food", "mood", "Health"):
+            assert telling not in words(page)
 
 
 def test_what_nothing_carries_is_sent_by_hand_and_may_come_back(client: FlaskClient, site: Store) -> None:

@@ -4,8 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
-from support.messages import CARE, NOON, Desk, desk_at
+from sqlalchemy import func, select, update
+from support.messages import CARE, NOON, TODAY, Desk, desk_at
+from support.outreach import REFERS, person, published
+from support.referrals import proposal
 
 from plugin.access import Forbidden, Role, Scope, verify
 from plugin.messages import agreeing
@@ -14,11 +16,14 @@ from plugin.messages.sending import came_back
 from plugin.outreach.acting import NotNow
 from plugin.outreach.episodes import NoSuchEpisode
 from plugin.outreach.restricting import restrict
+from plugin.outreach.taking import take
 from plugin.outreach.words import Restriction
+from plugin.referrals.proposing import propose
 from plugin.store import Store
 from plugin.store.tables.access import AUDIT
 from plugin.store.tables.messages import MESSAGES
-from plugin.store.tables.outreach import ATTEMPTS
+from plugin.store.tables.outreach import ATTEMPTS, EPISODES
+from plugin.store.tables.referrals import REFERRALS
 
 EMAIL = "ana@example.org"
 
@@ -49,9 +54,46 @@ def test_a_message_is_an_attempt_an_entry_and_a_record(desk: Desk) -> None:
     assert (entry.user, entry.patient, entry.detail) == ("manager-1", "a", {"channel": "email", "topic": "food", "gateway": "smtp"})
 
 
+ORDERS: dict[str, dict[str, object]] = {
+    "ours": {},
+    "of-another-need": {"rule": "damp-home"},
+    "of-nobody": {"rule": None},
+    "restricted": {"restricted": True},
+    "unsafe": {"unsafe": True},
+    "not-there": {"request_place": None},
+}
+
+
+@pytest.mark.parametrize("role", [Role.CARE_MANAGER, Role.CLINICIAN])
+def test_a_portal_message_refers_only_to_what_it_is_about(store: Store, tmp_path: Path, role: Role) -> None:
+    """Whoever has access to the portal sees what it refers to: nothing of other reasons, of restricted ones, or of what is not known."""
+    someone = person("d", {REFERS: "yes", "screening-overdue": "yes", "damp-home": "unknown", "unsafe-home": "yes"})
+    for number, finding in enumerate(someone.findings):
+        piece = {"resource": f"Observation/{finding['rule']}", "note": str(number)}
+        finding["reasons"][0]["evidence"] = [piece, piece]
+    take(store, published(tmp_path / "state", "s2", [someone]), TODAY, clock=lambda: NOON)
+    with store.write() as connection:
+        talk = connection.scalar(select(EPISODES.c.id).where(EPISODES.c.patient == "d"))
+        for name, changes in ORDERS.items():
+            wish = proposal("d", origin_id=talk, rule=(REFERS, "1.0.0"), tenant=name)
+            propose(connection, CARE, wish, NOON)
+            connection.execute(
+                update(REFERRALS).where(REFERRALS.c.id == wish.id).values({"request_place": f"ServiceRequest/{name}"} | changes)
+            )
+    Desk(store, tmp_path / "state").send("d", by="fhir", channel="portal", topic="food", scope=Scope("x", role))
+    assert Desk(store, tmp_path).message().refers == {"about": [f"Observation/{REFERS}"], "based on": ["ServiceRequest/ours"]}
+
+
 def test_said_twice_it_is_one(desk: Desk) -> None:
     desk.send("a")
     desk.send("a")
+    assert rows(desk) == (1, 1)
+
+
+def test_the_id_of_a_message_of_somebody_else_sends_nothing(desk: Desk) -> None:
+    desk.send("a")
+    with pytest.raises(NotNow, match="another conversation"):
+        desk.send("c", channel="letter")
     assert rows(desk) == (1, 1)
 
 
@@ -122,7 +164,10 @@ def test_leave_is_kept_changed_and_taken_back(desk: Desk) -> None:
         ("email", "ana"),
         ("email", "ana@example"),
         ("email", "ana@example.org\nBcc: eve@example.org"),
+        ("email", "ana@example.org\0"),
         ("email", "ana@example.org, eve@example.org"),
+        ("email", "=?utf-8?q?eve?=@example.org"),
+        ("sms", "+1 555 0101\n+1 555 0102"),
         ("email", "x" * 250 + "@example.org"),
         ("sms", "12"),
         ("sms", "=HYPERLINK(1)"),

@@ -56,6 +56,8 @@ def test_tried_again_it_is_to_the_byte_the_same_mail() -> None:
         ({"mail": "550 you are not welcome"}, Result(Word.LATER, "smtp 550 of the sender")),
         ({"data": "554 spam"}, Result(Word.FAILED, "smtp 554")),
         ({"data": "452 disk full"}, Result(Word.LATER, "smtp 452")),
+        ({"data": "252 perhaps"}, Result(Word.UNKNOWN, "smtp 252")),
+        ({"data": "354 go on"}, Result(Word.UNKNOWN, "smtp 354")),
     ],
 )
 def test_what_the_server_says_decides_and_its_text_is_not_repeated(says: dict[str, str], expected: Result) -> None:
@@ -63,6 +65,16 @@ def test_what_the_server_says_decides_and_its_text_is_not_repeated(says: dict[st
     with serving(box) as port:
         assert gateway(port).send(outgoing()) == expected
     assert box.taken == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"address": "aná@example.org"}, {"address": "ana@example.org\nBcc: eve@example.org"}, {"text": "\ud800"}, {"subject": "a\nb"}],
+)
+def test_what_mail_cannot_hold_is_said_and_no_server_is_asked(changes: dict[str, str]) -> None:
+    found = gateway(9).send(outgoing(**changes))
+    assert found.word is Word.FAILED
+    assert found.reason.startswith("not writable")
 
 
 def test_after_the_words_left_silence_means_that_nobody_knows() -> None:

@@ -110,6 +110,31 @@ def test_what_they_said_of_a_channel_is_kept_once_and_until_its_day(client: Flas
 
 
 @pytest.mark.parametrize(
+    ("first", "then", "kept"),
+    [
+        ({"until": "2026-07-31"}, {"until": "2026-12-31"}, ["2026-07-31", "2026-12-31"]),
+        ({"until": "2026-07-31"}, {}, ["2026-07-31", None]),
+        ({"until": "2026-07-31"}, {"until": "2026-07-31"}, ["2026-07-31"]),
+        ({"until": "2026-07-31"}, {"until": "2026-07-01"}, ["2026-07-31"]),
+        ({}, {"until": "2026-07-31"}, [None]),
+        ({}, {}, [None]),
+        ({"note": "he reads it"}, {"note": "he reads it"}, [None]),
+        ({"note": "he reads it"}, {"until": "2026-07-31"}, [None]),
+        ({}, {"note": "he reads it"}, [None, None]),
+    ],
+)
+def test_only_what_something_on_record_covers_is_not_kept_again(
+    client: FlaskClient, store: Store, first: dict[str, str], then: dict[str, str], kept: list[str | None]
+) -> None:
+    for fields in (first, then):
+        assert posted(client, store, "restrict", what="unsafe", **fields).status_code == 303
+    with store.read() as connection:
+        rows = connection.execute(select(RESTRICTIONS.c.until, RESTRICTIONS.c.note)).all()
+    assert sorted((row.until for row in rows), key=str) == sorted(kept, key=str)
+    assert {row.note for row in rows} >= {fields["note"] for fields in (first, then) if "note" in fields}
+
+
+@pytest.mark.parametrize(
     ("fields", "why"),
     [
         ({"what": "pigeon"}, "choose what they said"),

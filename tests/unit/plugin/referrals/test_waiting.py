@@ -1,30 +1,17 @@
 """Who waits for whom on PostgreSQL: a sweep and a referral take the same things in the same order, so neither waits for ever."""
 
 import threading
-import time
 from contextlib import closing
 
-from sqlalchemy import select, text
-from support.databases import Templates
+from sqlalchemy import select
+from support.databases import Templates, until_somebody_waits
 from support.referrals import CARE, NOON, consent, episode, grip, proposal, stored
 
 from plugin.referrals.acting import send
 from plugin.referrals.proposing import propose
-from plugin.store import Store, open_store
+from plugin.store import open_store
 from plugin.store.tables.access import AUDIT_HEAD
 from plugin.store.tables.outreach import EPISODES
-
-_WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
-
-
-def until_somebody_waits(store: Store) -> None:
-    """At most twenty seconds."""
-    for _ in range(400):
-        with store.read() as connection:
-            if connection.execute(_WAITING).scalar_one():
-                return
-        time.sleep(0.05)
-    raise AssertionError("nobody waits")
 
 
 def test_whoever_sends_waits_for_the_episode_before_taking_the_end_of_the_record(templates: Templates, postgresql_server: str) -> None:

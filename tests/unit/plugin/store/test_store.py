@@ -9,8 +9,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from click.testing import CliRunner
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
+from support.messages import desk_at
 
 from plugin.cli.db import command
 from plugin.errors import StoreError
@@ -33,6 +34,33 @@ def test_every_step_can_be_taken_back_and_again(store: Store) -> None:
     assert current(store) == newest()
     with store.write() as connection:
         connection.execute(insert(SEEN_TOKENS), {"client": "a", "jti": "1", "expires": NOON})
+
+
+def test_what_stands_in_the_tables_outlasts_a_step_back_and_again(store: Store, tmp_path: Path) -> None:
+    """A step back drops what came with it, and not a row besides."""
+    desk = desk_at(store, tmp_path)
+    desk.agree("a", "email", "ana@example.org")
+    desk.send("a")
+    with store.read() as connection:
+        before = _counted(connection)
+    assert min(before[table] for table in ("outreach_people", "outreach_episodes", "message_addresses", "messages")) > 0
+    version = newest()
+    while version > "0011":
+        version = f"{int(version) - 1:04}"
+        migrate(store, version)
+        with store.read() as connection:
+            assert {table: rows for table, rows in _counted(connection).items() if rows != before[table]} == {}, version
+    migrate(store)
+    with store.read() as connection:
+        assert _counted(connection) == before
+    migrate(store, "base")
+    assert current(store) is None
+
+
+def _counted(connection: Connection) -> dict[str, int]:
+    """Table → how many rows."""
+    tables = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
+    return {name: connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar_one() for name in tables}  # noqa: S608 names of ours
 
 
 def test_a_transaction_happens_whole_or_not_at_all(store: Store) -> None:
