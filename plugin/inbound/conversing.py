@@ -1,17 +1,21 @@
 """An inbound referral becomes a reason of the conversation with a person: of the open one, or of a new one."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select, update
 
-from plugin.access import Scope
+from fhir_adapters.referral_states import OPEN
+from plugin.access import Right, Scope
 from plugin.findings.index import folded
+from plugin.inbound.recognising import age_of, digits
 from plugin.outreach.restricting import restrict
 from plugin.outreach.taking import ranked
 from plugin.outreach.words import ASKED, DUE, Restriction
 from plugin.store.inserting import insert_one, upsert
+from plugin.store.tables.inbound import INBOUND
 from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS
 
 LEVEL: Final = "act"
@@ -24,7 +28,8 @@ Json = dict[str, Any]
 def converse(connection: Connection, scope: Scope, row: Row[Any], patient: str, at: datetime) -> str:
     """Open a conversation with ``patient`` about it, or make it a reason of the open one; the episode, which stays locked.
 
-    Of somebody of whom no sweep has told, what the referral says of them is kept. That it is not safe to talk is kept as a restriction.
+    Who asks is not kept waiting, whatever was tried before. Of somebody of whom no sweep has told, what the referral says of them is kept;
+    of others it stands beside what the record says (see `told_beside`). That it is not safe to talk is kept as a restriction.
     """
     person = _person(connection, row, patient, at.date())
     episode = _episode(connection, person, at)
@@ -42,7 +47,9 @@ def converse(connection: Connection, scope: Scope, row: Row[Any], patient: str, 
         "rules": f" {' '.join(named)} ",
         "snoozed_until": None,
         "snoozed_why": None,
-        "ready_on": episode.not_before or "",
+        "not_before": None,
+        "next_channel": None,
+        "ready_on": "",
         "version": episode.version + 1,
     }
     connection.execute(update(EPISODES).where(EPISODES.c.id == episode.id).values(changed))
@@ -52,11 +59,31 @@ def converse(connection: Connection, scope: Scope, row: Row[Any], patient: str, 
 
 
 def _person(connection: Connection, row: Row[Any], patient: str, today: date) -> Row[Any]:
-    age = today.year - int(row.birth_date[:4]) - (today.isoformat()[5:] < row.birth_date[5:])
+    """As a sweep told of them; whom no sweep knows, as they were told of last."""
+    told = {"name": row.name, "age": age_of(row.birth_date, today), "language": row.language, "phone": row.phone, "best_time": row.best_time}
     none = dict.fromkeys(("sex", "interpreter", "channel"))
-    told = {"name": row.name, "age": age, "language": row.language, "phone": row.phone, "best_time": row.best_time, "sweep": ""}
-    insert_one(connection, PEOPLE, {"patient": patient} | told | none)
+    if not insert_one(connection, PEOPLE, {"patient": patient, "sweep": ""} | told | none):
+        known = {name: value for name, value in told.items() if value}
+        connection.execute(update(PEOPLE).where(PEOPLE.c.patient == patient, PEOPLE.c.sweep == "").values(known))
     return connection.execute(select(PEOPLE).where(PEOPLE.c.patient == patient)).one()
+
+
+def told_beside(connection: Connection, scope: Scope, person: Row[Any]) -> Sequence[Row[Any]]:
+    """What was said with what was asked for somebody and is not on their row: where and when to call them, and in which language.
+
+    Of what is under way, the last word first; staff said who it is. Only to whoever may see it. Raises `Forbidden`.
+    """
+    scope.require(Right.SEE_PEOPLE)
+    table = INBOUND.c
+    shown = () if scope.may(Right.SEE_RESTRICTED) else (table.restricted.is_(False),)
+    query = select(INBOUND).where(table.patient == person.patient, table.state.in_(OPEN), *shown)
+    rows = connection.execute(query.order_by(table.created.desc(), table.id)).all()
+    return [row for row in rows if any(_is_new(row, person, name) for name in ("phone", "best_time", "language"))]
+
+
+def _is_new(row: Row[Any], person: Row[Any], name: str) -> bool:
+    told, known = getattr(row, name), getattr(person, name)
+    return bool(told) and (digits(told) != digits(known) if name == "phone" else told != known)
 
 
 def _episode(connection: Connection, person: Row[Any], at: datetime) -> Row[Any]:

@@ -15,6 +15,7 @@ from plugin.access.web import access, scope
 from plugin.findings.catalogue import patient_facts, rules_by_id
 from plugin.findings.rows import Row, rows_of
 from plugin.messages import reading as messages
+from plugin.inbound.conversing import told_beside
 from plugin.outreach import acting, forms, saving, writing_out
 from plugin.outreach.acting import Grip, NotNow
 from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed, whole
@@ -128,6 +129,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             if scope().may(Right.REACH_OUT)
         }
         names = accounts.names(connection, [found.episode.row.owner])
+        beside = told_beside(connection, scope(), found.episode.row)
         home = neighbours(connection, scope(), [found.episode.row.patient], now.date())
         sent = messages.of_person(connection, scope(), found.episode.row.patient)
     rules = rules_by_id(_runtime().packs)
@@ -144,6 +146,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             objections=objections,
             messages=sent,
             home=home.get(found.episode.row.patient, ()),
+            beside=beside,
             told=told,
             attempt=str(uuid.uuid4()),
             today=now.date(),

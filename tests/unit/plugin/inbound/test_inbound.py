@@ -1,5 +1,6 @@
 """Referrals to us: what is kept, who it may be, how it becomes a conversation, and what whoever referred hears of it."""
 
+import uuid
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import product
@@ -17,10 +18,11 @@ from fhir_adapters.referral_states import MAY_SET, TRANSITIONS, IllegalMove, Sid
 from plugin.access import Forbidden, Role, Scope, verify
 from plugin.inbound.acting import Saying, answer, call_off, take
 from plugin.inbound.asking import NEEDS, Asked, NotAsked
+from plugin.inbound.conversing import told_beside
 from plugin.inbound.keeping import SELF, NoSuchInbound, forget, listed, one, receive
 from plugin.inbound.keeping import Grip as Seen
 from plugin.inbound.recognising import same
-from plugin.outreach.acting import Grip, NotNow, snooze
+from plugin.outreach.acting import Attempt, Grip, NotNow, attempt, learned, snooze
 from plugin.outreach.episodes import Wish, whole
 from plugin.outreach.episodes import listed as episodes
 from plugin.outreach.restricting import in_force
@@ -210,6 +212,92 @@ def test_no_sweep_ends_what_somebody_asked_for(store: Store, tmp_path: Path, lis
     assert (row.id, row.state, row.sweep) == (episode, "open", "s2")
     assert held == ["asked:food-insecurity", *(["damp-home"] if listed_again else [])]
     assert row.reasons == len(held)
+
+
+def tried(store: Store, episode: str, outcome: str, at: datetime, channel: str = "phone") -> str:
+    id = str(uuid.uuid4())
+    with store.write() as connection:
+        version = connection.scalar(select(EPISODES.c.version).where(EPISODES.c.id == episode))
+        attempt(connection, CARE, Grip(episode, version), Attempt(id, channel, outcome), at)
+    return id
+
+
+def in_vain(store: Store, episode: str) -> datetime:
+    """Everything was tried, and a letter was waited for; the day after."""
+    for number in range(3):
+        tried(store, episode, "no-answer", NOON + timedelta(days=3 * number))
+    tried(store, episode, "sent", NOON + timedelta(days=12), "letter")
+    return NOON + timedelta(days=27)
+
+
+def test_whoever_asks_meanwhile_is_not_given_up(store: Store, tmp_path: Path) -> None:
+    episode = given.episode(store, "a")
+    later = in_vain(store, episode)
+    received(store)
+    assert taken(store, "a", at=later) == episode
+    with store.read() as connection:
+        row = connection.execute(select(EPISODES)).one()
+    assert (row.not_before, row.next_channel, row.ready_on) == (None, None, "")
+    listed_again = [person("a", {"damp-home": "yes"})]
+    take_sweep(store, published(tmp_path, "s2", listed_again), later.date(), clock=lambda: later)
+    tried(store, episode, "no-answer", later)
+    soon = later + timedelta(days=3)
+    take_sweep(store, published(tmp_path, "s3", listed_again), soon.date(), clock=lambda: soon)
+    with store.read() as connection:
+        row = connection.execute(select(EPISODES)).one()
+    assert (row.state, row.not_before, row.next_channel) == ("open", (later.date() + timedelta(days=2)).isoformat(), None)
+
+
+def test_what_turns_out_about_an_older_attempt_does_not_keep_whoever_asked_waiting(store: Store) -> None:
+    episode = given.episode(store, "a")
+    id = tried(store, episode, "sending", NOON, "sms")
+    received(store)
+    taken(store, "a", at=NOON + timedelta(hours=1))
+    with store.write() as connection:
+        learned(connection, CARE, id, "sent", NOON + timedelta(hours=2))
+        row = connection.execute(select(EPISODES)).one()
+    assert (row.last_outcome, row.not_before, row.ready_on) == ("sent", None, "")
+
+
+def person_row(store: Store, patient: str = "p1") -> Any:
+    with store.read() as connection:
+        return connection.execute(select(PEOPLE).where(PEOPLE.c.patient == patient)).one()
+
+
+def beside(store: Store, scope: Scope = CARE) -> list[tuple[str, str | None, str | None]]:
+    with store.read() as connection:
+        return [(row.phone, row.best_time, row.language) for row in told_beside(connection, scope, person_row(store))]
+
+
+def test_what_they_say_now_stands_beside_what_the_record_says(store: Store) -> None:
+    with store.write() as connection:
+        known(connection, "p1")
+    received(store, phone="555 0200", best_time="after 5", language="so")
+    taken(store)
+    assert (person_row(store).phone, person_row(store).language) == ("555-0177", "es")
+    assert beside(store) == [("555 0200", "after 5", "so")]
+    answered(store, Status.COMPLETED, outcome="helped")
+    assert beside(store) == []
+
+
+def test_what_the_record_says_too_is_not_said_twice_nor_to_whom_it_may_not_be(store: Store) -> None:
+    with store.write() as connection:
+        known(connection, "p1")
+    received(store, language="es")
+    taken(store)
+    assert beside(store) == []
+    with store.write() as connection:
+        connection.execute(update(INBOUND).values(phone="555 0200", restricted=True))
+    assert (beside(store), beside(store, DOCTOR)) == ([], [("555 0200", None, "es")])
+
+
+def test_whom_no_sweep_knows_is_as_they_were_told_of_last(store: Store) -> None:
+    received(store, best_time="after 5")
+    taken(store)
+    other = "6f1a2c34-0000-4000-8000-000000000002"
+    received(store, SELF, id=other, phone="555 0200")
+    taken(store, id=other)
+    assert (person_row(store).phone, person_row(store).best_time) == ("555 0200", "after 5")
 
 
 @pytest.mark.parametrize("patient", ["", "   ", "a\nb", "x" * 129])
