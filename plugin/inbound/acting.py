@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, update
 
-from fhir_adapters.referral_states import WITH_REASON, Move, Side, Status, check
+from fhir_adapters.referral_states import FINAL, WITH_REASON, Move, Side, Status, check
 from plugin.access import Entry, Right, Role, Scope, record
-from plugin.inbound.conversing import converse
+from plugin.inbound.conversing import converse, end_reason
 from plugin.inbound.keeping import Grip, found, keep_step
 from plugin.outreach.acting import NotNow
 from plugin.referrals.words import CHOSEN, OTHER
@@ -85,6 +85,8 @@ def _moved(connection: Connection, scope: Scope, row: Row[Any], said: Saying, at
     values |= {"outcome": said.outcome.strip()} if said.to is Status.COMPLETED else {}
     connection.execute(update(INBOUND).where(INBOUND.c.id == row.id).values(values))
     keep_step(connection, scope, row.id, version, row.state, said.to, at)
+    if said.to in FINAL and row.episode is not None:
+        end_reason(connection, row, at)
     detail = {"to": str(said.to)} | ({"reason": why[0]} if why[0] else {})
     patient = values.get("patient", row.patient) if scope.role is not Role.AGENCY else None
     record(connection, scope, Entry("inbound.moved", f"inbound/{row.id}", patient, detail), at)

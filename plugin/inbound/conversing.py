@@ -8,9 +8,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select, update
 
 from fhir_adapters.referral_states import OPEN
-from plugin.access import Right, Scope
+from plugin.access import Entry, Right, Role, Scope, record
 from plugin.findings.index import folded
 from plugin.inbound.recognising import age_of, digits
+from plugin.outreach.acting import end
 from plugin.outreach.restricting import restrict
 from plugin.outreach.taking import ranked
 from plugin.outreach.words import ASKED, DUE, Restriction
@@ -21,6 +22,9 @@ from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS
 LEVEL: Final = "act"
 PRIORITY: Final = 75
 """Of somebody for whom help was asked: a person has seen the need already."""
+
+IN: Final = Scope("inbound", Role.SYSTEM)
+"""In whose name a conversation changes because an agency, which knows of none, said something."""
 
 Json = dict[str, Any]
 
@@ -34,17 +38,8 @@ def converse(connection: Connection, scope: Scope, row: Row[Any], patient: str, 
     person = _person(connection, row, patient, at.date())
     episode = _episode(connection, person, at)
     _reason(connection, episode, row, at)
-    holds = REASONS.c.ended.is_(None)
-    held = connection.execute(select(REASONS).where(REASONS.c.episode == episode.id, holds)).all()
     due = min(episode.due, (at.date() + timedelta(days=DUE[LEVEL])).isoformat())
-    priority = max([each.priority for each in held if each.status == "yes" and not each.restricted], default=0)
-    named = sorted(each.rule for each in held if not each.restricted)
-    changed = {
-        "priority": priority,
-        "reasons": sum(each.status == "yes" for each in held),
-        "due": due,
-        "rank": ranked(priority, due, episode.id),
-        "rules": f" {' '.join(named)} ",
+    changed = _standing(_held(connection, episode.id), episode.id, due) | {
         "snoozed_until": None,
         "snoozed_why": None,
         "not_before": None,
@@ -56,6 +51,47 @@ def converse(connection: Connection, scope: Scope, row: Row[Any], patient: str, 
     if not row.safe:
         restrict(connection, scope, patient, Restriction.UNSAFE, at)
     return str(episode.id)
+
+
+def end_reason(connection: Connection, row: Row[Any], at: datetime) -> None:
+    """What ``row`` asked for is over: so is the reason, unless somebody else asks for the same; so is the conversation, if nothing else
+    holds. Whoever looks at it meanwhile looks again.
+    """
+    query = select(EPISODES).where(EPISODES.c.id == row.episode, EPISODES.c.state == "open").with_for_update()
+    episode = connection.execute(query).one_or_none()
+    if episode is None:
+        return
+    table = INBOUND.c
+    others = (table.episode == row.episode, table.need == row.need, table.id != row.id, table.state.in_(OPEN))
+    if connection.scalar(select(table.id).where(*others).limit(1)) is not None:
+        return
+    mine = (REASONS.c.episode == row.episode, REASONS.c.rule == f"{ASKED}{row.need}", REASONS.c.ended.is_(None))
+    if not connection.execute(update(REASONS).where(*mine).values(ended=at, ending="over")).rowcount:
+        return
+    held = _held(connection, episode.id)
+    changed = _standing(held, episode.id, episode.due) | {"version": episode.version + 1}
+    connection.execute(update(EPISODES).where(EPISODES.c.id == episode.id).values(changed))
+    record(connection, IN, Entry("episode.asked-over", f"episode/{episode.id}", episode.patient, {"need": row.need}), at)
+    if not held:
+        end(connection, IN, connection.execute(query).one(), "over", at)
+
+
+def _held(connection: Connection, episode: str) -> Sequence[Row[Any]]:
+    return connection.execute(select(REASONS).where(REASONS.c.episode == episode, REASONS.c.ended.is_(None))).all()
+
+
+def _standing(held: Sequence[Row[Any]], episode: str, due: str) -> Json:
+    """The columns that follow from the reasons that hold: what is only unknown counts for its urgency if nothing is certain."""
+    named = [each for each in held if not each.restricted]
+    certain = [each for each in held if each.status == "yes"]
+    priority = max((each.priority for each in certain or held if not each.restricted), default=0)
+    return {
+        "priority": priority,
+        "reasons": len(certain),
+        "due": due,
+        "rank": ranked(priority, due, episode),
+        "rules": f" {' '.join(sorted(each.rule for each in named))} ",
+    }
 
 
 def _person(connection: Connection, row: Row[Any], patient: str, today: date) -> Row[Any]:

@@ -178,7 +178,11 @@ def close(connection: Connection, scope: Scope, grip: Grip, ending: str, at: dat
 
 def end_unreached(connection: Connection, scope: Scope, row: Row[Any], at: datetime) -> int:
     """End an episode, locked, in which everything was tried in vain; its new version."""
-    ending = "unable-to-reach"
+    return end(connection, scope, row, "unable-to-reach", at)
+
+
+def end(connection: Connection, scope: Scope, row: Row[Any], ending: str, at: datetime) -> int:
+    """End an episode, locked, for what was found out without a conversation; its new version."""
     return _step(connection, scope, Grip(row.id, row.version), "episode.close", _closed(ending, at), at, {"ending": ending})
 
 

@@ -42,9 +42,9 @@ def taken(store: Store, patient: str = "p1", scope: Scope = CARE, at: datetime =
         return take(connection, scope, grip(store, id), patient, at)
 
 
-def answered(store: Store, to: Status, scope: Scope = CARE, **said: str) -> None:
+def answered(store: Store, to: Status, scope: Scope = CARE, id: str = ID, **said: str) -> None:
     with store.write() as connection:
-        answer(connection, scope, grip(store), Saying(to, **said), NOON)
+        answer(connection, scope, grip(store, id), Saying(to, **said), NOON)
 
 
 # ---------------------------------------------------------------- what is kept
@@ -259,6 +259,61 @@ def test_what_turns_out_about_an_older_attempt_does_not_keep_whoever_asked_waiti
     assert (row.last_outcome, row.not_before, row.ready_on) == ("sent", None, "")
 
 
+def conversation(store: Store) -> Any:
+    with store.read() as connection:
+        return connection.execute(select(EPISODES)).one()
+
+
+OVER: dict[str, dict[str, str]] = {"completed": {"outcome": "helped"}, "failed": {"reason_code": "not-reached"}}
+
+
+@pytest.mark.parametrize("to", ["cancelled", *OVER])
+def test_what_is_over_is_no_reason_any_more(store: Store, to: str) -> None:
+    open_one = given.episode(store, "p1")
+    received(store)
+    taken(store)
+    before = conversation(store)
+    if to == "cancelled":
+        with store.write() as connection:
+            call_off(connection, BANK, grip(store), NOON)
+    else:
+        answered(store, Status(to), **OVER[to])
+    row = conversation(store)
+    assert (row.state, row.version, row.priority, row.reasons, row.rules.split()) == ("open", before.version + 1, 50, 1, [given.RULE[0]])
+    assert row.rank.startswith("050 ")
+    with store.write() as connection:
+        ended = [why for why in whole(connection, CARE, open_one, NOON).episode.why if why.ended]
+        assert [(why.rule, why.ending) for why in ended] == [("asked:food-insecurity", "over")]
+        assert verify(connection) > 0
+
+
+def test_with_the_only_reason_the_conversation_is_over_and_an_agencys_entries_name_nobody(store: Store) -> None:
+    received(store)
+    taken(store)
+    with store.write() as connection:
+        call_off(connection, BANK, grip(store), NOON)
+    row = conversation(store)
+    assert (row.state, row.outcome, row.reasons, row.priority) == ("closed", "over", 0, 0)
+    with store.read() as connection:
+        theirs = connection.scalars(select(AUDIT.c.patient).where(AUDIT.c.user == BANK.user)).all()
+        ours = connection.scalars(select(AUDIT.c.action).where(AUDIT.c.user == "inbound").order_by(AUDIT.c.seq)).all()
+    assert set(theirs) == {None}
+    assert ours == ["episode.asked-over", "episode.close"]
+
+
+def test_as_long_as_somebody_asks_for_the_same_it_is_a_reason(store: Store) -> None:
+    received(store)
+    taken(store)
+    other = "6f1a2c34-0000-4000-8000-000000000002"
+    received(store, SELF, id=other)
+    taken(store, id=other)
+    with store.write() as connection:
+        call_off(connection, BANK, grip(store), NOON)
+    assert (conversation(store).state, conversation(store).reasons) == ("open", 1)
+    answered(store, Status.COMPLETED, id=other, outcome="helped")
+    assert conversation(store).outcome == "over"
+
+
 def person_row(store: Store, patient: str = "p1") -> Any:
     with store.read() as connection:
         return connection.execute(select(PEOPLE).where(PEOPLE.c.patient == patient)).one()
@@ -399,7 +454,7 @@ def test_every_step_is_recorded_and_an_agencys_entries_name_no_patient(store: St
             ("inbound.moved", "p1"),
             ("inbound.see", None),
         ]
-        assert verify(connection) == 4
+        assert verify(connection) == 6
 
 
 def test_what_was_closed_long_ago_is_forgotten(store: Store) -> None:
