@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
-from fhir_adapters.referral_states import OPEN
+from fhir_adapters.referral_states import OPEN, Status
 from plugin.access import Entry, Right, Role, Scope, record
 from plugin.findings.index import folded
 from plugin.inbound.recognising import age_of, digits
-from plugin.outreach.acting import end
-from plugin.outreach.restricting import restrict
+from plugin.outreach.acting import end, hold
+from plugin.outreach.restricting import lift, restrict
 from plugin.outreach.taking import ranked
 from plugin.outreach.words import ASKED, DUE, Restriction
 from plugin.store.inserting import insert_one, upsert
-from plugin.store.tables.inbound import INBOUND
-from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS
+from plugin.store.tables.inbound import HISTORY, INBOUND
+from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS, RESTRICTIONS
 
 LEVEL: Final = "act"
 PRIORITY: Final = 75
@@ -40,6 +40,7 @@ def converse(connection: Connection, scope: Scope, row: Row[Any], patient: str, 
     _reason(connection, episode, row, at)
     due = min(episode.due, (at.date() + timedelta(days=DUE[LEVEL])).isoformat())
     changed = _standing(_held(connection, episode.id), episode.id, due) | {
+        **_shown(person),
         "snoozed_until": None,
         "snoozed_why": None,
         "not_before": None,
@@ -96,12 +97,39 @@ def _standing(held: Sequence[Row[Any]], episode: str, due: str) -> Json:
 
 def _person(connection: Connection, row: Row[Any], patient: str, today: date) -> Row[Any]:
     """As a sweep told of them; whom no sweep knows, as they were told of last."""
-    told = {"name": row.name, "age": age_of(row.birth_date, today), "language": row.language, "phone": row.phone, "best_time": row.best_time}
+    told = _told(row, today)
     none = dict.fromkeys(("sex", "interpreter", "channel"))
     if not insert_one(connection, PEOPLE, {"patient": patient, "sweep": ""} | told | none):
         known = {name: value for name, value in told.items() if value}
         connection.execute(update(PEOPLE).where(PEOPLE.c.patient == patient, PEOPLE.c.sweep == "").values(known))
     return connection.execute(select(PEOPLE).where(PEOPLE.c.patient == patient)).one()
+
+
+def _told(row: Row[Any], today: date) -> Json:
+    names = ("name", "language", "phone", "best_time")
+    return {name: getattr(row, name) for name in names} | {"age": age_of(row.birth_date, today)}
+
+
+def forget_person(connection: Connection, scope: Scope, row: Row[Any], at: datetime) -> None:
+    """``row`` was about somebody else: nothing that it said stays with whom it was taken for, but for what others said of them as well.
+
+    Their conversation is locked first: whatever else is changed comes after it.
+    """
+    hold(connection, row.episode)
+    others = select(INBOUND).where(INBOUND.c.patient == row.patient, INBOUND.c.id != row.id).order_by(INBOUND.c.created.desc()).limit(1)
+    other = connection.execute(others).one_or_none()
+    nothing = {"name": "", "age": None, "language": None, "phone": "", "best_time": None}
+    known = _told(other, at.date()) if other is not None else nothing
+    mine = (PEOPLE.c.patient == row.patient, PEOPLE.c.sweep == "")
+    person = connection.execute(update(PEOPLE).where(*mine).values(known).returning(PEOPLE)).one_or_none()
+    if person is not None:
+        connection.execute(update(EPISODES).where(EPISODES.c.patient == row.patient).values(_shown(person)))
+    if not row.safe:
+        taken = select(func.max(HISTORY.c.at)).where(HISTORY.c.inbound == row.id, HISTORY.c.after == Status.ACCEPTED).scalar_subquery()
+        table = RESTRICTIONS.c
+        by_it = (table.patient == row.patient, table.kind == Restriction.UNSAFE, table.since == taken, table.lifted.is_(None))
+        for id in connection.scalars(select(table.id).where(*by_it)).all():
+            lift(connection, scope, row.patient, id, at)
 
 
 def told_beside(connection: Connection, scope: Scope, person: Row[Any]) -> Sequence[Row[Any]]:
@@ -135,8 +163,7 @@ def _episode(connection: Connection, person: Row[Any], at: datetime) -> Row[Any]
         "due": due,
         "rank": ranked(PRIORITY, due, id),
         "ready_on": "",
-        "folded": f"{folded(person.name)} {folded(person.patient)}",
-        "language": person.language,
+        **_shown(person),
         "rules": " ",
         "attempts": 0,
         "sweep": "",
@@ -145,6 +172,11 @@ def _episode(connection: Connection, person: Row[Any], at: datetime) -> Row[Any]
     insert_one(connection, EPISODES, new)
     query = select(EPISODES).where(EPISODES.c.patient == person.patient, EPISODES.c.state == "open")
     return connection.execute(query.with_for_update()).one()
+
+
+def _shown(person: Row[Any]) -> Json:
+    """The columns by which a conversation is found."""
+    return {"folded": f"{folded(person.name)} {folded(person.patient)}", "language": person.language}
 
 
 def _reason(connection: Connection, episode: Row[Any], row: Row[Any], at: datetime) -> None:

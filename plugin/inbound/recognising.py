@@ -24,6 +24,13 @@ def same(connection: Connection, scope: Scope, row: Row[Any], today: date) -> Se
     return [each for each in people if _parts(each.name) == _parts(row.name) and digits(each.phone) == digits(row.phone)]
 
 
+def differs(row: Row[Any], person: Row[Any], today: date) -> list[str]:
+    """What of a name and an age is another one than on record; what the record does not say is none."""
+    other_name = bool(person.name) and _parts(person.name) != _parts(row.name)
+    other_age = person.age is not None and person.age not in _ages(row.birth_date, today)
+    return [what for what, other in (("name", other_name), ("age", other_age)) if other]
+
+
 def _ages(born: str | None, today: date) -> tuple[int, ...]:
     if born is None:
         return ()

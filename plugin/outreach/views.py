@@ -14,8 +14,8 @@ from plugin.access import Entry, Right, accounts, record
 from plugin.access.web import access, scope
 from plugin.findings.catalogue import patient_facts, rules_by_id
 from plugin.findings.rows import Row, rows_of
-from plugin.messages import reading as messages
 from plugin.inbound.conversing import told_beside
+from plugin.messages import reading as messages
 from plugin.outreach import acting, forms, saving, writing_out
 from plugin.outreach.acting import Grip, NotNow
 from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed, whole

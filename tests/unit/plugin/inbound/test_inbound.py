@@ -16,10 +16,10 @@ from support.referrals import CARE, DOCTOR, NOON, TODAY
 
 from fhir_adapters.referral_states import MAY_SET, TRANSITIONS, IllegalMove, Side, Status
 from plugin.access import Forbidden, Role, Scope, verify
-from plugin.inbound.acting import Saying, answer, call_off, take
+from plugin.inbound.acting import NotSure, Saying, answer, call_off, mistaken, take
 from plugin.inbound.asking import NEEDS, Asked, NotAsked
 from plugin.inbound.conversing import told_beside
-from plugin.inbound.keeping import SELF, NoSuchInbound, forget, listed, one, receive
+from plugin.inbound.keeping import SELF, NoSuchInbound, SentBefore, forget, listed, one, receive
 from plugin.inbound.keeping import Grip as Seen
 from plugin.inbound.recognising import same
 from plugin.outreach.acting import Attempt, Grip, NotNow, attempt, learned, snooze
@@ -37,9 +37,9 @@ NEW = Seen(ID, 1)
 """As it was when it came."""
 
 
-def taken(store: Store, patient: str = "p1", scope: Scope = CARE, at: datetime = NOON, id: str = ID) -> str:
+def taken(store: Store, patient: str = "p1", scope: Scope = CARE, at: datetime = NOON, id: str = ID, sure: bool = True) -> str:
     with store.write() as connection:
-        return take(connection, scope, grip(store, id), patient, at)
+        return take(connection, scope, grip(store, id), patient, at, sure=sure)
 
 
 def answered(store: Store, to: Status, scope: Scope = CARE, id: str = ID, **said: str) -> None:
@@ -57,6 +57,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "born tomorrow": ({"birth_date": date(2027, 1, 1)}, "birth date wrong"),
     "born too long ago": ({"birth_date": date(1880, 1, 1)}, "birth date wrong"),
     "no phone": ({"phone": "call me"}, "phone missing"),
+    "nobody said whether it is safe": ({"safe": None}, "safe missing"),
     "a strange postcode": ({"postcode": "<b>"}, "postcode wrong"),
     "no need": ({"need": "a yacht"}, "need missing"),
     "another purpose": ({"purpose": "gossip"}, "need missing"),
@@ -83,6 +84,14 @@ def test_sent_twice_it_is_one(store: Store) -> None:
         assert verify(connection) == 1
     with pytest.raises(NotNow):
         received(store, given.agency(2))
+
+
+@pytest.mark.parametrize("fields", [{"name": "Jose Bell"}, {"phone": "555 0200"}, {"safe": False}, {"message": ""}])
+def test_what_was_put_right_is_not_taken_for_what_was_sent_before(store: Store, fields: dict[str, Any]) -> None:
+    received(store)
+    with pytest.raises(SentBefore):
+        received(store, **fields)
+    assert stored(store).phone == "555 0177"
 
 
 def test_an_agency_and_nobody_else_refers_in_its_name(store: Store) -> None:
@@ -362,6 +371,76 @@ def test_without_a_record_nothing_is_taken(store: Store, patient: str) -> None:
         taken(store, patient)
     with pytest.raises(NotNow, match="say who it is"):
         answered(store, Status.ACCEPTED)
+
+
+DOUBTFUL: dict[str, tuple[dict[str, Any], str]] = {
+    "another name": ({"name": "Bell, Ann"}, "another name;"),
+    "another age": ({"age": 12}, "another age;"),
+    "both": ({"name": "Bell, Ann", "age": 12}, "another name and another age;"),
+}
+
+
+@pytest.mark.parametrize(("fields", "why"), DOUBTFUL.values(), ids=DOUBTFUL)
+def test_if_the_record_speaks_against_it_they_are_asked_again(store: Store, fields: dict[str, Any], why: str) -> None:
+    with store.write() as connection:
+        known(connection, "p1", **fields)
+    received(store)
+    with pytest.raises(NotSure, match=why) as doubt:
+        taken(store, " Patient/p1 ", sure=False)
+    assert (doubt.value.patient, stored(store).state) == ("p1", "requested")
+    taken(store, "Patient/p1")
+    assert stored(store).patient == "p1"
+
+
+def test_only_who_is_not_known_or_another_is_asked_about_again(store: Store) -> None:
+    with store.write() as connection:
+        known(connection, "p1", name="", age=None)
+    received(store)
+    with pytest.raises(NotSure, match="nobody with this id"):
+        taken(store, "p2", sure=False)
+    taken(store, sure=False)
+    assert stored(store).patient == "p1"
+
+
+def undone(store: Store) -> None:
+    with store.write() as connection:
+        mistaken(connection, CARE, grip(store), NOON + timedelta(hours=2))
+
+
+def test_that_it_was_somebody_else_undoes_it(store: Store) -> None:
+    received(store, safe=False)
+    taken(store)
+    undone(store)
+    row = stored(store)
+    assert (row.state, row.patient, row.episode, row.version) == ("requested", None, None, 3)
+    with store.read() as connection:
+        closed = connection.execute(select(EPISODES)).one()
+        assert (closed.outcome, closed.folded, in_force(connection, ["p1"], TODAY)) == ("over", " p1", {})
+        assert verify(connection) > 0
+    assert (person_row(store).name, person_row(store).phone) == ("", "")
+    taken(store, "p2")
+    assert (stored(store).patient, person_row(store, "p2").name) == ("p2", "José Bell")
+    with store.read() as connection:
+        assert set(in_force(connection, ["p1", "p2"], TODAY)) == {"p2"}
+
+
+def test_what_others_said_of_them_stays(store: Store) -> None:
+    other = "6f1a2c34-0000-4000-8000-000000000002"
+    received(store, SELF, id=other, name="Ann Bell", phone="555 0200")
+    episode = taken(store, id=other)
+    received(store)
+    taken(store, at=NOON + timedelta(hours=1))
+    undone(store)
+    assert (person_row(store).name, person_row(store).phone, conversation(store).state) == ("Ann Bell", "555 0200", "open")
+    assert (conversation(store).id, conversation(store).folded) == (episode, "ann bell p1")
+
+
+def test_nothing_is_undone_that_was_not_done(store: Store) -> None:
+    received(store)
+    with pytest.raises(NotNow, match="nobody has said"):
+        undone(store)
+    with pytest.raises(Forbidden), store.write() as connection:
+        mistaken(connection, BANK, grip(store), NOON)
 
 
 # ---------------------------------------------------------------- and back
