@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from plugin.access import Role, Scope, attempts, audit, sessions
 from plugin.access.sessions import Lasting
 from plugin.inbound import keeping as inbound
+from plugin.listings import keeping as listings
 from plugin.outreach import forgetting
 from plugin.settings import Settings
 from plugin.store import Store
@@ -29,4 +30,5 @@ def _forgotten(store: Store, settings: Settings, now: datetime) -> Iterator[str]
         attempts.forget(connection, now)
     with store.write() as connection:
         before = now - timedelta(days=settings.keep.audit_days)
+        yield f"what agencies said, and said otherwise since, from before {before:%Y-%m-%d}: {listings.forget(connection, before, now):,}"
         yield f"entries of the record from before {before:%Y-%m-%d}: {audit.forget(connection, _PURGE, before, now):,}"
