@@ -14,7 +14,7 @@ from plugin.agency.pages import not_here, page, say
 from plugin.inbound.acting import call_off, can_be_called_off
 from plugin.inbound.asking import GIVEN_BY, NEEDS, PURPOSES, Asked, NotAsked
 from plugin.inbound.forms import asked_of
-from plugin.inbound.keeping import PAGE, Grip, NoSuchInbound, listed, one, receive
+from plugin.inbound.keeping import PAGE, Grip, NoSuchInbound, SentBefore, listed, one, receive
 from plugin.listings.keeping import services
 from plugin.listings.site import sources
 from plugin.outreach.acting import NotNow
@@ -52,6 +52,8 @@ def refer() -> ResponseReturnValue:
             id = receive(connection, scope(), told, name_of_agency(connection), access().clock())
     except NotAsked as wrong:
         return _form(told, say()[wrong.what], HTTPStatus.UNPROCESSABLE_ENTITY)
+    except SentBefore:
+        return _form(told, say()["sent before"], HTTPStatus.CONFLICT)
     except NotNow:
         return _form(told, say()["form old"], HTTPStatus.CONFLICT)
     return redirect(url_for(".referral", id=id, kept=1), HTTPStatus.SEE_OTHER)

@@ -15,7 +15,7 @@ from plugin.agency.pages import not_here, page, say
 from plugin.listings.keeping import Grip, NoSuchService
 from plugin.listings.keeping import say as keep
 from plugin.listings.keeping import services as said_of
-from plugin.listings.saying import STATES, Details, NotSaid, Opening, Room, lines_of
+from plugin.listings.saying import STATES, Details, NotSaid, Opening, Room, lines_of, words_of
 from plugin.listings.site import sources
 from plugin.outreach.acting import NotNow
 from plugin.runtime import Runtime
@@ -23,7 +23,6 @@ from plugin.runtime import Runtime
 blueprint: Final = Blueprint("agency_services", __name__, url_prefix="/agency/services")
 
 _DAYS: Final = range(7)
-_MOST_TEXT: Final = 6_000
 
 
 @blueprint.get("")
@@ -43,7 +42,7 @@ def service(listing: str) -> Response:
 
 def _one(listing: str, told: str = "", why_not: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
     with access().store.read() as connection:
-        found = next((each for each in said_of(connection, scope(), sources()) if each.key == listing), None)
+        found = next((each for each in said_of(connection, scope(), sources()) if listing in each.keys), None)
         names = accounts.names(connection, [row.user for row in found.rows] if found else [])
     if found is None:
         return not_here("no such service")
@@ -93,12 +92,12 @@ def _room(form: Mapping[str, str]) -> Room:
 
 def _details(form: Mapping[str, str]) -> Details:
     def lines(name: str) -> tuple[str, ...]:
-        return lines_of(form.get(name, "")[:_MOST_TEXT])
+        return lines_of(form.get(name, ""))
 
     return Details(
         opening=tuple(Opening(day, *times) for day in _DAYS if any(times := _times(form, day))),
         hours=lines("hours"),
-        languages=tuple(word.strip() for line in lines("languages") for word in line.split(",") if word.strip()),
+        languages=words_of(form.get("languages", "")),
         eligibility=lines("eligibility"),
         documents=lines("documents"),
         phone=" ".join(form.get("phone", "").split()),

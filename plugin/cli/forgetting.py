@@ -7,6 +7,7 @@ from plugin.access import Role, Scope, attempts, audit, sessions, tokens
 from plugin.access.sessions import Lasting
 from plugin.api import once
 from plugin.inbound import keeping as inbound
+from plugin.listings import keeping as listings
 from plugin.outreach import forgetting
 from plugin.settings import Settings
 from plugin.store import Store
@@ -32,4 +33,5 @@ def _forgotten(store: Store, settings: Settings, now: datetime) -> Iterator[str]
         attempts.forget(connection, now)
     with store.write() as connection:
         before = now - timedelta(days=settings.keep.audit_days)
+        yield f"what agencies said, and said otherwise since, from before {before:%Y-%m-%d}: {listings.forget(connection, before, now):,}"
         yield f"entries of the record from before {before:%Y-%m-%d}: {audit.forget(connection, _PURGE, before, now):,}"

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, update
+from sqlalchemy import Connection, Row, select, update
 
-from fhir_adapters.referral_states import MAY_SET, TRANSITIONS, WITH_REASON, Move, Side, Status, check
+from fhir_adapters.referral_states import FINAL, MAY_SET, OPEN, TRANSITIONS, WITH_REASON, Move, Side, Status, check
 from plugin.access import Entry, Right, Role, Scope, record
-from plugin.inbound.conversing import converse
+from plugin.inbound.conversing import converse, end_reason, forget_person
 from plugin.inbound.keeping import Grip, found, keep_step
+from plugin.inbound.recognising import differs
 from plugin.outreach.acting import ChangedMeanwhile, NotNow
 from plugin.referrals.words import CHOSEN, OTHER
 from plugin.store.tables.inbound import INBOUND
+from plugin.store.tables.outreach import PEOPLE
 
 _MOST_TEXT = 300
 
@@ -31,10 +33,21 @@ class Saying:
     """What came of it, in words for whoever referred; of an assessment, what it found."""
 
 
-def take(connection: Connection, scope: Scope, grip: Grip, patient: str, at: datetime) -> str:
+class NotSure(NotNow):
+    """What is on record of ``patient`` speaks against it, or nothing is: whoever looked is asked again."""
+
+    def __init__(self, patient: str, why: str) -> None:
+        super().__init__(why)
+        self.patient = patient
+
+
+def take(connection: Connection, scope: Scope, grip: Grip, patient: str, at: datetime, *, sure: bool = False) -> str:
     """It is ``patient``, says whoever looked: taken, and a conversation about it is open; the episode. Every step raises:
 
+    ``patient`` may be a FHIR reference. ``sure``: they were asked again.
+
     Raises:
+        NotSure: the record speaks against it.
         NoSuchInbound: there is none of that id that whoever asked may see.
         NotNow: somebody changed it meanwhile, or something is missing.
         IllegalMove: it cannot be moved like that.
@@ -43,11 +56,33 @@ def take(connection: Connection, scope: Scope, grip: Grip, patient: str, at: dat
     scope.require(Right.REFER)
     row = _held(connection, scope, grip)
     check(Status(row.state), Move(Status.ACCEPTED, Side.TARGET))
-    if not patient.strip() or len(patient) > 128 or not patient.isprintable():
+    patient = patient.strip().removeprefix("Patient/")
+    if not patient or len(patient) > 128 or not patient.isprintable():
         raise NotNow("say who it is: choose a record, or give its id")
-    episode = converse(connection, scope, row, patient.strip(), at)
-    _moved(connection, scope, row, Saying(Status.ACCEPTED), at, patient=patient.strip(), episode=episode)
+    if not sure:
+        _ask_again(connection, row, patient, at)
+    episode = converse(connection, scope, row, patient, at)
+    _moved(connection, scope, row, Saying(Status.ACCEPTED), at, patient=patient, episode=episode)
     return episode
+
+
+def _ask_again(connection: Connection, row: Row[Any], patient: str, at: datetime) -> None:
+    """Raises `NotSure`."""
+    person = connection.execute(select(PEOPLE).where(PEOPLE.c.patient == patient)).one_or_none()
+    if person is None:
+        raise NotSure(patient, "nobody with this id is known here yet; is it the right one?")
+    if other := differs(row, person, at.date()):
+        raise NotSure(patient, f"the record has another {' and another '.join(other)}; is it this person?")
+
+
+def mistaken(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:
+    """It was somebody else than was said: it waits again for whoever knows who it is, and is over for whom it was taken for. See `take`."""
+    scope.require(Right.REFER)
+    row = _held(connection, scope, grip)
+    if row.patient is None or Status(row.state) not in OPEN:
+        raise NotNow("nobody has said who it is, or it is over")
+    forget_person(connection, scope, row, at)
+    return _moved(connection, scope, row, Saying(Status.REQUESTED), at, patient=None, episode=None)
 
 
 def answer(connection: Connection, scope: Scope, grip: Grip, said: Saying, at: datetime) -> int:
@@ -97,8 +132,10 @@ def _moved(connection: Connection, scope: Scope, row: Row[Any], said: Saying, at
     values |= {"outcome": said.outcome.strip()} if said.to is Status.COMPLETED else {}
     connection.execute(update(INBOUND).where(INBOUND.c.id == row.id).values(values))
     keep_step(connection, scope, row.id, version, row.state, said.to, at)
+    if (said.to in FINAL or said.to is Status.REQUESTED) and row.episode is not None:
+        end_reason(connection, row, at)
     detail = {"to": str(said.to)} | ({"reason": why[0]} if why[0] else {})
-    patient = values.get("patient", row.patient) if scope.role is not Role.AGENCY else None
+    patient = values.get("patient") or row.patient if scope.role is not Role.AGENCY else None
     record(connection, scope, Entry("inbound.moved", f"inbound/{row.id}", patient, detail), at)
     return version
 

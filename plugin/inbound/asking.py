@@ -47,8 +47,8 @@ class Asked:
     language: str = ""
     best_time: str = ""
     message: str = ""
-    safe: bool = True
-    """They can be phoned, and a message can be left."""
+    safe: bool | None = None
+    """They can be phoned, and a message can be left; ``None``: nobody has said."""
 
     def check(self, today: date) -> None:
         """Raises `NotAsked`."""
@@ -60,6 +60,8 @@ class Asked:
             raise NotAsked("birth date wrong")
         if not _REACHABLE.fullmatch(self.phone):
             raise NotAsked("phone missing")
+        if self.safe is None:
+            raise NotAsked("safe missing")
         if self.postcode and not _POSTCODE.fullmatch(self.postcode):
             raise NotAsked("postcode wrong")
         if self.need not in NEEDS or self.purpose not in PURPOSES or (self.language and self.language not in LANGUAGES):

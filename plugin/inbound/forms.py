@@ -20,7 +20,7 @@ def asked_of(form: Mapping[str, str], given_by: str) -> Asked:
         language=form.get("language", ""),
         best_time=_line(form, "best_time", 64),
         message=form.get("message", "").strip()[:MOST_TEXT],
-        safe=form.get("safe") != "no",
+        safe={"yes": True, "no": False}.get(form.get("safe", "")),
     )
 
 

@@ -27,6 +27,10 @@ class NoSuchInbound(Exception):
     """There is none of that id that whoever asked may see."""
 
 
+class SentBefore(NotNow):
+    """A form was sent again with something else in it: what was kept stays, and it may be sent as another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grip:
     """An inbound referral as somebody saw it, when they decided to do something with it."""
@@ -40,6 +44,7 @@ def receive(connection: Connection, scope: Scope, asked: Asked, agency_name: str
 
     Raises:
         NotAsked: something is missing, first of all that they agreed.
+        SentBefore: the same form was sent before, with something else in it.
         NotNow: another one has this id.
         Forbidden: see `plugin.access.scope`.
     """
@@ -50,8 +55,10 @@ def receive(connection: Connection, scope: Scope, asked: Asked, agency_name: str
     row = asked.row() | own | none | {"restricted": asked.need in BY_ITS_NATURE_UNSAFE, "state": str(Status.REQUESTED)}
     if not insert_one(connection, INBOUND, row | {"version": 1, "created": at, "changed": at}):
         known = connection.execute(select(INBOUND).where(INBOUND.c.id == asked.id)).one()
-        if (known.agency, known.user, known.name) != (scope.agency, scope.user, asked.name):
+        if (known.agency, known.user) != (scope.agency, scope.user):
             raise NotNow("the form is older than it may be; load the page again")
+        if any(getattr(known, name) != value for name, value in asked.row().items()):
+            raise SentBefore("it was sent before, and something else in it; look at it again")
         return asked.id
     keep_step(connection, scope, asked.id, 1, None, Status.REQUESTED, at)
     detail = {"need": asked.need, "purpose": asked.purpose, "given by": asked.given_by}

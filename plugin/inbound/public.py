@@ -16,7 +16,7 @@ from plugin.access.web import access, address_of_caller
 from plugin.agency.pages import page, say
 from plugin.inbound.asking import NEEDS, Asked, NotAsked
 from plugin.inbound.forms import asked_of
-from plugin.inbound.keeping import SELF, receive
+from plugin.inbound.keeping import SELF, SentBefore, receive
 from plugin.outreach.acting import NotNow
 from plugin.runtime import Runtime
 from plugin.wording import LANGUAGES
@@ -54,6 +54,8 @@ def asked() -> ResponseReturnValue:
             receive(connection, SELF, told, "", now)
     except NotAsked as wrong:
         return _form(told, say()[wrong.what], HTTPStatus.UNPROCESSABLE_ENTITY)
+    except SentBefore:
+        return _form(told, say()["sent before"], HTTPStatus.CONFLICT)
     except NotNow:
         return _form(told, say()["form old"], HTTPStatus.CONFLICT)
     except TooMany as reason:

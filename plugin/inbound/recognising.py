@@ -21,20 +21,33 @@ def same(connection: Connection, scope: Scope, row: Row[Any], today: date) -> Se
     scope.require(Right.REFER)
     ages = _ages(row.birth_date, today)
     people = connection.execute(select(PEOPLE).where(PEOPLE.c.age.in_(ages), PEOPLE.c.phone != "").order_by(PEOPLE.c.patient))
-    return [each for each in people if _parts(each.name) == _parts(row.name) and _digits(each.phone) == _digits(row.phone)]
+    return [each for each in people if _parts(each.name) == _parts(row.name) and digits(each.phone) == digits(row.phone)]
+
+
+def differs(row: Row[Any], person: Row[Any], today: date) -> list[str]:
+    """What of a name and an age is another one than on record; what the record does not say is none."""
+    other_name = bool(person.name) and _parts(person.name) != _parts(row.name)
+    other_age = person.age is not None and person.age not in _ages(row.birth_date, today)
+    return [what for what, other in (("name", other_name), ("age", other_age)) if other]
 
 
 def _ages(born: str | None, today: date) -> tuple[int, ...]:
     if born is None:
         return ()
-    day = date.fromisoformat(born)
-    age = today.year - day.year - ((today.month, today.day) < (day.month, day.day))
+    age = age_of(born, today)
     return (age, age - 1)
+
+
+def age_of(born: str, today: date) -> int:
+    """In whole years. ``born``: the day, in ISO's form."""
+    day = date.fromisoformat(born)
+    return today.year - day.year - ((today.month, today.day) < (day.month, day.day))
 
 
 def _parts(name: str) -> list[str]:
     return sorted(re.findall(r"\w+", folded(name)))
 
 
-def _digits(phone: str) -> str:
+def digits(phone: str) -> str:
+    """Those of a phone number, however it is written."""
     return "".join(filter(str.isdigit, phone))

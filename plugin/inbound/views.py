@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from fhir_adapters.referral_states import IllegalMove, Status
 from plugin.access.web import access, scope
-from plugin.inbound.acting import Saying, answer, answers, take
+from plugin.inbound.acting import NotSure, Saying, answer, answers, mistaken, take
 from plugin.inbound.keeping import PAGE, VIEWS, Grip, NoSuchInbound, listed, one
 from plugin.inbound.recognising import same
 from plugin.outreach.acting import NotNow
@@ -50,29 +50,43 @@ def referral(id: uuid.UUID) -> Response:
     return _one(str(id))
 
 
-def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
+def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK, sure: str = "") -> Response:
+    """``sure``: the record of which they are asked again whether it is the right one."""
     with access().store.write(durable=False) as connection:
         try:
             row, history = one(connection, scope(), id, site_now())
         except NoSuchInbound:
             return _not_here()
         known = same(connection, scope(), row, site_now().date()) if row.state == Status.REQUESTED else ()
-    values: dict[str, Any] = {"row": row, "history": history, "known": known, "told": told, "states": STATES, "chosen": CHOSEN}
+    values: dict[str, Any] = {
+        "row": row,
+        "history": history,
+        "known": known,
+        "told": told,
+        "states": STATES,
+        "chosen": CHOSEN,
+        "sure": sure,
+    }
     return make_response(render_template("inbound_referral.html", can=answers(row.state), **values), status)
 
 
-@blueprint.post("/<uuid:id>/<any(take, answer):verb>")
+@blueprint.post("/<uuid:id>/<any(take, answer, mistaken):verb>")
 def act(id: uuid.UUID, verb: str) -> ResponseReturnValue:
-    """Take it for somebody, or answer whoever referred. What cannot be is told, and changes nothing."""
+    """Take it for somebody, or say that it was somebody else; answer whoever referred. What cannot be is told, and changes nothing."""
     form, now = request.form, site_now()
     grip = Grip(str(id), form.get("version", 0, type=int))
     try:
         with access().store.write() as connection:
             if verb == "take":
-                take(connection, scope(), grip, form.get("patient") or form.get("record", ""), now)
+                named = form.get("patient") or form.get("record", "")
+                take(connection, scope(), grip, named, now, sure=form.get("sure") == "yes")
+            elif verb == "mistaken":
+                mistaken(connection, scope(), grip, now)
             else:
                 said = Saying(_to(form.get("to", "")), form.get("reason_code", ""), form.get("reason", ""), form.get("outcome", ""))
                 answer(connection, scope(), grip, said, now)
+    except NotSure as why:
+        return _one(str(id), f"Nothing was changed yet: {why}", HTTPStatus.CONFLICT, why.patient)
     except (NotNow, IllegalMove) as why:
         return _one(str(id), f"Nothing was changed: {why}.", HTTPStatus.CONFLICT)
     except NoSuchInbound:

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, Select, delete, exists, func, or_, select, update
 
 from fhir_adapters.directory import Directory, Entry, Service
 from plugin.access import Entry as Record
@@ -16,6 +16,7 @@ from plugin.outreach.acting import NotNow
 from plugin.store.inserting import insert_one
 from plugin.store.tables.agency import STATEMENTS
 
+_PURGE: Final = Scope("purge", Role.SYSTEM)
 ROOM, DETAILS = "room", "details"
 STATED, PROPOSED, REFUSED = "stated", "proposed", "refused"
 
@@ -40,15 +41,25 @@ class Said:
         return key_of(self.before)
 
     @property
+    def keys(self) -> frozenset[str]:
+        """Under which its statements may be kept: sources may have come and gone since."""
+        return _keys(self.before)
+
+    @property
     def number(self) -> int:
         """Of the last statement: whoever says something more says which one they saw."""
         return max((row.number for row in self.rows), default=0)
 
     @property
-    def proposed(self) -> Details | None:
-        """What waits for staff to look at it."""
+    def waiting(self) -> Row[Any] | None:
+        """The statement that waits for staff to look at it."""
         last = next((row for row in self.rows if row.kind == DETAILS), None)
-        return Details.of_json(last.said) if last is not None and last.state == PROPOSED else None
+        return last if last is not None and last.state == PROPOSED else None
+
+    @property
+    def proposed(self) -> Details | None:
+        """What it says."""
+        return Details.of_json(self.waiting.said) if self.waiting is not None else None
 
     @property
     def now(self) -> Details:
@@ -71,7 +82,11 @@ class Grip:
 
 def key_of(entry: Entry) -> str:
     """One name for a service of several listings, whichever was confirmed last."""
-    return min(listing.key for listing in entry.listings)
+    return min(_keys(entry))
+
+
+def _keys(entry: Entry) -> frozenset[str]:
+    return frozenset(listing.key for listing in entry.listings)
 
 
 def say(
@@ -85,13 +100,13 @@ def say(
         NotSaid: it cannot be kept.
         Forbidden: see `plugin.access.scope`.
     """
-    key = grip.listing
-    entry = _own(directory, scope, key)
-    kind = ROOM if isinstance(what, Room) else DETAILS
-    _check(what, at)
-    number = connection.scalar(select(func.max(STATEMENTS.c.number)).where(STATEMENTS.c.listing == key)) or 0
+    entry = _own(directory, scope, grip.listing)
+    key, kind = key_of(entry), ROOM if isinstance(what, Room) else DETAILS
+    now = _laid(entry, _rows(connection, _keys(entry))).service
+    _check(what, now, at)
+    number = connection.scalar(select(func.max(STATEMENTS.c.number)).where(STATEMENTS.c.listing.in_(_keys(entry)))) or 0
     row = {"listing": key, "number": number + 1, "kind": kind, "agency": scope.agency, "said": what.to_json(), "at": at, "user": scope.user}
-    waits = review and isinstance(what, Details) and bool(what.changes(laid_over(connection, _only(entry, directory)).entries[0].service))
+    waits = review and isinstance(what, Details) and bool(what.changes(now))
     row |= {"state": PROPOSED if waits else STATED, "reviewed": None, "reviewer": None}
     if number != grip.number or not insert_one(connection, STATEMENTS, row):
         raise NotNow("somebody changed it meanwhile; look at it again")
@@ -100,8 +115,8 @@ def say(
     return number + 1
 
 
-def review(connection: Connection, scope: Scope, grip: Grip, accepted: bool, at: datetime) -> None:
-    """Staff have looked at what an agency wants to change.
+def review(connection: Connection, scope: Scope, directory: Directory | None, grip: Grip, accepted: bool, at: datetime) -> None:
+    """Staff have looked at what an agency wants to change. ``grip``: the statement, by the key and the number under which it is kept.
 
     Raises:
         NotNow: somebody did already, or the agency changed it meanwhile.
@@ -109,11 +124,15 @@ def review(connection: Connection, scope: Scope, grip: Grip, accepted: bool, at:
     """
     scope.require(Right.REFER)
     table, key = STATEMENTS.c, grip.listing
-    last = select(func.max(table.number)).where(table.listing == key, table.kind == DETAILS).scalar_subquery()
-    waiting = (table.listing == key, table.number == grip.number, table.state == PROPOSED, table.number == last)
+    entry = next((each for each in (directory.entries if directory else ()) if key in _keys(each)), None)
+    said = _of(entry, _rows(connection, _keys(entry))) if entry is not None else ()
+    last = next((row for row in said if row.kind == DETAILS), None)
+    if last is None or (last.listing, last.number) != (key, grip.number):
+        raise NotNow("the agency changed it meanwhile, or it is not there any more")
+    waiting = (table.listing == key, table.number == last.number, table.state == PROPOSED)
     state = STATED if accepted else REFUSED
     if not connection.execute(update(STATEMENTS).where(*waiting).values(state=state, reviewed=at, reviewer=scope.user)).rowcount:
-        raise NotNow("somebody has looked at it already, or the agency changed it meanwhile")
+        raise NotNow("somebody has looked at it already")
     record(connection, scope, Record("listing.review", f"listing/{key}"[:200], detail={"number": grip.number, "state": state}), at)
 
 
@@ -134,22 +153,33 @@ def services(connection: Connection, scope: Scope, directory: Directory | None) 
 
 def laid_over(connection: Connection, directory: Directory) -> Directory:
     """The directory with what agencies said about their services. Their word goes before that of any source."""
-    rows = _rows(connection, None)
+    rows = _in_force(connection)
     if not rows:
         return directory
     return replace(directory, entries=tuple(_laid(entry, rows) for entry in directory.entries))
 
 
-def _check(what: Room | Details, at: datetime) -> None:
+def forget(connection: Connection, before: datetime, at: datetime) -> int:
+    """Delete what a later word of the same kind took the place of, if it did so before a moment; how many. The last word stays."""
+    old, new = STATEMENTS.c, STATEMENTS.alias("new")
+    same = (new.c.listing == old.listing, new.c.kind == old.kind, new.c.number > old.number)
+    over = (func.coalesce(new.c.reviewed, new.c.at) < before, or_(old.state != STATED, new.c.state == STATED))
+    number = connection.execute(delete(STATEMENTS).where(exists().where(*same, *over))).rowcount
+    if number:
+        record(connection, _PURGE, Record("listing.forget", "listing", detail={"statements": number, "before": before.isoformat()}), at)
+    return number
+
+
+def _check(what: Room | Details, now: Service, at: datetime) -> None:
     if isinstance(what, Room):
         what.check(at.date())
     else:
-        what.check()
+        what.check(now)
 
 
 def _own(directory: Directory, scope: Scope, key: str) -> Entry:
     scope.require(Right.ANSWER_REFERRALS)
-    found = next((entry for entry in directory.entries if key_of(entry) == key and _is_of(entry, scope)), None)
+    found = next((entry for entry in directory.entries if key in _keys(entry) and _is_of(entry, scope)), None)
     if found is None:
         raise NoSuchService(key)
     return found
@@ -159,15 +189,22 @@ def _is_of(entry: Entry, scope: Scope) -> bool:
     return scope.agency in {listing.agency for listing in entry.listings}
 
 
-def _only(entry: Entry, directory: Directory) -> Directory:
-    return replace(directory, entries=(entry,))
+def _rows(connection: Connection, keys: Collection[str]) -> dict[str, list[Row[Any]]]:
+    """Key → its statements, the last first."""
+    return _by_key(connection, select(STATEMENTS).where(STATEMENTS.c.listing.in_(keys)))
 
 
-def _rows(connection: Connection, keys: Collection[str] | None) -> dict[str, list[Row[Any]]]:
-    """Key → its statements, the last first; of all, if no ``keys`` are named."""
-    query = select(STATEMENTS).order_by(STATEMENTS.c.listing, STATEMENTS.c.number.desc())
+def _in_force(connection: Connection) -> dict[str, list[Row[Any]]]:
+    """Key → the last statement of each kind that holds."""
+    table = STATEMENTS.c
+    its = select(table.listing, func.max(table.number).label("number")).where(table.state == STATED)
+    last = its.group_by(table.listing, table.kind).subquery()
+    return _by_key(connection, select(STATEMENTS).join(last, (table.listing == last.c.listing) & (table.number == last.c.number)))
+
+
+def _by_key(connection: Connection, query: Select[Any]) -> dict[str, list[Row[Any]]]:
     found: defaultdict[str, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(query if keys is None else query.where(STATEMENTS.c.listing.in_(keys))):
+    for row in connection.execute(query.order_by(STATEMENTS.c.listing, STATEMENTS.c.number.desc())):
         found[row.listing].append(row)
     return dict(found)
 
@@ -181,6 +218,8 @@ def _of(entry: Entry, rows: dict[str, list[Row[Any]]]) -> Sequence[Row[Any]]:
 
 def _laid(entry: Entry, rows: dict[str, list[Row[Any]]]) -> Entry:
     said = _of(entry, rows)
+    if not said:
+        return entry
     listings: Iterable[Service] = entry.listings
     for kind, read in ((DETAILS, Details.of_json), (ROOM, Room.of_json)):
         last = next((row for row in said if row.kind == kind and row.state == STATED), None)

@@ -1,6 +1,7 @@
 """What an agency can say about one of its services, and what that makes of the listing. Pure: no store, no clock."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, timedelta
@@ -68,7 +69,7 @@ class Room:
 
 
 class Opening(NamedTuple):
-    """When it is open on a day of the week (Monday is 0), by the clock of the place."""
+    """When it is open on a day of the week (Monday is 0), by the clock of the place. Who closes before they open closes the next day."""
 
     weekday: int
     opens: str
@@ -89,28 +90,31 @@ class Details:
     documents: tuple[str, ...] = ()
     phone: str = ""
 
-    def check(self) -> None:
-        """Raises `NotSaid`."""
-        if not all(_TIME.fullmatch(each.opens) and _TIME.fullmatch(each.closes) and each.opens < each.closes for each in self.opening):
-            raise NotSaid("hours wrong")
-        if self.phone and not _PHONE.fullmatch(self.phone):
+    def check(self, service: Service) -> None:
+        """Raises `NotSaid`. What a listing says already may stay as it is."""
+        was = Details.of(service)
+        for each in set(self.opening) - set(was.opening):
+            if not (_TIME.fullmatch(each.opens) and _TIME.fullmatch(each.closes)) or each.opens == each.closes:
+                raise NotSaid("hours wrong")
+        if self.phone and self.phone != was.phone and not _PHONE.fullmatch(self.phone):
             raise NotSaid("phone wrong")
-        for lines in (self.hours, self.languages, self.eligibility, self.documents):
-            if len(lines) > MOST_LINES or any(len(line) > _MOST_TEXT for line in lines):
+        for name in ("hours", "languages", "eligibility", "documents"):
+            lines, before = getattr(self, name), getattr(was, name)
+            if len(lines) > max(MOST_LINES, len(before)) or any(len(line) > _MOST_TEXT for line in set(lines) - set(before)):
                 raise NotSaid("too much")
 
     @classmethod
     def of(cls, service: Service) -> "Details":
         """What a listing says already."""
-        weekly = {opening.weekday: opening for each in service.opening_hours() for opening in _weekly(each)}
+        weekly, others = _parted(service)
         phones = (contact.value for contact in service.contacts if contact.system == "phone")
         return cls(
-            tuple(weekly[day] for day in sorted(weekly)),
-            tuple(str(each) for each in service.opening_hours() if not set(_weekly(each)) & set(weekly.values())),
-            tuple(_name(each) for each in service.languages),
-            service.eligibility,
-            service.documents,
-            next(phones, ""),
+            tuple(sorted(opening for each in weekly for opening in _weekly(each))),
+            tuple(map(_line, others)),
+            words_of("\n".join(map(_name, service.languages))),
+            lines_of("\n".join(service.eligibility)),
+            lines_of("\n".join(service.documents)),
+            " ".join(next(phones, "").split()),
         )
 
     def changes(self, service: Service) -> list[str]:
@@ -122,7 +126,7 @@ class Details:
         """One of its fields in words."""
         value = getattr(self, name)
         if name == "opening":
-            return "; ".join(str(each) for each in self._hours() if each.days)
+            return "; ".join(str(_hours(each)) for each in self.opening)
         return value if isinstance(value, str) else "; ".join(value)
 
     def over(self, service: Service, said: date) -> Service:
@@ -130,7 +134,7 @@ class Details:
         different = self.changes(service)
         new: dict[str, Any] = {"assured": max(filter(None, (service.assured, said)))}
         if {"opening", "hours"} & set(different):
-            new["hours"] = tuple(self._hours())
+            new["hours"] = tuple(self._hours(service))
         if "languages" in different:
             new["languages"] = tuple(_language(each) for each in self.languages)
         if "phone" in different:
@@ -138,10 +142,17 @@ class Details:
             new["contacts"] = (*([Contact("phone", self.phone)] if self.phone else ()), *others)
         return replace(service, **new, **{name: getattr(self, name) for name in ("eligibility", "documents") if name in different})
 
-    def _hours(self) -> Iterator[Hours]:
-        for each in self.opening:
-            yield Hours(opens=each.opens, closes=each.closes, frequency="WEEKLY", days=(Day(each.weekday),))
-        yield from (Hours(text=line) for line in self.hours)
+    def _hours(self, service: Service) -> Iterator[Hours]:
+        """What the listing says already stays as it has it, with all that neither a form of the week nor a line of text can show."""
+        weekly, others = _parted(service)
+        kept = [each for each in weekly if set(_weekly(each)) <= set(self.opening)]
+        yield from kept
+        yield from (_hours(each) for each in self.opening if not any(each in _weekly(group) for group in kept))
+        for line in self.hours:
+            found = next((each for each in others if _line(each) == line), None)
+            if found is not None:
+                others.remove(found)
+            yield found or Hours(text=line)
 
     def to_json(self) -> dict[str, Any]:
         """To be kept."""
@@ -159,10 +170,41 @@ def lines_of(text: str) -> tuple[str, ...]:
     return tuple(line for each in text.splitlines() if (line := " ".join(each.split())))
 
 
+def words_of(text: str) -> tuple[str, ...]:
+    """What was typed into a field for several words, on lines or between commas."""
+    return tuple(word for line in text.splitlines() for each in line.split(",") if (word := " ".join(each.split())))
+
+
+def _parted(service: Service) -> tuple[list[Hours], list[Hours]]:
+    """The opening hours that a form of the week can show, each whole and no day twice; and the others."""
+    all_ = service.opening_hours()
+    times = Counter(opening.weekday for each in all_ for opening in _weekly(each))
+    weekly = [each for each in all_ if _weekly(each) and all(times[opening.weekday] == 1 for opening in _weekly(each))]
+    return weekly, [each for each in all_ if each not in weekly]
+
+
+def _hours(opening: Opening) -> Hours:
+    return Hours(opens=opening.opens, closes=opening.closes, frequency="WEEKLY", days=(Day(opening.weekday),))
+
+
+def _line(hours: Hours) -> str:
+    return " ".join(str(hours).split())
+
+
 def _weekly(hours: Hours) -> Sequence[Opening]:
     """The weekdays of plain opening hours; nothing if they need more words than that."""
     times = [(text or "")[:5] for text in (hours.opens, hours.closes)]
-    unlike = (hours.month_days, hours.weeks, hours.count, hours.until, hours.valid_to, hours.unclear, hours.all_day, hours.text)
+    unlike = (
+        hours.month_days,
+        hours.weeks,
+        hours.count,
+        hours.until,
+        hours.valid_from,
+        hours.valid_to,
+        hours.unclear,
+        hours.all_day,
+        hours.text,
+    )
     plain = hours.frequency == "WEEKLY" and hours.interval == 1 and not any(unlike) and all(map(_TIME.fullmatch, times))
     return [Opening(day.weekday, *times) for day in hours.days] if plain else []
 

@@ -68,9 +68,10 @@ def _page(told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
 def reviewed() -> ResponseReturnValue:
     """Take over what an agency wants to change, or not."""
     grip = Grip(request.form.get("listing", ""), request.form.get("number", 0, type=int))
+    directory = sources()
     try:
         with access().store.write() as connection:
-            review(connection, scope(), grip, request.form.get("verdict") == "yes", access().clock())
+            review(connection, scope(), directory, grip, request.form.get("verdict") == "yes", access().clock())
     except NotNow as why:
         return _page(f"Nothing was changed: {why}.", HTTPStatus.CONFLICT)
     return redirect(url_for(".listings"), HTTPStatus.SEE_OTHER)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from plugin.access import Entry, Right, Scope, record
 from plugin.outreach import restricting
 from plugin.outreach.cadence import USUAL, Cadence, Tried, next_step, too_soon
 from plugin.outreach.episodes import NoSuchEpisode
 from plugin.outreach.restricting import forbids, in_force, restrict
-from plugin.outreach.words import CHANNELS, DECLINED_FOR, ENDINGS, OUTCOMES, SHARED, Restriction
+from plugin.outreach.words import ASKED, CHANNELS, DECLINED_FOR, ENDINGS, OUTCOMES, SHARED, Restriction
 from plugin.store.tables.outreach import ATTEMPTS, EPISODES, PEOPLE, REASONS
 
 _LONGEST_ID: Final = 36
@@ -167,10 +167,13 @@ def learned(connection: Connection, scope: Scope, id: str, outcome: str, at: dat
 
 
 def _then(connection: Connection, episode: str, today: date, cadence: Cadence) -> dict[str, Any]:
-    """What all attempts together mean for the next one."""
-    tried = tried_before(connection, episode)
+    """What all attempts together mean for the next one. Who asked for help since the last one does not wait."""
+    last = tried_before(connection, episode)[-1].outcome
+    tried = tried_since_asked(connection, episode)
+    if not tried:
+        return {"last_outcome": last, "not_before": None, "next_channel": None}
     then = next_step(tried, today, cadence)
-    return {"last_outcome": tried[-1].outcome, "not_before": then.not_before.isoformat(), "next_channel": then.channel}
+    return {"last_outcome": last, "not_before": then.not_before.isoformat(), "next_channel": then.channel}
 
 
 def close(connection: Connection, scope: Scope, grip: Grip, ending: str, at: datetime) -> int:
@@ -182,7 +185,11 @@ def close(connection: Connection, scope: Scope, grip: Grip, ending: str, at: dat
 
 def end_unreached(connection: Connection, scope: Scope, row: Row[Any], at: datetime) -> int:
     """End an episode, locked, in which everything was tried in vain; its new version."""
-    ending = "unable-to-reach"
+    return end(connection, scope, row, "unable-to-reach", at)
+
+
+def end(connection: Connection, scope: Scope, row: Row[Any], ending: str, at: datetime) -> int:
+    """End an episode, locked, for what was found out without a conversation; its new version."""
     return _step(connection, scope, Grip(row.id, row.version), "episode.close", _closed(ending, at), at, {"ending": ending})
 
 
@@ -321,3 +328,11 @@ def tried_before(connection: Connection, episode: str) -> list[Tried]:
     query = select(table.at, table.channel, table.outcome, table.again_on).where(table.episode == episode)
     rows = connection.execute(query.order_by(table.at, table.id))
     return [Tried(at, channel, outcome, date.fromisoformat(day) if day else None) for at, channel, outcome, day in rows]
+
+
+def tried_since_asked(connection: Connection, episode: str) -> list[Tried]:
+    """The attempts that say something about what comes next: not those from before help was asked for, which begins it anew."""
+    table = REASONS.c
+    asked = (table.episode == episode, table.rule.startswith(ASKED, autoescape=True), table.ended.is_(None))
+    last = connection.scalar(select(func.max(table.since)).where(*asked))
+    return [each for each in tried_before(connection, episode) if last is None or each.at >= last]

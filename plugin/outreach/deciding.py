@@ -12,6 +12,8 @@ from plugin.outreach.words import ASKED, DUE, ENDINGS, Restriction
 
 NOBODY: Final = frozenset({Restriction.DECEASED, Restriction.MOVED, Restriction.OPTED_OUT})
 """Restrictions that, without further scope, leave nothing to be done."""
+_ENDS: Final = {"resolved": "need-met", "declined": "declined", "over": "over"}
+"""How a reason ended → how the episode ends when nothing else holds; the first one that is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Reason:
     """yes or unknown, in the last sweep."""
     evidence: Sequence[Mapping[str, Any]]
     ending: str | None = None
-    """``None``: it holds; else resolved, declined, or left."""
+    """``None``: it holds; else resolved, declined, over (what was asked for), or left."""
 
     @property
     def holds(self) -> bool:
@@ -153,5 +155,5 @@ def _decision(reasons: Iterable[Reason], changed: tuple[Reason, ...], due: date,
     ends = None
     if not holding:
         endings = {reason.ending for reason in reasons}
-        ends = "need-met" if "resolved" in endings else "declined" if "declined" in endings else "left"
+        ends = next((word for ending, word in _ENDS.items() if ending in endings), "left")
     return Decision(changed, priority, len(certain), due, named, wakes=wakes, ends=ends)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, Table, func, select, update
 
 from plugin.access import Entry, Role, Scope, record
 from plugin.findings.index import folded, person_from
-from plugin.outreach.acting import end_unreached, tried_before
+from plugin.outreach.acting import end_unreached, tried_since_asked
 from plugin.outreach.cadence import Tried, next_step
 from plugin.outreach.deciding import Decision, Past, Reason, Seen, Standing, decide
 from plugin.outreach.restricting import in_force
@@ -91,7 +91,7 @@ def _close_unreached(store: Store, sweep: _Sweep) -> int:
     waited = (episode.state == "open", episode.attempts > 0, episode.not_before <= sweep.today.isoformat())
     with store.read() as connection:
         ids = connection.scalars(select(episode.id).where(*waited).order_by(episode.id)).all()
-        over = [id for id in ids if (tried := tried_before(connection, id)) and _is_over(tried, sweep.today)]
+        over = [id for id in ids if (tried := tried_since_asked(connection, id)) and _is_over(tried, sweep.today)]
     for id in over:
         with store.write() as connection:
             row = connection.execute(select(EPISODES).where(episode.id == id, *waited).with_for_update()).one_or_none()

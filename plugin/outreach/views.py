@@ -14,6 +14,7 @@ from plugin.access import Entry, accounts, record
 from plugin.access.web import access, scope
 from plugin.findings.catalogue import patient_facts, rules_by_id
 from plugin.findings.rows import Row, rows_of
+from plugin.inbound.conversing import told_beside
 from plugin.messages import reading as messages
 from plugin.outreach import forms, saving, writing_out
 from plugin.outreach.acting import Grip, NotNow
@@ -124,6 +125,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             return _nobody()
         found = looked.whole
         names = accounts.names(connection, [found.episode.row.owner])
+        beside = told_beside(connection, scope(), found.episode.row)
         home = neighbours(connection, scope(), [found.episode.row.patient], now.date())
         sent = messages.of_person(connection, scope(), found.episode.row.patient)
     return make_response(
@@ -138,6 +140,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             objections=looked.objections,
             messages=sent,
             home=home.get(found.episode.row.patient, ()),
+            beside=beside,
             told=told,
             attempt=str(uuid.uuid4()),
             today=now.date(),

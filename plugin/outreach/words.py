@@ -104,6 +104,7 @@ ENDINGS: Final = {
     "unable-to-reach": Ending("Could not be reached", 90),
     "not-suitable": Ending("Not suitable", 180),
     "need-met": Ending("The data show that the need is met", 0, by_staff=False),
+    "over": Ending("What was asked for is over", 0, by_staff=False),
     "left": Ending("No longer part of the registry", 0, by_staff=False),
     "deceased": Ending("Has died", 0, by_staff=False),
     "moved": Ending("Moved away", 0, by_staff=False),

@@ -27,6 +27,7 @@ def asked(**fields: Any) -> Asked:
         "postcode": "00001",
         "need": "food-insecurity",
         "given_by": "patient",
+        "safe": True,
         "message": "three children",
     }
     return Asked(**(usual | fields))

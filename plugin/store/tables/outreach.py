@@ -75,7 +75,7 @@ REASONS: Final = Table(
     Column("since", Moment, nullable=False),
     Column("evidence", JSON, nullable=False, comment="the reasons of the finding, as the sweep has them"),
     Column("ended", Moment),
-    Column("ending", String(16), comment="resolved, declined, or left"),
+    Column("ending", String(16), comment="resolved, declined, over (what was asked for), or left"),
 )
 
 ATTEMPTS: Final = Table(

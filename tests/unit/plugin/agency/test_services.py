@@ -17,7 +17,7 @@ from fhir_adapters.directory.hours import Day, Hours
 from fhir_adapters.directory.model import Capacity, Contact, Language
 from fhir_adapters.referral_states import Status
 from plugin.access import Forbidden, Role, verify
-from plugin.listings.keeping import Grip, NoSuchService, laid_over, review, say, services
+from plugin.listings.keeping import Grip, NoSuchService, forget, laid_over, review, say, services
 from plugin.listings.saying import Details, NotSaid, Opening, Room, lines_of
 from plugin.listings.site import EXTENSION
 from plugin.outreach.acting import NotNow
@@ -79,6 +79,51 @@ def test_only_what_was_changed_is_changed() -> None:
     assert said.changes(SAID) == ["languages", "documents", "phone"]
 
 
+def test_what_a_source_says_may_stay_whatever_it_is(store: Store) -> None:
+    odd = replace(SAID, documents=("a" * 400, *(f"{n}" for n in range(30))), contacts=(Contact("phone", "ask for  Ann"),))
+    said = Details.of(odd)
+    replace(said, eligibility=()).check(odd)
+    assert replace(said, eligibility=()).over(odd, given.TODAY).contacts == odd.contacts
+    for new in ({"phone": "ask for Ben"}, {"documents": (*said.documents, "one more")}, {"documents": ("b" * 400,)}):
+        with pytest.raises(NotSaid):
+            replace(said, **new).check(odd)
+
+
+def test_what_a_form_writes_otherwise_is_no_change() -> None:
+    odd = replace(SAID, eligibility=("Tenants  only\nof the town",), languages=(Language(None, "Chinese, Mandarin"),))
+    said = Details.of(odd)
+    assert said.eligibility == ("Tenants only", "of the town")
+    assert said.over(odd, given.TODAY) == replace(odd, assured=given.TODAY)
+
+
+def test_who_closes_after_midnight_closes_the_next_day(store: Store) -> None:
+    keep(store, Details(opening=(Opening(4, "20:00", "02:00"),)))
+    with store.read() as connection:
+        (hours,) = laid_over(connection, two()).entries[0].service.hours
+    assert str(hours) == "Fr 20:00 to 02:00"
+
+
+MORNING = Hours(opens="09:00", closes="12:00", frequency="WEEKLY", days=(Day(0), Day(1)))
+AFTERNOON = Hours(opens="14:00", closes="17:00", frequency="WEEKLY", days=(Day(1),))
+FRIDAY = Hours(opens="10:00", closes="11:00-05:00", frequency="WEEKLY", days=(Day(4),))
+SUMMER = Hours(opens="10:00", closes="11:00", frequency="WEEKLY", days=(Day(5),), valid_from=date(2026, 6, 1))
+
+
+def test_of_a_day_with_two_times_none_is_lost() -> None:
+    service = replace(SAID, hours=(MORNING, AFTERNOON, FRIDAY, SUMMER))
+    said = Details.of(service)
+    assert said.opening == (Opening(4, "10:00", "11:00"),)
+    assert said.hours == ("Mo, Tu 09:00 to 12:00", "Tu 14:00 to 17:00", "Sa 10:00 to 11:00")
+    more = replace(said, opening=(Opening(2, "09:00", "10:00"), *said.opening), hours=(*said.hours[1:], "closed in August"))
+    assert more.over(service, given.TODAY).hours == (
+        FRIDAY,
+        Hours(opens="09:00", closes="10:00", frequency="WEEKLY", days=(Day(2),)),
+        AFTERNOON,
+        SUMMER,
+        Hours(text="closed in August"),
+    )
+
+
 def test_opening_hours_are_those_of_the_week() -> None:
     new = replace(Details.of(SAID), opening=(Opening(4, "10:00", "11:30"),), hours=()).over(SAID, given.TODAY)
     assert [str(each) for each in new.hours] == ["Fr 10:00 to 11:30"]
@@ -90,7 +135,7 @@ NOT_KEPT: dict[str, tuple[Room | Details, str]] = {
     "no state": (Room("maybe"), "choose room"),
     "yesterday": (Room("full", given.TODAY - timedelta(days=1)), "until wrong"),
     "in two years": (Room("full", given.TODAY + timedelta(days=700)), "until wrong"),
-    "hours that end first": (Details(opening=(Opening(0, "12:00", "09:00"),)), "hours wrong"),
+    "hours without a length": (Details(opening=(Opening(0, "12:00", "12:00"),)), "hours wrong"),
     "hours without an end": (Details(opening=(Opening(0, "12:00", ""),)), "hours wrong"),
     "no phone": (Details(phone="<script>"), "phone wrong"),
     "too many lines": (Details(documents=("a",) * 21), "too much"),
@@ -209,6 +254,58 @@ def test_a_service_of_two_listings_is_one(store: Store) -> None:
 # ---------------------------------------------------------------- the entry
 
 
+FIRST = "aaa#service/9"
+
+
+def joined() -> Directory:
+    """With another source since, whose key comes before the others."""
+    listings = [given.bank(1), given.bank(2), replace(given.bank(1), key=FIRST)]
+    return given.assemble(listings, given.crosswalk(), given.TODAY, [(KEY, FIRST)])
+
+
+def test_a_source_that_comes_later_locks_nobody_out(store: Store) -> None:
+    keep(store, Room("full"))
+    number = proposed(store, 1)
+    with store.write() as connection:
+        (said,) = services(connection, given.agency(1), joined())
+        assert (said.key, said.number) == (FIRST, number)
+        assert said.waiting is not None
+        review(connection, given.CARE, joined(), Grip(said.waiting.listing, said.waiting.number), True, given.NOON)
+        assert say(connection, given.agency(1), joined(), Grip(said.key, number), Room("open"), given.NOON) == number + 1
+        assert say(connection, given.agency(1), joined(), Grip(KEY, number + 1), Room("full"), given.NOON) == number + 2
+    with store.write() as connection:
+        entry = next(each for each in laid_over(connection, joined()).entries if len(each.listings) == 2)
+        assert entry.service.capacity[0].status == "no-capacity"
+        assert "555 0199" in [each.value for each in entry.service.contacts]
+
+
+def test_only_what_is_in_force_is_read_and_the_rest_stays_as_it_is(store: Store) -> None:
+    keep(store, Room("open"))
+    keep(store, Room("full"), 1)
+    directory = two()
+    with store.read() as connection:
+        laid = laid_over(connection, directory)
+    assert laid.entries[1] is directory.entries[1]
+    assert capacity_of(store)[0] is False
+
+
+def test_what_was_said_otherwise_long_ago_is_forgotten(store: Store) -> None:
+    keep(store, Room("open"))
+    keep(store, Room("full"), 1)
+    phone = replace(Details.of(two().entries[0].service), phone="555 0199")
+    keep(store, phone, 2, at=given.NOON + timedelta(days=1))
+    waits = keep(store, replace(phone, phone="555 0200"), 3, at=given.NOON + timedelta(days=2), review=True)
+    for before, gone in ((given.NOON, 0), (given.NOON + timedelta(days=9), 1), (given.NOON + timedelta(days=9), 0)):
+        with store.write() as connection:
+            assert forget(connection, before, before) == gone
+    assert (capacity_of(store)[0], phones(store)) == (False, ["555 0199"])
+    with store.write() as connection:
+        review(connection, given.CARE, two(), Grip(KEY, waits), True, given.NOON + timedelta(days=20))
+        assert forget(connection, given.NOON + timedelta(days=19), given.NOON) == 0
+        assert forget(connection, given.NOON + timedelta(days=21), given.NOON) == 1
+    assert phones(store) == ["555 0200"]
+
+
 def test_whoever_confirms_an_entry_makes_it_fresh(store: Store) -> None:
     keep(store, Details.of(two().entries[0].service), at=datetime(2028, 1, 1, tzinfo=UTC))
     with store.read() as connection:
@@ -216,8 +313,8 @@ def test_whoever_confirms_an_entry_makes_it_fresh(store: Store) -> None:
         assert two().entries[0].service.stale(date(2028, 1, 2), 365) is True
 
 
-def proposed(store: Store) -> int:
-    return keep(store, replace(Details.of(two().entries[0].service), phone="555 0199"), review=True)
+def proposed(store: Store, seen: int = 0) -> int:
+    return keep(store, replace(Details.of(two().entries[0].service), phone="555 0199"), seen, review=True)
 
 
 def phones(store: Store) -> list[str]:
@@ -230,21 +327,21 @@ def test_with_review_it_holds_when_staff_say_so(store: Store, accepted: bool, th
     number = proposed(store)
     assert phones(store) == []
     with store.write() as connection:
-        review(connection, given.CARE, Grip(KEY, number), accepted, given.NOON)
+        review(connection, given.CARE, two(), Grip(KEY, number), accepted, given.NOON)
     assert phones(store) == then
     with pytest.raises(NotNow), store.write() as connection:
-        review(connection, given.CARE, Grip(KEY, number), True, given.NOON)
+        review(connection, given.CARE, two(), Grip(KEY, number), True, given.NOON)
 
 
 def test_only_the_last_proposal_is_for_review_and_an_agency_reviews_nothing(store: Store) -> None:
     first = proposed(store)
     second = keep(store, replace(Details.of(two().entries[0].service), phone="555 0200"), first, review=True)
     with pytest.raises(NotNow), store.write() as connection:
-        review(connection, given.CARE, Grip(KEY, first), True, given.NOON)
+        review(connection, given.CARE, two(), Grip(KEY, first), True, given.NOON)
     with pytest.raises(Forbidden), store.write() as connection:
-        review(connection, given.agency(1), Grip(KEY, second), True, given.NOON)
+        review(connection, given.agency(1), two(), Grip(KEY, second), True, given.NOON)
     with store.write() as connection:
-        review(connection, given.CARE, Grip(KEY, second), True, given.NOON)
+        review(connection, given.CARE, two(), Grip(KEY, second), True, given.NOON)
     assert phones(store) == ["555 0200"]
 
 
@@ -334,6 +431,9 @@ def test_staff_see_what_is_old_and_take_over_what_is_right(
     assert "Stale</strong>: last confirmed or changed 1 Jan 2024" in page
     assert "Phone: <bdi>nothing</bdi> → <bdi>555 0199</bdi>" in page
     fields = {"csrf": token(manager), "listing": KEY, "number": "1", "verdict": "yes"}
+    for number in ("9" * 30, "-1", "99"):
+        assert manager.post("/listings", data=fields | {"number": number}).status_code == 409
+    assert manager.post("/listings", data=fields | {"listing": "nothing"}).status_code == 409
     assert manager.post("/listings", data=fields).status_code == 303
     assert manager.post("/listings", data=fields).status_code == 409
     assert "Take it over" not in manager.get("/listings").text

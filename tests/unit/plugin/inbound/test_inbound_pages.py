@@ -22,6 +22,7 @@ from plugin.store.tables.inbound import INBOUND
 from plugin.store.tables.outreach import EPISODES
 from plugin.store.tables.referrals import REFERRALS
 
+OTHER = "6f1a2c34-0000-4000-8000-000000000002"
 WHO = {"name": "José  Bell", "birth_date": "1980-03-04", "phone": "555 0177", "safe": "yes", "need": "food-insecurity"}
 
 
@@ -127,13 +128,28 @@ def test_nobody_learns_who_is_known(app: Flask, store: Store) -> None:
     assert (one.status_code, one.data) == (other.status_code, other.data)
 
 
-WRONG = [{"agreed": ""}, {"name": " "}, {"birth_date": "yesterday"}, {"phone": "none"}, {"need": ""}]
+WRONG = [{"agreed": ""}, {"safe": ""}, {"safe": "perhaps"}, {"name": " "}, {"birth_date": "yesterday"}, {"phone": "none"}, {"need": ""}]
 
 
 @pytest.mark.parametrize("fields", WRONG)
 def test_what_is_missing_is_asked_for(app: Flask, store: Store, fields: dict[str, str]) -> None:
     answer = ask(app.test_client(), **fields)
     assert (answer.status_code, 'role="alert"' in answer.text, count(store)) == (422, True, 0)
+
+
+def test_what_was_put_right_can_be_sent_as_another_one(app: Flask, store: Store) -> None:
+    person, agency = app.test_client(), volunteer(app)
+    first = [ask(person, id=ID), refer(agency, id=OTHER)]
+    again = [ask(person, id=ID, phone="555 0200"), refer(agency, id=OTHER, phone="555 0200")]
+    assert [each.status_code for each in first + again] == [200, 303, 409, 409]
+    for answer in again:
+        assert "with something different in it" in answer.text
+        assert 'value="555 0200"' in answer.text
+        assert ID not in answer.text
+        assert OTHER not in answer.text
+    assert count(store) == 2
+    assert ask(person, phone="555 0200").status_code == 200
+    assert count(store) == 3
 
 
 def test_no_other_site_asks_in_somebodys_name(app: Flask, store: Store) -> None:
@@ -179,7 +195,7 @@ def test_it_speaks_spanish(app: Flask) -> None:
 
 
 def test_staff_say_who_it_is_and_what_came_of_it(app: Flask, store: Store) -> None:
-    received(store)
+    received(store, best_time="after 5")
     with store.write() as connection:
         known(connection, "p1")
     manager, agency = signed_in(app, Role.CARE_MANAGER), volunteer(app)
@@ -191,6 +207,7 @@ def test_staff_say_who_it_is_and_what_came_of_it(app: Flask, store: Store) -> No
     assert manager.post(f"/inbound/{ID}/take", data={"csrf": csrf, "version": "1", "patient": "p1"}).status_code == 303
     with store.read() as connection:
         episode = connection.scalar(select(EPISODES.c.id))
+    assert "Asked for help 30 Jun 2026</dt><dd><bdi>555 0177</bdi>, <bdi>after 5</bdi>" in manager.get(f"/outreach/{episode}").text
     assert f"/outreach/{episode}" in manager.get(f"/inbound/{ID}").text
     shown = manager.get(f"/outreach/{episode}").text
     assert "Food insecurity: asked by Food bank 1" in shown
@@ -211,8 +228,14 @@ def test_of_whom_nobody_knows_staff_give_the_id_of_the_record(app: Flask, store:
     csrf = token(manager)
     assert manager.post(f"/inbound/{ID}/take", data={"csrf": csrf, "version": "1", "record": ""}).status_code == 409
     assert manager.post(f"/inbound/{ID}/answer", data={"csrf": csrf, "version": "1", "to": "nowhere"}).status_code == 409
-    assert manager.post(f"/inbound/{ID}/take", data={"csrf": csrf, "version": "1", "record": " 77 "}).status_code == 303
+    doubt = manager.post(f"/inbound/{ID}/take", data={"csrf": csrf, "version": "1", "record": " Patient/77 "})
+    assert (doubt.status_code, "nobody with this id is known here yet" in doubt.text) == (409, True)
+    hidden = dict(re.findall(r'type="hidden" name="(patient|sure)" value="([^"]+)"', doubt.text))
+    assert manager.post(f"/inbound/{ID}/take", data={"csrf": csrf, "version": "1"} | hidden).status_code == 303
     assert stored(store).patient == "77"
+    assert "It was somebody else" in manager.get(f"/inbound/{ID}").text
+    assert manager.post(f"/inbound/{ID}/mistaken", data={"csrf": csrf, "version": "2"}).status_code == 303
+    assert (stored(store).state, stored(store).patient) == ("requested", None)
 
 
 def test_what_is_not_there_is_told(app: Flask, store: Store) -> None:
@@ -230,7 +253,7 @@ def test_what_was_asked_for_is_referred_on_and_the_conversation_is_over(app: Fla
     received(store)
     manager = signed_in(app, Role.CARE_MANAGER)
     csrf = token(manager)
-    manager.post(f"/inbound/{ID}/take", data={"csrf": csrf, "version": "1", "record": "77"})
+    manager.post(f"/inbound/{ID}/take", data={"csrf": csrf, "version": "1", "record": "77", "sure": "yes"})
     with store.read() as connection:
         episode = connection.scalar(select(EPISODES.c.id))
     links = re.findall(rf'href="(/outreach/{episode}/refer/[^"]+)"', manager.get(f"/outreach/{episode}").text)
