@@ -19,7 +19,7 @@ from plugin.referrals.cards import take_over, tell
 from plugin.referrals.carrying import carry_out
 from plugin.referrals.engines import answers_by
 from plugin.referrals.orders import Orders
-from plugin.referrals.polling import FAILED, Polled, may_ask, overdue, poll
+from plugin.referrals.polling import FAILED, Polled, overdue, poll
 from plugin.referrals.reading import PAGE, VIEWS, listed
 from plugin.referrals.relaying import Post, carry_back, receive
 from plugin.referrals.taking import ASIDE
@@ -59,9 +59,10 @@ def poll_(context: click.Context, servers: tuple[str, ...], whole: bool, config:
             opened = open_for(settings, name, _needs(settings, name))
             late = overdue(store, opened.connection.tenant, now)
             try:
-                _say(f"{name}, orders", _ordered(settings, store, outbox, name, opened, now))
-                _say(f"{name}, to go on", _relayed(settings, store, outbox, name, opened, now))
                 found = poll(store, opened.server, opened.connection.tenant, now, whole=whole)
+                if found.asked:
+                    _say(f"{name}, orders", _ordered(settings, store, outbox, name, opened, now))
+                    _say(f"{name}, to go on", _relayed(settings, store, outbox, name, opened, now))
             except EhrUnavailable as problem:
                 click.echo(f"{name}: {problem}", err=True)
                 failed = True
@@ -128,7 +129,7 @@ def _needs(settings: Settings, name: str) -> dict[str, str]:
 def _relayed(settings: Settings, store: Store, outbox: Outbox, name: str, opened: Opened, now: datetime) -> Counter[str]:
     """What came to us as a coordination platform goes on, and what became of it back. Raises `EhrUnavailable`."""
     platform, tenant = settings.referrals.platforms.get(name), opened.connection.tenant
-    if platform is None or not may_ask(store, tenant, now):
+    if platform is None:
         return Counter()
     there = open_for(settings, platform.to, {"Patient": READ, "Organization": READ})
     post = Post(opened.server, tenant, platform.owner, there.server, there.connection.tenant, platform.agency, platform.partner)
@@ -138,7 +139,7 @@ def _relayed(settings: Settings, store: Store, outbox: Outbox, name: str, opened
 def _ordered(settings: Settings, store: Store, outbox: Outbox, name: str, opened: Opened, now: datetime) -> Counter[str]:
     """Orders that a client's EHR made are found there. Raises `EhrUnavailable`."""
     tenant = opened.connection.tenant
-    if not _has_cards(settings, name) or not may_ask(store, tenant, now):
+    if not _has_cards(settings, name):
         return Counter()
     orders = Orders(store, opened.server, tenant, read_partners(settings.cds.directory, now.date()))
     return orders.follow(handover(settings, store), outbox, now)

@@ -73,7 +73,7 @@ def send(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:
     version = taken(connection, scope, row, Step(Status.REQUESTED), at, **values)
     if row.tenant != HERE:
         tell(connection, scope, row.id, version, REFER, Step(Status.REQUESTED), at)
-        _is_writable(connection, row.id, consent.place)
+        is_writable(connection, row.id, consent.place)
     _close_episode(connection, scope, row, at)
     return version
 
@@ -146,7 +146,7 @@ def _key(row: Row[Any]) -> Key:
         raise NotNow(str(wrong)) from None
 
 
-def _is_writable(connection: Connection, id: str, consent: str | None) -> None:
+def is_writable(connection: Connection, id: str, consent: str | None) -> None:
     """What is kept here can be written there: whoever sends learns at once if not. Raises `NotNow`."""
     row = connection.execute(select(REFERRALS).where(REFERRALS.c.id == id)).one()
     write = connection.execute(select(WRITES).where(WRITES.c.referral == id, WRITES.c.kind == REFER)).one()

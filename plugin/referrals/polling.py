@@ -54,9 +54,9 @@ def poll(store: Store, server: FhirServer, tenant: str, at: datetime, *, whole: 
     Whoever is stopped in the midst of it asks for the same again the next time, and so does whoever meets a Task that cannot be taken in
     (`FAILED`). Raises `EhrUnavailable`.
     """
-    if not may_ask(store, tenant, at):
-        return Polled(asked=False)
     last = _last(store, tenant)
+    if last is not None and at - last.at < NOT_MORE_OFTEN:
+        return Polled(asked=False)
     found = Polled(asked=True)
     since = last.since if last is not None else None
     seen: list[datetime | None] = []
@@ -98,12 +98,6 @@ def heard(store: Store, server: FhirServer, tenant: str, place: str, at: datetim
     """
     task = _read(server, place)
     return None if task is None else _take(store, tenant, task, at)
-
-
-def may_ask(store: Store, tenant: str, at: datetime) -> bool:
-    """Whether the server was not asked so lately that the guide would have us wait."""
-    last = _last(store, tenant)
-    return last is None or at - last.at >= NOT_MORE_OFTEN
 
 
 def overdue(store: Store, tenant: str, at: datetime) -> bool:

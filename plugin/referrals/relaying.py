@@ -14,14 +14,15 @@ from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import Row, insert, select, update
 
-from fhir_adapters.errors import EhrUnavailable
+from fhir_adapters.errors import EhrUnavailable, NotWritable
 from fhir_adapters.references import identifiers, literal, patient_id
 from fhir_adapters.referral_states import FINAL, OPEN, WITH_REASON, Status, leads, sources
 from fhir_adapters.search import Query, find
 from fhir_adapters.transport import FhirServer
-from fhir_adapters.writeback import Edit, Key, Outbox, change, drop, include, put
+from fhir_adapters.writeback import Change, Edit, Key, Outbox, change, drop, include, put
 from plugin.access import Entry, Role, Scope, record
-from plugin.referrals.acting import Grip, cancel, mistaken
+from plugin.outreach.acting import NotNow
+from plugin.referrals.acting import Grip, cancel, is_writable, mistaken
 from plugin.referrals.cards import ANOTHER_OPEN, TAKEN_OVER, need_of
 from plugin.referrals.moving import Step, tell
 from plugin.referrals.reading import outputs
@@ -36,6 +37,9 @@ PLATFORM: Final = Scope("platform", Role.SYSTEM)
 NOBODY, UNREADABLE, TAKEN_BACK, TOLD, GONE = "nobody of that identifier there", "cannot be read", "taken back", "to be told", "gone"
 LATE: Final = timedelta(days=30)
 """So long after it was completed more of what came of it is carried back."""
+_PRIORITIES: Final = ("routine", "urgent", "asap", "stat")
+_MOST_TEXT: Final = 300
+_MOST_CODE: Final = 64
 _GONE: Final = frozenset({404, 410})
 _BY_THE_SOURCE: Final = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})
 _BACK: Final = {
@@ -119,15 +123,15 @@ def _row(post: Post, task: Json, order: Json, asked: Json, name: str, patient: s
         "need": need,
         "service_system": asked["system"],
         "service_code": asked["code"],
-        "service_display": asked.get("display") or asked["code"],
+        "service_display": str(asked.get("display") or asked["code"])[:_MOST_TEXT],
         "origin": RELAY,
         "partner": post.partner,
         "listing_name": "",
         "agency": f"{post.target_tenant}#{post.agency}",
-        "agency_name": name,
+        "agency_name": name[:_MOST_TEXT],
         "sought": {},
         "reasons": _reasons(post, order),
-        "priority": order.get("priority", "routine"),
+        "priority": order["priority"] if order.get("priority") in _PRIORITIES else "routine",
         "unsafe": "orderDetail" in order or need in BY_ITS_NATURE_UNSAFE,
         "restricted": need in BY_ITS_NATURE_UNSAFE,
         "message": "",
@@ -146,12 +150,22 @@ def _keep(store: Store, post: Post, row: dict[str, Any], task: Json, order: Json
     first = {"referral": row["id"], "version": 1, "at": at, "user": PLATFORM.user, "step": "moved", "after": row["state"]}
     source = {"referral": row["id"], "tenant": post.tenant, "patient": patient_id(task["for"]), "task_place": row["origin_id"]}
     based = {"based_on": _url(post.source, f"ServiceRequest/{order['id']}"), "part_of": _url(post.source, row["origin_id"])}
+    try:
+        _change(post, row["id"], source["patient"], row["origin_id"], Status.ACCEPTED, 0, [put("status", "accepted")], at)
+        return _kept(store, row, source | {"there": task["status"], "at": at}, first, based, at)
+    except (NotWritable, NotNow):
+        return UNREADABLE
+
+
+def _kept(store: Store, row: dict[str, Any], source: Json, first: Json, based: Mapping[str, str], at: datetime) -> str:
+    """In one transaction, unless what comes of it could not be written. Raises `NotNow`."""
     with store.write() as connection:
         if not insert_one(connection, REFERRALS, row):
             return ANOTHER_OPEN
         connection.execute(insert(HISTORY), first)
-        connection.execute(insert(RELAYS), source | {"there": task["status"], "at": at})
+        connection.execute(insert(RELAYS), source)
         tell(connection, PLATFORM, row["id"], 1, REFER, Step(Status.REQUESTED), at, **based)
+        is_writable(connection, row["id"], None)
         record(connection, PLATFORM, Entry("referral.relay", f"referral/{row['id']}", row["patient"], {"need": row["need"]}), at)
     return TAKEN_OVER
 
@@ -212,10 +226,18 @@ def _tell(
         edits = [put("status", str(to)), why, *edits]
     if not edits:
         return None
-    key = Key(post.tenant, "relay", "1", relay.patient, f"{row.id} {to} {0 if to is Status.ACCEPTED else row.version}", "Task")
-    allowed = [str(to)] if to is there else [str(each) for each in sources(to)]
-    made = change(key, relay.task_place, edits, run=f"relay-{at:%Y-%m-%d}", author=AUTHOR, recorded=at, only_if={"status": allowed})
+    version = 0 if to is Status.ACCEPTED else row.version
+    made = _change(post, row.id, relay.patient, relay.task_place, to, version, edits, at, stays=to is there)
     return TOLD if outbox.add(made) else None
+
+
+def _change(
+    post: Post, id: str, patient: str, place: str, to: Status, version: int, edits: Sequence[Edit], at: datetime, *, stays: bool = False
+) -> Change:
+    """Of the Task of which we are the owner. Raises `NotWritable`."""
+    key = Key(post.tenant, "relay", "1", patient, f"{id} {to} {version}", "Task")
+    allowed = [str(to)] if stays else [str(each) for each in sources(to)]
+    return change(key, place, edits, run=f"relay-{at:%Y-%m-%d}", author=AUTHOR, recorded=at, only_if={"status": allowed})
 
 
 def _proxied(server: FhirServer, told: dict[str, Any]) -> Json:
@@ -238,7 +260,9 @@ def _reasons(post: Post, order: Json) -> list[str]:
 def _codings(order: Json | None) -> list[Json]:
     code = (order or {}).get("code")
     listed = code.get("coding") if isinstance(code, dict) else None
-    return [each for each in listed or [] if isinstance(each, dict) and each.get("system") and each.get("code")]
+    return [
+        each for each in listed or [] if isinstance(each, dict) and each.get("system") and 0 < len(str(each.get("code", ""))) <= _MOST_CODE
+    ]
 
 
 def _read(server: FhirServer, place: str) -> Json | None:

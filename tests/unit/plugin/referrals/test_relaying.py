@@ -227,6 +227,14 @@ def test_what_does_not_say_what_for_whom_is_left_alone(two: Two, more: dict[str,
     assert two.cron() == {UNREADABLE: 1}
 
 
+def test_what_could_not_be_written_on_keeps_nobody_else_waiting(two: Two) -> None:
+    two.ask()
+    two.ehr.store(ORDER | {"code": {"coding": [{"system": "http://snomed.info/sct", "code": " "}]}})
+    assert two.cron() == {UNREADABLE: 1}
+    with two.store.read() as connection:
+        assert connection.execute(select(REFERRALS)).all() == []
+
+
 def test_what_is_others_is_left_alone_and_what_is_gone_is_told(two: Two) -> None:
     two.ask(owner=BANK)
     assert two.cron() == {}
