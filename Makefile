@@ -8,7 +8,7 @@ TYPED := plugin rules fhir_adapters $(wildcard tests/support tests/robustness)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: demo test check install dev peer robustness lock vendor clean bench long roads chaos kills mutation fuzz hostile cql docs
+.PHONY: demo test check install dev peer robustness lock vendor clean bench bench-large long roads chaos kills mutation fuzz hostile cql docs
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
@@ -75,6 +75,10 @@ bench: dev
 	$(PY) -m benchmarks.ingest
 	$(PY) -m benchmarks.delta_sweep --people 1000
 	$(PY) -m benchmarks.outreach
+
+# The same beside programs of others, which are fetched from npm and PyPI into a folder of their own. Takes a while.
+bench-large: dev
+	$(PY) -m benchmarks.peers $(ARGS)
 
 # Long forms: a million generated comparisons, with a seed of their own; a warehouse through 500 sequences of pulls and 500 kills;
 # 10,000 hook calls and messages of feedback that went wrong on the way.

@@ -5,6 +5,7 @@ engine cannot share their facts, and no rule covers another. Nobody would use su
 """
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -16,14 +17,17 @@ _MONTHS: Final = re.compile(r"within: (\d+) months")
 _PRIORITIES: Final = 101
 
 
-def write_pack(folder: Path, rules: int, examples: int | None = None) -> int:
-    """Write a pack into ``folder`` and say how many examples it has; ``examples`` is the most that each rule keeps."""
+def write_pack(folder: Path, rules: int, examples: int | None = None, without: Collection[str] = ()) -> int:
+    """Write a pack into ``folder`` and say how many examples it has; ``examples`` is the most that each rule keeps.
+
+    ``without`` names shipped rules that are not to be used.
+    """
     for part in (_SOURCE / PACK_FILE, *(_SOURCE / "valuesets").iterdir()):
         copy = folder / part.relative_to(_SOURCE)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(part.read_bytes())
     (folder / "rules").mkdir(exist_ok=True)
-    shipped = sorted((_SOURCE / "rules").glob("*.yaml"))
+    shipped = sorted(path for path in (_SOURCE / "rules").glob("*.yaml") if path.stem not in without)
     written = 0
     for number in range(rules):
         original = shipped[number % len(shipped)]
