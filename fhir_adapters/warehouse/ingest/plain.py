@@ -81,7 +81,8 @@ class PlainLines:
         if self.sieve:
             aside, lines, numbers = self.sieve.sift(lines, numbers)
             self._aside.append(aside)
-        self._apart.append(self.reader.apart(lines, numbers))
+        if lines.contents:
+            self._apart.append(self.reader.apart(lines, numbers))
         self._lines += count
         return count
 
