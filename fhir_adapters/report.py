@@ -23,6 +23,7 @@ class Row(NamedTuple):
     quarantined: int
     duplicate: int
     excluded: int
+    not_needed: int = 0
 
 
 @dataclass(slots=True)
@@ -110,14 +111,17 @@ def _row(name: str, counts: Counter[Outcome]) -> Row:
         counts[Outcome.QUARANTINED],
         counts[Outcome.DUPLICATE],
         counts[Outcome.EXCLUDED],
+        counts[Outcome.NOT_NEEDED],
     )
 
 
 def render(report: Report) -> Iterator[str]:
     """The table by resource type with its totals, as lines of text."""
     rows = report.rows()
-    totals = Row("all", *(sum(column) for column in zip(*(row[1:] for row in rows), strict=True))) if rows else Row("all", 0, 0, 0, 0, 0, 0)
+    none = Row("all", 0, 0, 0, 0, 0, 0, 0)
+    totals = Row("all", *(sum(column) for column in zip(*(row[1:] for row in (none, *rows)), strict=True)))
     width = max(len(row.resource_type) for row in [*rows, totals])
-    yield f"{'type':<{width}}  " + "".join(f"{name:>12}" for name in Row._fields[1:])
+    names = Row._fields[1 : None if totals.not_needed else -1]
+    yield f"{'type':<{width}}  " + "".join(f"{name.replace('_', ' '):>12}" for name in names)
     for row in [*rows, totals]:
-        yield f"{row.resource_type:<{width}}  " + "".join(f"{n:>12,}" for n in row[1:])
+        yield f"{row.resource_type:<{width}}  " + "".join(f"{n:>12,}" for n in row[1 : 1 + len(names)])

@@ -55,6 +55,7 @@ class Outcome(StrEnum):
     BLANK = "blank"
     OPENED = "opened"
     EXCLUDED = "excluded"
+    NOT_NEEDED = "not needed"
 
 
 class Version(NamedTuple):
@@ -153,7 +154,7 @@ def map_resource(
     reading = Reading(quarantine, name, _identity(resource))
     if "#" in reading.id:
         reading.bad("id", Reason.MISSING)
-    updated, version = _meta(resource, reading)
+    updated, version = read_meta(resource, reading)
     if name == "Patient":
         return _patient(resource, reading, version, urls, household_key)
     if name in NAMED_TYPES:
@@ -217,7 +218,8 @@ def _identity(resource: Json) -> str:
     return f"#{hashlib.sha256(content).hexdigest()[:16]}"
 
 
-def _meta(resource: Json, reading: Reading) -> tuple[dates.Moment | None, Version]:
+def read_meta(resource: Json, reading: Reading) -> tuple[dates.Moment | None, Version]:
+    """When a resource was last updated, and which version of it that is."""
     meta: Any = resource.get("meta")
     if meta is None:
         return None, _OLDEST

@@ -19,6 +19,7 @@ from fhir_adapters.warehouse.account import account_of, added
 from fhir_adapters.warehouse.columns import KINDS, REFUSED, arrow
 from fhir_adapters.warehouse.homes import find_homes
 from fhir_adapters.warehouse.ingest.files import Reading
+from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.settle import repeated, settle, surplus
 from fhir_adapters.warehouse.snapshot import DataFile, Snapshot, described
 from fhir_adapters.warehouse.staging import Stage
@@ -41,6 +42,8 @@ class Habits:
     """Rows of one file, about."""
     reading: Reading = field(default_factory=Reading)
     """How the files that come in are read."""
+    needed: Needed | None = None
+    """What is kept at least; ``None``: everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,11 @@ class Intake:
     taken: Mapping[str, str] = field(default_factory=dict)
     """Of a pulled folder: see `fhir_adapters.warehouse.snapshot.Snapshot.taken`."""
 
+    @property
+    def whole(self) -> set[str]:
+        """The types of which it is the whole."""
+        return {name for name, patient in self.scope if patient is None}
+
 
 @dataclass(frozen=True, slots=True)
 class Writer:
@@ -89,6 +97,8 @@ class Writer:
     at: int
     name: str
     """How the names of its files begin."""
+    needed: Needed | None = None
+    """What is kept."""
 
     @property
     def run(self) -> int:
@@ -98,7 +108,7 @@ class Writer:
     def write(self, stage: Stage) -> Loaded:
         """Settle, place, write; nobody sees any of it yet."""
         self._prepare()
-        settle(self.connection, self.at)
+        settle(self.connection, self.at, narrow=self.needed is not None)
         self._close_account(stage.report)
         find_homes(self.connection)
         anew = self._is_due()
@@ -118,6 +128,7 @@ class Writer:
             written=datetime.now(UTC).isoformat(timespec="seconds"),
             everybody=self.intake.everybody,
             taken=self.intake.taken,
+            needed=self.needed,
         )
         removed, unchanged = self._count("leaving WHERE for_good"), self._count("verdict WHERE verdict = 'same'")
         return Loaded(stage.report, snapshot, sum(f.rows for f in files if f.kind in KINDS), removed, unchanged, anew)
@@ -130,7 +141,7 @@ class Writer:
             "scope": ({"type": pa.string(), "patient": pa.string()}, self.intake.scope),
             "watermark": ({"type": pa.string(), "seen": pa.int64()}, states),
             "read_person": ({"person": pa.string()}, [(person,) for person in self.intake.read_people]),
-            "whole_table": ({"tbl": pa.string()}, [(FIRST_TYPES[name],) for name in sorted(self._whole() & FIRST_TYPES.keys())]),
+            "whole_table": ({"tbl": pa.string()}, [(FIRST_TYPES[name],) for name in sorted(self.intake.whole & FIRST_TYPES.keys())]),
             "new_gap": ({"person": pa.string(), "tbl": pa.string()}, self.intake.gaps),
         }
         for name, (columns, rows) in given.items():
@@ -155,11 +166,7 @@ class Writer:
 
     def _is_fresh(self) -> bool:
         """Whether this load is the whole of everything: then the account begins with it."""
-        return self._whole() >= self.before.types.keys()
-
-    def _whole(self) -> set[str]:
-        """The types of which this load is the whole."""
-        return {name for name, patient in self.intake.scope if patient is None}
+        return self.intake.whole >= self.before.types.keys()
 
     def _files(self, anew: bool, refused: Quarantine) -> tuple[list[DataFile], list[DataFile]]:
         """The files that stay, and the new ones."""

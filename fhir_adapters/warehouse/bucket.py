@@ -18,6 +18,7 @@ import pyarrow as pa
 from fhir_adapters.forms import named, understood
 from fhir_adapters.linking import EXCLUDED_BY_DEFAULT
 from fhir_adapters.warehouse.columns import arrow, events_from, people_from
+from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.read import Reader
 from fhir_adapters.warehouse.snapshot import current
 from fhir_adapters.warehouse.views import connect, register
@@ -115,7 +116,12 @@ class Buckets:
         register(connection, "left_out_person", arrow([(id,) for id in sorted(reader.left_out)], {"id": _TEXT}))
 
     def want(self, codes: Collection[Coding], tables: Collection[str], uncoded: Collection[str]) -> None:
-        """Read no other events than those of ``tables`` that carry one of ``codes``, are opaque, or lie in ``uncoded``."""
+        """Read no other events than those of ``tables`` that carry one of ``codes``, are opaque, or lie in ``uncoded``.
+
+        Raises:
+            WarehouseNarrow: they are not all here.
+        """
+        self._reader.check_covers(Needed(frozenset(tables), frozenset(codes), frozenset(uncoded)))
         register(self.connection, "wanted_code", arrow(sorted(codes), {"system": _TEXT, "code": _TEXT}))
         rows = [(name, name in uncoded) for name in sorted(tables)]
         register(self.connection, "wanted_table", arrow(rows, {"name": _TEXT, "uncoded": pa.bool_()}))

@@ -19,8 +19,9 @@ from fhir_adapters.mapping import Mapped
 from fhir_adapters.mapping.identities import Identity
 from rules.facts import Area, Coding, DateRange, Event, Person
 
-SCHEMA: Final = 3
-"""The version of the columns below. Files keep the version they were written in; `views` adds to older ones what they lack."""
+SCHEMA: Final = 4
+"""The version of the columns below, and of what a snapshot says of itself (since 4 that it lacks what was not needed). Files keep the
+version they were written in; `views` adds to older ones what they lack."""
 
 _INT, _LONG, _FLOAT, _TEXT, _YES, _DAY = pa.int32(), pa.int64(), pa.float64(), pa.string(), pa.bool_(), pa.date32()
 _CODINGS: Final = pa.list_(pa.struct({"system": _TEXT, "code": _TEXT}))

@@ -11,5 +11,9 @@ class WarehouseTooNew(SourceUnreadable):
     """The warehouse was written by a newer version of this program."""
 
 
+class WarehouseNarrow(SourceUnreadable):
+    """The warehouse was filled for other rules, and lacks what these ask for."""
+
+
 class WarehouseBusy(AdapterError):
     """Another process writes to the warehouse, or did so meanwhile; nothing was changed by this one."""

@@ -18,10 +18,13 @@ from fhir_adapters.quarantine import Quarantine
 from fhir_adapters.report import Part, Report
 from fhir_adapters.warehouse import SNAPSHOTS
 from fhir_adapters.warehouse.assembly import Habits, Intake, Loaded, Writer
+from fhir_adapters.warehouse.errors import WarehouseNarrow
 from fhir_adapters.warehouse.export import BulkExport
 from fhir_adapters.warehouse.follow import News, news
 from fhir_adapters.warehouse.ingest.files import Input, Reading, read_files
 from fhir_adapters.warehouse.lock import WriterLock
+from fhir_adapters.warehouse.needed import NOT_ASKED_FOR, Needed, covers, together
+from fhir_adapters.warehouse.passed import take_kept
 from fhir_adapters.warehouse.snapshot import Snapshot, current, publish, remove_leftovers, vacuum
 from fhir_adapters.warehouse.staging import Stage
 from fhir_adapters.warehouse.state import delivered, failed
@@ -32,14 +35,16 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HABITS: Final = Habits()
 
 
-def load_export(root: Path, export: BulkExport, habits: Habits = _HABITS) -> Loaded:
+def load_export(root: Path, export: BulkExport, habits: Habits = _HABITS, *, anew: bool = False) -> Loaded:
     """Bring a Bulk Data export into the warehouse at ``root`` (made if missing).
 
     Newest versions win over older ones, whatever the order in which exports come. Deletions are carried out, merged patients' events
     move to the survivor. Types of which a file was cut short, or whose export failed, are *not loaded* until a later one brings them.
+    ``anew``: no more is kept than ``habits.needed``, though more was kept before.
 
     Raises:
         SourceUnreadable: a file of the export, or of the warehouse, cannot be read.
+        WarehouseNarrow: more is to be kept than before, and the export is not the whole of what was there.
         WarehouseBusy: somebody else writes to it.
     """
     at, since = micros(export.at), None if export.since is None else micros(export.since)
@@ -57,7 +62,7 @@ def load_export(root: Path, export: BulkExport, habits: Habits = _HABITS) -> Loa
         types = failed(delivered(before.types, whole, at, since), reasons)
         return Intake(types, [(name, None) for name in sorted(whole)] if since is None else (), _kept(gone.last))
 
-    return _load(root, habits, report, at, fill)
+    return _load(root, habits, report, at, fill, anew=anew)
 
 
 def load_pulled(root: Path, folder: Path, habits: Habits = _HABITS, *, anew: bool = False) -> Loaded:
@@ -92,7 +97,7 @@ def load_pulled(root: Path, folder: Path, habits: Habits = _HABITS, *, anew: boo
         taken = found.taken if not any(part.cut_short for part in report.parts) else {}
         return Intake(failed(states, reasons), scope, deletions, everybody=pulled.everybody, taken=taken)
 
-    return _load(root, habits, report, max(times.values()), fill)
+    return _load(root, habits, report, max(times.values()), fill, anew=anew)
 
 
 def _instant(time: str, folder: Path) -> int:
@@ -174,26 +179,56 @@ def micros(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
-def _load(root: Path, habits: Habits, report: Report, at: int, fill: Callable[[Stage, Snapshot], Intake]) -> Loaded:
+def _load(root: Path, habits: Habits, report: Report, at: int, fill: Callable[[Stage, Snapshot], Intake], *, anew: bool = False) -> Loaded:
     for folder in (root / SNAPSHOTS, root / "data"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with WriterLock(root) as lock:
         remove_leftovers(root)
         with (
-            current(root) as before,
+            current(root) as found,
             TemporaryDirectory(prefix=f"work-{lock.token}-", dir=root) as work,
             connect_on_disk(Path(work), habits.memory) as connection,
         ):
+            needed, before = _begun(found, habits.needed, anew=anew)
             create_views(connection, root, before)
-            stage = Stage(connection, report, Path(work), _salt(habits.household_key), habits.household_key)
-            intake = fill(stage, before)
+            stage = Stage(connection, report, Path(work), _salt(habits.household_key), habits.household_key, needed)
+            intake = _spared(fill(stage, before), needed)
+            if before is not found:
+                _check_whole(root, found, intake)
             stage.done()
+            take_kept(stage, intake.whole)
             stage.join()
-            loaded = Writer(root, habits, connection, before, intake, at, f"{before.number + 1}-{lock.token}").write(stage)
+            loaded = Writer(root, habits, connection, before, intake, at, f"{before.number + 1}-{lock.token}", needed).write(stage)
         lock.check()
         publish(root, loaded.snapshot)
         vacuum(root, habits.keep)
     return loaded
+
+
+def _begun(found: Snapshot, asked: Needed | None, *, anew: bool) -> tuple[Needed | None, Snapshot]:
+    """What is kept, and what to go on from: nothing if more is asked for than is kept there, for the rest of it was never written."""
+    if not found.number or (anew and found.needed != asked):
+        return asked, Snapshot(found.number)
+    if covers(found.needed, asked):
+        return found.needed, found
+    return together(found.needed, asked), Snapshot(found.number)
+
+
+def _spared(intake: Intake, needed: Needed | None) -> Intake:
+    """With those types not loaded of which nothing is needed."""
+    if needed is None:
+        return intake
+    return replace(intake, types=failed(intake.types, dict.fromkeys(needed.spared & intake.types.keys(), NOT_ASKED_FOR)))
+
+
+def _check_whole(root: Path, found: Snapshot, intake: Intake) -> None:
+    """For a load that does not go on from what was ``found``. Raises `WarehouseNarrow` if not all of that came again."""
+    known = {name for name, state in found.types.items() if state.watermark is not None}
+    if lost := known - intake.whole:
+        raise WarehouseNarrow(
+            f"{root}: lacks what is asked for now, and this is not the whole of {', '.join(sorted(lost))}: "
+            "load everything again that it was filled from, or load into another folder; nothing was changed"
+        )
 
 
 def _salt(household_key: bytes) -> bytes:

@@ -20,7 +20,8 @@ from fhir_adapters.report import Part, Report
 from fhir_adapters.warehouse.account import part_of
 from fhir_adapters.warehouse.columns import arrow, events_from, form_from, people_from
 from fhir_adapters.warehouse.homes import owners_in
-from fhir_adapters.warehouse.snapshot import Snapshot, current
+from fhir_adapters.warehouse.needed import Needed
+from fhir_adapters.warehouse.snapshot import Snapshot, check_covers, current
 from fhir_adapters.warehouse.state import tables_not_loaded
 from fhir_adapters.warehouse.views import MEMORY, connect, create_views, register
 from rules.facts import HOUSEHOLD, Event, Person, PersonRecord, with_households
@@ -44,15 +45,18 @@ UNION ALL SELECT type, source, patient, person, NULL, quarantined, false FROM li
 """One row for each resource that is somebody's."""
 
 
-def read_warehouse(root: Path, *, left_out: frozenset[Excluded] = EXCLUDED_BY_DEFAULT) -> Dataset:
+def read_warehouse(root: Path, *, asked: Needed | None = None, left_out: frozenset[Excluded] = EXCLUDED_BY_DEFAULT) -> Dataset:
     """Everybody in the warehouse, sorted by id, with the account of how they came there.
 
-    Patients for whom one of the reasons in ``left_out`` holds are no part of it, and counted.
+    Patients for whom one of the reasons in ``left_out`` holds are no part of it, and counted. ``asked``: what rules will look at;
+    ``None``: everything.
 
     Raises:
         WarehouseDamaged: a file is not what the manifest says.
+        WarehouseNarrow: it lacks what is asked for.
     """
     with current(root) as snapshot:
+        check_covers(root, snapshot, asked)
         reader = Reader(root, snapshot, left_out)
         records = [record for batch in reader.batches(_BATCH) for record in batch]
         report = reader.report()
@@ -63,8 +67,13 @@ def read_warehouse(root: Path, *, left_out: frozenset[Excluded] = EXCLUDED_BY_DE
 def people_batches(
     root: Path, people: int = _BATCH, *, left_out: frozenset[Excluded] = EXCLUDED_BY_DEFAULT
 ) -> Iterator[list[PersonRecord]]:
-    """Everybody, about so many at a time, households together; memory does not grow with the warehouse."""
+    """Everybody, about so many at a time, households together; memory does not grow with the warehouse.
+
+    Raises:
+        WarehouseNarrow: not everything is kept in it.
+    """
     with current(root) as snapshot:
+        check_covers(root, snapshot, None)
         yield from Reader(root, snapshot, left_out).batches(people)
 
 
@@ -98,7 +107,7 @@ class Reader:
         self, root: Path, snapshot: Snapshot, left_out: frozenset[Excluded], connection: duckdb.DuckDBPyConnection | None = None
     ) -> None:
         """``snapshot`` stays held (`fhir_adapters.warehouse.snapshot.current`) as long as this is used."""
-        self._snapshot = snapshot
+        self._root, self._snapshot = root, snapshot
         self._connection = connection or connect(None, MEMORY)
         create_views(self._connection, root, snapshot)
         self.not_loaded = tables_not_loaded(snapshot.types)
@@ -119,6 +128,10 @@ class Reader:
         rows = self._connection.execute(query).fetchall()
         found = {patient: exclusion(Identity(active=active, test=test), reasons) for patient, active, test in rows}
         return {patient: reason for patient, reason in found.items() if reason is not None}
+
+    def check_covers(self, asked: Needed) -> None:
+        """Raises `WarehouseNarrow` if that is not all here."""
+        check_covers(self._root, self._snapshot, asked)
 
     def batches(self, people: int) -> Iterator[list[PersonRecord]]:
         """Everybody, about so many at a time, households together."""
@@ -177,7 +190,7 @@ class Reader:
 
     def report(self) -> Report:
         """The account of all loads since the last whole one, and what stands in the quarantine now."""
-        report = Report(quarantine=self._quarantine(), not_loaded=dict(self.not_loaded))
+        report = Report(quarantine=self._quarantine(), not_loaded=self._not_loaded_of_needed())
         part = part_of(self._snapshot.account)
         report.parts.append(part)
         if not self._snapshot.everybody:
@@ -186,6 +199,11 @@ class Reader:
             report.notes.append("not everybody is in the warehouse: what rules ask of households is unknown")
         self._settle(part, report)
         return report
+
+    def _not_loaded_of_needed(self) -> dict[str, str]:
+        """Of what nobody asked for it need not be said."""
+        needed = self._snapshot.needed
+        return {table: why for table, why in self.not_loaded.items() if needed is None or table in needed.tables}
 
     def _settle(self, part: Part, report: Report) -> None:
         """What could not be known when it was loaded: whose everything is, who is left out, what Medications are."""

@@ -47,18 +47,20 @@ WHERE covered OR k.source IN (SELECT source FROM newest UNION ALL SELECT source 
 _VERDICT: Final = """
 CREATE TABLE verdict AS
 SELECT n.source, n.ordinal, k.run AS old_run,
-  CASE WHEN k.source IS NULL THEN
+  CASE WHEN k.source IS NULL AND $narrow AND $at < w.seen THEN 'older'
+       WHEN k.source IS NULL THEN
          CASE WHEN g.gone_at IS NULL OR n.updated > g.gone_at OR $at > g.gone_at THEN 'write' ELSE 'older' END
        WHEN NOT CASE WHEN n.updated IS NULL OR k.updated IS NULL THEN $at >= k.seen
                      WHEN n.updated = k.updated AND n.number = k.number THEN $at >= k.seen
                      ELSE (n.updated, n.number) > (k.updated, k.number) END THEN 'older'
        WHEN n.content = k.content AND (n.updated IS NOT NULL OR n.type IN (SELECT type FROM scope WHERE patient IS NULL)) THEN 'same'
        ELSE 'write' END AS verdict
-FROM newest n LEFT JOIN known k USING (source)
+FROM newest n LEFT JOIN known k USING (source) LEFT JOIN watermark w ON w.type = n.type
 LEFT JOIN (SELECT source, max(gone_at) AS gone_at FROM gone GROUP BY source) g USING (source)
 """
 """A dated version replaces a dated one that is not newer. Where a date is missing, the pull's own time decides. What was deleted
-comes back only by a pull, or with a date, after the deletion."""
+comes back only by a pull, or with a date, after the deletion. And what a later pull of all had, and a narrow warehouse has not, was not
+needed by then."""
 
 _LEAVING: Final = """
 CREATE TABLE leaving AS
@@ -95,12 +97,15 @@ WHERE h.patient <> '' AND (h.ordinal > f.first OR o.source IS NOT NULL) GROUP BY
 """What is nobody's is accounted for as it comes: which version of it counts changes what others say, not who says it."""
 
 
-def settle(connection: duckdb.DuckDBPyConnection, at: int) -> None:
-    """Make ``verdict`` (write, same or older, for each staged resource) and ``leaving`` for a pull as of ``at``."""
+def settle(connection: duckdb.DuckDBPyConnection, at: int, *, narrow: bool) -> None:
+    """Make ``verdict`` (write, same or older, for each staged resource) and ``leaving`` for a pull as of ``at``.
+
+    ``narrow``: not everything is kept.
+    """
     for statement in (_STAGED, _AGAIN, _SUPERSEDED, _NEWEST, _KNOWN):
         connection.execute(statement)
-    for statement in (_VERDICT, _LEAVING):
-        connection.execute(statement, {"at": at})
+    connection.execute(_VERDICT, {"at": at, "narrow": narrow})
+    connection.execute(_LEAVING, {"at": at})
 
 
 def surplus(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, str, bool, int]]:

@@ -21,7 +21,8 @@ from typing import Any
 
 from fhir_adapters.warehouse import SNAPSHOTS
 from fhir_adapters.warehouse.columns import SCHEMA
-from fhir_adapters.warehouse.errors import WarehouseBusy, WarehouseDamaged, WarehouseTooNew
+from fhir_adapters.warehouse.errors import WarehouseBusy, WarehouseDamaged, WarehouseNarrow, WarehouseTooNew
+from fhir_adapters.warehouse.needed import Needed, covers
 from fhir_adapters.warehouse.state import TypeState
 
 
@@ -57,6 +58,8 @@ class Snapshot:
     """Whether all people of the source were asked for, and not only a group."""
     taken: Mapping[str, str] = field(default_factory=dict)
     """If a pulled folder was loaded last: a mark of each of its files → its resource type."""
+    needed: Needed | None = None
+    """What is kept; ``None``: everything. Resources of which nothing is kept are counted only."""
 
     def of_kind(self, *kinds: str) -> list[DataFile]:
         """The files of these kinds."""
@@ -76,6 +79,15 @@ def current(root: Path, number: int | None = None) -> Iterator[Snapshot]:
         for file in snapshot.files:
             _verify(root, file)
         yield snapshot
+
+
+def check_covers(root: Path, snapshot: Snapshot, asked: Needed | None) -> None:
+    """Raises `WarehouseNarrow` unless a snapshot has all that is ``asked`` for (``None``: everything): what it lacks is unknown, not no."""
+    if snapshot.number and not covers(snapshot.needed, asked):
+        raise WarehouseNarrow(
+            f"{root}: was filled for other rules, and lacks what these ask for: read the files that it was filled from, "
+            "or load them into a warehouse of its own (almoner warehouse load)"
+        )
 
 
 @contextmanager
@@ -126,6 +138,7 @@ def _parsed(manifest: Path) -> Snapshot:
             written=found["written"],
             everybody=found.get("everybody", True),
             taken=found.get("taken", {}),
+            needed=Needed.from_json(found["needed"]) if found.get("needed") else None,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise WarehouseDamaged(f"{manifest}: is not a manifest; restore it from a backup, or load anew into an empty folder") from error
@@ -162,7 +175,8 @@ def publish(root: Path, snapshot: Snapshot) -> None:
     target = manifest_path(root, snapshot.number)
     temporary = target.with_suffix(".new")
     with temporary.open("w", encoding="utf-8") as stream:
-        json.dump({"format": "almoner warehouse", "schema": SCHEMA} | asdict(snapshot), stream, indent=1)
+        content = asdict(snapshot) | {"needed": snapshot.needed.as_json() if snapshot.needed else None}
+        json.dump({"format": "almoner warehouse", "schema": SCHEMA} | content, stream, indent=1)
         stream.flush()
         os.fsync(stream.fileno())
     try:

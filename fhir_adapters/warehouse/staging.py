@@ -23,11 +23,18 @@ from fhir_adapters.mapping.resource import Version
 from fhir_adapters.quarantine import Entry, Json, Quarantine
 from fhir_adapters.report import Part, Report
 from fhir_adapters.warehouse.columns import KINDS, arrow, event_rows, named_row, person_row
+from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.views import register
 from rules.facts import NEVER, PersonRecord
 
 STAGED: Final[dict[str, pa.DataType]] = {"ordinal": pa.int64(), "part_no": pa.int32()}
 """Of a row on its way in: its place in the order of reading, and the part of the account it came from."""
+PASSED: Final = "passed"
+_KINDS: Final[dict[str, dict[str, pa.DataType]]] = {
+    **KINDS,
+    PASSED: {name: pa.string() for name in ("type", "source", "patient", "updated", "version")},
+}
+"""What is staged: kinds of file, and of the resources that are not needed which version of what they are, as it is written there."""
 _BATCH: Final = 20_000
 
 
@@ -42,6 +49,8 @@ class Stage:
     salt: bytes
     """Keys the digests (at most 64 bytes): another household key or another mapping makes other rows of the same resources."""
     household_key: bytes = DEFAULT_KEY
+    needed: Needed | None = None
+    """What is kept; ``None``: everything."""
     types: set[str] = field(default_factory=set)
     """Resource types of which at least one resource was seen, usable or not."""
     noted: Quarantine = field(default_factory=Quarantine)
@@ -50,11 +59,11 @@ class Stage:
     """The place of the last resource in the order of reading. Whoever reads parts of the input elsewhere may leave places free."""
     parts_before: int = 0
     """Parts of the account before the first of this report's."""
-    elsewhere: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    elsewhere: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in _KINDS})
     """Kind → rows that were staged elsewhere, as tables in SQL."""
     made: set[str] = field(default_factory=set)
     """Kinds of which something was written to a table in the database."""
-    _rows: dict[str, list[tuple[object, ...]]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    _rows: dict[str, list[tuple[object, ...]]] = field(default_factory=lambda: {kind: [] for kind in _KINDS})
     _parts: dict[int, int] = field(default_factory=dict)
 
     def add_document(self, document: Any, part: Part) -> None:
@@ -63,8 +72,15 @@ class Stage:
             self._add(resource, part, urls)
 
     def _add(self, resource: Json, part: Part, urls: Mapping[str, str]) -> None:
-        found = Quarantine()
+        name, found = resource.get("resourceType"), Quarantine()
+        if self.needed and isinstance(name, str) and name in self.needed.spared:
+            self.types.add(name)
+            part.count(Outcome.NOT_NEEDED, name)
+            return
         mapped = map_resource(resource, found, urls, household_key=self.household_key)
+        if self.needed and not self.needed.holds(mapped):
+            self._pass(resource, mapped, part)
+            return
         kept = mapped.patient or mapped.resource_type in NAMED_TYPES
         target = self.noted if kept else self.report.quarantine
         for entry in found.entries:
@@ -73,6 +89,16 @@ class Stage:
         part.count(mapped.outcome, mapped.resource_type)
         if kept:
             self.take(mapped, part, self._digest(resource, urls), found.entries)
+
+    def _pass(self, resource: Json, mapped: Mapped, part: Part) -> None:
+        """Count what is not needed, and note which version of what it is."""
+        self.ordinal += 1
+        self.types.add(mapped.resource_type)
+        part.count(Outcome.NOT_NEEDED, mapped.resource_type)
+        meta = resource.get("meta")
+        said = [meta.get(name) if isinstance(meta, dict) else None for name in ("lastUpdated", "versionId")]
+        version = [text if isinstance(text, str) else None for text in said]
+        self._hold(PASSED, [(self.ordinal, self.part_no(part), mapped.resource_type, mapped.source, mapped.patient, *version)])
 
     def _digest(self, resource: Json, urls: Mapping[str, str]) -> str:
         try:
@@ -100,11 +126,14 @@ class Stage:
             *(mapped.outcome is Outcome.QUARANTINED, noted),
         )
         if mapped.person is not None:
-            self._rows["people"].append((*staged, *header, *person_row(mapped.person, mapped.identity or Identity())))
+            self._hold("people", [(*staged, *header, *person_row(mapped.person, mapped.identity or Identity()))])
         elif mapped.patient:
-            self._rows["events"] += [(*staged, *header, *row) for row in event_rows(mapped)]
+            self._hold("events", [(*staged, *header, *row) for row in event_rows(mapped)])
         else:
-            self._rows["named"].append((*staged, *header, *named_row(mapped)))
+            self._hold("named", [(*staged, *header, *named_row(mapped))])
+
+    def _hold(self, kind: str, rows: Iterable[tuple[object, ...]]) -> None:
+        self._rows[kind] += rows
         if sum(map(len, self._rows.values())) >= _BATCH:
             self.done()
 
@@ -118,7 +147,7 @@ class Stage:
         """Write what is still in memory."""
         for kind, rows in ((kind, rows) for kind, rows in self._rows.items() if rows):
             self._make(kind)
-            self.connection.register("batch", arrow(rows, STAGED | KINDS[kind]))
+            self.connection.register("batch", arrow(rows, STAGED | _KINDS[kind]))
             self.connection.execute(f"INSERT INTO staged_{kind} FROM batch")
             self.connection.unregister("batch")
             rows.clear()
@@ -126,14 +155,18 @@ class Stage:
     def _make(self, kind: str) -> None:
         """Its table, which may hold rows already."""
         if kind not in self.made:
-            register(self.connection, f"staged_{kind}", arrow([], STAGED | KINDS[kind]))
+            register(self.connection, f"staged_{kind}", arrow([], STAGED | _KINDS[kind]))
             self.made.add(kind)
+
+    def tables(self, kind: str) -> list[str]:
+        """Where rows of a kind are staged; after `done`, before `join`."""
+        return [*([f"staged_{kind}"] if kind in self.made else []), *self.elsewhere[kind]]
 
     def join(self) -> None:
         """Make the tables of what is staged, here and elsewhere."""
-        for kind, tables in self.elsewhere.items():
+        for kind in KINDS:
             self._make(kind)
-            if tables:
+            if tables := self.elsewhere[kind]:
                 self.connection.execute(f"ALTER TABLE staged_{kind} RENAME TO staged_{kind}_here")
                 parts = " UNION ALL BY NAME ".join(f"SELECT * FROM {table}" for table in [f"staged_{kind}_here", *tables])
                 self.connection.execute(f"CREATE VIEW staged_{kind} AS {parts}")

@@ -22,6 +22,7 @@ LACKING: Final[dict[int, dict[str, str]]] = {
         "awaits": "NULL::VARCHAR",
         "form": "NULL::VARCHAR",
     },
+    3: {},
 }
 """Version of the columns → what the next one added, and what that is in older files. So an old warehouse is read as it is: its files
 are brought up to date when they are next written anew."""

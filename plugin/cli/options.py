@@ -126,8 +126,9 @@ def read_source(source: str, loaded: str, packs: Iterable[Pack]) -> "Dataset":
         return read_patients(source)
     if is_warehouse(Path(source)):
         from fhir_adapters.warehouse.read import read_warehouse
+        from plugin.sweep.needs import needed_by
 
-        return read_warehouse(Path(source))
+        return read_warehouse(Path(source), asked=needed_by(packs))
     if Path(source).exists():
         return read_directory(Path(source), loaded=types)
     found = settings(None)

@@ -12,12 +12,14 @@ from typing import Any
 from fhir_adapters import Dataset
 from fhir_adapters.extracts import SUFFIX
 from fhir_adapters.files import files_in
+from fhir_adapters.mapping import Outcome
 from fhir_adapters.pulled import read_pulled
 from fhir_adapters.warehouse import is_warehouse
-from fhir_adapters.warehouse.assembly import Loaded
+from fhir_adapters.warehouse.assembly import Habits, Loaded
 from fhir_adapters.warehouse.export import export_in
 from fhir_adapters.warehouse.load import load_dataset, load_export, load_pulled
-from fhir_adapters.warehouse.snapshot import current
+from fhir_adapters.warehouse.needed import Needed, covers
+from fhir_adapters.warehouse.snapshot import Snapshot, current
 from plugin import __version__
 from plugin.sweep.durable import write_durably
 from plugin.sweep.pulling import Exports
@@ -70,8 +72,10 @@ class Landed:
     counts: Mapping[str, Any]
 
 
-def land(source: Source, state: Path, *, full: bool = False) -> Landed:
+def land(source: Source, state: Path, *, full: bool = False, needed: Needed | None = None) -> Landed:
     """Bring the source, or what was pulled of it, into its warehouse. ``full``: read everything anew, whatever was read before.
+
+    ``needed``: what has to be kept of files; ``None``: everything. If that is more than was kept before, everything is read anew.
 
     Raises:
         SourceUnreadable, AdapterError: it cannot be read.
@@ -79,26 +83,27 @@ def land(source: Source, state: Path, *, full: bool = False) -> Landed:
     """
     root, folder = source.warehouse(state), source.folder
     if source.exports:
-        return _landed(root, load_pulled(root, source.pulled(state), anew=full))
+        return _landed(root, load_pulled(root, source.pulled(state), Habits(needed=needed), anew=full))
     if folder == root:
-        return Landed(root, _newest(root)[0], {})
+        return Landed(root, _newest(root).number, {})
     if folder is None or (files := _plain_files(folder)) is None:
         return _landed(root, load_dataset(root, source.read(), datetime.now(UTC), everybody=True))
     if folder.is_dir() and read_pulled(folder):
-        return _landed(root, load_pulled(root, folder, anew=full))
-    return _land_files(source, root, folder, files, full=full)
+        return _landed(root, load_pulled(root, folder, Habits(needed=needed), anew=full))
+    return _land_files(source, root, folder, files, needed, full=full)
 
 
-def _land_files(source: Source, root: Path, folder: Path, files: list[Path], *, full: bool) -> Landed:
+def _land_files(source: Source, root: Path, folder: Path, files: list[Path], needed: Needed | None, *, full: bool) -> Landed:
     """A folder of files is the whole of what there is; the same files again are not read again."""
     marks = {"version": __version__, "loaded": sorted(source.loaded), "files": {str(f.relative_to(folder)): _digest(f) for f in files}}
     note = root.with_name(root.name + ".json")
-    number, seen = _newest(root)
-    if not full and number and _noted(note) == marks | {"snapshot": number}:
-        return Landed(root, number, {"unchanged_files": len(files)})
+    before = _newest(root)
+    if not full and before.number and covers(before.needed, needed) and _noted(note) == marks | {"snapshot": before.number}:
+        return Landed(root, before.number, {"unchanged_files": len(files)})
     has_time = (folder / "manifest.json").is_file()
-    at = None if has_time else max(datetime.now(UTC), seen + timedelta(microseconds=1))
-    landed = _landed(root, load_export(root, export_in(folder, at=at, types=source.loaded)))
+    at = None if has_time else max(datetime.now(UTC), _known(before) + timedelta(microseconds=1))
+    export = export_in(folder, at=at, types=source.loaded)
+    landed = _landed(root, load_export(root, export, Habits(needed=needed), anew=full))
     write_durably(note, json.dumps(marks | {"snapshot": landed.snapshot}) + "\n")
     return landed
 
@@ -106,7 +111,8 @@ def _land_files(source: Source, root: Path, folder: Path, files: list[Path], *, 
 def _landed(root: Path, loaded: Loaded) -> Landed:
     counts = {"written": loaded.written, "removed": loaded.removed, "unchanged": loaded.unchanged}
     lines = sum(part.lines for part in loaded.report.parts)
-    return Landed(root, loaded.snapshot.number, counts | {"lines": lines})
+    counts |= {"lines": lines, "not_needed": loaded.report.total(Outcome.NOT_NEEDED)}
+    return Landed(root, loaded.snapshot.number, counts)
 
 
 def _plain_files(folder: Path) -> list[Path] | None:
@@ -115,13 +121,17 @@ def _plain_files(folder: Path) -> list[Path] | None:
     return None if any(file.name.endswith(SUFFIX) for file in files) else files
 
 
-def _newest(root: Path) -> tuple[int, datetime]:
-    """The newest snapshot, and the time as of which it knows everything."""
+def _newest(root: Path) -> Snapshot:
+    """What the newest snapshot says of itself; its files may go."""
     if not is_warehouse(root):
-        return 0, _EPOCH
+        return Snapshot()
     with current(root) as snapshot:
-        seen = max((state.watermark or 0 for state in snapshot.types.values()), default=0)
-        return snapshot.number, _EPOCH + timedelta(microseconds=seen)
+        return snapshot
+
+
+def _known(snapshot: Snapshot) -> datetime:
+    """The time as of which it knows everything."""
+    return _EPOCH + timedelta(microseconds=max((state.watermark or 0 for state in snapshot.types.values()), default=0))
 
 
 def _noted(note: Path) -> Any:

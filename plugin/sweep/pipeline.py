@@ -26,6 +26,7 @@ from plugin.sweep.former import former, keep
 from plugin.sweep.gates import Limits, check_canaries, check_data
 from plugin.sweep.landing import Landed, Source, land
 from plugin.sweep.lease import Lease
+from plugin.sweep.needs import needed_by
 from plugin.sweep.processes import evaluate_all
 from plugin.sweep.published import MANIFEST, QUARANTINE, Published
 from plugin.sweep.runs import Runs
@@ -156,7 +157,7 @@ class Pipeline:
             self._note("land", done.seconds, found.counts)
             return found
         step, started = self._progress("reading FHIR", 1), time.monotonic()
-        found = land(self._asked.source, self._asked.state, full=self._asked.full)
+        found = land(self._asked.source, self._asked.state, full=self._asked.full, needed=needed_by(self._asked.packs))
         counts = {"warehouse": str(found.warehouse), "snapshot": found.snapshot, "counts": found.counts}
         done = self.work.finish("land", inputs, (), counts, time.monotonic() - started, versions())
         step(1)

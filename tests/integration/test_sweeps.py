@@ -183,6 +183,30 @@ def test_a_warehouse_is_swept_as_it_is(people: Path, swept: Path, tmp_path: Path
     assert not (state / "warehouses").exists()
 
 
+def test_of_a_warehouse_that_keeps_everything_the_findings_are_the_same(people: Path, swept: Path, tmp_path: Path) -> None:
+    wide, state = tmp_path / "wide", tmp_path / "state"
+    assert almoner_here("warehouse", "load", people, "--into", wide, "--at", "2026-06-30").code == 0
+    assert sweep(wide, state).code == 0
+    names = ("findings.ndjson", "worklist.ndjson", "people.ndjson")
+    assert [(current(state) / name).read_bytes() for name in names] == [(current(swept) / name).read_bytes() for name in names]
+    everything, narrow = (json.loads((current(folder) / "manifest.json").read_text(encoding="utf-8"))["data"] for folder in (state, swept))
+    assert everything["events"] > narrow["events"]
+    assert sum(row["not_needed"] for row in everything["by_type"].values()) == 0
+    assert sum(row["not_needed"] for row in narrow["by_type"].values()) > 0
+    for one, other in zip(everything["by_type"].values(), narrow["by_type"].values(), strict=True):
+        assert one["read"] == other["read"] == sum(count for name, count in other.items() if name != "read")
+
+
+def test_other_rules_are_told_that_a_warehouse_was_not_filled_for_them(people: Path, tmp_path: Path) -> None:
+    packs = write_fifty_rules(tmp_path / "packs")
+    narrow = tmp_path / "narrow"
+    few = ("warehouse", "load", people, "--into", narrow, "--at", "2026-06-30", "--for", packs)
+    assert almoner_here(*few).code == 0
+    assert "what carries one of" in almoner_here("warehouse", "show", narrow).out
+    ran = sweep(narrow, tmp_path / "state")
+    assert (ran.code, "lacks what these ask for" in ran.err) == (3, True)
+
+
 def test_too_much_in_quarantine_publishes_nothing(people: Path, swept: Path, tmp_path: Path) -> None:
     state, broken = copied(swept, tmp_path / "state"), tmp_path / "fhir"
     shutil.copytree(people, broken)

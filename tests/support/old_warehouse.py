@@ -27,8 +27,10 @@ def write(root: Path, version: int) -> None:
     (path,) = (root / "snapshots").iterdir()
     manifest = json.loads(path.read_text())
     for file in manifest["files"]:
-        _without(root / file["path"], sorted(added & KINDS[file["kind"]].keys()))
+        if lacking := sorted(added & KINDS[file["kind"]].keys()):
+            _without(root / file["path"], lacking)
         file |= {"schema": version, "bytes": (root / file["path"]).stat().st_size, "sha256": digest(root / file["path"])}
+    manifest.pop("needed")
     path.write_text(json.dumps(manifest | {"schema": version}, indent=1) + "\n")
 
 

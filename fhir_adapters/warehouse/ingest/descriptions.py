@@ -39,6 +39,12 @@ class _Timing(Struct, omit_defaults=True, gc=False):
     repeat: _Repeat | UnsetType = UNSET
 
 
+class Part(Struct, omit_defaults=True, gc=False):
+    """Of a component what it is about."""
+
+    code: Raw = NOTHING
+
+
 class Dosage(Struct, omit_defaults=True, gc=False):
     """Of a dosage how long it is to be taken."""
 
@@ -60,7 +66,7 @@ class Description:
     subject: str
     """The member that refers to the Patient."""
     said: tuple[str, ...]
-    """Members that make the skeleton, all of them (two or more)."""
+    """Members that make the skeleton, all of them."""
     shapes: Mapping[str, Any] = field(default_factory=dict)
     """Members that make the skeleton, but for what the mapper does not read of them, and whom they refer to; each with its type."""
     moments: tuple[str, ...] = ()
@@ -75,6 +81,12 @@ class Description:
     """A member that refers to a Medication, which differs."""
     rare: tuple[str, ...] = ()
     """Members that send a line to the mapper when they are there."""
+    about: tuple[str, ...] = ()
+    """Members that alone decide which codes its events have (together with those of ``parts``)."""
+    parts: str = ""
+    """A list of what has events of its own, coded by a ``code`` each."""
+    elsewhere: tuple[str, ...] = ()
+    """Members that say that the codes may stand somewhere else."""
 
 
 def _choice(name: str) -> tuple[str, ...]:
@@ -90,12 +102,15 @@ DESCRIPTIONS: Final[Mapping[str, Description]] = {
         quantity="valueQuantity",
         numbered="component",
         rare=(*_choice("effective"), *(f"value{kind}" for kind in _OTHER_VALUES), *(f"_value{kind}" for kind in _ALL_VALUES)),
+        about=("code",),
+        parts="component",
     ),
     "Condition": Description(
         "subject",
         ("clinicalStatus", "verificationStatus", "category", "code", *_choice("onset"), *_choice("abatement")),
         moments=("onsetDateTime", "abatementDateTime", "recordedDate"),
         periods=("onsetPeriod", "abatementPeriod"),
+        about=("code",),
     ),
     "Encounter": Description(
         "subject",
@@ -103,6 +118,7 @@ DESCRIPTIONS: Final[Mapping[str, Description]] = {
         {"participant": list[Participant]},
         periods=("period",),
         rare=("actualPeriod", "reason"),
+        about=("class", "type"),
     ),
     "Procedure": Description(
         "subject",
@@ -111,6 +127,7 @@ DESCRIPTIONS: Final[Mapping[str, Description]] = {
         moments=("performedDateTime", "recorded"),
         periods=("performedPeriod",),
         rare=("reason", *(f"occurrence{kind}" for kind in ("DateTime", "Period", *_TIMES))),
+        about=("code",),
     ),
     "MedicationRequest": Description(
         "subject",
@@ -120,6 +137,8 @@ DESCRIPTIONS: Final[Mapping[str, Description]] = {
         periods=("dispenseRequest.validityPeriod",),
         medication="medicationReference",
         rare=("medication", "reason", "contained"),
+        about=("medicationCodeableConcept",),
+        elsewhere=("medication", "medicationReference"),
     ),
     "Immunization": Description(
         "patient",
@@ -128,18 +147,21 @@ DESCRIPTIONS: Final[Mapping[str, Description]] = {
         moments=("occurrenceDateTime", "recorded"),
         periods=("occurrencePeriod",),
         rare=("reason",),
+        about=("vaccineCode",),
     ),
     "CarePlan": Description(
         "subject",
         ("status", "intent", "category"),
         moments=("created",),
         periods=("period",),
+        about=("category",),
     ),
     "DiagnosticReport": Description(
         "subject",
         ("status", "category", "code", "conclusionCode", *_choice("effective")),
         moments=("effectiveDateTime", "issued"),
         periods=("effectivePeriod",),
+        about=("code",),
     ),
 }
 """Resource type → how it is read. Other types go through the mapper line by line."""

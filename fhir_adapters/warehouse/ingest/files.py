@@ -22,7 +22,7 @@ import orjson
 from fhir_adapters.errors import SourceUnreadable
 from fhir_adapters.files import LINES, MAX_LINE, Gone, named_type, read_file
 from fhir_adapters.lines import Flaw, bounded_lines, opened
-from fhir_adapters.mapping import READ_TYPES
+from fhir_adapters.mapping import READ_TYPES, Outcome
 from fhir_adapters.quarantine import Quarantine, joined
 from fhir_adapters.report import Part, Report
 from fhir_adapters.warehouse.columns import KINDS
@@ -32,8 +32,10 @@ from fhir_adapters.warehouse.ingest.fast import FastRoad, Limits
 from fhir_adapters.warehouse.ingest.lines import Reader
 from fhir_adapters.warehouse.ingest.patterns import Patterns
 from fhir_adapters.warehouse.ingest.plain import NotKept, PlainLines
-from fhir_adapters.warehouse.ingest.statements import staged_events
-from fhir_adapters.warehouse.staging import Stage, from_files, set_aside
+from fhir_adapters.warehouse.ingest.sieve import sieve_of
+from fhir_adapters.warehouse.ingest.statements import staged_events, staged_passed
+from fhir_adapters.warehouse.needed import Needed
+from fhir_adapters.warehouse.staging import PASSED, Stage, from_files, set_aside
 from fhir_adapters.warehouse.views import MEMORY, connect
 
 _PLACES: Final = 1 << 47
@@ -78,6 +80,7 @@ class _Job:
     folder: Path
     salt: bytes
     household_key: bytes
+    needed: Needed | None
     reading: Reading
 
 
@@ -101,7 +104,7 @@ def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading) -> set[s
     first = stage.part_no(inputs[0].part) if inputs else 0
     for number, given in enumerate(inputs, first):
         stage.ordinal = number * _PLACES
-        name = _fast_type(given.file, reading)
+        name = _fast_type(given.file, reading, stage.needed)
         if name:
             jobs.append(_job(given, name, number, stage, reading))
             named.add(named_type(given.part))
@@ -113,7 +116,7 @@ def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading) -> set[s
     return named
 
 
-def _fast_type(file: Path, reading: Reading) -> str:
+def _fast_type(file: Path, reading: Reading, needed: Needed | None) -> str:
     """The type of the resources in a file of lines, if it is one for the fast road, as its first line says; else empty."""
     try:
         if not file.name.endswith(LINES) or file.stat().st_size < reading.fast_from:
@@ -124,13 +127,15 @@ def _fast_type(file: Path, reading: Reading) -> str:
     except (OSError, orjson.JSONDecodeError):
         return ""
     name = first.get("resourceType") if isinstance(first, dict) else None
-    known = isinstance(name, str) and _TYPE.fullmatch(name) and (name in DESCRIPTIONS or name not in {*READ_TYPES, "Bundle"})
+    slow = {*(READ_TYPES - DESCRIPTIONS.keys() - (needed.spared if needed else set())), "Bundle"}
+    known = isinstance(name, str) and _TYPE.fullmatch(name) and name not in slow
     return str(name) if known else ""
 
 
 def _job(given: Input, name: str, number: int, stage: Stage, reading: Reading) -> _Job:
     here = stage.folder / f"part-{number}"
-    return _Job(given.file, name, given.part, number, given.gone, number * _PLACES, here, stage.salt, stage.household_key, reading)
+    place, keys = number * _PLACES, (stage.salt, stage.household_key)
+    return _Job(given.file, name, given.part, number, given.gone, place, here, *keys, stage.needed, reading)
 
 
 def _all_staged(jobs: Sequence[_Job], reading: Reading, folder: Path) -> Iterator[_Staged]:
@@ -178,9 +183,9 @@ def _end_with_parent() -> None:
 def _staged(job: _Job, connection: duckdb.DuckDBPyConnection) -> _Staged:
     job.folder.mkdir()
     report = Report([job.part])
-    stage = Stage(connection, report, job.folder, job.salt, job.household_key, ordinal=job.place, parts_before=job.part_no)
+    stage = Stage(connection, report, job.folder, job.salt, job.household_key, job.needed, ordinal=job.place, parts_before=job.part_no)
     plain = _plain_lines(job, stage)
-    road = FastRoad(job.name, stage, job.part, job.gone, plain or NotKept(job.name), job.reading.limits.batch)
+    road = FastRoad(job.name, stage, job.part, job.gone, plain or _not_kept(job), job.reading.limits.batch)
     try:
         with opened(job.file) as stream:
             for block in blocks(cast(io.BufferedIOBase, stream), job.reading.limits.block, job.reading.limits.line):
@@ -189,20 +194,28 @@ def _staged(job: _Job, connection: duckdb.DuckDBPyConnection) -> _Staged:
     except OSError as error:
         raise SourceUnreadable(f"{job.file}: {error.strerror or 'cannot be read'}") from error
     stage.done()
-    tables = {kind: [from_files([path]) for path in _written(stage, kind)] for kind in KINDS}
+    tables = {kind: [from_files([path]) for path in _written(stage, kind)] for kind in (*KINDS, PASSED)}
     if plain and plain.files:
         plain.patterns.forget()
         tables["events"].append(f"({staged_events(from_files(plain.files), from_files(plain.patterns.files))})")
+    if plain and plain.passed:
+        tables[PASSED].append(f"({staged_passed(job.name, from_files(plain.passed))})")
     return _Staged(job.part, report.quarantine, stage.noted, frozenset(stage.types), tables)
 
 
 def _plain_lines(job: _Job, stage: Stage) -> PlainLines | None:
     """What takes the plain lines of a type that is kept."""
     description = DESCRIPTIONS.get(job.name)
-    if not description:
+    if not description or (job.needed and job.name in job.needed.spared):
         return None
     reader = Reader(job.name, description)
-    return PlainLines(reader, Patterns(job.name, description, reader.texts, stage, job.part_no, job.reading.limits.least), job.gone)
+    patterns = Patterns(job.name, description, reader.texts, stage, job.part_no, job.reading.limits.least)
+    return PlainLines(reader, patterns, job.gone, sieve_of(job.name, description, job.needed))
+
+
+def _not_kept(job: _Job) -> NotKept:
+    spared = job.needed is not None and job.name in job.needed.spared
+    return NotKept(job.name, Outcome.NOT_NEEDED if spared else Outcome.IGNORED)
 
 
 def _written(stage: Stage, kind: str) -> Iterator[Path]:

@@ -40,16 +40,12 @@ Skeleton = tuple[int, bytes]
 between each two, empty if they are not there."""
 
 
-class Apart(NamedTuple):
-    """A block, taken apart."""
+class Lines(NamedTuple):
+    """Lines of a block."""
 
-    own: pa.RecordBatch
-    """Of each line that could be taken apart the ``line`` (its number), ``text`` (the number of its skeleton's
-    text), ``id``, ``patient``, ``version``, and what is its `own`; ``p0`` and so on for the `parents` (whether they are there), and
-    ``amounts`` for what is numbered, if the description has it. What ``patient`` or ``awaited`` refers to is empty if it needs a closer
-    look."""
-    lines: int
-    """How many the block has."""
+    contents: Sequence[bytes]
+    text: bool
+    """Whether they are surely UTF-8."""
 
 
 class Numbered(dict[bytes, int]):
@@ -94,6 +90,12 @@ class _Led(dict[str | None, str | None]):
         return found
 
 
+def _all_of(names: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
+    """What gets these attributes of an object."""
+    get = attrgetter(*names)
+    return get if len(names) > 1 else lambda thing: (get(thing),)
+
+
 def _patient(reference: str) -> str | None:
     return patient_id({"reference": reference})
 
@@ -115,15 +117,18 @@ class Reader:
         self._parents = {f"p{n}": (get, get(blank)) for n, get in enumerate(map(attrgetter, parents(description)))}
         self._own = {"id": "id", "patient": f"{description.subject}.reference", "version": "meta.versionId", **own(description)}
         self._values = attrgetter(*self._own.values())
-        self._said = attrgetter(*texts(description)[: -len(description.shapes) - bool(description.numbered) or None])
+        self._said = _all_of(texts(description)[: -len(description.shapes) - bool(description.numbered) or None])
         self._shapes = [attrgetter(member) for member in description.shapes]
         self._numbered = attrgetter(description.numbered) if description.numbered else None
 
-    def apart(self, block: Block, first: int) -> Apart:
-        """Take a block apart, whose lines are numbered from ``first``."""
-        rows = read(self._decoder, block)
-        count = len(rows)
-        numbers: Sequence[int] = range(first, first + count)
+    def apart(self, lines: Lines, numbers: Sequence[int]) -> pa.RecordBatch:
+        """Take lines apart.
+
+        Of each line that could be taken apart the ``line`` (its number), ``text`` (the number of its skeleton's text), ``id``,
+        ``patient``, ``version``, and what is its `own`; ``p0`` and so on for the `parents` (whether they are there), and ``amounts`` for
+        what is numbered, if the description has it. What ``patient`` or ``awaited`` refers to is empty if it needs a closer look.
+        """
+        rows = read(self._decoder, lines)
         if None in rows:
             numbers = [number for number, row in zip(numbers, rows, strict=True) if row is not None]
             rows = [row for row in rows if row is not None]
@@ -135,7 +140,7 @@ class Reader:
         if self._numbered:
             found["amounts"] = _amounts(map(self._numbered, rows), said)
         found["text"] = pa.array(map(self.texts.__getitem__, said), pa.int64())
-        return Apart(pa.RecordBatch.from_pydict(found), count)
+        return pa.RecordBatch.from_pydict(found)
 
     def _array(self, name: str, values: Sequence[Any]) -> pa.Array:
         kind = _KINDS.get(name, _TEXT)
@@ -153,7 +158,7 @@ class Reader:
 
 
 def skeletons(description: Description, columns: Mapping[str, pa.Array]) -> pa.Array:
-    """A number for the skeleton of each line (see `skeleton_of`) whose columns (see `Apart`) these are; those without a value may lack."""
+    """A number for the skeleton of each line whose columns (see `Reader.apart`) these are; one that has no values may lack."""
     there = [columns.get(f"p{n}") for n, _ in enumerate(parents(description))]
     there += [columns[name].is_valid() if name in columns else None for name in own(description)]
     found = pc.shift_left(columns["text"], len(there))
@@ -181,14 +186,19 @@ def _amounts(numbered: Iterable[Any], texts: list[bytes]) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(list(accumulate(counts)), pa.int32()), pa.array(numbers, pa.float64()))
 
 
-def read(decoder: Decoder[Any], block: Block) -> list[Any]:
+def lines_of(block: Block) -> Lines:
+    """The lines of a block."""
+    return Lines(block.lines, _is_text(block.content))
+
+
+def read(decoder: Decoder[Any], lines: Lines) -> list[Any]:
     """What was read of each line; ``None`` of one that is not JSON, or has another shape."""
-    lines = iter(block.lines)
+    left = iter(lines.contents)
     found: list[Any] = []
-    decode = decoder.decode if _is_text(block.content) else lambda line: decoder.decode(line.decode())
+    decode = decoder.decode if lines.text else lambda line: decoder.decode(line.decode())
     while True:
         try:
-            found.extend(map(decode, lines))  # keeps what came before a line that fails
+            found.extend(map(decode, left))  # keeps what came before a line that fails
         except (MsgspecError, UnicodeDecodeError, RecursionError):
             found.append(None)
         else:

@@ -16,10 +16,11 @@ from fhir_adapters.files import Gone
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.warehouse.ingest.blocks import Block
 from fhir_adapters.warehouse.ingest.descriptions import leaves
-from fhir_adapters.warehouse.ingest.lines import Reader, of_type, read, skeletons
+from fhir_adapters.warehouse.ingest.lines import Reader, lines_of, of_type, read, skeletons
 from fhir_adapters.warehouse.ingest.moments import read_moments
 from fhir_adapters.warehouse.ingest.patterns import NONE, Patterns
-from fhir_adapters.warehouse.ingest.statements import rows
+from fhir_adapters.warehouse.ingest.sieve import Sieve
+from fhir_adapters.warehouse.ingest.statements import passed, rows
 from fhir_adapters.warehouse.staging import set_aside
 
 _ID: Final = "^[A-Za-z0-9._-]{1,128}$"
@@ -28,14 +29,14 @@ _ID: Final = "^[A-Za-z0-9._-]{1,128}$"
 class NotKept:
     """Counts the lines of a type that is not kept."""
 
-    def __init__(self, name: str) -> None:
-        self._decoder = Decoder(of_type(name))
+    def __init__(self, name: str, outcome: Outcome = Outcome.IGNORED) -> None:
+        self._decoder, self._outcome = Decoder(of_type(name)), outcome
         self._lines = 0
         self._others: list[int] = []
 
     def take(self, block: Block) -> int:
         """See `fhir_adapters.warehouse.ingest.fast.Roads`."""
-        found = read(self._decoder, block)
+        found = read(self._decoder, lines_of(block))
         if None in found:
             self._others += [number for number, line in enumerate(found, self._lines) if line is None]
         self._lines += len(found)
@@ -45,7 +46,7 @@ class NotKept:
         """See `fhir_adapters.warehouse.ingest.fast.Roads`."""
         others, count = self._others, self._lines
         self._lines, self._others = 0, []
-        return Counter({Outcome.IGNORED: count - len(others)}), others
+        return Counter({self._outcome: count - len(others)}), others
 
 
 @dataclass(slots=True)
@@ -55,8 +56,13 @@ class PlainLines:
     reader: Reader
     patterns: Patterns
     gone: Gone
+    sieve: Sieve | None = None
+    """What finds the lines that are needed; ``None``: all are."""
     files: list[Path] = field(default_factory=list)
     """What differs from row to row."""
+    passed: list[Path] = field(default_factory=list)
+    """Which version of what the lines are that are not needed."""
+    _aside: list[pa.RecordBatch] = field(default_factory=list)
     _apart: list[pa.RecordBatch] = field(default_factory=list)
     _lines: int = 0
     _deleted: pa.Array = field(init=False)
@@ -69,8 +75,14 @@ class PlainLines:
 
     def take(self, block: Block) -> int:
         """See `fhir_adapters.warehouse.ingest.fast.Roads`."""
-        own, count = self.reader.apart(block, self._lines)
-        self._apart.append(own)
+        lines = lines_of(block)
+        count = len(lines.contents)
+        numbers: Sequence[int] = range(self._lines, self._lines + count)
+        if self.sieve:
+            aside, lines, numbers = self.sieve.sift(lines, numbers)
+            self._aside.append(aside)
+        if lines.contents:
+            self._apart.append(self.reader.apart(lines, numbers))
         self._lines += count
         return count
 
@@ -83,11 +95,22 @@ class PlainLines:
             for found in pc.value_counts(own["pattern"]).to_pylist():
                 ended[self.patterns.outcomes[found["values"]]] += found["counts"]
             self._write(own, place)
+        aside = self._passed(place) if self._aside else None
+        if aside:
+            ended[Outcome.NOT_NEEDED] += len(aside)
         if self._lines > sum(ended.values()):
-            others = set(range(self._lines)).difference(own["line"].to_pylist() if own else ())
-        self._apart, self._lines = [], 0
+            others = set(range(self._lines)).difference(*(table["line"].to_pylist() for table in (own, aside) if table))
+        self._apart, self._aside, self._lines = [], [], 0
         self.patterns.rest()
         return ended, others
+
+    def _passed(self, place: int) -> pa.Table:
+        """The lines that are not needed, if it is known what they are; that is written."""
+        taken = pa.Table.from_batches(self._aside).combine_chunks()
+        found = taken.filter(reduce(pc.and_, self._identified({name: taken[name] for name in taken.column_names})))
+        if len(found):
+            self.passed.append(self._set_aside("passed", found, passed(), {"first": place, "part": self.patterns.part_no}))
+        return found
 
     def _plain(self) -> pa.Table:
         """The lines that are plain and have a ``pattern``, with their dates and times read (``d1``, ``u1`` and so on)."""
@@ -121,12 +144,17 @@ class PlainLines:
 
     def _write(self, own: pa.Table, place: int) -> None:
         """Write the rows of these lines."""
-        stage, path = self.patterns.stage, self.patterns.stage.folder / f"{len(self.files)}.parquet"
         query = rows(self.patterns.name, self.patterns.description, own.column_names, self.patterns.used)
-        stage.connection.register("own", own)
-        given = {"first": place, "part": self.patterns.part_no, "salt": stage.salt.hex()}
-        self.files.append(set_aside(stage.connection, query, path, given))
-        stage.connection.unregister("own")
+        given = {"first": place, "part": self.patterns.part_no, "salt": self.patterns.stage.salt.hex()}
+        self.files.append(self._set_aside("own", own, query, given))
+
+    def _set_aside(self, name: str, table: pa.Table, query: str, given: Mapping[str, object]) -> Path:
+        connection = self.patterns.stage.connection
+        path = self.patterns.stage.folder / f"{name}-{len(self.files)}-{len(self.passed)}.parquet"
+        connection.register(name, table)
+        set_aside(connection, query, path, given)
+        connection.unregister(name)
+        return path
 
 
 def _finite(own: Mapping[str, pa.Array]) -> Iterator[pa.Array]:

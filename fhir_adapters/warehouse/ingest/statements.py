@@ -49,6 +49,17 @@ def shared(name: str) -> str:
     return f"SELECT row, $part::INTEGER AS part_no, {header}, {event} FROM pattern"
 
 
+def passed() -> str:
+    """Of the lines in ``passed`` which version of what they are; ``$first`` and ``$part`` as in `rows`."""
+    place = f"$first::BIGINT + line * {ENTRIES} AS ordinal, $part::INTEGER AS part_no"
+    return f"SELECT {place}, id, patient, t1 AS updated, version FROM passed"
+
+
+def staged_passed(name: str, found: str) -> str:
+    """These as rows of ``staged_passed``."""
+    return f"SELECT * EXCLUDE (id), '{name}' AS type, '{name}/' || id AS source FROM {found}"
+
+
 def staged_events(differing: str, common: str) -> str:
     """Both together, as rows of ``staged_events``."""
     own = "* EXCLUDE (row, id, digest), type || '/' || id AS source, to_hex(digest) AS content"

@@ -13,7 +13,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.staging import FAST, MAPPER, assert_equal, staged
+from support.staging import FAST, MAPPER, SOME, assert_equal, staged
 
 from fhir_adapters.errors import SourceUnreadable
 from fhir_adapters.mapping import map_resource
@@ -27,6 +27,7 @@ from fhir_adapters.warehouse.ingest.fast import Limits
 from fhir_adapters.warehouse.ingest.files import Reading
 from fhir_adapters.warehouse.ingest.plain import PlainLines
 from fhir_adapters.warehouse.load import load_export
+from fhir_adapters.warehouse.needed import Needed
 
 AS_OF = date(2026, 6, 30)
 EXAMPLES = int(os.environ.get("ALMONER_INGEST_EXAMPLES", "8"))
@@ -325,14 +326,14 @@ def mutated(draw: st.DrawFn) -> Resource:
 
 @pytest.mark.slow
 @settings(deadline=None, max_examples=EXAMPLES)
-@given(st.lists(mutated(), min_size=20, max_size=60))
-def test_whatever_is_otherwise_in_a_resource_comes_out_as_the_mapper_has_it(resources: list[Resource]) -> None:
+@given(st.lists(mutated(), min_size=20, max_size=60), st.sampled_from([None, SOME]))
+def test_whatever_is_otherwise_in_a_resource_comes_out_as_the_mapper_has_it(resources: list[Resource], needed: Needed | None) -> None:
     with TemporaryDirectory() as name:
         for n, resource in enumerate(resources):
             if isinstance(resource.get("id"), str):
                 resource["id"] += f"-{n}"
         for kind, lines in by_type(resources).items():
-            assert_equal([write(Path(name), f"{kind}.ndjson", lines)])
+            assert_equal([write(Path(name), f"{kind}.ndjson", lines)], needed=needed)
 
 
 @settings(deadline=None, max_examples=15)
