@@ -10,6 +10,7 @@ from plugin.access import Scope
 from plugin.findings.index import folded
 from plugin.outreach.restricting import restrict
 from plugin.outreach.taking import ranked
+from plugin.outreach.telephone import comparable
 from plugin.outreach.words import ASKED, DUE, Restriction
 from plugin.store.inserting import insert_one, upsert
 from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS
@@ -55,7 +56,7 @@ def _person(connection: Connection, row: Row[Any], patient: str, today: date) ->
     age = today.year - int(row.birth_date[:4]) - (today.isoformat()[5:] < row.birth_date[5:])
     none = dict.fromkeys(("sex", "interpreter", "channel"))
     told = {"name": row.name, "age": age, "language": row.language, "phone": row.phone, "best_time": row.best_time, "sweep": ""}
-    insert_one(connection, PEOPLE, {"patient": patient} | told | none)
+    insert_one(connection, PEOPLE, {"patient": patient, "number": comparable(row.phone)} | told | none)
     return connection.execute(select(PEOPLE).where(PEOPLE.c.patient == patient)).one()
 
 
