@@ -22,8 +22,10 @@ from sqlalchemy.engine import URL
 
 from plugin.access import Broken, head, verify
 from plugin.errors import StoreError
-from plugin.store.store import open_store
-from plugin.store.versions import current
+from plugin.messages.restoring import settle_restored
+from plugin.store.store import Store, open_store
+from plugin.store.tables.messages import MESSAGES
+from plugin.store.versions import current, migrate
 
 LIST: Final = "backup.json"
 _DATABASE, _DUMP = "almoner.db", "almoner.pgdump"
@@ -66,8 +68,10 @@ def back_up(database: str, state: Path, to: Path, at: datetime) -> Backup:
     return read(to)
 
 
-def restore(source: Path, database: str, state: Path) -> Backup:
+def restore(source: Path, database: str, state: Path, at: datetime) -> Backup:
     """Put a copy into an empty database and an empty folder, and look whether it is whole.
+
+    Messages that waited in it to be sent do not go any more: nobody knows which of them went since.
 
     Raises:
         StoreError: something is there already, a file of the copy is not what was written, or the record of who did what is not whole.
@@ -82,12 +86,21 @@ def restore(source: Path, database: str, state: Path) -> Backup:
         if file.name not in (LIST, _DATABASE, _DUMP):
             (state / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / file, state / file)
-    with closing(open_store(database)) as store, store.read() as connection:
+    with closing(open_store(database)) as store:
+        _verify(store, found)
+        if inspect(store.engine).has_table(MESSAGES.name):  # a copy from before there were any needs nothing
+            migrate(store)
+            with store.write() as connection:
+                settle_restored(connection, at)
+    return found
+
+
+def _verify(store: Store, backup: Backup) -> None:
+    with store.read() as connection:
         try:
-            verify(connection, found.end)
+            verify(connection, backup.end)
         except Broken as reason:
             raise StoreError(f"the copy was put back, and is not whole: {reason}") from reason
-    return found
 
 
 def read(source: Path) -> Backup:

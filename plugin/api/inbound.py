@@ -29,7 +29,7 @@ inbound: Final = Blueprint("api_inbound", __name__, url_prefix=f"{PATH}/inbound"
 sent: Final = Blueprint("api_sent", __name__, url_prefix=f"{PATH}/agency/sent")
 
 FILTERS: Final[Fields] = {"view": VIEWS, "page": None}
-TAKE: Final[Fields] = {"patient": 128}
+TAKE: Final[Fields] = {"patient": 128, "sure": YES_OR_NO}
 ANSWER: Final[Fields] = {
     "to": (Status.COMPLETED, Status.IN_PROGRESS, Status.ON_HOLD, Status.REJECTED, Status.FAILED),
     **{"reason_code": CHOSEN, "reason": 300, "outcome": 300},
@@ -69,7 +69,8 @@ def take(id: uuid.UUID) -> Response:
     told = fields(TAKE)
 
     def step(connection: Connection, version: int) -> dict[str, Any]:
-        episode = acting.take(connection, scope(), Grip(str(id), version), told.get("patient", ""), site_now())
+        grip, sure = Grip(str(id), version), told.get("sure") == "yes"
+        episode = acting.take(connection, scope(), grip, told.get("patient", ""), site_now(), sure=sure)
         return {"id": str(id), "version": version + 1, "conversation": episode}
 
     return deed(step)

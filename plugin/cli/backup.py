@@ -30,7 +30,7 @@ def make(to: Path, config: Path | None) -> None:
 def restore(source: Path, config: Path | None) -> None:
     """Put the copy in SOURCE into the state folder and the database of the settings, which must be empty, and verify it."""
     found = options.settings(config)
-    _say("restored, and the record is whole", restored(source, found.database_url, found.state))
+    _say("restored, and the record is whole", restored(source, found.database_url, found.state, datetime.now(UTC)))
 
 
 def _say(what: str, backup: Backup) -> None:

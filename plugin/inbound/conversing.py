@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Row, func, select, update
 from fhir_adapters.referral_states import OPEN, Status
 from plugin.access import Entry, Right, Role, Scope, record
 from plugin.findings.index import folded
-from plugin.inbound.recognising import age_of, digits
+from plugin.inbound.recognising import age_of
 from plugin.outreach.acting import end, hold
 from plugin.outreach.restricting import lift, restrict
 from plugin.outreach.taking import ranked
+from plugin.outreach.telephone import comparable
 from plugin.outreach.words import ASKED, DUE, Restriction
 from plugin.store.inserting import insert_one, upsert
 from plugin.store.tables.inbound import HISTORY, INBOUND
@@ -107,7 +108,7 @@ def _person(connection: Connection, row: Row[Any], patient: str, today: date) ->
 
 def _told(row: Row[Any], today: date) -> Json:
     names = ("name", "language", "phone", "best_time")
-    return {name: getattr(row, name) for name in names} | {"age": age_of(row.birth_date, today)}
+    return {name: getattr(row, name) for name in names} | {"age": age_of(row.birth_date, today), "number": comparable(row.phone)}
 
 
 def forget_person(connection: Connection, scope: Scope, row: Row[Any], at: datetime) -> None:
@@ -118,7 +119,7 @@ def forget_person(connection: Connection, scope: Scope, row: Row[Any], at: datet
     hold(connection, row.episode)
     others = select(INBOUND).where(INBOUND.c.patient == row.patient, INBOUND.c.id != row.id).order_by(INBOUND.c.created.desc()).limit(1)
     other = connection.execute(others).one_or_none()
-    nothing = {"name": "", "age": None, "language": None, "phone": "", "best_time": None}
+    nothing = {"name": "", "age": None, "language": None, "phone": "", "number": None, "best_time": None}
     known = _told(other, at.date()) if other is not None else nothing
     mine = (PEOPLE.c.patient == row.patient, PEOPLE.c.sweep == "")
     person = connection.execute(update(PEOPLE).where(*mine).values(known).returning(PEOPLE)).one_or_none()
@@ -147,7 +148,7 @@ def told_beside(connection: Connection, scope: Scope, person: Row[Any]) -> Seque
 
 def _is_new(row: Row[Any], person: Row[Any], name: str) -> bool:
     told, known = getattr(row, name), getattr(person, name)
-    return bool(told) and (digits(told) != digits(known) if name == "phone" else told != known)
+    return bool(told) and (comparable(told) != comparable(known) if name == "phone" else told != known)
 
 
 def _episode(connection: Connection, person: Row[Any], at: datetime) -> Row[Any]:

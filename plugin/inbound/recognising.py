@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, select
 
 from plugin.access import Right, Scope
 from plugin.findings.index import folded
+from plugin.outreach.telephone import comparable
 from plugin.store.tables.outreach import PEOPLE
 
 
@@ -21,7 +22,8 @@ def same(connection: Connection, scope: Scope, row: Row[Any], today: date) -> Se
     scope.require(Right.REFER)
     ages = _ages(row.birth_date, today)
     people = connection.execute(select(PEOPLE).where(PEOPLE.c.age.in_(ages), PEOPLE.c.phone != "").order_by(PEOPLE.c.patient))
-    return [each for each in people if _parts(each.name) == _parts(row.name) and digits(each.phone) == digits(row.phone)]
+    number = comparable(row.phone)
+    return [each for each in people if number and _parts(each.name) == _parts(row.name) and comparable(each.phone) == number]
 
 
 def differs(row: Row[Any], person: Row[Any], today: date) -> list[str]:
@@ -46,8 +48,3 @@ def age_of(born: str, today: date) -> int:
 
 def _parts(name: str) -> list[str]:
     return sorted(re.findall(r"\w+", folded(name)))
-
-
-def digits(phone: str) -> str:
-    """Those of a phone number, however it is written."""
-    return "".join(filter(str.isdigit, phone))

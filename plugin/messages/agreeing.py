@@ -10,6 +10,7 @@ from plugin.access import Entry, Right, Scope, record
 from plugin.messages.words import CHANNELS
 from plugin.outreach.acting import NotNow
 from plugin.outreach.episodes import NoSuchEpisode
+from plugin.outreach.telephone import comparable
 from plugin.store.inserting import upsert
 from plugin.store.tables.messages import ADDRESSES, MESSAGES
 from plugin.store.tables.outreach import EPISODES, PEOPLE
@@ -40,9 +41,10 @@ def agree(connection: Connection, scope: Scope, episode: str, channel: str, addr
     if channel not in _FORMS or (address and not _is_one(channel, address)):
         raise NotNow("that is no address that can be written to")
     if address:
-        row = {"patient": patient, "channel": channel, "address": address, "since": at, "user": scope.user}
+        number = comparable(address) if channel == "sms" else None
+        row = {"patient": patient, "channel": channel, "address": address, "number": number, "since": at, "user": scope.user}
         statement = upsert(connection, ADDRESSES).values(row)
-        news = {name: row[name] for name in ("address", "since", "user")}
+        news = {name: row[name] for name in ("address", "number", "since", "user")}
         connection.execute(statement.on_conflict_do_update(index_elements=["patient", "channel"], set_=news))
     else:
         connection.execute(delete(ADDRESSES).where(ADDRESSES.c.patient == patient, ADDRESSES.c.channel == channel))
@@ -77,13 +79,14 @@ def missing(connection: Connection, patient: str, channel: str) -> str | None:
     return None
 
 
-def is_shared(connection: Connection, patient: str, number: str) -> bool:
-    """Whether a telephone number is somebody else's too."""
-    if not number:
-        return False
-    also = select(PEOPLE.c.patient).where(PEOPLE.c.patient != patient, PEOPLE.c.phone == number).limit(1)
-    told = select(ADDRESSES.c.patient).where(ADDRESSES.c.patient != patient, ADDRESSES.c.address == number).limit(1)
-    return any(connection.scalar(query) is not None for query in (also, told))
+def is_shared(connection: Connection, patient: str, phone: str) -> bool:
+    """Whether somebody else may pick up: the number is somebody else's too, however it is written, or none is known."""
+    number = comparable(phone)
+    if number is None:
+        return True
+    tables = (PEOPLE.c, ADDRESSES.c)
+    others = (select(table.patient).where(table.patient != patient, table.number == number).limit(1) for table in tables)
+    return any(connection.scalar(query) is not None for query in others)
 
 
 def masked(address: str) -> str:

@@ -7,7 +7,7 @@ an address that is not known.
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, func, or_, select
 
@@ -16,9 +16,7 @@ from plugin.outreach.restricting import in_force
 from plugin.outreach.words import Restriction
 from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS
 from plugin.store.tables.referrals import REFERRALS
-
-LARGEST: Final = 8
-"""More people at one address are no household: a home, a hostel, or the address of an office."""
+from plugin.sweep.listing import LARGEST
 
 
 class Neighbour(NamedTuple):
@@ -47,7 +45,10 @@ def neighbours(connection: Connection, scope: Scope, patients: Collection[str], 
 
 
 def _homes(connection: Connection, patients: Collection[str]) -> Sequence[Mapping[str, str]]:
-    """Of each household of one of ``patients`` everybody known there, with their name; only of several people, and not too many."""
+    """Of each household of one of ``patients`` everybody known there, with their name; only of several people, and not too many.
+
+    The sweep, which knows all who live there, names no household that is too large; what is known here may be from several sweeps.
+    """
     people = PEOPLE.c
     theirs = select(people.household).where(people.patient.in_(patients), people.household.is_not(None))
     sizes = select(people.household).where(people.household.in_(theirs)).group_by(people.household)

@@ -19,6 +19,7 @@ from plugin.outreach.acting import end_unreached, tried_since_asked
 from plugin.outreach.cadence import Tried, next_step
 from plugin.outreach.deciding import Decision, Past, Reason, Seen, Standing, decide
 from plugin.outreach.restricting import in_force
+from plugin.outreach.telephone import comparable
 from plugin.store import Store, open_store
 from plugin.store.inserting import upsert
 from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS
@@ -238,7 +239,7 @@ def _decided(id: str, sweep: _Sweep, decision: Decision) -> Json:
 
 def _person_row(person: WorklistPerson, sweep: str) -> Json:
     named = {name: getattr(person, name) for name in ("name", "age", "sex", "language", "interpreter", "phone")}
-    return {"patient": person.id, **named, "sweep": sweep, "household": person.household}
+    return {"patient": person.id, **named, "sweep": sweep, "household": person.household, "number": comparable(person.phone)}
 
 
 def _reason_row(episode: str, reason: Reason, at: datetime) -> Json:

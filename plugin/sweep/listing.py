@@ -1,8 +1,10 @@
 """From findings to lines of the worklist."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import groupby
+from typing import Final
 
 from plugin.sweep.published import WorklistPerson, finding_line, worklist_person
 from rules.engines.reference import patient_value
@@ -10,6 +12,8 @@ from rules.evaluation import Explained
 from rules.facts import PersonRecord
 from rules.pack import Pack
 
+LARGEST: Final = 8
+"""More people at one address are no household: a home, a hostel, or the address of an office. Counted are all, also those not listed."""
 SHOWN = frozenset({"yes", "unknown"})
 
 
@@ -26,5 +30,7 @@ def worklist(
                 lines.append(finding_line(item, rule.title, rule.level, rule.priority, rule.restricted))
         if not lines:
             continue
-        age = patient_value("age", records[patient].person, as_of)
-        yield worklist_person(records[patient].person, age if isinstance(age, float) else None, lines)
+        record = records[patient]
+        person = record.person if len(record.household) < LARGEST else replace(record.person, household=None)
+        age = patient_value("age", person, as_of)
+        yield worklist_person(person, age if isinstance(age, float) else None, lines)

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
@@ -12,10 +12,11 @@ from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import make_url, select
+from sqlalchemy import make_url, select, update
 from support.access import signed_in, site
 from support.actor import PEOPLE, Actor
 from support.databases import emptied
+from support.messages import Carrier, Desk, desk_at
 from support.outreach import person, published
 from support.referral_ehr import MemoryEhr, policy
 from support.referrals import NOON, TENANT, episode, sent, stored
@@ -26,9 +27,11 @@ from plugin.access import Role, verify
 from plugin.backup import LIST, back_up, read, restore
 from plugin.cli.backup import command
 from plugin.errors import StoreError
+from plugin.messages.carrying import carry_out as carry_messages
 from plugin.referrals.carrying import carry_out
 from plugin.store import Store, open_store
 from plugin.store.tables.access import AUDIT
+from plugin.store.tables.messages import MESSAGES
 from plugin.sweep.published import Published
 
 BEGAN = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -76,7 +79,7 @@ def test_what_is_copied_while_people_act_is_one_moment_and_whole(store: Store, e
             pass
         made = back_up(_url(store), tmp_path / "state", tmp_path / "copy", BEGAN)
         acting.join()
-    found = restore(tmp_path / "copy", elsewhere, tmp_path / "restored")
+    found = restore(tmp_path / "copy", elsewhere, tmp_path / "restored", BEGAN)
     assert found == made
     before, after = entries(_url(store)), entries(elsewhere)
     assert 0 < len(after) < len(before), "acts went on after the copy"
@@ -100,11 +103,35 @@ def test_what_waited_for_an_ehr_is_written_once_although_the_copy_is_older(store
     written = {place: json.dumps(task, sort_keys=True) for place, task in ehr.held.items()}
     assert any(place.startswith("Task/") for place in written)
 
-    restore(tmp_path / "copy", elsewhere, tmp_path / "restored")
+    restore(tmp_path / "copy", elsewhere, tmp_path / "restored", BEGAN)
     with closing(open_store(elsewhere)) as there:
         deliver(there, tmp_path / "restored", 600)
         assert stored(there, id).state == "requested"
     assert ehr.held.keys() == written.keys()
+
+
+def test_what_waited_to_be_sent_when_the_copy_was_made_is_not_sent_again(store: Store, elsewhere: str, tmp_path: Path) -> None:
+    desk = desk_at(store, tmp_path)
+    desk.agree("a", "email", "ana@example.org")
+    desk.agree("c", "email", "cem@example.org")
+    desk.send("a", "m-1")
+    desk.send("c", "m-2", by="files", topic="neutral")
+    desk.send("b", "m-3", by="fhir", channel="portal")
+    desk.send("c", "m-4", by="smtp", topic="neutral")
+    with store.write() as connection:
+        connection.execute(update(MESSAGES).where(MESSAGES.c.id == "m-4").values(state="going"))
+    back_up(_url(store), tmp_path / "state", tmp_path / "copy", BEGAN)
+    restore(tmp_path / "copy", elsewhere, tmp_path / "restored", BEGAN)
+    with closing(open_store(elsewhere)) as there:
+        found = Desk(there, tmp_path)
+        carrier = Carrier()
+        carry_messages(there, {"smtp": carrier, "files": carrier}, lambda: BEGAN + timedelta(hours=1))
+        assert carrier.got == []
+        for id in ("m-1", "m-2", "m-4"):
+            assert (found.message(id).state, found.message(id).reason, found.outcome(id)) == ("unknown", "restored", "not-known")
+        assert (found.message("m-3").state, found.outcome("m-3")) == ("waits", "sending")  # its outbox knows it by its key
+        with there.read() as connection:
+            assert verify(connection) > 0
 
 
 @pytest.fixture
@@ -120,7 +147,7 @@ def copied(tmp_path: Path) -> Path:
 
 
 def test_the_published_sweep_and_keys_come_along(copied: Path, tmp_path: Path) -> None:
-    restore(copied, f"sqlite:///{tmp_path / 'there' / 'almoner.db'}", tmp_path / "there")
+    restore(copied, f"sqlite:///{tmp_path / 'there' / 'almoner.db'}", tmp_path / "there", BEGAN)
     current = Published(tmp_path / "there").current
     assert current
     assert current.name == "2026-06-30-1"
@@ -149,22 +176,22 @@ def _unfinished(copied: Path) -> None:
 def test_a_copy_that_is_not_whole_is_not_put_back(copied: Path, tmp_path: Path, harm: Any, why: str) -> None:
     harm(copied)
     with pytest.raises(StoreError, match=why):
-        restore(copied, f"sqlite:///{tmp_path / 'there' / 'almoner.db'}", tmp_path / "there")
+        restore(copied, f"sqlite:///{tmp_path / 'there' / 'almoner.db'}", tmp_path / "there", BEGAN)
     assert not (tmp_path / "there").exists()
 
 
 def test_nothing_that_is_there_is_overwritten(copied: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
     with pytest.raises(StoreError, match="is not empty"):
-        restore(copied, f"sqlite:///{state / 'almoner.db'}", state)
+        restore(copied, f"sqlite:///{state / 'almoner.db'}", state, BEGAN)
     with pytest.raises(StoreError, match="there already"):
-        restore(copied, f"sqlite:///{state / 'almoner.db'}", tmp_path / "new")
+        restore(copied, f"sqlite:///{state / 'almoner.db'}", tmp_path / "new", BEGAN)
     with pytest.raises(StoreError, match="there already"):
         back_up(f"sqlite:///{state / 'almoner.db'}", state, copied, BEGAN)
     with pytest.raises(StoreError, match="nothing to copy"):
         back_up(f"sqlite:///{tmp_path / 'empty.db'}", state, tmp_path / "other", BEGAN)
     with pytest.raises(StoreError, match="the other kind of database"):
-        restore(copied, "postgresql+psycopg://nobody@nowhere.invalid/x", tmp_path / "third")
+        restore(copied, "postgresql+psycopg://nobody@nowhere.invalid/x", tmp_path / "third", BEGAN)
 
 
 def test_an_operator_copies_and_restores(copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

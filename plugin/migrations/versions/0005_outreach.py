@@ -113,7 +113,7 @@ def _reasons() -> None:
         sa.Column("since", _MOMENT, nullable=False),
         sa.Column("evidence", sa.JSON, nullable=False, comment="the reasons of the finding, as the sweep has them"),
         sa.Column("ended", _MOMENT),
-        sa.Column("ending", sa.String(16), comment="resolved, declined, or left"),
+        sa.Column("ending", sa.String(16), comment="resolved, declined, over (what was asked for), or left"),
     )
 
 

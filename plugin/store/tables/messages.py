@@ -15,6 +15,7 @@ ADDRESSES: Final = Table(
     Column("address", String(254), nullable=False, index=True, comment="to which they agreed to be written to over this channel"),
     Column("since", Moment, nullable=False),
     Column("user", String(128), nullable=False, comment="whom they told"),
+    Column("number", String(9), index=True, comment="the last digits of a telephone, by which numbers are compared; null: it is none"),
 )
 
 MESSAGES: Final = Table(

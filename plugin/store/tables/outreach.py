@@ -20,6 +20,7 @@ PEOPLE: Final = Table(
     Column("best_time", String(64), comment="when, in their own words"),
     Column("sweep", String(64), nullable=False, comment="the last sweep that told of them"),
     Column("household", String(64), index=True, comment="a keyed hash of the address; null: not known"),
+    Column("number", String(9), index=True, comment="the last digits of the phone, by which numbers are compared; null: none"),
 )
 
 _OPEN: Final = text("state = 'open'")

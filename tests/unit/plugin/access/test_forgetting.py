@@ -53,4 +53,4 @@ def test_closed_episodes_go_and_refusals_stay(store: Store, tmp_path: Path) -> N
 def test_the_command_says_what_was_forgotten(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["purge"], env={"ALMONER_STATE": str(tmp_path)})
     assert result.exit_code == 0
-    assert [line.rpartition(":")[2].strip() for line in result.output.splitlines()] == ["nothing", "0", "0", "0", "0", "0"]
+    assert [line.rpartition(":")[2].strip() for line in result.output.splitlines()] == ["nothing", "0", "0", "0", "0", "0", "0"]

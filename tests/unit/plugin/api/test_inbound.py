@@ -42,7 +42,8 @@ def test_an_agency_refers_somebody_once_and_sees_how_it_goes(bank: Program, staf
     id = first.json["id"]
     (listed,) = bank.read("/agency/sent")["items"]
     assert (listed["id"], listed["name"], listed["state"]) == (id, "José Bell", "requested")
-    assert staff.do(f"/inbound/{id}/take", 1, {"patient": "b"}).status_code == 200
+    assert staff.do(f"/inbound/{id}/take", 1, {"patient": "b"}).status_code == 409
+    assert staff.do(f"/inbound/{id}/take", 1, {"patient": "b", "sure": True}).status_code == 200
     seen = bank.read(f"/agency/sent/{id}")
     assert (seen["state"], seen["can_be_called_off"], [step["after"] for step in seen["history"]]) == (
         "accepted",

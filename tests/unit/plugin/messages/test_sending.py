@@ -211,6 +211,26 @@ def test_what_came_back_was_not_delivered_and_the_address_is_asked_for_anew(desk
 
 
 @pytest.mark.parametrize(
+    ("phone", "shared"),
+    [
+        ("555 0102", True),
+        ("(555) 0102", True),
+        ("5550102 ext. 7", True),
+        ("+1 617-555-0177", True),
+        ("tel:617.555.0177;ext=4", True),
+        ("617/555 0178", False),
+        ("", True),
+        ("none", True),
+    ],
+)
+def test_a_number_is_anothers_too_however_it_is_written_or_unknown(desk: Desk, phone: str, shared: bool) -> None:
+    """Two people have 555 0102; a third gets text messages at 617 555 0177."""
+    desk.agree("c", "sms", "1 (617) 555 0177")
+    with desk.store.read() as connection:
+        assert agreeing.is_shared(connection, "a", phone) is shared
+
+
+@pytest.mark.parametrize(
     ("address", "shown"), [("ana@example.org", "a•••@example.org"), ("+1 555 0101", "•••0101"), ("0101", "0101"), ("", "")]
 )
 def test_an_address_is_shown_in_part(address: str, shown: str) -> None:

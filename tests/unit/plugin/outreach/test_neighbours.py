@@ -13,13 +13,14 @@ from support.worklist import AS_OF, application
 from plugin.access import Forbidden, Role, Scope
 from plugin.outreach import acting
 from plugin.outreach.acting import Grip
-from plugin.outreach.neighbours import LARGEST, neighbours
+from plugin.outreach.neighbours import neighbours
 from plugin.outreach.restricting import lift, restrict
 from plugin.outreach.taking import take
 from plugin.outreach.words import Restriction
 from plugin.store import Store, open_store
 from plugin.store.tables.outreach import EPISODES
 from plugin.store.versions import ready
+from plugin.sweep.listing import LARGEST
 
 TODAY = date(2026, 6, 30)
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)

@@ -17,6 +17,8 @@ from plugin.cli.db import command
 from plugin.errors import StoreError
 from plugin.store import Store, open_store
 from plugin.store.tables import METADATA, SEEN_TOKENS
+from plugin.store.tables.messages import ADDRESSES
+from plugin.store.tables.outreach import PEOPLE
 from plugin.store.versions import current, migrate, newest, ready
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -40,9 +42,11 @@ def test_what_stands_in_the_tables_outlasts_a_step_back_and_again(store: Store, 
     """A step back drops what came with it, and not a row besides."""
     desk = desk_at(store, tmp_path)
     desk.agree("a", "email", "ana@example.org")
+    desk.agree("b", "sms", "+1 617 555 0177")
     desk.send("a")
     with store.read() as connection:
-        before = _counted(connection)
+        before, numbers = _counted(connection), _numbers(connection)
+    assert set(numbers) == {None, "5550101", "5550102", "175550177"}
     assert min(before[table] for table in ("outreach_people", "outreach_episodes", "message_addresses", "messages")) > 0
     version = newest()
     while version > "0011":
@@ -53,8 +57,14 @@ def test_what_stands_in_the_tables_outlasts_a_step_back_and_again(store: Store, 
     migrate(store)
     with store.read() as connection:
         assert _counted(connection) == before
+        assert _numbers(connection) == numbers
     migrate(store, "base")
     assert current(store) is None
+
+
+def _numbers(connection: Connection) -> list[str | None]:
+    people = connection.scalars(select(PEOPLE.c.number).order_by(PEOPLE.c.patient)).all()
+    return [*people, *connection.scalars(select(ADDRESSES.c.number).order_by(ADDRESSES.c.patient))]
 
 
 def _counted(connection: Connection) -> dict[str, int]:
