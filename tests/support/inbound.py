@@ -1,12 +1,14 @@
 """People who are referred to us, and whom staff know already."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
-from support.referrals import NOON, agency
+from support.referrals import CARE, NOON, agency
 
+from fhir_adapters.referral_states import Status
 from plugin.access import Scope
+from plugin.inbound.acting import Saying, answer, take
 from plugin.inbound.asking import Asked
 from plugin.inbound.keeping import Grip, receive
 from plugin.store import Store
@@ -54,3 +56,15 @@ def known(connection: Connection, patient: str, **fields: Any) -> None:
     """Somebody of whom a sweep told: José, as the record has him."""
     usual = {"name": "BELL, Jose", "age": 46, "phone": "555-0177", "language": "es", "sweep": "s1"}
     connection.execute(insert(PEOPLE), {"patient": patient} | usual | fields)
+
+
+def taken(store: Store, patient: str = "p1", scope: Scope = CARE, at: datetime = NOON, id: str = ID, sure: bool = True) -> str:
+    """It is ``patient``, staff say; the episode."""
+    with store.write() as connection:
+        return take(connection, scope, grip(store, id), patient, at, sure=sure)
+
+
+def answered(store: Store, to: Status, scope: Scope = CARE, id: str = ID, **said: str) -> None:
+    """Staff answer whoever referred."""
+    with store.write() as connection:
+        answer(connection, scope, grip(store, id), Saying(to, **said), NOON)
