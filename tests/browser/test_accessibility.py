@@ -84,7 +84,7 @@ def test_no_accessibility_failure_before_the_first_sweep(page: Page, unswept: Si
 
 
 def test_the_check_sees_a_failure(page: Page, swept: Site) -> None:
-    page.goto(swept.url)
+    page.goto(f"{swept.url}/findings")
     page.evaluate("document.querySelector('main').innerHTML = '<p class=mute><img src=x><input></p>'")
     assert {failure.split(":")[0] for failure in failures(page)} >= {"image-alt", "label"}
 
@@ -99,7 +99,7 @@ def test_nothing_is_cut_off_at_four_times_the_size(page: Page, swept: Site, name
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_badge_covers_what_stands_beside_it(page: Page, swept: Site, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 860})
-    page.goto(f"{swept.url}/?level=prevent")
+    page.goto(f"{swept.url}/findings?level=prevent")
     overlaps = """[...document.querySelectorAll('.finding')].filter(finding => {
         const [badge, text] = [...finding.children].map(child => child.getBoundingClientRect());
         const words = document.createRange();
@@ -111,13 +111,13 @@ def test_no_badge_covers_what_stands_beside_it(page: Page, swept: Site, width: i
 
 
 def test_the_first_screen_shows_five_people(page: Page, swept: Site) -> None:
-    page.goto(f"{swept.url}/?sort=name")
+    page.goto(f"{swept.url}/findings?sort=name")
     tops = page.evaluate("[...document.querySelectorAll('.people tbody tr')].map(row => row.getBoundingClientRect().top)")
     assert len([top for top in tops if top < 860]) >= 5
 
 
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page, swept: Site) -> None:
-    page.goto(swept.url)
+    page.goto(f"{swept.url}/findings")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     assert page.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"
@@ -143,7 +143,7 @@ def test_pages_ask_nobody_else_and_run_nothing(browser: Browser, swept: Site) ->
 
 def test_somebody_is_found_opened_and_left_again(page: Page, swept: Site) -> None:
     """As an outreach worker does it: search, open, back."""
-    page.goto(swept.url)
+    page.goto(f"{swept.url}/findings")
     name = page.locator(".person a").first.inner_text()
     page.get_by_label("Name or id").fill(name)
     page.get_by_role("button", name="Find").click()

@@ -140,7 +140,7 @@ def sent(store: Store, agency: Agency, number: str, steps: str) -> None:
 
     if steps in ("taken", "done"):
         with store.write() as connection:
-            agency.ids.append(inbound_acting.take(connection, loop.CARE, grip(), f"{word}-known{number}", AT))
+            agency.ids.append(inbound_acting.take(connection, loop.CARE, grip(), f"{word}-known{number}", AT, sure=True))
     if steps == "done":
         with store.write() as connection:
             inbound_acting.answer(connection, loop.CARE, grip(), inbound_acting.Saying(Status.COMPLETED, outcome=f"Outcome {word}"), AT)

@@ -341,7 +341,7 @@ def test_without_its_consent_it_does_not_go_out_and_somebody_looks(loop: Loop) -
 def test_nobody_is_reminded_of_what_they_never_got(loop: Loop) -> None:
     id = sent(loop.store, at=loop.at)
     with loop.store.write() as connection:
-        withdraw(connection, CARE, stored(loop.store, id).consent, loop.at)
+        withdraw(connection, CARE, stored(loop.store, id).patient, stored(loop.store, id).consent, loop.at)
     assert loop.days(10) == {"nudge": 1}, "it waits for the outbox that long"
     assert carry_out(loop.store, loop.outbox, loop.at) == {"kept back": 1}
     assert [loop.days(10), loop.days(10)] == [{}, {}]
