@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import select
+from support.access import store_of
 from support.databases import Templates, until_somebody_waits
 from support.messages import desk_at
 from support.worklist import application
@@ -22,7 +23,8 @@ def test_whoever_sends_waits_for_the_episode_before_taking_the_end_of_the_record
     with templates.postgresql(postgresql_server) as url, closing(open_store(url)) as store:
         desk = desk_at(store, tmp_path)
         there = f"/outreach/{desk.whole('c').episode.id}/message"
-        client = application(tmp_path / "state", database=url).test_client()
+        app = application(tmp_path / "state", database=url)
+        client = app.test_client()
         page = client.get(f"{there}?channel=letter").text
         (form,) = re.findall(r'<form[^>]*aria-label="Send">(.*?)</form>', page, re.DOTALL)
         fields = {name: html.unescape(value) for name, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)}
@@ -36,3 +38,4 @@ def test_whoever_sends_waits_for_the_episode_before_taking_the_end_of_the_record
         sender.join(20)
         assert answers == [303]
         assert desk.message(fields["message"]).state == "sent"
+        store_of(app).close()
