@@ -16,7 +16,6 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAGES = {
     "findings": "/findings",
     "what to ask": "/findings?view=ask",
-    "a page of Spanish speakers": "/findings?language=es&sort=name",
     "filters that nobody fits": "/findings?rule=nothing",
     "a person": "/people/{sweep}/0",
     "nobody": "/people/{sweep}/99999",

@@ -21,7 +21,7 @@ from plugin.cds.validate import response_problems
 
 pytestmark = pytest.mark.slow
 
-COUNT: Final = int(os.environ.get("ALMONER_MUTATIONS", "1500"))
+COUNT: Final = int(os.environ.get("ALMONER_MUTATIONS", "800"))
 SEED: Final = os.environ.get("ALMONER_MUTATIONS_SEED", "almoner")
 GOLDEN: Final = [*names(), "generic-order-dispatch"]
 NAMED: Final = {"WrongPatient"}

@@ -22,7 +22,7 @@ from plugin.store.tables.access import AUDIT
 from plugin.store.tables.outreach import ATTEMPTS, EPISODES, RESTRICTIONS
 from plugin.store.tables.referrals import CONSENTS, HISTORY, OUTPUTS, REFERRALS
 
-KILLS = int(os.environ.get("ALMONER_KILLS", "24"))
+KILLS = int(os.environ.get("ALMONER_KILLS", "16"))
 SEED = int(os.environ.get("ALMONER_KILLS_SEED", "7"))
 pytestmark = pytest.mark.slow
 

@@ -23,7 +23,7 @@ from support.writer import Writer
 from fhir_adapters.writeback import Outbox, Report, State
 
 PEER = peer_python()
-KILLS = int(os.environ.get("ALMONER_KILLS", "8"))
+KILLS = int(os.environ.get("ALMONER_KILLS", "5"))
 """For each kind of server."""
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(PEER is None, reason="no FHIR server here: make peer installs one")]
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 from support import referrals as given
-from support.access import account
+from support.access import account, store_of
 from support.api import Program, token_of
 
 from plugin.access import verify
@@ -27,11 +28,12 @@ MANY = 8
 
 
 @pytest.fixture
-def app(store: Store, tmp_path: Path) -> Flask:
+def app(store: Store, tmp_path: Path) -> Iterator[Flask]:
     url = store.engine.url.render_as_string(hide_password=False)
-    return create_app(
-        Runtime(Settings(state=tmp_path, database=url, access=AccessSettings(mode="local")), (), engine("reference"), Published(tmp_path))
-    )
+    settings = Settings(state=tmp_path, database=url, access=AccessSettings(mode="local"))
+    made = create_app(Runtime(settings, (), engine("reference"), Published(tmp_path)))
+    yield made
+    store_of(made).close()
 
 
 @pytest.fixture
