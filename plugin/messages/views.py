@@ -25,7 +25,7 @@ from plugin.outreach.acting import NotNow, hold
 from plugin.outreach.episodes import Episode, NoSuchEpisode, whole
 from plugin.outreach.forms import grip
 from plugin.outreach.restricting import is_unsafe
-from plugin.outreach.views import site_now
+from plugin.outreach.views import nobody, site_now
 from plugin.runtime import Runtime
 from plugin.translations import LANGUAGES
 from plugin.wording import LANGUAGES as NAMES
@@ -126,7 +126,7 @@ def _done(episode: uuid.UUID, deed: Callable[[Connection], None], failed: str, t
     except NotNow as why:
         return _page(episode, request.form, told=f"{failed}: {why}.", status=HTTPStatus.CONFLICT)
     except NoSuchEpisode:
-        return _nobody()
+        return nobody()
     return redirect(there, HTTPStatus.SEE_OTHER)
 
 
@@ -166,7 +166,7 @@ def _page(episode: uuid.UUID, wish: Mapping[str, str], told: str = "", status: H
         try:
             draft = _draft(connection, str(episode), wish, site_now())
         except NoSuchEpisode:
-            return _nobody()
+            return nobody()
     return make_response(render_template("message.html", told=told, **_shown(draft)), status)
 
 
@@ -187,8 +187,3 @@ def _shown(draft: _Draft) -> dict[str, Any]:
         "message": str(uuid.uuid4()),
         "speaks_neither": draft.episode.row.language if spoken(draft.episode.row.language) is None else None,
     }
-
-
-def _nobody() -> Response:
-    text = "There is no such episode, or none that you may see."
-    return make_response(render_template("problem.html", title="Nobody stands here", text=text), HTTPStatus.NOT_FOUND)

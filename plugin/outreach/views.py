@@ -122,7 +122,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
         try:
             looked = look(connection, scope(), id, rules, now)
         except NoSuchEpisode:
-            return _nobody()
+            return nobody()
         found = looked.whole
         names = accounts.names(connection, [found.episode.row.owner])
         beside = told_beside(connection, scope(), found.episode.row)
@@ -150,7 +150,8 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
     )
 
 
-def _nobody() -> Response:
+def nobody() -> Response:
+    """The page for an episode that is not there, or not for whoever asked."""
     text = "There is no such episode, or none that you may see."
     return make_response(render_template("problem.html", title="Nobody stands here", text=text), HTTPStatus.NOT_FOUND)
 
@@ -177,13 +178,13 @@ def _as_row(episode: Episode) -> Row:
 def act(id: uuid.UUID, verb: str) -> ResponseReturnValue:
     """Do something with an episode; then its page again. What cannot be done now is told, and changes nothing."""
     if verb not in forms.VERBS:
-        return _nobody()
+        return nobody()
     try:
         _do(verb, str(id), request.form)
     except NotNow as why:
         return _one(str(id), told=f"Nothing was changed: {why}.", status=HTTPStatus.CONFLICT)
     except NoSuchEpisode:
-        return _nobody()
+        return nobody()
     return redirect(url_for(".episode", id=id), HTTPStatus.SEE_OTHER)
 
 
@@ -215,7 +216,7 @@ def together() -> ResponseReturnValue:
 def export(kind: str) -> Response:
     """The list as a file, as filtered; that it was taken away is recorded."""
     if kind not in _FILES:
-        return _nobody()
+        return nobody()
     wish, now = wish_from(request.args), site_now()
     media, written = _FILES[kind]
     with access().store.read() as connection:

@@ -16,7 +16,7 @@ from plugin.findings.catalogue import rules_by_id
 from plugin.outreach import acting, wishing
 from plugin.outreach.acting import NotNow
 from plugin.outreach.episodes import NoSuchEpisode, whole
-from plugin.outreach.views import site_now
+from plugin.outreach.views import nobody, site_now
 from plugin.outreach.words import CHANNELS, STANDS
 from plugin.runtime import Runtime
 from plugin.store.tables.referrals import REFERRALS
@@ -42,7 +42,7 @@ def _page(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respon
         try:
             row = whole(connection, scope(), id, now).episode.row
         except NoSuchEpisode:
-            return _nobody()
+            return nobody()
         found = wishing.wishes(connection, scope(), row.patient, now.date(), rules)
         sent = _sent(connection, found.given)
         names = accounts.names(connection, [each.user for each in (*found.held, *found.given)])
@@ -71,11 +71,6 @@ def _sent(connection: Connection, given: Iterable[Row[Any]]) -> dict[str, Sequen
     return dict(found)
 
 
-def _nobody() -> Response:
-    text = "There is no such episode, or none that you may see."
-    return make_response(render_template("problem.html", title="Nobody stands here", text=text), HTTPStatus.NOT_FOUND)
-
-
 @blueprint.post("/<any(restrict, lift, withdraw):verb>")
 def said(episode: uuid.UUID, verb: str) -> ResponseReturnValue:
     """Keep what they said. What cannot be kept is told, and changes nothing."""
@@ -91,5 +86,5 @@ def said(episode: uuid.UUID, verb: str) -> ResponseReturnValue:
     except NotNow as why:
         return _page(str(episode), f"Nothing was changed: {why}.", HTTPStatus.CONFLICT)
     except NoSuchEpisode:
-        return _nobody()
+        return nobody()
     return redirect(url_for(".page", episode=episode), HTTPStatus.SEE_OTHER)

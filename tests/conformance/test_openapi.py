@@ -10,26 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 from support.cds_advice import client_of
 from support.cds_world import World, call_of, hooks_of, world
+from support.openapi import CHECKS
 
 import plugin
 from plugin.openapi.views import document
 
-CHECKS: Final = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-]
 TOLD: Final = ("/cds-services", "/health/", "/.well-known/", "/openapi.json")
 """What is not told here is the API: see the test beside this one."""
 DESCRIBED: Final = {path: item for path, item in document(None)["paths"].items() if path.startswith(TOLD)}

@@ -11,18 +11,12 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 from sqlalchemy import Table, select
 from support import referrals as given_referrals
 from support.access import store_of
 from support.api import PATH, Program, program, resolved, town
 from support.inbound import received
+from support.openapi import CHECKS
 from support.outreach import REFERS
 from werkzeug.routing import Rule
 
@@ -35,13 +29,6 @@ from plugin.store.tables.inbound import INBOUND
 from plugin.store.tables.outreach import EPISODES
 from plugin.store.tables.referrals import REFERRALS
 
-CHECKS: Final = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-]
 DESCRIBED: Final = {path: item for path, item in document(None)["paths"].items() if path.startswith(PATH)}
 OPERATIONS: Final = [(method, path) for path, item in DESCRIBED.items() for method in ("get", "post") if method in item]
 BANK: Final = "dir#Organization/bank-1"
