@@ -15,7 +15,7 @@ from support.sweeping import Sweeps, a_week_later, contents, current, sweep, tow
 from plugin.findings.index import index_of
 from plugin.sweep.runs import Runs
 
-KILLS = int(os.environ.get("ALMONER_SWEEP_KILLS", "20"))
+KILLS = int(os.environ.get("ALMONER_SWEEP_KILLS", "12"))
 SEED = int(os.environ.get("ALMONER_KILLS_SEED", "1895"))
 PEOPLE = 45
 TOUCHES = 120
