@@ -7,7 +7,7 @@ from flask import Flask, Response, jsonify, make_response, render_template, requ
 from flask.json.provider import JSONProvider
 from werkzeug.exceptions import HTTPException
 
-from plugin import health, jwks
+from plugin import health, jwks, translations
 from plugin.access import Forbidden
 from plugin.access import web as access
 from plugin.api.problems import problem
@@ -84,6 +84,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     store = ready(open_store(runtime.settings.database_url))
     cds.install(app, open_cds(runtime, store, turns=turns))
     access.install(app, runtime.settings, store)
+    translations.install(app)
     for blueprint in (
         health.blueprint,
         jwks.blueprint,

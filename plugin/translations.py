@@ -1,15 +1,30 @@
-"""What pages say in several languages: one YAML file for each beside the package that says it, with the same keys in all."""
+"""What pages say in several languages.
 
-from collections.abc import Mapping
+Pages for staff are written in English and translated as GNU gettext does it: ``_('Worklist')`` in a template or a view, the Spanish in
+``plugin/texts/es.po``; a text without a translation is shown in English. Texts that are written for each language on its own (for people
+outside, for messages) stand in YAML files beside the package that says them, with the same keys in all.
+"""
+
+from collections.abc import Callable, Mapping
 from functools import cache
+from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
-from typing import Final
+from io import BytesIO
+from typing import Any, Final
 
 import yaml
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from flask import Flask, has_request_context, request
 from pydantic import TypeAdapter
+
+from plugin.wording import FILTERS, day, moment
 
 LANGUAGES: Final = ("en", "es")
 """The first one is for whoever speaks none of them."""
+COOKIE: Final = "almoner-language"
+"""Holds the language that somebody chose on a page; without it the browser's is taken."""
 
 
 @cache
@@ -17,3 +32,61 @@ def texts(package: str, language: str) -> Mapping[str, str]:
     """The messages of ``package`` (``plugin.access.texts``) in one of `LANGUAGES`."""
     written = files(package).joinpath(f"{language}.yaml").read_text(encoding="utf-8")
     return TypeAdapter(dict[str, str]).validate_python(yaml.safe_load(written))
+
+
+def language() -> str:
+    """The one of ours that whoever asks chose, or their browser likes best; outside a request the first."""
+    if not has_request_context():
+        return LANGUAGES[0]
+    chosen = request.cookies.get(COOKIE, "")
+    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def marked(text: str) -> str:
+    """The text itself. Says to who gathers texts that this one is translated where it is shown."""
+    return text
+
+
+def gettext(text: str, /, **values: object) -> str:
+    """``text`` in the language of the request, with ``%(name)s`` filled from ``values``."""
+    found = _catalogue(language()).gettext(text)
+    return found % values if values else found
+
+
+def ngettext(one: str, many: str, num: int, /, **values: object) -> str:
+    """The same for one or many; ``%(num)s`` is the number as it is written there."""
+    return _catalogue(language()).ngettext(one, many, num) % {"num": grouped(num), **values}
+
+
+def grouped(number: float) -> str:
+    """A number with its thousands apart: 12,345, and 12.345 in Spanish."""
+    return format_decimal(number, locale=language())
+
+
+def install(app: Flask) -> None:
+    """Let templates say ``_()``, ``{% trans %}``, and write days and numbers in the language of the request."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension
+        lambda text: _catalogue(language()).gettext(text),
+        lambda one, many, num: _catalogue(language()).ngettext(one, many, num),
+        newstyle=True,
+    )
+    app.jinja_env.filters.update(FILTERS | {"day": _spoken(day), "moment": _spoken(moment), "grouped": grouped})
+    app.jinja_env.globals.update(page_language=language, LANGUAGES=LANGUAGES)
+
+
+def _spoken(write: Callable[..., str]) -> Callable[[Any], str]:
+    return lambda value: write(value, language())
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
+    """The texts of ``plugin/texts``; of English there are none, because the texts are English."""
+    if language == LANGUAGES[0]:
+        return NullTranslations()
+    with files("plugin.texts").joinpath(f"{language}.po").open("rb") as written:
+        read = read_po(written, locale=language, abort_invalid=True)
+    compiled = BytesIO()
+    write_mo(compiled, read)
+    compiled.seek(0)
+    return GNUTranslations(compiled)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any, Final
 
+from babel.dates import get_month_names
+
 from rules.facts import Value
 from rules.findings import number
 
@@ -98,23 +100,23 @@ def shown_unit(unit: str | None) -> str:
 
 
 _PARTIAL: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])(?:-(\d\d))?")
-_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905 not the machine's locale: the page is English
 
 
-def day(written: str | date | None) -> str:
+def day(written: str | date | None, language: str = "en") -> str:
     """A day as precisely as it is known: 14 Mar 2026, Mar 2026, 2026, ``by 14 Mar 2026``; empty if not known."""
     text = written.isoformat() if isinstance(written, date) else written or ""
-    return _PARTIAL.sub(_spelt, text)
+    months = get_month_names("abbreviated", locale=language)
+
+    def spelt(found: re.Match[str]) -> str:
+        year, month, day_of_month = found.groups()
+        return " ".join([*([str(int(day_of_month))] if day_of_month else []), months[int(month)], year])
+
+    return _PARTIAL.sub(spelt, text)
 
 
-def _spelt(found: re.Match[str]) -> str:
-    year, month, day_of_month = found.groups()
-    return " ".join([*([str(int(day_of_month))] if day_of_month else []), _MONTHS[int(month) - 1], year])
-
-
-def moment(written: str) -> str:
+def moment(written: str, language: str = "en") -> str:
     """When a sweep was published, to the minute."""
-    return f"{day(written[:10])}, {written[11:16]}{' UTC' if written.endswith('+00:00') else written[19:]}"
+    return f"{day(written[:10], language)}, {written[11:16]}{' UTC' if written.endswith('+00:00') else written[19:]}"
 
 
 def asked(condition: str) -> str:

@@ -18,7 +18,7 @@ from plugin.findings.index import SweepDamaged, SweepIndex, index_of, person_of_
 from plugin.findings.query import NO_LANGUAGE, PAGE_SIZE, SORTS, VIEWS, counts, page_of, query_from
 from plugin.findings.rows import Row, rows_of
 from plugin.runtime import Runtime
-from plugin.wording import FILTERS, language
+from plugin.wording import language
 from rules.grammar import LEVELS
 
 blueprint: Final = Blueprint("findings", __name__)
@@ -40,7 +40,6 @@ def _runtime() -> Runtime:
 def _prepare_templates(state: BlueprintSetupState) -> None:
     """A template that names what is not there fails, instead of saying nothing where a reason should stand."""
     state.app.jinja_env.undefined = StrictUndefined
-    state.app.jinja_env.filters.update(FILTERS)
 
 
 def _page(template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Response:
