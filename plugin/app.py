@@ -18,6 +18,7 @@ from plugin.cds.opening import open_cds
 from plugin.cds.trouble import ERROR_ID_HEADER, logged, operation_outcome
 from plugin.cds.turns import Turns
 from plugin.openapi import views as openapi
+from plugin.runtime import EXTENSION as RUNTIME
 from plugin.runtime import Runtime, build_runtime
 from plugin.settings import Settings
 from plugin.store import open_store
@@ -78,7 +79,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app = Flask(__name__)
     app.json = _Orjson(app)
     app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
-    app.extensions["almoner"] = runtime
+    app.extensions[RUNTIME] = runtime
     turns = Turns(runtime.settings.cds.calls_at_once, runtime.settings.cds.wait_seconds)
     overload.install(app, turns)
     store = ready(open_store(runtime.settings.database_url))

@@ -6,6 +6,7 @@ outside, for messages) stand in YAML files beside the package that says them, wi
 """
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
@@ -20,6 +21,7 @@ from flask import Flask, has_request_context, request
 from pydantic import TypeAdapter
 
 from plugin.wording import FILTERS, day, moment
+from rules.phrases import Phrase
 
 LANGUAGES: Final = ("en", "es")
 """The first one is for whoever speaks none of them."""
@@ -53,14 +55,34 @@ def gettext(text: str, /, **values: object) -> str:
     return found % values if values else found
 
 
+def said(text: str) -> str:
+    """What was `marked`, or a `Phrase`, in the language of the request; days and numbers among its values as they are written there."""
+    if not isinstance(text, Phrase):
+        return gettext(text) if text else ""
+    if language() == LANGUAGES[0]:
+        return str(text)
+    return gettext(text.text, **{name: _said_within(value) for name, value in text.values.items()})
+
+
+def _said_within(value: object) -> object:
+    if isinstance(value, Phrase):
+        return said(value)
+    return day(value, language()) if isinstance(value, date) else grouped(value) if isinstance(value, int) else value
+
+
+def told(why: Exception) -> str:
+    """What an exception says, in the language of the request."""
+    return said(why.args[0]) if why.args and isinstance(why.args[0], str) else str(why)
+
+
 def ngettext(one: str, many: str, num: int, /, **values: object) -> str:
     """The same for one or many; ``%(num)s`` is the number as it is written there."""
     return _catalogue(language()).ngettext(one, many, num) % {"num": grouped(num), **values}
 
 
-def grouped(number: float) -> str:
-    """A number with its thousands apart: 12,345, and 12.345 in Spanish."""
-    return format_decimal(number, locale=language())
+def grouped(number: float, places: int = 0) -> str:
+    """A number with its thousands apart, and so many decimal places: 12,345, and 12.345 in Spanish."""
+    return format_decimal(number, "#,##0." + "0" * places if places else "#,##0", locale=language())
 
 
 def install(app: Flask) -> None:
@@ -71,7 +93,7 @@ def install(app: Flask) -> None:
         lambda one, many, num: _catalogue(language()).ngettext(one, many, num),
         newstyle=True,
     )
-    app.jinja_env.filters.update(FILTERS | {"day": _spoken(day), "moment": _spoken(moment), "grouped": grouped})
+    app.jinja_env.filters.update(FILTERS | {"day": _spoken(day), "moment": _spoken(moment), "grouped": grouped, "said": said})
     app.jinja_env.globals.update(page_language=language, LANGUAGES=LANGUAGES)
 
 

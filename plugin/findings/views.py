@@ -17,7 +17,7 @@ from plugin.findings.catalogue import patient_facts, rule_page, rules_by_id
 from plugin.findings.index import SweepDamaged, SweepIndex, index_of, person_of_earlier_sweep
 from plugin.findings.query import NO_LANGUAGE, PAGE_SIZE, SORTS, VIEWS, counts, page_of, query_from
 from plugin.findings.rows import Row, rows_of
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 from plugin.wording import language
 from rules.grammar import LEVELS
 
@@ -29,11 +29,6 @@ _MAX_SEARCH: Final = 200
 """Characters of a search; no name is longer."""
 
 View = Callable[..., ResponseReturnValue]
-
-
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["almoner"]
-    return runtime
 
 
 @blueprint.record
@@ -55,7 +50,7 @@ def _with_sweep(view: View) -> View:
 
     @wraps(view)
     def answer(**arguments: Any) -> ResponseReturnValue:
-        folder = _runtime().published.current
+        folder = runtime().published.current
         if folder is None:
             return _page("empty.html")
         try:
@@ -100,11 +95,11 @@ def page(index: SweepIndex) -> Response:
 
 
 def _rows(index: SweepIndex, numbers: Iterable[int]) -> list[Row]:
-    return list(rows_of(index.people(numbers), patient_facts(_runtime().packs)))
+    return list(rows_of(index.people(numbers), patient_facts(runtime().packs)))
 
 
 def _sweep(index: SweepIndex) -> Mapping[str, Any]:
-    return {"index": index, "manifest": index.manifest, "today": _runtime().today().isoformat()}
+    return {"index": index, "manifest": index.manifest, "today": runtime().today().isoformat()}
 
 
 def _languages(index: SweepIndex) -> list[tuple[str, str]]:
@@ -145,7 +140,7 @@ def person(index: SweepIndex, sweep: str, row: int) -> ResponseReturnValue:
         return _problem(HTTPStatus.NOT_FOUND, "Nobody stands here", "The list has no such row.")
     (shown,) = _rows(index, [row])
     seen(f"person/{shown.person.id}", shown.person.id)
-    return _page("person.html", row=shown, rules=rules_by_id(_runtime().packs), **_sweep(index))
+    return _page("person.html", row=shown, rules=rules_by_id(runtime().packs), **_sweep(index))
 
 
 def _person_now(index: SweepIndex, sweep: str, row: int) -> ResponseReturnValue:
@@ -163,19 +158,19 @@ def _person_now(index: SweepIndex, sweep: str, row: int) -> ResponseReturnValue:
 @blueprint.get("/rules")
 def rules() -> Response:
     """Every rule, with what it found in the current sweep."""
-    folder = _runtime().published.current
+    folder = runtime().published.current
     try:
         index = index_of(folder) if folder else None
     except SweepDamaged:
         index = None
-    return _page("rules.html", packs=_runtime().packs, found=index.manifest.get("findings_by_rule", {}) if index else {})
+    return _page("rules.html", packs=runtime().packs, found=index.manifest.get("findings_by_rule", {}) if index else {})
 
 
 @blueprint.get("/rules/<rule_id>")
 def rule(rule_id: str) -> Response:
     """Everything about one rule."""
     try:
-        page = rule_page(_runtime().packs, rule_id)
+        page = rule_page(runtime().packs, rule_id)
     except KeyError:
         return _problem(HTTPStatus.NOT_FOUND, "No such rule", "No loaded pack has a rule of this name.")
     return _page("rule.html", page=page)

@@ -15,7 +15,7 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge, ServiceUnavaila
 from plugin.findings.rows import shown_finding
 from plugin.playground.bench import Bench, BenchDefect, Busy, Refused
 from plugin.playground.trial import Message, Trial
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 from rules.pack import Pack
 from rules.schema import schema
 
@@ -41,15 +41,10 @@ def _prepare(state: BlueprintSetupState) -> None:
     state.app.extensions[EXTENSION] = {"check": Bench(CHECK_SECONDS), "run": Bench(RUN_SECONDS)}
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["almoner"]
-    return runtime
-
-
 @blueprint.get("")
 def page() -> Response:
     """The page with a shipped rule, or with a beginning of a new one."""
-    packs = _runtime().packs
+    packs = runtime().packs
     start = request.args.get("rule") or next((rule.id.text for pack in packs for rule in pack.document.rules), "")
     for pack in packs:
         if start == NEW + pack.document.id:
@@ -74,7 +69,7 @@ def check() -> Response:
 @blueprint.post("/run")
 def run() -> Response:
     """As `check`, with every engine and the made-up people."""
-    return _answer(_runtime().settings.playground.people)
+    return _answer(runtime().settings.playground.people)
 
 
 def _answer(people: int) -> Response:
@@ -100,7 +95,7 @@ def _sent() -> tuple[str, Pack]:
 def _trial(pack: Pack, text: str, people: int) -> Mapping[str, Any]:
     bench: Bench = current_app.extensions[EXTENSION]["run" if people else "check"]
     try:
-        return bench.trial(pack.path, text, _runtime().today(), people)
+        return bench.trial(pack.path, text, runtime().today(), people)
     except Refused as reason:
         return asdict(Trial(loads=False, messages=(Message(1, 1, "error", "", str(reason)),)))
     except Busy:
@@ -111,7 +106,7 @@ def _trial(pack: Pack, text: str, people: int) -> Mapping[str, Any]:
 
 
 def _pack(pack_id: str) -> Pack:
-    for pack in _runtime().packs:
+    for pack in runtime().packs:
         if pack.document.id == pack_id:
             return pack
     raise NotFound("No such pack is loaded.")
@@ -129,12 +124,12 @@ def _page(pack: Pack, start: str, text: str, trial: Mapping[str, Any] | None = N
     return make_response(
         render_template(
             "playground.html",
-            packs=_runtime().packs,
+            packs=runtime().packs,
             pack=pack.document,
             start=start,
             new=NEW,
             text=text,
-            people=_runtime().settings.playground.people,
+            people=runtime().settings.playground.people,
             pieces=_pieces(trial) if trial else {},
             schema=url_for(".names", pack_id=pack.document.id),
         )

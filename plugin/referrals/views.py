@@ -5,7 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fhir_adapters.referral_states import IllegalMove, Status, sources
@@ -19,14 +19,9 @@ from plugin.referrals.acting import Grip
 from plugin.referrals.offering import Answers, Offer, answers_of, given_by, offer_of, refer, services, sought
 from plugin.referrals.reading import PAGE, VIEWS, NoSuchReferral, listed, names, one
 from plugin.referrals.words import ATTENTION, CHOSEN, REASONS
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 
 blueprint: Final = Blueprint("referrals", __name__)
-
-
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["almoner"]
-    return runtime
 
 
 def _not_here(title: str) -> Response:
@@ -56,7 +51,7 @@ def offer(episode: uuid.UUID, rule: str) -> ResponseReturnValue:
 
 def tenant() -> str:
     """Whose EHR is told of referrals from conversations."""
-    settings = _runtime().settings
+    settings = runtime().settings
     return settings.referrals.tenant({name: server.tenant or name for name, server in settings.servers.items()})
 
 
@@ -66,7 +61,7 @@ def _offer(id: str, rule: str, now: datetime) -> tuple[Episode, Offer] | None:
             episode = whole(connection, scope(), id, now).episode
         except NoSuchEpisode:
             return None
-    found = offer_of(episode, _runtime().packs, rule)
+    found = offer_of(episode, runtime().packs, rule)
     return (episode, found) if found else None
 
 

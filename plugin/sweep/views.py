@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 from plugin.sweep.differences import KINDS
 from plugin.sweep.published import MANIFEST, QUARANTINE
 from plugin.sweep.runs import Run, Runs
@@ -57,11 +57,6 @@ class Changed:
     forecast: int
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["almoner"]
-    return runtime
-
-
 def _page(template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Response:
     return make_response(render_template(template, **values), status)
 
@@ -69,8 +64,8 @@ def _page(template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> R
 @blueprint.get("")
 def runs() -> Response:
     """Every run that is kept, the latest first."""
-    state = _runtime().settings.state
-    current = _runtime().published.current
+    state = runtime().settings.state
+    current = runtime().published.current
     listed = [Listed(run, (state / "sweeps" / run.sweep / MANIFEST).is_file()) for run in Runs(state).latest(_LISTED)]
     return _page("sweeps.html", listed=listed, kinds=KINDS, current=current.name if current else None)
 
@@ -114,7 +109,7 @@ def _unknown() -> Response:
 
 
 def _folder(sweep: str) -> Path:
-    return _runtime().settings.state / "sweeps" / sweep
+    return runtime().settings.state / "sweeps" / sweep
 
 
 def _manifest(sweep: str) -> Json | None:
@@ -137,7 +132,7 @@ def _entries(sweep: str) -> Iterator[Json]:
 
 def _changed(manifest: Json) -> Iterator[Changed]:
     """By rule, the most urgent first. What is restricted is named, but not counted on a page for all."""
-    rules = {rule.id.text: rule for pack in _runtime().packs for rule in pack.document.rules}
+    rules = {rule.id.text: rule for pack in runtime().packs for rule in pack.document.rules}
     names = sorted(manifest["findings_by_rule"], key=lambda name: (-rules[name].priority if name in rules else 0, name))
     for name in names:
         rule, counts = rules.get(name), manifest["findings_by_rule"][name]

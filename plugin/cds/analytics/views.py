@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 
 from fhir_adapters.errors import KeyUnusable
 from plugin.cds.analytics.counting import COLUMNS as LEDGER_COLUMNS
@@ -25,7 +25,7 @@ from plugin.cds.policy.reviews import doubted_rules
 from plugin.cds.texts import texts
 from plugin.cds.views import cds
 from plugin.errors import StoreError, UnknownServer
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 from plugin.wording import day
 from rules.suppression import Cell
 
@@ -81,12 +81,12 @@ def page() -> Response:
         can = choices(ledger.store)
         asked = _asked(can, now)
         found = _found(ledger, asked, now)
-        alarms, doubted = open_alarms(ledger.store), doubted_rules(ledger.store, _runtime().packs)
+        alarms, doubted = open_alarms(ledger.store), doubted_rules(ledger.store, runtime().packs)
     except (StoreError, KeyUnusable, UnknownServer) as wrong:
         title = "The ledger cannot be read"
         return make_response(render_template("problem.html", title=title, text=str(wrong)), HTTPStatus.SERVICE_UNAVAILABLE)
-    swept = _runtime().published.current is not None
-    titles = {rule.id.text: rule.title for pack in _runtime().packs for rule in pack.document.rules}
+    swept = runtime().published.current is not None
+    titles = {rule.id.text: rule.title for pack in runtime().packs for rule in pack.document.rules}
     html = render_template(
         "analytics.html",
         asked=asked,
@@ -105,7 +105,7 @@ def page() -> Response:
         doubted=doubted,
         columns=COLUMNS,
         stages=_stages(found.whole),
-        hours=_runtime().settings.cds.ignored_after_hours,
+        hours=runtime().settings.cds.ignored_after_hours,
     )
     return make_response(html)
 
@@ -140,11 +140,6 @@ def _safe(cell: str) -> str:
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["almoner"]
-    return runtime
-
-
 def _ledger() -> Ledger:
     return cds().ledger
 
@@ -152,7 +147,7 @@ def _ledger() -> Ledger:
 def _asked(can: Choices, now: datetime) -> _Asked:
     given = request.args
     by = given.get("by", "rule")
-    swept = _runtime().published.current is not None
+    swept = runtime().published.current is not None
     return _Asked(
         by if by in LEDGER_COLUMNS or (by in GROUPS and swept) else "rule",
         given.get("rule", "") if given.get("rule") in can.rules else "",
@@ -162,13 +157,13 @@ def _asked(can: Choices, now: datetime) -> _Asked:
 
 
 def _found(ledger: Ledger, asked: _Asked, now: datetime) -> _Found:
-    settings, store = _runtime().settings, ledger.store
+    settings, store = runtime().settings, ledger.store
     goes_on: Handover = handover(settings, store)
     arrived = goes_on.arrived()
     known = now - timedelta(hours=settings.cds.ignored_after_hours)
     question = Question(asked.period.since, min(asked.period.until, known), asked.rule, asked.client, arrived)
     if asked.by in GROUPS:
-        counts = by_group(store, question, SweptGroups(_runtime().published, asked.by))
+        counts = by_group(store, question, SweptGroups(runtime().published, asked.by))
     else:
         counts = by_column(store, question, LEDGER_COLUMNS[asked.by])
     reasons = {Cell("overridden", reason): number for reason, number in by_reason(store, question).items()}

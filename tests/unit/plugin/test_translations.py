@@ -37,8 +37,9 @@ def said() -> frozenset[str | tuple[str, ...]]:
         mappings = tomllib.load(written)["tool"]["babel"]["mappings"]
     methods = [(each["pattern"], each["method"]) for each in mappings]
     options = {each["pattern"]: {"silent": each.get("silent", "false")} for each in mappings}
-    found = extract_from_dir("plugin", methods, options, keywords=DEFAULT_KEYWORDS | {"marked": None})
-    return frozenset(text for _, _, text, _, _ in found)
+    keywords = DEFAULT_KEYWORDS | {"marked": None, "Phrase": None}
+    packages = ("plugin", "fhir_adapters", "rules")
+    return frozenset(text for package in packages for _, _, text, _, _ in extract_from_dir(package, methods, options, keywords=keywords))
 
 
 def messages() -> list[Message]:
