@@ -16,8 +16,10 @@ from plugin.findings.rows import shown_finding
 from plugin.playground.bench import Bench, BenchDefect, Busy, Refused
 from plugin.playground.trial import Message, Trial
 from plugin.runtime import runtime
+from plugin.translations import gettext, translated
 from rules.pack import Pack
 from rules.schema import schema
+from rules.told import Told
 
 blueprint: Final = Blueprint("playground", __name__, url_prefix="/playground")
 
@@ -32,7 +34,9 @@ RUN_SECONDS: Final = 30.0
 NEW: Final = "new/"
 """Before the id of a pack: an empty rule in that pack."""
 _TEMPLATE: Final = Path(__file__).parent / "new-rule.yaml"
-_TOO_LARGE: Final = f"The text is larger than {MOST_BYTES // 1000} kB. One rule needs far less: take something out, and check again."
+_TOO_LARGE: Final = Told(
+    "The text is larger than %(size)s kB. One rule needs far less: take something out, and check again.", size=MOST_BYTES // 1000
+)
 
 
 @blueprint.record
@@ -51,7 +55,7 @@ def page() -> Response:
             return _page(pack, start, _TEMPLATE.read_text(encoding="utf-8"))
         if start in pack.program.rules:
             return _page(pack, start, Path(pack.rule(start).id.span.path).read_text(encoding="utf-8"))
-    raise NotFound("No loaded pack has a rule of this name.")
+    raise NotFound(gettext("No loaded pack has a rule of this name."))
 
 
 @blueprint.get("/schema/<pack_id>")
@@ -86,9 +90,9 @@ def _sent() -> tuple[str, Pack]:
     try:
         text = request.form.get("text", "").replace("\r\n", "\n")
     except RequestEntityTooLarge:
-        raise RequestEntityTooLarge(_TOO_LARGE) from None
+        raise RequestEntityTooLarge(translated(_TOO_LARGE)) from None
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
-        raise RequestEntityTooLarge(_TOO_LARGE)
+        raise RequestEntityTooLarge(translated(_TOO_LARGE))
     return text, _pack(request.form.get("pack", ""))
 
 
@@ -97,9 +101,9 @@ def _trial(pack: Pack, text: str, people: int) -> Mapping[str, Any]:
     try:
         return bench.trial(pack.path, text, runtime().today(), people)
     except Refused as reason:
-        return asdict(Trial(loads=False, messages=(Message(1, 1, "error", "", str(reason)),)))
+        return asdict(Trial(loads=False, messages=(Message(1, 1, "error", "", translated(reason)),)))
     except Busy:
-        raise ServiceUnavailable("Others are trying rules at this moment. Try again in a few seconds.") from None
+        raise ServiceUnavailable(gettext("Others are trying rules at this moment. Try again in a few seconds.")) from None
     except BenchDefect as defect:
         current_app.logger.error("the playground failed: %s", defect)
         raise
@@ -109,7 +113,7 @@ def _pack(pack_id: str) -> Pack:
     for pack in runtime().packs:
         if pack.document.id == pack_id:
             return pack
-    raise NotFound("No such pack is loaded.")
+    raise NotFound(gettext("No such pack is loaded."))
 
 
 def _shared_only(pack: Pack) -> Pack:

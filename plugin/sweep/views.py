@@ -13,9 +13,11 @@ from typing import Any, Final
 from flask import Blueprint, Response, make_response, render_template, request
 
 from plugin.runtime import runtime
-from plugin.sweep.differences import KINDS
+from plugin.sweep.bands import told
 from plugin.sweep.published import MANIFEST, QUARANTINE
 from plugin.sweep.runs import Run, Runs
+from plugin.sweep.words import kinds, outcomes, statuses
+from plugin.translations import gettext
 
 Json = Mapping[str, Any]
 blueprint: Final = Blueprint("sweeps", __name__, url_prefix="/sweeps")
@@ -67,7 +69,7 @@ def runs() -> Response:
     state = runtime().settings.state
     current = runtime().published.current
     listed = [Listed(run, (state / "sweeps" / run.sweep / MANIFEST).is_file()) for run in Runs(state).latest(_LISTED)]
-    return _page("sweeps.html", listed=listed, kinds=KINDS, current=current.name if current else None)
+    return _page("sweeps.html", listed=listed, kinds=kinds(), statuses=statuses(), current=current.name if current else None)
 
 
 @blueprint.get("/<sweep>")
@@ -77,9 +79,9 @@ def sweep(sweep: str) -> Response:
     if found is None:
         return _unknown()
     hidden = set(found.get("restricted", ()))
-    outside = [each["text"] for each in found.get("outside", ()) if each["rule"] not in hidden]
+    outside = [told(each) for each in found.get("outside", ()) if each["rule"] not in hidden]
     values = {"manifest": found, "changed": list(_changed(found)), "data": found.get("data", {}), "outside": outside}
-    return _page("sweep.html", sweep=sweep, kinds=KINDS, **values)
+    return _page("sweep.html", sweep=sweep, kinds=kinds(), outcomes=outcomes(), **values)
 
 
 @blueprint.get("/<sweep>/quarantine")
@@ -105,7 +107,9 @@ def quarantine(sweep: str) -> Response:
 
 
 def _unknown() -> Response:
-    return _page("problem.html", HTTPStatus.NOT_FOUND, title="No such sweep", text="It was never published, or is no longer kept.")
+    return _page(
+        "problem.html", HTTPStatus.NOT_FOUND, title=gettext("No such sweep"), text=gettext("It was never published, or is no longer kept.")
+    )
 
 
 def _folder(sweep: str) -> Path:

@@ -3,12 +3,17 @@
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from plugin.cds.analytics.counting import NOT_KNOWN
+from plugin.cds.analytics.funnel import ALL
 from plugin.findings.index import SweepDamaged, folded, index_of
 from plugin.sweep.published import Published, WorklistPerson
+from plugin.translations import marked
 from plugin.wording import language
 from rules.impact import band_of
 
 GROUPS: Final = ("sex", "age", "language")
+NOT_RECORDED: Final = marked("not recorded")
+SEXES: Final = (marked("female"), marked("male"), marked("other"))
 
 
 class SweptGroups:
@@ -33,5 +38,10 @@ class SweptGroups:
 
     def _group(self, person: WorklistPerson) -> str:
         if self._by == "age":
-            return "not recorded" if person.age is None else band_of(person.age)
-        return (person.sex if self._by == "sex" else language(person.language)) or "not recorded"
+            return NOT_RECORDED if person.age is None else band_of(person.age)
+        return (person.sex if self._by == "sex" else person.language) or NOT_RECORDED
+
+
+def group_name(by: str, group: str, spoken: str = "en") -> str:
+    """A group by ``by`` in words; languages have names, the others stand for themselves."""
+    return language(group, spoken) if by == "language" and group not in (NOT_RECORDED, NOT_KNOWN, ALL) else group

@@ -16,6 +16,7 @@ from plugin.cds.preview.view import Shown, shown, shown_elsewhere
 from plugin.cds.validate import response_problems
 from plugin.runtime import runtime
 from plugin.settings import ClientSettings
+from plugin.translations import gettext
 
 blueprint: Final = Blueprint("cds_preview", __name__, url_prefix="/cds/preview")
 
@@ -30,10 +31,10 @@ def page() -> Response:
     people = examples(runtime().packs)
     rule = request.args.get("rule") or next(iter(people), "")
     if rule not in people:
-        raise NotFound("No loaded pack has a rule of this name with an example that it answers with yes.")
+        raise NotFound(gettext("No loaded pack has a rule of this name with an example that it answers with yes."))
     advice = advice_about_example(runtime().packs, rule)
     if advice is None:
-        return _page(rule, [], problems=["The rule is not effective on the day of its example."])
+        return _page(rule, [], problems=[gettext("The rule is not effective on the day of its example.")])
     made = [(compile_card(advice, client, lambda: str(uuid4())), client) for client in _clients()]
     whole = next(compiled.card for compiled, client in made if client.profile.name == "generic")
     return _page(rule, [shown(compiled.card, compiled.lost, client) for compiled, client in made], _written(whole))
@@ -43,7 +44,7 @@ def page() -> Response:
 def pasted() -> Response:
     """A card, or the first card of an answer, from anywhere."""
     if (request.content_length or 0) > _MOST_ON_THE_WAY or len(text := request.form.get("card", "")) > MOST_BYTES:
-        raise RequestEntityTooLarge(f"A card has at most {MOST_BYTES // 1000} kB here.")
+        raise RequestEntityTooLarge(gettext("A card has at most %(size)s kB here.", size=MOST_BYTES // 1000))
     card, problems = _read(text)
     views = [] if problems else [shown_elsewhere(card, client) for client in _clients()]
     return _page("", views, text, problems)
@@ -53,11 +54,11 @@ def _read(text: str) -> tuple[dict[str, Any], list[str]]:
     try:
         found: Any = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return {}, ["This is not JSON."]
+        return {}, [gettext("This is not JSON.")]
     if isinstance(found, dict) and isinstance(found.get("cards"), list):
         found = next(iter(found["cards"]), None)
     if not isinstance(found, dict):
-        return {}, ["There is no card in it."]
+        return {}, [gettext("There is no card in it.")]
     return found, response_problems({"cards": [found]})
 
 
