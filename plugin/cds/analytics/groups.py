@@ -3,16 +3,15 @@
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from plugin.cds.analytics.counting import NOT_KNOWN
-from plugin.cds.analytics.funnel import ALL
 from plugin.findings.index import SweepDamaged, folded, index_of
 from plugin.sweep.published import Published, WorklistPerson
 from plugin.translations import marked
-from plugin.wording import language
+from plugin.wording import LANGUAGES, language
 from rules.impact import band_of
 
 GROUPS: Final = ("sex", "age", "language")
 NOT_RECORDED: Final = marked("not recorded")
+_CODES: Final = {name: code for code, name in LANGUAGES.items()}
 SEXES: Final = (marked("female"), marked("male"), marked("other"))
 
 
@@ -39,9 +38,10 @@ class SweptGroups:
     def _group(self, person: WorklistPerson) -> str:
         if self._by == "age":
             return NOT_RECORDED if person.age is None else band_of(person.age)
-        return (person.sex if self._by == "sex" else person.language) or NOT_RECORDED
+        return (person.sex if self._by == "sex" else language(person.language)) or NOT_RECORDED
 
 
-def group_name(by: str, group: str, spoken: str = "en") -> str:
-    """A group by ``by`` in words; languages have names, the others stand for themselves."""
-    return language(group, spoken) if by == "language" and group not in (NOT_RECORDED, NOT_KNOWN, ALL) else group
+def spoken_name(group: str, spoken: str) -> str:
+    """A group by language, such as ``Spanish (MX)``, in the language ``spoken``; what is no language stays as it is."""
+    name, bracket, region = group.partition(" (")
+    return f"{language(_CODES.get(name, name), spoken)}{bracket}{region}"

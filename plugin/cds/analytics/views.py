@@ -27,7 +27,7 @@ from plugin.cds.analytics.counting import (
     steps_known,
 )
 from plugin.cds.analytics.funnel import ALL, COLUMNS, STAGES, FunnelRow, funnel, number, table
-from plugin.cds.analytics.groups import GROUPS, NOT_RECORDED, SEXES, SweptGroups, group_name
+from plugin.cds.analytics.groups import GROUPS, NOT_RECORDED, SEXES, SweptGroups, spoken_name
 from plugin.cds.analytics.period import Period, months, period_of
 from plugin.cds.ledger import Ledger
 from plugin.cds.ledger.handover import Handover
@@ -146,7 +146,7 @@ def _lines(asked: _Asked, found: _Found) -> Iterator[list[str]]:
     yield ["table", asked.by, *COLUMNS, "accepted of known %", "low %", "high %"]
     for row in found.rows:
         rate = [f"{100 * each:.1f}" for each in (row.rate.value, row.rate.low, row.rate.high)] if row.rate else ["", "", ""]
-        yield ["cards", group_name(asked.by, row.name), *(row.cells[column] for column in COLUMNS), *rate]
+        yield ["cards", row.name, *(row.cells[column] for column in COLUMNS), *rate]
     yield from (["reason", name, count] for name, count in found.reasons)
     columns, rows = found.held
     yield from ([NOT_SENT, name, column, cells[column]] for name, cells in rows for column in columns)
@@ -192,7 +192,7 @@ def _found(ledger: Ledger, asked: _Asked, now: datetime) -> _Found:
 
 def _names(by: str, found: _Found, titles: Mapping[str, str]) -> dict[str, str]:
     """What the rows of the table are called, in the language of the page."""
-    own = {row.name: group_name(by, row.name, language()) for row in found.rows}
+    own = {row.name: spoken_name(row.name, language()) for row in found.rows} if by == "language" else {}
     words = {name: translated(name) for name in (ALL, NOBODY, NOT_KNOWN, NOT_RECORDED, *(SEXES if by == "sex" else ()))}
     return own | (dict(titles) if by == "rule" else {}) | words
 
