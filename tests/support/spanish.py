@@ -1,11 +1,11 @@
 """What a page for staff says, and what of it was left in English though there is Spanish for it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from babel.messages.pofile import read_po
 
@@ -67,8 +67,13 @@ def _english() -> tuple[str, ...]:
     """The texts whose Spanish is another one."""
     with CATALOGUE.open("rb") as written:
         messages = [message for message in read_po(written, locale="es") if message.id]
-    pairs = [(m.id, m.string) if isinstance(m.id, tuple) else ((m.id,), (m.string,)) for m in messages]
-    return tuple(one for ids, strings in pairs for one, other in zip(ids, strings, strict=True) if one != other)
+    pairs = [(each, other) for m in messages for each, other in zip(_all(m.id), _all(m.string), strict=True)]
+    return tuple(each for each, other in pairs if each != other)
+
+
+def _all(text: Any) -> Sequence[str]:
+    """One text, or those for one and for many."""
+    return [text] if isinstance(text, str) else text
 
 
 @cache
