@@ -8,7 +8,7 @@ TYPED := plugin rules fhir_adapters $(wildcard tests/support tests/robustness)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: demo test check install dev peer robustness lock vendor clean bench bench-large long roads chaos kills mutation fuzz hostile cql docs
+.PHONY: demo test check install dev peer robustness lock vendor clean bench bench-large long roads chaos kills mutation fuzz hostile cql docs texts
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
@@ -48,6 +48,12 @@ robustness: .venv-robustness/.installed
 	@sh requirements/venv.sh .venv-robustness "$(PYTHON)"
 	@.venv-robustness/bin/python $(LOCKED) requirements/robustness.lock
 	@touch $@
+
+# Gathers what pages for staff say; new texts stand in es.po without a translation, and a test fails until they have one.
+texts: dev
+	@.venv/bin/pybabel --quiet extract --mapping-file pyproject.toml --keywords marked --keywords Told --no-location --sort-output --omit-header --output almoner.pot plugin fhir_adapters rules
+	@.venv/bin/pybabel --quiet update --input-file almoner.pot --output-file plugin/texts/es.po --locale es --no-fuzzy-matching --ignore-obsolete --omit-header --width 140
+	@rm almoner.pot
 
 # Resolves the newest versions that pyproject.toml allows; dev.lock repeats runtime.lock's versions.
 lock: dev

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from rules.told import Told
+
 
 class Status(StrEnum):
     """Where a referral stands."""
@@ -54,7 +56,7 @@ WITH_REASON: Final = frozenset({Status.REJECTED, Status.CANCELLED, Status.ON_HOL
 FINAL: Final = frozenset({Status.REJECTED, Status.COMPLETED, Status.CANCELLED, Status.FAILED, Status.ENTERED_IN_ERROR})
 """Nothing but that it was an error comes after these."""
 OPEN: Final = frozenset(Status) - FINAL
-_WORDS: Final = {Side.REQUESTER: "who refers", Side.TARGET: "the agency"}
+_WORDS: Final = {Side.REQUESTER: Told("who refers"), Side.TARGET: Told("the agency")}
 
 
 class IllegalMove(Exception):
@@ -82,13 +84,19 @@ def leads(start: Status | None, to: Status) -> bool:
 def check(start: Status | None, move: Move) -> None:
     """Raises `IllegalMove` unless ``move`` is allowed to whoever makes it, from ``start``, with what comes with it."""
     if move.to not in MAY_SET[move.by]:
-        raise IllegalMove(f"{_WORDS[move.by]} does not set a referral to {move.to}")
+        raise IllegalMove(Told("%(who)s does not set a referral to %(state)s", who=_WORDS[move.by], state=_name(move.to)))
     if not leads(start, move.to):
-        raise IllegalMove(f"a referral that is {start or 'not there yet'} does not become {move.to}")
+        before = _name(start) if start else Told("not there yet")
+        raise IllegalMove(Told("a referral that is %(before)s does not become %(after)s", before=before, after=_name(move.to)))
     if move.to in WITH_REASON and not move.reason.strip():
-        raise IllegalMove(f"say why it is {move.to}")
+        raise IllegalMove(Told("say why it is %(state)s", state=_name(move.to)))
     if move.to is Status.COMPLETED and not move.outputs:
-        raise IllegalMove("say what came of it before it is completed")
+        raise IllegalMove(Told("say what came of it before it is completed"))
+
+
+def _name(status: Status) -> Told:
+    """As a text that can be translated; the words are marked in `plugin.referrals.words`."""
+    return Told(str(status))
 
 
 def reachable(start: Status) -> frozenset[Status]:

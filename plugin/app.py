@@ -7,7 +7,7 @@ from flask import Flask, Response, jsonify, make_response, render_template, requ
 from flask.json.provider import JSONProvider
 from werkzeug.exceptions import HTTPException
 
-from plugin import health, jwks
+from plugin import health, jwks, translations
 from plugin.access import Forbidden
 from plugin.access import web as access
 from plugin.api.problems import problem
@@ -18,6 +18,7 @@ from plugin.cds.opening import open_cds
 from plugin.cds.trouble import ERROR_ID_HEADER, logged, operation_outcome
 from plugin.cds.turns import Turns
 from plugin.openapi import views as openapi
+from plugin.runtime import EXTENSION as RUNTIME
 from plugin.runtime import Runtime, build_runtime
 from plugin.settings import Settings
 from plugin.store import open_store
@@ -78,12 +79,13 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     app = Flask(__name__)
     app.json = _Orjson(app)
     app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
-    app.extensions["almoner"] = runtime
+    app.extensions[RUNTIME] = runtime
     turns = Turns(runtime.settings.cds.calls_at_once, runtime.settings.cds.wait_seconds)
     overload.install(app, turns)
     store = ready(open_store(runtime.settings.database_url))
     cds.install(app, open_cds(runtime, store, turns=turns))
     access.install(app, runtime.settings, store)
+    translations.install(app)
     for blueprint in (
         health.blueprint,
         jwks.blueprint,

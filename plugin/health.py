@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, make_response
+from flask import Blueprint, Response, jsonify, make_response
 from sqlalchemy.exc import SQLAlchemyError
 
 from plugin.cds.canaries.comparing import last_runs
 from plugin.cds.views import cds
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 from plugin.sweep.published import Published
 
 blueprint = Blueprint("health", __name__, url_prefix="/health")
@@ -23,17 +23,17 @@ def live() -> Response:
 @blueprint.get("/ready")
 def ready() -> Response:
     """Rules are loaded; 503 if not. A missing or old sweep is told, but does not stop the bedside service."""
-    runtime: Runtime = current_app.extensions["almoner"]
+    serving = runtime()
     body = {
-        "status": "ready" if runtime.packs else "not ready: no rule packs are loaded",
-        "packs": len(runtime.packs),
-        "rules": sum(len(pack.program.rules) for pack in runtime.packs),
-        "engine": runtime.engine.name,
-        "engine_note": runtime.engine_note,
-        "sweep": _sweep(runtime.published),
+        "status": "ready" if serving.packs else "not ready: no rule packs are loaded",
+        "packs": len(serving.packs),
+        "rules": sum(len(pack.program.rules) for pack in serving.packs),
+        "engine": serving.engine.name,
+        "engine_note": serving.engine_note,
+        "sweep": _sweep(serving.published),
         "canaries": _canaries(),
     }
-    return make_response(jsonify(body), 200 if runtime.packs else 503)
+    return make_response(jsonify(body), 200 if serving.packs else 503)
 
 
 def _canaries() -> list[dict[str, Any]]:

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, jsonify
 
 from fhir_adapters.smart import KeyRing
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 
 PATH: Final = "/.well-known/jwks.json"
 _FRESH_FOR: Final = 300
@@ -17,7 +17,6 @@ blueprint = Blueprint("jwks", __name__)
 @blueprint.get(PATH)
 def keys() -> Response:
     """The key set (JWKS); empty before ``almoner keys new``."""
-    runtime: Runtime = current_app.extensions["almoner"]
-    response = jsonify(KeyRing(runtime.settings.keys).published())
+    response = jsonify(KeyRing(runtime().settings.keys).published())
     response.headers["Cache-Control"] = f"public, max-age={_FRESH_FOR}"
     return response

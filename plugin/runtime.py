@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Final
+
+from flask import current_app
 
 from plugin.settings import Settings
 from plugin.sweep.published import Published
 from rules.engines import Engine, engine
 from rules.errors import EngineUnavailable
 from rules.pack import Pack, load_packs
+
+EXTENSION: Final = "almoner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +43,9 @@ def build_runtime(settings: Settings) -> Runtime:
     except EngineUnavailable as reason:
         chosen, note = engine("reference"), str(reason)
     return Runtime(settings, load_packs(settings.packs), chosen, Published(settings.state), note)
+
+
+def runtime() -> Runtime:
+    """That of the application which answers."""
+    found: Runtime = current_app.extensions[EXTENSION]
+    return found

@@ -14,6 +14,7 @@ from flask import Flask
 from plugin.cds.trouble import logged
 from plugin.errors import ServeError
 from plugin.observe import metrics
+from plugin.runtime import EXTENSION as RUNTIME
 from plugin.runtime import Runtime
 from plugin.settings import Settings
 
@@ -43,7 +44,7 @@ def _make_ready(app: Flask) -> None:
     from plugin.cds.warming import warm_up
 
     try:
-        warm_up(app.extensions[EXTENSION], app.extensions["almoner"])
+        warm_up(app.extensions[EXTENSION], app.extensions[RUNTIME])
     except Exception as error:
         logged("warm_up_failed", error)
     gc.collect()

@@ -1,9 +1,12 @@
 """How values, dates and languages are written for people, on pages and on cards. The filters of the templates."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Final
+
+from babel import Locale
+from babel.dates import get_month_names
 
 from rules.facts import Value
 from rules.findings import number
@@ -63,23 +66,45 @@ LANGUAGES: Final = {
     "zh": "Chinese",
 }
 """ISO 639 codes of languages that are often met; others are shown by their code."""
+_SIGNED: Final = {"es": {"sgn": "lengua de signos", "ase": "lengua de signos estadounidense", "bfi": "lengua de signos británica"}}
+"""Of languages that Unicode's names leave out."""
+_YES_NO: Final = {"en": ("yes", "no"), "es": ("sí", "no")}
+_TIMES: Final = {
+    "es": {
+        "day": "día",
+        "days": "días",
+        "week": "semana",
+        "weeks": "semanas",
+        "month": "mes",
+        "months": "meses",
+        "year": "año",
+        "years": "años",
+    }
+}
+"""Units of time as `amount` spells them."""
 
 
-def language(code: str | None) -> str:
-    """A BCP-47 code as a name: ``es-MX`` → Spanish (MX). Empty if the language is not known."""
+def language(code: str | None, spoken: str = "en") -> str:
+    """A BCP-47 code as a name in the language ``spoken``: ``es-MX`` → Spanish (MX). Empty if the language is not known."""
     if not code:
         return ""
     first, _, rest = code.partition("-")
-    name = LANGUAGES.get(first.lower())
+    name = language_names(spoken).get(first.lower())
     return code if name is None else f"{name} ({rest})" if rest else name
 
 
-def amount(value: Value, unit: str | None = None) -> str:
+def language_names(spoken: str) -> Mapping[str, str]:
+    """The names of `LANGUAGES` in one of them."""
+    names = Locale(spoken).languages if spoken != "en" else {}
+    return {code: _SIGNED.get(spoken, {}).get(code) or names.get(code, name) for code, name in LANGUAGES.items()}
+
+
+def amount(value: Value, unit: str | None = None, language: str = "en") -> str:
     """A value with its unit: ``9.6 %``, ``16``, ``103 days``, ``at risk``. Empty if it is not known."""
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _YES_NO[language][0 if value else 1]
     if isinstance(value, str):
         return value
     shown = number(value)
@@ -87,6 +112,7 @@ def amount(value: Value, unit: str | None = None) -> str:
     spelt = shown_unit(unit)
     if shown == 1 and unit in ("days", "weeks", "months", "years"):
         spelt = spelt.removesuffix("s")
+    spelt = _TIMES.get(language, {}).get(spelt, spelt)
     return f"{text}{NARROW_SPACE}{spelt}" if spelt else text
 
 
@@ -98,23 +124,23 @@ def shown_unit(unit: str | None) -> str:
 
 
 _PARTIAL: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])(?:-(\d\d))?")
-_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905 not the machine's locale: the page is English
 
 
-def day(written: str | date | None) -> str:
+def day(written: str | date | None, language: str = "en") -> str:
     """A day as precisely as it is known: 14 Mar 2026, Mar 2026, 2026, ``by 14 Mar 2026``; empty if not known."""
     text = written.isoformat() if isinstance(written, date) else written or ""
-    return _PARTIAL.sub(_spelt, text)
+    months = get_month_names("abbreviated", locale=language)
+
+    def spelt(found: re.Match[str]) -> str:
+        year, month, day_of_month = found.groups()
+        return " ".join([*([str(int(day_of_month))] if day_of_month else []), months[int(month)], year])
+
+    return _PARTIAL.sub(spelt, text)
 
 
-def _spelt(found: re.Match[str]) -> str:
-    year, month, day_of_month = found.groups()
-    return " ".join([*([str(int(day_of_month))] if day_of_month else []), _MONTHS[int(month) - 1], year])
-
-
-def moment(written: str) -> str:
+def moment(written: str, language: str = "en") -> str:
     """When a sweep was published, to the minute."""
-    return f"{day(written[:10])}, {written[11:16]}{' UTC' if written.endswith('+00:00') else written[19:]}"
+    return f"{day(written[:10], language)}, {written[11:16]}{' UTC' if written.endswith('+00:00') else written[19:]}"
 
 
 def asked(condition: str) -> str:

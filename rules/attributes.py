@@ -11,6 +11,7 @@ from typing import Final
 from rules.explain import short
 from rules.facts import Coding
 from rules.ir import EventFact, Fact, PatientFact, Program, Series
+from rules.told import Told
 from rules.valuesets import SYSTEMS
 
 _HUNGER_VITAL_SIGN: Final = "88121-9 88122-7 88123-5 88124-3"
@@ -55,16 +56,16 @@ def uses(program: Program, rule: str) -> tuple[Use, ...]:
     return tuple(Use(attribute, tuple(facts)) for attribute, facts in found.items())
 
 
-ATTRIBUTES: Final = (
-    "race",
-    "ethnicity",
-    "language",
-    "sexual orientation",
-    "gender identity",
-    "sex",
-    "date of birth",
-    "social determinants of health",
-    "health status assessments",
+ATTRIBUTES: Final[tuple[str, ...]] = (
+    Told("race"),
+    Told("ethnicity"),
+    Told("language"),
+    Told("sexual orientation"),
+    Told("gender identity"),
+    Told("sex"),
+    Told("date of birth"),
+    Told("social determinants of health"),
+    Told("health status assessments"),
 )
 _OF_PATIENT: Final[Mapping[str, str]] = {
     "age": "date of birth",

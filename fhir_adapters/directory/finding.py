@@ -12,6 +12,7 @@ from fhir_adapters.directory.areas import NOWHERE, Residence, belongs
 from fhir_adapters.directory.crosswalk import UNSPECIFIED
 from fhir_adapters.directory.entries import Directory, Entry
 from fhir_adapters.directory.model import Capacity, Language, Service
+from rules.told import Told, joined
 
 STALE_AFTER: Final = 365
 """Days after which a listing that nobody confirmed or changed is stale."""
@@ -20,12 +21,19 @@ CAPACITY_LASTS: Final = 30
 FITS, ASK, LEFT_OUT = "fits", "ask", "left out"
 _RANK: Final = {FITS: 0, ASK: 1, LEFT_OUT: 2}
 _CAN: Final = {
-    "capacity": "it has places",
-    "no-capacity": "it has no place",
-    "waitlist": "it keeps a waiting list",
-    "additional-assessment-required": "it has to assess first",
+    "capacity": Told("it has places"),
+    "no-capacity": Told("it has no place"),
+    "waitlist": Told("it keeps a waiting list"),
+    "additional-assessment-required": Told("it has to assess first"),
 }
 """What a service says of its capacity, in words."""
+_STATUS: Final = {
+    "active": Told("active"),
+    "inactive": Told("inactive"),
+    "defunct": Told("defunct"),
+    "temporarily closed": Told("temporarily closed"),
+}
+"""The words of HSDS for the state of a service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,8 @@ def _together(grounds: list[Ground]) -> Ground:
     """What several listings say about one criterion: those that know decide; if they contradict each other, it is unknown."""
     known = [ground for ground in grounds if ground.answer is not None]
     if len({ground.answer for ground in known}) > 1:
-        return Ground(grounds[0].criterion, None, "the sources disagree: " + "; ".join(dict.fromkeys(ground.reason for ground in known)))
+        said = joined("; ", dict.fromkeys(ground.reason for ground in known))
+        return Ground(grounds[0].criterion, None, Told("the sources disagree: %(what)s", what=said))
     return (known or grounds)[0]
 
 
@@ -102,7 +111,7 @@ def _grounds(service: Service, directory: Directory, inquiry: Inquiry) -> Iterat
         ("availability", bool(service.closures), lambda: _availability(service, inquiry.as_of)),
         ("area", inquiry.home != NOWHERE, lambda: _area(service, inquiry.home)),
         ("age", inquiry.age is not None, lambda: _age(service, inquiry.age or 0.0)),
-        ("eligibility", bool(service.eligibility), lambda: (None, f"the listing says: {'; '.join(service.eligibility)}")),
+        ("eligibility", bool(service.eligibility), lambda: (None, Told("the listing says: %(text)s", text="; ".join(service.eligibility)))),
         ("language", inquiry.language is not None, lambda: _language(service, inquiry.language or "")),
         ("capacity", True, lambda: _capacity(service, inquiry)),
         ("freshness", True, lambda: _freshness(service, inquiry)),
@@ -113,69 +122,79 @@ def _grounds(service: Service, directory: Directory, inquiry: Inquiry) -> Iterat
 def _domain(service: Service, directory: Directory, domain: str) -> tuple[bool | None, str]:
     meaning = directory.meaning(service)
     if domain in meaning.domains:
-        return True, f"is for {domain}"
-    known = ", ".join(sorted(meaning.domains - {UNSPECIFIED}))
+        return True, Told("is for %(needs)s", needs=domain)
+    known = sorted(meaning.domains - {UNSPECIFIED})
     if meaning.unknown:
         names = ", ".join(term.text or term.code for term in meaning.unknown)
-        return None, f"its terms are not in the crosswalk: {names}"
+        return None, Told("its terms are not in the crosswalk: %(names)s", names=names)
     if not known or meaning.open:
-        return None, "its terms do not say what it is for" if service.terms else "has no term that says what it is for"
-    return False, f"is for {known}"
+        return None, Told("its terms do not say what it is for") if service.terms else Told("has no term that says what it is for")
+    return False, Told("is for %(needs)s", needs=", ".join(known))
 
 
 def _partner(service: Service, directory: Directory, partner: str) -> tuple[bool | None, str]:
     partners = directory.partners(service)
     if not partners:
-        return None, "does not say what kind of agency it is"
-    return partner in partners, f"is given by: {', '.join(sorted(partners))}"
+        return None, Told("does not say what kind of agency it is")
+    return partner in partners, Told("is given by: %(partners)s", partners=joined(", ", map(Told, sorted(partners))))
 
 
 def _status(service: Service) -> tuple[bool | None, str]:
     if service.organization is not None and service.organization.active is False:
-        return False, "the agency is not active"
+        return False, Told("the agency is not active")
     if service.status is None:
-        return None, "does not say whether it is active"
-    return service.status == "active", f"is {service.status}"
+        return None, Told("does not say whether it is active")
+    return service.status == "active", Told("is %(status)s", status=_STATUS.get(service.status, service.status))
 
 
 def _availability(service: Service, as_of: date) -> tuple[bool | None, str]:
     for closure in service.closures:
         if closure.first is not None and closure.first <= as_of <= (closure.last or date.max):
-            until = f" until {closure.last}" if closure.last else ""
-            return False, f"is not available{until}" + (f": {closure.text}" if closure.text else "")
+            until = Told("is not available until %(day)s", day=closure.last) if closure.last else Told("is not available")
+            return False, joined(": ", filter(None, (until, closure.text)))
     undated = next((closure for closure in service.closures if closure.first is None), None)
     if undated is not None:
-        return None, "is not available at times that are not stated" + (f": {undated.text}" if undated.text else "")
-    return True, "is available that day"
+        return None, joined(": ", filter(None, (Told("is not available at times that are not stated"), undated.text)))
+    return True, Told("is available that day")
 
 
 def _area(service: Service, home: Residence) -> tuple[bool | None, str]:
     if not service.areas:
-        return None, "does not say which area it serves"
+        return None, Told("does not say which area it serves")
     named = _few(str(area) for area in service.areas)
     answers = [belongs(area, home) for area in service.areas]
     if True in answers:
-        return True, f"serves {named}"
-    return (None, f"serves {named}: whether that is where they live cannot be told") if None in answers else (False, f"serves only {named}")
+        return True, Told("serves %(areas)s", areas=named)
+    if None in answers:
+        return None, Told("serves %(areas)s: whether that is where they live cannot be told", areas=named)
+    return False, Told("serves only %(areas)s", areas=named)
 
 
 def _age(service: Service, age: float) -> tuple[bool | None, str]:
     """One stated limit is a complete statement: the other end is open."""
     low, high = service.minimum_age, service.maximum_age
     if low is None and high is None:
-        return None, "does not say for which ages it is"
-    text = f"from {low:g}" if high is None else f"up to {high:g}" if low is None else f"from {low:g} to {high:g}"
+        return None, Told("does not say for which ages it is")
     # A person is 65 until the day before they turn 66.
-    return (low is None or age >= low) and (high is None or int(age) <= high), f"is for ages {text}"
+    return (low is None or age >= low) and (high is None or int(age) <= high), _ages(low, high)
+
+
+def _ages(low: float | None, high: float | None) -> Told:
+    if high is None:
+        return Told("is for ages from %(low)s", low=f"{low:g}")
+    if low is None:
+        return Told("is for ages up to %(high)s", high=f"{high:g}")
+    return Told("is for ages from %(low)s to %(high)s", low=f"{low:g}", high=f"{high:g}")
 
 
 def _language(service: Service, language: str) -> tuple[bool | None, str]:
     """A list of languages is seldom complete: one that is not in it is to be asked for."""
     listed = _few(each.name or each.code or "" for each in service.languages)
     if any(_speaks(each, language) for each in service.languages):
-        return True, f"is given in {listed}"
-    further = f"; interpretation: {service.interpretation}" if service.interpretation else ""
-    return None, (f"names only {listed}: ask for others" if service.languages else "names no languages: ask") + further
+        return True, Told("is given in %(languages)s", languages=listed)
+    only = Told("names only %(languages)s: ask for others", languages=listed) if service.languages else Told("names no languages: ask")
+    further = Told("interpretation: %(text)s", text=service.interpretation) if service.interpretation else ""
+    return None, joined("; ", filter(None, (only, further)))
 
 
 def _speaks(listed: Language, wanted: str) -> bool:
@@ -187,35 +206,41 @@ def _speaks(listed: Language, wanted: str) -> bool:
 
 def _capacity(service: Service, inquiry: Inquiry) -> tuple[bool | None, str]:
     stated = [each for each in service.capacity if each.status is not None]
-    waiting = f"; waiting: {service.waiting}" if service.waiting else ""
+    waiting = Told("waiting: %(text)s", text=service.waiting) if service.waiting else ""
     if not stated:
-        return None, f"does not say whether it can take somebody{waiting}"
+        return None, joined("; ", filter(None, (Told("does not say whether it can take somebody"), waiting)))
     answers = [_place(each, inquiry) for each in stated]
     best = max(answers, key=lambda answer: {True: 2, None: 1, False: 0}[answer[0]])
-    return best[0], best[1] + waiting
+    return best[0], joined("; ", filter(None, (best[1], waiting)))
 
 
 def _place(capacity: Capacity, inquiry: Inquiry) -> tuple[bool | None, str]:
-    words = f"that {_CAN.get(capacity.status or '', capacity.status)}{f' ({capacity.text})' if capacity.text else ''}"
+    status = capacity.status or ""
+    can: str = _CAN.get(status, status)
+    words = Told("%(what)s (%(more)s)", what=can, more=capacity.text) if capacity.text else can
     if capacity.updated is None or capacity.updated > inquiry.as_of:
-        return None, f"said {words} on a day that is not known"
-    said = f"said {words} on {capacity.updated}"
+        return None, Told("said that %(what)s on a day that is not known", what=words)
+    when = {"what": words, "day": capacity.updated, "until": capacity.until}
     if capacity.until is not None and capacity.until < inquiry.as_of:
-        return None, f"{said}, until {capacity.until}, which is over"
+        return None, Told("said that %(what)s on %(day)s, until %(until)s, which is over", **when)
     if capacity.until is None and (inquiry.as_of - capacity.updated).days > inquiry.capacity_lasts:
-        return None, f"{said}, too long ago to rely on"
-    until = f", until {capacity.until}" if capacity.until else ""
-    return {"capacity": True, "no-capacity": False}.get(capacity.status or ""), said + until
+        return None, Told("said that %(what)s on %(day)s, too long ago to rely on", **when)
+    answer = {"capacity": True, "no-capacity": False}.get(capacity.status or "")
+    if capacity.until is not None:
+        return answer, Told("said that %(what)s on %(day)s, until %(until)s", **when)
+    return answer, Told("said that %(what)s on %(day)s", **when)
 
 
 def _freshness(service: Service, inquiry: Inquiry) -> tuple[bool | None, str]:
     age = service.age(inquiry.as_of)
     if age is None:
-        return None, "does not say when it was last confirmed or changed"
-    stale = age > inquiry.stale_after
-    return None if stale else True, f"last confirmed or changed {age:,} day{'' if age == 1 else 's'} ago" + (": stale" if stale else "")
+        return None, Told("does not say when it was last confirmed or changed")
+    if age > inquiry.stale_after:
+        return None, Told("last confirmed or changed %(days)s days ago: stale", days=age)
+    return True, Told("last confirmed or changed 1 day ago") if age == 1 else Told("last confirmed or changed %(days)s days ago", days=age)
 
 
 def _few(words: Iterable[str], most: int = 8) -> str:
     listed = list(dict.fromkeys(words))
-    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
+    first = ", ".join(listed[:most])
+    return Told("%(words)s and %(count)s more", words=first, count=len(listed) - most) if len(listed) > most else first

@@ -16,7 +16,7 @@ from plugin.access.signing_in import WrongPassword, change_password
 from plugin.access.signing_in import sign_in as signed
 from plugin.access.web import Access, access, address_of_caller, scope
 from plugin.access.web import signed_in as session_here
-from plugin.translations import LANGUAGES, texts
+from plugin.translations import language, texts
 
 blueprint: Final = Blueprint("access", __name__)
 
@@ -105,17 +105,14 @@ def _with_password() -> Session:
 
 
 def _password_page(message: str | None = None, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
-    session, language, say = _with_password(), *_texts()
+    session, say = _with_password(), _texts()
     shown = say[message].format(**values) if message else None
     done = message == "changed"
-    return _varied(
-        render_template("password.html", say=say, language=language, message=shown, done=done, shortest=SHORTEST, session=session), status
-    )
+    return _varied(render_template("password.html", say=say, message=shown, done=done, shortest=SHORTEST, session=session), status)
 
 
-def _texts() -> tuple[str, Mapping[str, str]]:
-    language = request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
-    return language, texts("plugin.access.texts", language)
+def _texts() -> Mapping[str, str]:
+    return texts("plugin.access.texts", language())
 
 
 def _varied(page: str, status: HTTPStatus) -> Response:
@@ -141,12 +138,12 @@ def _set_cookie(by: Access, response: Response, secret: str) -> None:
 
 def form_page(status: HTTPStatus, message: str | None = None, **values: object) -> Response:
     """The page on which people sign in, in the language of their browser."""
-    language, say = _texts()
+    say = _texts()
     shown = say[message].format(**values) if message else None
     then = request.values.get("next", "")[:_LONGEST]
     login = request.form.get("login", "")[:_LONGEST]
     elsewhere = url_for("identity.leave", next=then or None) if access().settings.access.mode == "oidc" else None
-    values = {"say": say, "language": language, "message": shown, "wrong": status != 200, "then": then, "login": login}
+    values = {"say": say, "message": shown, "wrong": status != 200, "then": then, "login": login}
     return _varied(render_template("sign_in.html", elsewhere=elsewhere, **values), status)
 
 

@@ -3,14 +3,9 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from flask import Response, make_response, render_template, request
+from flask import Response, make_response, render_template
 
-from plugin.translations import LANGUAGES, texts
-
-
-def language() -> str:
-    """The one of ours that the browser likes best."""
-    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+from plugin.translations import language, texts
 
 
 def say() -> Mapping[str, str]:
@@ -20,7 +15,7 @@ def say() -> Mapping[str, str]:
 
 def page(template: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
     """A page in the language of the browser."""
-    response = make_response(render_template(template, say=say(), language=language(), **values), status)
+    response = make_response(render_template(template, say=say(), **values), status)
     response.vary.add("Accept-Language")
     return response
 

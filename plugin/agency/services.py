@@ -5,7 +5,7 @@ from datetime import date
 from http import HTTPStatus
 from typing import Final
 
-from flask import Blueprint, Response, current_app, redirect, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fhir_adapters.directory.finding import STALE_AFTER
@@ -18,7 +18,7 @@ from plugin.listings.keeping import services as said_of
 from plugin.listings.saying import STATES, Details, NotSaid, Opening, Room, lines_of, words_of
 from plugin.listings.site import sources
 from plugin.outreach.acting import NotNow
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 
 blueprint: Final = Blueprint("agency_services", __name__, url_prefix="/agency/services")
 
@@ -72,7 +72,7 @@ def stated(listing: str) -> ResponseReturnValue:
             raise NoSuchService(listing)
         with access().store.write() as connection:
             grip = Grip(listing, form.get("number", 0, type=int))
-            keep(connection, scope(), directory, grip, what, access().clock(), review=_runtime().settings.referrals.review_listings)
+            keep(connection, scope(), directory, grip, what, access().clock(), review=runtime().settings.referrals.review_listings)
     except NotSaid as wrong:
         return _one(listing, why_not=say()[wrong.what], status=HTTPStatus.CONFLICT)
     except NotNow:
@@ -107,11 +107,6 @@ def _details(form: Mapping[str, str]) -> Details:
 def _times(form: Mapping[str, str], day: int) -> tuple[str, str]:
     """Browsers write seconds, or leave them out."""
     return form.get(f"opens{day}", "")[:5], form.get(f"closes{day}", "")[:5]
-
-
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["almoner"]
-    return runtime
 
 
 def _today() -> date:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 from sqlalchemy import Connection
 from werkzeug.exceptions import NotFound
 
@@ -23,7 +23,7 @@ from plugin.outreach.looking import look
 from plugin.outreach.views import site_now, wish_from
 from plugin.outreach.words import CHANNELS, ENDINGS, OUTCOMES, Restriction
 from plugin.referrals.offering import offers
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 from rules.document import Rule
 
 blueprint: Final = Blueprint("api_conversations", __name__, url_prefix=f"{PATH}/conversations")
@@ -49,12 +49,6 @@ WISHES: Final[Mapping[str, Fields]] = {
     "withdraw": {"id": None},
 }
 """The same of what they want."""
-
-
-def runtime() -> Runtime:
-    """That of the application."""
-    found: Runtime = current_app.extensions["almoner"]
-    return found
 
 
 def rules() -> Mapping[str, Rule]:

@@ -11,7 +11,7 @@ from plugin.access.web import access, scope
 from plugin.api import PATH, telling
 from plugin.api.answering import Slice, listing, slice_only, whole
 from plugin.api.asking import YES_OR_NO, Fields, arguments, check, fields, page
-from plugin.api.conversations import held, runtime
+from plugin.api.conversations import held
 from plugin.api.doing import NOT_THERE, deed
 from plugin.listings.site import directory
 from plugin.outreach import episodes
@@ -25,6 +25,7 @@ from plugin.referrals.offering import Answers, Offer, answers_of
 from plugin.referrals.reading import PAGE, VIEWS, NoSuchReferral
 from plugin.referrals.views import tenant
 from plugin.referrals.words import CHOSEN
+from plugin.runtime import runtime
 
 blueprint: Final = Blueprint("api_referrals", __name__, url_prefix=PATH)
 

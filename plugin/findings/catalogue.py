@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from plugin.translations import marked
 from rules import document as doc
 from rules.attributes import Use, uses
 from rules.examples import ExampleCase
@@ -11,6 +13,18 @@ from rules.explain import short
 from rules.ir import PatientFact
 from rules.pack import Pack
 from rules.reads import Reads, reads
+
+STATUSES: Final = {
+    "draft": marked("draft"),
+    "silent": marked("silent"),
+    "pilot": marked("pilot"),
+    "live": marked("live"),
+    "retired": marked("retired"),
+}
+"""The states of rules, which staff read as well."""
+ANSWERS: Final = {"yes": marked("yes"), "no": marked("no"), "unknown": marked("unknown")}
+EXPERT_OPINION: Final = marked("expert opinion")
+"""The only grade of evidence that is no letter."""
 
 
 @dataclass(frozen=True, slots=True)

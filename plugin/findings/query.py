@@ -5,12 +5,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from plugin.findings.index import Facets, ListedRule, SweepIndex
+from plugin.translations import marked
 from rules.grammar import LEVELS
 
 PAGE_SIZE: Final = 50
-VIEWS: Final = {"act": "To act on", "ask": "Could not tell"}
-SORTS: Final = {"priority": "Priority", "name": "Name"}
+VIEWS: Final = {"act": marked("To act on"), "ask": marked("Could not tell")}
+SORTS: Final = {"priority": marked("Priority"), "name": marked("Name")}
 NO_LANGUAGE: Final = "unknown"
+LEVEL_NAMES: Final = {"act": marked("act"), "watch": marked("watch"), "prevent": marked("prevent")}
+"""The levels of rules, which staff read as well."""
 
 
 @dataclass(frozen=True, slots=True)

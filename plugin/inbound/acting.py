@@ -5,7 +5,7 @@ The states are those of every referral, with the sides exchanged: whoever refers
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select, update
 
@@ -18,8 +18,15 @@ from plugin.outreach.acting import ChangedMeanwhile, NotNow
 from plugin.referrals.words import CHOSEN, OTHER
 from plugin.store.tables.inbound import INBOUND
 from plugin.store.tables.outreach import PEOPLE
+from rules.told import Told
 
-_MOST_TEXT = 300
+_MOST_TEXT: Final = 300
+_OTHER: Final = {
+    ("name",): Told("the record has another name; is it this person?"),
+    ("age",): Told("the record has another age; is it this person?"),
+    ("name", "age"): Told("the record has another name and another age; is it this person?"),
+}
+"""By what `differs` found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ def take(connection: Connection, scope: Scope, grip: Grip, patient: str, at: dat
     check(Status(row.state), Move(Status.ACCEPTED, Side.TARGET))
     patient = patient.strip().removeprefix("Patient/")
     if not patient or len(patient) > 128 or not patient.isprintable():
-        raise NotNow("say who it is: choose a record, or give its id")
+        raise NotNow(Told("say who it is: choose a record, or give its id"))
     if not sure:
         _ask_again(connection, row, patient, at)
     episode = converse(connection, scope, row, patient, at)
@@ -70,9 +77,9 @@ def _ask_again(connection: Connection, row: Row[Any], patient: str, at: datetime
     """Raises `NotSure`."""
     person = connection.execute(select(PEOPLE).where(PEOPLE.c.patient == patient)).one_or_none()
     if person is None:
-        raise NotSure(patient, "nobody with this id is known here yet; is it the right one?")
+        raise NotSure(patient, Told("nobody with this id is known here yet; is it the right one?"))
     if other := differs(row, person, at.date()):
-        raise NotSure(patient, f"the record has another {' and another '.join(other)}; is it this person?")
+        raise NotSure(patient, _OTHER[tuple(other)])
 
 
 def mistaken(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:
@@ -80,7 +87,7 @@ def mistaken(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> 
     scope.require(Right.REFER)
     row = _held(connection, scope, grip)
     if row.patient is None or Status(row.state) not in OPEN:
-        raise NotNow("nobody has said who it is, or it is over")
+        raise NotNow(Told("nobody has said who it is, or it is over"))
     forget_person(connection, scope, row, at)
     return _moved(connection, scope, row, Saying(Status.REQUESTED), at, patient=None, episode=None)
 
@@ -90,7 +97,7 @@ def answer(connection: Connection, scope: Scope, grip: Grip, said: Saying, at: d
     scope.require(Right.REFER)
     row = _held(connection, scope, grip)
     if said.to is Status.ACCEPTED:
-        raise NotNow("say who it is: choose a record, or give its id")
+        raise NotNow(Told("say who it is: choose a record, or give its id"))
     return _step(connection, scope, row, Side.TARGET, said, at)
 
 
@@ -116,9 +123,9 @@ def can_be_called_off(state: str) -> bool:
 
 def _step(connection: Connection, scope: Scope, row: Row[Any], side: Side, said: Saying, at: datetime) -> int:
     if said.to in WITH_REASON and said.reason_code not in CHOSEN:
-        raise NotNow("choose one of the reasons of the list")
+        raise NotNow(Told("choose one of the reasons of the list"))
     if len(said.reason) > _MOST_TEXT or len(said.outcome) > _MOST_TEXT:
-        raise NotNow(f"write at most {_MOST_TEXT} characters")
+        raise NotNow(Told("write at most %(most)s characters", most=_MOST_TEXT))
     wordless = said.reason_code == OTHER and not said.reason.strip()
     reason = "" if wordless or said.to not in WITH_REASON else CHOSEN[said.reason_code].label
     check(Status(row.state), Move(said.to, side, reason, 1 if said.outcome.strip() else 0))

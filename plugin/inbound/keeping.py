@@ -16,8 +16,8 @@ from plugin.store.inserting import insert_one
 from plugin.store.tables.inbound import HISTORY, INBOUND
 
 PAGE: Final = 50
-VIEWS: Final = {"new": "New", "open": "Under way", "closed": "Closed", "all": "All"}
-"""Each view of the list, and its name."""
+VIEWS: Final = ("new", "open", "closed", "all")
+"""Each view of the list."""
 SELF: Final = Scope("self-referral", Role.SYSTEM)
 """In whose name it is recorded that somebody asked for help themselves."""
 _PURGE: Final = Scope("purge", Role.SYSTEM)

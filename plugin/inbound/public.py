@@ -7,7 +7,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Final
 
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, request
 from flask.typing import ResponseReturnValue
 
 from plugin.access.attempts import TooMany, limit
@@ -18,7 +18,7 @@ from plugin.inbound.asking import NEEDS, Asked, NotAsked
 from plugin.inbound.forms import asked_of
 from plugin.inbound.keeping import SELF, SentBefore, receive
 from plugin.outreach.acting import NotNow
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 from plugin.wording import LANGUAGES
 
 blueprint: Final = Blueprint("asking", __name__, url_prefix="/ask-for-help")
@@ -87,6 +87,5 @@ def _token(secret: str) -> str:
 
 def _is_offered() -> None:
     """Only where the settings say so."""
-    runtime: Runtime = current_app.extensions["almoner"]
-    if not runtime.settings.referrals.self_referral:
+    if not runtime().settings.referrals.self_referral:
         abort(HTTPStatus.NOT_FOUND)

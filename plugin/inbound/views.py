@@ -15,19 +15,20 @@ from plugin.inbound.recognising import same
 from plugin.outreach.acting import NotNow
 from plugin.outreach.views import site_now
 from plugin.referrals.words import CHOSEN
+from plugin.translations import gettext, marked, translated
 
 blueprint: Final = Blueprint("inbound", __name__, url_prefix="/inbound")
 
 STATES: Final = {
-    Status.REQUESTED: "New",
-    Status.ACCEPTED: "Taken",
-    Status.IN_PROGRESS: "Under way",
-    Status.ON_HOLD: "Waiting",
-    Status.COMPLETED: "Completed",
-    Status.REJECTED: "Not taken",
-    Status.CANCELLED: "Called off",
-    Status.FAILED: "Did not work out",
-    Status.ENTERED_IN_ERROR: "A mistake",
+    Status.REQUESTED: marked("New"),
+    Status.ACCEPTED: marked("Taken"),
+    Status.IN_PROGRESS: marked("Under way"),
+    Status.ON_HOLD: marked("Waiting"),
+    Status.COMPLETED: marked("Completed"),
+    Status.REJECTED: marked("Not taken"),
+    Status.CANCELLED: marked("Called off"),
+    Status.FAILED: marked("Did not work out"),
+    Status.ENTERED_IN_ERROR: marked("A mistake"),
 }
 """Each state in words."""
 
@@ -40,7 +41,7 @@ def page() -> Response:
     number = max(1, min(request.args.get("page", 1, type=int), 10_000))
     with access().store.read() as connection:
         rows, total = listed(connection, scope(), view, number)
-    shown = {"rows": rows, "total": total, "number": number, "size": PAGE, "view": view, "views": VIEWS, "states": STATES}
+    shown = {"rows": rows, "total": total, "number": number, "size": PAGE, "view": view, "states": STATES}
     return make_response(render_template("inbound.html", **shown))
 
 
@@ -86,9 +87,9 @@ def act(id: uuid.UUID, verb: str) -> ResponseReturnValue:
                 said = Saying(_to(form.get("to", "")), form.get("reason_code", ""), form.get("reason", ""), form.get("outcome", ""))
                 answer(connection, scope(), grip, said, now)
     except NotSure as why:
-        return _one(str(id), f"Nothing was changed yet: {why}", HTTPStatus.CONFLICT, why.patient)
+        return _one(str(id), gettext("Nothing was changed yet: %(why)s", why=translated(why)), HTTPStatus.CONFLICT, why.patient)
     except (NotNow, IllegalMove) as why:
-        return _one(str(id), f"Nothing was changed: {why}.", HTTPStatus.CONFLICT)
+        return _one(str(id), gettext("Nothing was changed: %(why)s.", why=translated(why)), HTTPStatus.CONFLICT)
     except NoSuchInbound:
         return _not_here()
     return redirect(url_for(".referral", id=id), HTTPStatus.SEE_OTHER)
@@ -98,9 +99,9 @@ def _to(text: str) -> Status:
     try:
         return Status(text)
     except ValueError:
-        raise NotNow("choose what to answer") from None
+        raise NotNow(marked("choose what to answer")) from None
 
 
 def _not_here() -> Response:
-    text = "There is none, or none that you may see."
-    return make_response(render_template("problem.html", title="No such referral", text=text), HTTPStatus.NOT_FOUND)
+    text = gettext("There is none, or none that you may see.")
+    return make_response(render_template("problem.html", title=gettext("No such referral"), text=text), HTTPStatus.NOT_FOUND)

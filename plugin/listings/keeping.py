@@ -15,6 +15,7 @@ from plugin.listings.saying import Details, Room
 from plugin.outreach.acting import NotNow
 from plugin.store.inserting import insert_one
 from plugin.store.tables.agency import STATEMENTS
+from plugin.translations import marked
 
 _PURGE: Final = Scope("purge", Role.SYSTEM)
 ROOM, DETAILS = "room", "details"
@@ -109,7 +110,7 @@ def say(
     waits = review and isinstance(what, Details) and bool(what.changes(now))
     row |= {"state": PROPOSED if waits else STATED, "reviewed": None, "reviewer": None}
     if number != grip.number or not insert_one(connection, STATEMENTS, row):
-        raise NotNow("somebody changed it meanwhile; look at it again")
+        raise NotNow(marked("somebody changed it meanwhile; look at it again"))
     detail = {"number": number + 1, "state": row["state"]} | (what.to_json() if isinstance(what, Room) else {})
     record(connection, scope, Record(f"listing.{kind}", f"listing/{key}"[:200], detail=detail), at)
     return number + 1
@@ -128,11 +129,11 @@ def review(connection: Connection, scope: Scope, directory: Directory | None, gr
     said = _of(entry, _rows(connection, _keys(entry))) if entry is not None else ()
     last = next((row for row in said if row.kind == DETAILS), None)
     if last is None or (last.listing, last.number) != (key, grip.number):
-        raise NotNow("the agency changed it meanwhile, or it is not there any more")
+        raise NotNow(marked("the agency changed it meanwhile, or it is not there any more"))
     waiting = (table.listing == key, table.number == last.number, table.state == PROPOSED)
     state = STATED if accepted else REFUSED
     if not connection.execute(update(STATEMENTS).where(*waiting).values(state=state, reviewed=at, reviewer=scope.user)).rowcount:
-        raise NotNow("somebody has looked at it already")
+        raise NotNow(marked("somebody has looked at it already"))
     record(connection, scope, Record("listing.review", f"listing/{key}"[:200], detail={"number": grip.number, "state": state}), at)
 
 

@@ -10,10 +10,11 @@ from typing import Any, Final, NamedTuple
 from fhir_adapters.directory.hours import Day, Hours
 from fhir_adapters.directory.model import Capacity, Contact, Language, Service
 from plugin.wording import LANGUAGES
+from rules.told import Told, joined
 
 STATES: Final = {
     "open": ("capacity", None),
-    "limited": ("capacity", "few places"),
+    "limited": ("capacity", Told("few places")),
     "waitlist": ("waitlist", None),
     "assessment": ("additional-assessment-required", None),
     "full": ("no-capacity", None),
@@ -25,7 +26,7 @@ _MOST_TEXT: Final = 300
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _PHONE: Final = re.compile(r"[0-9+()./ \-]{3,32}(?: ?(?:x|ext\.?) ?\d{1,6})?", re.ASCII)
 _CODES: Final = {name.casefold(): code for code, name in LANGUAGES.items()}
-_BY_THE_AGENCY: Final = "by the agency itself"
+_BY_THE_AGENCY: Final = Told("by the agency itself")
 
 
 class NotSaid(ValueError):
@@ -55,7 +56,7 @@ class Room:
     def over(self, service: Service, said: date) -> Service:
         """The listing with it; other words about capacity are older, or somebody else's."""
         status, words = STATES[self.state]
-        text = ", ".join(filter(None, (words, _BY_THE_AGENCY)))
+        text = joined(", ", filter(None, (words, _BY_THE_AGENCY)))
         return replace(service, capacity=(Capacity(status, text, said, until=self.until),))
 
     def to_json(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from fhir_adapters.directory import Directory
 from plugin.cds.dispatch import read_partners
 from plugin.listings.keeping import laid_over
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 
 EXTENSION: Final = "almoner.directory"
 
@@ -16,8 +16,7 @@ EXTENSION: Final = "almoner.directory"
 def sources() -> Directory | None:
     """As the sources of the settings have it; ``None``: they name none."""
     if EXTENSION not in current_app.extensions:
-        runtime: Runtime = current_app.extensions["almoner"]
-        current_app.extensions[EXTENSION] = read_partners(runtime.settings.cds.directory, runtime.today())
+        current_app.extensions[EXTENSION] = read_partners(runtime().settings.cds.directory, runtime().today())
     found: Directory | None = current_app.extensions[EXTENSION]
     return found
 

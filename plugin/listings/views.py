@@ -12,28 +12,34 @@ from plugin.access.web import access, scope
 from plugin.listings.keeping import Grip, review, services
 from plugin.listings.site import sources
 from plugin.outreach.acting import NotNow
+from plugin.translations import gettext, marked, translated
 
 blueprint: Final = Blueprint("listings", __name__, url_prefix="/listings")
 
 FIELDS: Final = {
-    "opening": "Opening hours",
-    "hours": "More about hours",
-    "languages": "Languages",
-    "eligibility": "Who can come",
-    "documents": "Documents needed",
-    "phone": "Phone",
+    "opening": marked("Opening hours"),
+    "hours": marked("More about hours"),
+    "languages": marked("Languages"),
+    "eligibility": marked("Who can come"),
+    "documents": marked("Documents needed"),
+    "phone": marked("Phone"),
 }
 """What an agency may change, in words."""
 
 
+CAPACITY: Final = {
+    "capacity": marked("capacity"),
+    "no-capacity": marked("no-capacity"),
+    "waitlist": marked("waitlist"),
+    "additional-assessment-required": marked("additional-assessment-required"),
+}
+"""Gravity's codes of capacity, which staff read as well."""
 PAGE: Final = 50
-VIEWS: Final = {"look": "To see to", "all": "All"}
-"""Each view of the list, and its name. To see to: what waits for staff, and what nobody has confirmed for long."""
 
 
 @blueprint.get("")
 def listings() -> Response:
-    """A page of services: what waits for staff first, then what is old."""
+    """A page of services: what waits for staff first, then what is old. Other views than ``all`` leave out what needs nobody."""
     return _page()
 
 
@@ -52,13 +58,13 @@ def _page(told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
         services=shown[(number - 1) * PAGE : number * PAGE],
         counts={"shown": len(shown), "all": len(found), "old": sum(each is not False for each in stale.values())},
         view=view,
-        views=VIEWS,
         number=number,
         size=PAGE,
         stale=stale,
         names=names,
         today=today,
         fields=FIELDS,
+        capacity=CAPACITY,
         told=told,
     )
     return make_response(page, status)
@@ -73,5 +79,5 @@ def reviewed() -> ResponseReturnValue:
         with access().store.write() as connection:
             review(connection, scope(), directory, grip, request.form.get("verdict") == "yes", access().clock())
     except NotNow as why:
-        return _page(f"Nothing was changed: {why}.", HTTPStatus.CONFLICT)
+        return _page(gettext("Nothing was changed: %(why)s.", why=translated(why)), HTTPStatus.CONFLICT)
     return redirect(url_for(".listings"), HTTPStatus.SEE_OTHER)

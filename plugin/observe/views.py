@@ -1,10 +1,10 @@
 """``/metrics``, for Prometheus: from this machine, unless the settings open it."""
 
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, request
 
 from plugin.cds.trust.places import is_loopback
 from plugin.observe import metrics
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 
 blueprint = Blueprint("observe", __name__)
 
@@ -12,8 +12,7 @@ blueprint = Blueprint("observe", __name__)
 @blueprint.get("/metrics")
 def show() -> Response:
     """The metrics as text."""
-    runtime: Runtime = current_app.extensions["almoner"]
-    if not runtime.settings.open_metrics and not is_loopback(request.remote_addr or ""):
+    if not runtime().settings.open_metrics and not is_loopback(request.remote_addr or ""):
         abort(404)
-    body, kind = metrics.text(runtime.settings.state)
+    body, kind = metrics.text(runtime().settings.state)
     return Response(body, content_type=kind)

@@ -5,10 +5,10 @@ from importlib.resources import files
 from typing import Any, Final
 
 import yaml
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, jsonify
 
 import plugin
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 
 PATH: Final = "/openapi.json"
 _PARTS: Final = ("document", "api", "conversations", "referrals", "inbound")
@@ -20,8 +20,7 @@ blueprint = Blueprint("openapi", __name__)
 @blueprint.get(PATH)
 def described() -> Response:
     """The document (OpenAPI 3.1)."""
-    runtime: Runtime = current_app.extensions["almoner"]
-    return jsonify(document(runtime.settings.public_url))
+    return jsonify(document(runtime().settings.public_url))
 
 
 def document(public_url: str | None) -> dict[str, Any]:

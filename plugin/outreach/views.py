@@ -7,7 +7,7 @@ from http import HTTPStatus
 from operator import itemgetter
 from typing import Any, Final
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from plugin.access import Entry, accounts, record
@@ -23,7 +23,7 @@ from plugin.outreach.looking import look
 from plugin.outreach.neighbours import neighbours
 from plugin.outreach.words import ASKED, CHANNELS, ENDINGS, OUTCOMES, STANDS
 from plugin.referrals.offering import helping
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 from plugin.sweep.published import WorklistPerson
 
 blueprint: Final = Blueprint("outreach", __name__, url_prefix="/outreach")
@@ -32,15 +32,10 @@ _MOST_TEXT: Final = 200
 _FILES: Final = {"csv": ("text/csv", writing_out.as_csv), "ndjson": ("application/x-ndjson", writing_out.as_ndjson)}
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["almoner"]
-    return runtime
-
-
 def site_now() -> datetime:
     """This moment by the clock of the site; on the day that the settings name, if they name one."""
     now = datetime.now(UTC).astimezone()
-    day = _runtime().settings.as_of
+    day = runtime().settings.as_of
     return now.replace(year=day.year, month=day.month, day=day.day) if day else now
 
 
@@ -80,7 +75,7 @@ def listing(wish: Wish, told: Sequence[str] = (), status: HTTPStatus = HTTPStatu
         saved = saving.saved(connection, scope())
         homes = neighbours(connection, scope(), [episode.row.patient for episode in found.episodes], now.date())
     rules = sorted(
-        ((rule.id.text, rule.title) for rule in rules_by_id(_runtime().packs).values() if not rule.restricted), key=lambda r: r[1]
+        ((rule.id.text, rule.title) for rule in rules_by_id(runtime().packs).values() if not rule.restricted), key=lambda r: r[1]
     )
     return make_response(
         render_template(
@@ -117,7 +112,7 @@ def episode(id: uuid.UUID) -> Response:
 
 
 def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
-    now, rules = site_now(), rules_by_id(_runtime().packs)
+    now, rules = site_now(), rules_by_id(runtime().packs)
     with access().store.write(durable=False) as connection:
         try:
             looked = look(connection, scope(), id, rules, now)
@@ -170,7 +165,7 @@ def _as_row(episode: Episode) -> Row:
         for why in episode.why
         if why.ended is None
     )
-    (shown,) = rows_of([(0, WorklistPerson(id=row.patient, **named, findings=findings))], patient_facts(_runtime().packs))
+    (shown,) = rows_of([(0, WorklistPerson(id=row.patient, **named, findings=findings))], patient_facts(runtime().packs))
     return shown
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, Row, select
 
@@ -18,7 +18,7 @@ from plugin.outreach.acting import NotNow
 from plugin.outreach.episodes import NoSuchEpisode, whole
 from plugin.outreach.views import nobody, site_now
 from plugin.outreach.words import CHANNELS, STANDS
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 from plugin.store.tables.referrals import REFERRALS
 from rules.document import Rule
 
@@ -26,8 +26,7 @@ blueprint: Final = Blueprint("wishes", __name__, url_prefix="/outreach/<uuid:epi
 
 
 def _rules() -> Mapping[str, Rule]:
-    runtime: Runtime = current_app.extensions["almoner"]
-    return rules_by_id(runtime.packs)
+    return rules_by_id(runtime().packs)
 
 
 @blueprint.get("")

@@ -19,7 +19,10 @@ from typing import Any, Final
 
 import orjson
 
+from rules.told import Told
+
 START_SECONDS: Final = 60.0
+_TOO_LONG: Final = Told("Trying the rule took longer than %(seconds)s seconds and was stopped. Make the rule smaller.")
 
 
 class Refused(Exception):
@@ -61,7 +64,7 @@ class Bench:
         if "defect" in found:
             raise BenchDefect(f"{found['defect']} at {found['at']}")
         if "too_large" in found:
-            raise Refused("The rule is nested too deeply or is too large to be tried. Make it smaller.")
+            raise Refused(Told("The rule is nested too deeply or is too large to be tried. Make it smaller."))
         trial: Mapping[str, Any] = found["trial"]
         return trial
 
@@ -75,14 +78,14 @@ class Bench:
         try:
             connection.send_bytes(request)
             if not connection.poll(self._seconds):
-                raise Refused(f"Trying the rule took longer than {self._seconds:g} seconds and was stopped. Make the rule smaller.")
+                raise Refused(Told(_TOO_LONG, seconds=f"{self._seconds:g}"))
             found: Mapping[str, Any] = orjson.loads(connection.recv_bytes())
         except Refused:
             self._end()
             raise
         except (EOFError, OSError):
             self._end()
-            raise Refused("Trying the rule used up its share of this computer and was stopped. Make the rule smaller.") from None
+            raise Refused(Told("Trying the rule used up its share of this computer and was stopped. Make the rule smaller.")) from None
         return found
 
     def _start(self) -> "Connection[bytes, bytes]":

@@ -15,9 +15,11 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge, ServiceUnavaila
 from plugin.findings.rows import shown_finding
 from plugin.playground.bench import Bench, BenchDefect, Busy, Refused
 from plugin.playground.trial import Message, Trial
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
+from plugin.translations import gettext, translated
 from rules.pack import Pack
 from rules.schema import schema
+from rules.told import Told
 
 blueprint: Final = Blueprint("playground", __name__, url_prefix="/playground")
 
@@ -32,7 +34,9 @@ RUN_SECONDS: Final = 30.0
 NEW: Final = "new/"
 """Before the id of a pack: an empty rule in that pack."""
 _TEMPLATE: Final = Path(__file__).parent / "new-rule.yaml"
-_TOO_LARGE: Final = f"The text is larger than {MOST_BYTES // 1000} kB. One rule needs far less: take something out, and check again."
+_TOO_LARGE: Final = Told(
+    "The text is larger than %(size)s kB. One rule needs far less: take something out, and check again.", size=MOST_BYTES // 1000
+)
 
 
 @blueprint.record
@@ -41,22 +45,17 @@ def _prepare(state: BlueprintSetupState) -> None:
     state.app.extensions[EXTENSION] = {"check": Bench(CHECK_SECONDS), "run": Bench(RUN_SECONDS)}
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["almoner"]
-    return runtime
-
-
 @blueprint.get("")
 def page() -> Response:
     """The page with a shipped rule, or with a beginning of a new one."""
-    packs = _runtime().packs
+    packs = runtime().packs
     start = request.args.get("rule") or next((rule.id.text for pack in packs for rule in pack.document.rules), "")
     for pack in packs:
         if start == NEW + pack.document.id:
             return _page(pack, start, _TEMPLATE.read_text(encoding="utf-8"))
         if start in pack.program.rules:
             return _page(pack, start, Path(pack.rule(start).id.span.path).read_text(encoding="utf-8"))
-    raise NotFound("No loaded pack has a rule of this name.")
+    raise NotFound(gettext("No loaded pack has a rule of this name."))
 
 
 @blueprint.get("/schema/<pack_id>")
@@ -74,7 +73,7 @@ def check() -> Response:
 @blueprint.post("/run")
 def run() -> Response:
     """As `check`, with every engine and the made-up people."""
-    return _answer(_runtime().settings.playground.people)
+    return _answer(runtime().settings.playground.people)
 
 
 def _answer(people: int) -> Response:
@@ -91,30 +90,30 @@ def _sent() -> tuple[str, Pack]:
     try:
         text = request.form.get("text", "").replace("\r\n", "\n")
     except RequestEntityTooLarge:
-        raise RequestEntityTooLarge(_TOO_LARGE) from None
+        raise RequestEntityTooLarge(translated(_TOO_LARGE)) from None
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
-        raise RequestEntityTooLarge(_TOO_LARGE)
+        raise RequestEntityTooLarge(translated(_TOO_LARGE))
     return text, _pack(request.form.get("pack", ""))
 
 
 def _trial(pack: Pack, text: str, people: int) -> Mapping[str, Any]:
     bench: Bench = current_app.extensions[EXTENSION]["run" if people else "check"]
     try:
-        return bench.trial(pack.path, text, _runtime().today(), people)
+        return bench.trial(pack.path, text, runtime().today(), people)
     except Refused as reason:
-        return asdict(Trial(loads=False, messages=(Message(1, 1, "error", "", str(reason)),)))
+        return asdict(Trial(loads=False, messages=(Message(1, 1, "error", "", translated(reason)),)))
     except Busy:
-        raise ServiceUnavailable("Others are trying rules at this moment. Try again in a few seconds.") from None
+        raise ServiceUnavailable(gettext("Others are trying rules at this moment. Try again in a few seconds.")) from None
     except BenchDefect as defect:
         current_app.logger.error("the playground failed: %s", defect)
         raise
 
 
 def _pack(pack_id: str) -> Pack:
-    for pack in _runtime().packs:
+    for pack in runtime().packs:
         if pack.document.id == pack_id:
             return pack
-    raise NotFound("No such pack is loaded.")
+    raise NotFound(gettext("No such pack is loaded."))
 
 
 def _shared_only(pack: Pack) -> Pack:
@@ -129,12 +128,12 @@ def _page(pack: Pack, start: str, text: str, trial: Mapping[str, Any] | None = N
     return make_response(
         render_template(
             "playground.html",
-            packs=_runtime().packs,
+            packs=runtime().packs,
             pack=pack.document,
             start=start,
             new=NEW,
             text=text,
-            people=_runtime().settings.playground.people,
+            people=runtime().settings.playground.people,
             pieces=_pieces(trial) if trial else {},
             schema=url_for(".names", pack_id=pack.document.id),
         )

@@ -25,6 +25,7 @@ from plugin.referrals.words import BY_ITS_NATURE_UNSAFE, CHOSEN, EPISODE, HERE, 
 from plugin.store.tables.outreach import EPISODES
 from plugin.store.tables.outreach import REASONS as WHY
 from plugin.store.tables.referrals import REFERRALS, WRITES
+from rules.told import Told
 
 _MOST_TEXT: Final = 200
 
@@ -48,9 +49,9 @@ class Answer:
 
     def __post_init__(self) -> None:
         if self.reason_code is not None and self.reason_code not in CHOSEN:
-            raise ValueError("choose one of the reasons of the list")
+            raise ValueError(Told("choose one of the reasons of the list"))
         if len(self.reason) > _MOST_TEXT:
-            raise ValueError(f"a reason has at most {_MOST_TEXT} characters")
+            raise ValueError(Told("a reason has at most %(most)s characters", most=_MOST_TEXT))
 
 
 def send(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:
@@ -132,10 +133,10 @@ def _leave(connection: Connection, scope: Scope, row: Row[Any], at: datetime) ->
     may_be_sent_by(scope, row.partner)
     stands = standing(connection, row.patient, row.need, row.rule, at.date())
     if stands.objection is not None:
-        raise NotNow(f"on record: {stands.objection}")
+        raise NotNow(stands.objection)
     consent = agreed(connection, row.patient, row.need, row.partner, row.agency, at.date())
     if consent is None:
-        raise NotNow(f"nobody has agreed that this {row.partner} may know: ask first")
+        raise NotNow(Told("nobody has agreed that this %(partner)s may know: ask first", partner=Told(row.partner)))
     return consent, stands.unsafe or row.unsafe or row.need in BY_ITS_NATURE_UNSAFE
 
 
@@ -153,7 +154,7 @@ def is_writable(connection: Connection, id: str, consent: str | None) -> None:
     try:
         list(intents(row, write, consent))
     except NotWritable as wrong:
-        raise NotNow(f"it cannot be written as it is: {wrong}") from None
+        raise NotNow(Told("it cannot be written as it is: %(wrong)s", wrong=str(wrong))) from None
 
 
 def _close_episode(connection: Connection, scope: Scope, row: Row[Any], at: datetime) -> None:

@@ -16,6 +16,7 @@ from plugin.referrals.disclosure import DISCLOSURES
 from plugin.referrals.words import BY_ITS_NATURE_UNSAFE
 from plugin.store.tables.referrals import CONSENTS
 from rules.document import Rule
+from rules.told import Told
 
 GIVEN_BY: Final = ("patient", "guardian", "agreement")
 """The patient, somebody for them, or an agreement with the partner that makes it part of the care."""
@@ -131,11 +132,18 @@ def agreed(connection: Connection, patient: str, need: str, partner: str, agency
     return next((row for row in rows if not guardian or row.given_by == "guardian"), None)
 
 
+_NOBODY: Final = {
+    Restriction.DECEASED: Told("on record: deceased"),
+    Restriction.MOVED: Told("on record: moved"),
+    Restriction.OPTED_OUT: Told("on record: opted-out"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What stands against referring somebody, and whether an agency may get in touch with them."""
 
-    objection: str | None
+    objection: Told | None
     """In words; ``None``: nothing does."""
     unsafe: bool
 
@@ -144,7 +152,7 @@ def standing(connection: Connection, patient: str, need: str, rule: str | None, 
     """Looked up anew each time."""
     held = in_force(connection, [patient], today).get(patient, ())
     scopes = {of_need(need), "all", rule}
-    objection = next((each.kind for each in held if each.kind in NOBODY and each.scope == "all"), None)
+    objection = next((_NOBODY[Restriction(each.kind)] for each in held if each.kind in NOBODY and each.scope == "all"), None)
     if objection is None and any(each.kind == Restriction.DECLINED and each.scope in scopes for each in held):
-        objection = "they do not want this help"
-    return Standing(str(objection) if objection else None, any(each.kind == Restriction.UNSAFE for each in held))
+        objection = Told("on record: they do not want this help")
+    return Standing(objection, any(each.kind == Restriction.UNSAFE for each in held))

@@ -25,6 +25,7 @@ from plugin.store.tables.referrals import REFERRALS
 from rules.document import Referral, Rule
 from rules.facts import Coding
 from rules.pack import Pack
+from rules.told import Told
 
 _REASONS: Final = ("Condition/", "Observation/")
 _MOST_REASONS: Final = 3
@@ -153,15 +154,15 @@ def refer(
     if _sent_before(connection, answers.id, patient, offer.referral.category):
         return answers.id
     if answers.wanted is None:
-        raise NotNow("ask first whether they want this help")
+        raise NotNow(Told("ask first whether they want this help"))
     wish = sought(offer, answers, episode.row)
     chosen = next((each for each in services(directory, wish, at.date()) if each.listing == answers.listing), None)
     if chosen is None:
-        raise NotNow("choose one of the services of the list")
+        raise NotNow(Told("choose one of the services of the list"))
     if answers.shown != answers.partner:
-        raise NotNow("the kind of partner was changed: look again, and ask about that one")
+        raise NotNow(Told("the kind of partner was changed: look again, and ask about that one"))
     if answers.given_by not in given_by(answers.partner):
-        raise NotNow(f"ask first whether the {answers.partner} may know")
+        raise NotNow(Told("ask first whether the %(partner)s may know", partner=Told(answers.partner)))
     agree(connection, scope, Consent(patient, wish.need, answers.partner, answers.given_by, agency=chosen.agency), at)
     proposal = Proposal(
         id=answers.id,

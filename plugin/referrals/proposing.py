@@ -18,6 +18,7 @@ from plugin.referrals.words import BY_ITS_NATURE_UNSAFE, EPISODE
 from plugin.store.inserting import insert_one
 from plugin.store.tables.referrals import HISTORY, REFERRALS
 from rules.facts import Coding
+from rules.told import Told, joined
 
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -62,12 +63,12 @@ def propose(connection: Connection, scope: Scope, proposal: Proposal, at: dateti
     scope.require(Right.REFER)
     if known := connection.execute(select(REFERRALS).where(REFERRALS.c.id == proposal.id)).one_or_none():
         if (known.patient, known.need) != (proposal.patient, proposal.sought.need):
-            raise NotNow("a referral of this id is about something else")
+            raise NotNow(Told("a referral of this id is about something else"))
         return int(known.version)
     _check(connection, scope, proposal, at)
     row = _row(proposal, at)
     if not insert_one(connection, REFERRALS, row):
-        raise NotNow("a referral for this need is open already")
+        raise NotNow(Told("a referral for this need is open already"))
     connection.execute(
         HISTORY.insert(),
         {"referral": proposal.id, "version": 1, "at": at, "user": scope.user, "step": "moved", "before": None, "after": str(Status.DRAFT)},
@@ -80,25 +81,25 @@ def propose(connection: Connection, scope: Scope, proposal: Proposal, at: dateti
 def _check(connection: Connection, scope: Scope, proposal: Proposal, at: datetime) -> None:
     """Raises `NotNow`."""
     if not _ID.fullmatch(proposal.id):
-        raise NotNow("a referral has an id, a UUID; load the page again")
+        raise NotNow(Told("a referral has an id, a UUID; load the page again"))
     if proposal.sought.need not in DOMAINS or proposal.sought.partner not in DISCLOSURES:
-        raise NotNow("choose a need and a kind of partner of the lists")
+        raise NotNow(Told("choose a need and a kind of partner of the lists"))
     if proposal.wanted is None:
-        raise NotNow("ask first whether they want this help")
+        raise NotNow(Told("ask first whether they want this help"))
     if not proposal.wanted:
-        raise NotNow("they do not want this help: keep that they refused")
+        raise NotNow(Told("they do not want this help: keep that they refused"))
     if proposal.candidate.against:
-        raise NotNow("this service is not for them: " + "; ".join(proposal.candidate.against))
+        raise NotNow(Told("this service is not for them: %(why)s", why=joined("; ", proposal.candidate.against)))
     may_be_sent_by(scope, proposal.sought.partner)
     stands = standing(connection, proposal.patient, proposal.sought.need, proposal.rule[0] if proposal.rule else None, at.date())
     if stands.objection is not None:
-        raise NotNow(f"on record: {stands.objection}")
+        raise NotNow(stands.objection)
 
 
 def may_be_sent_by(scope: Scope, partner: str) -> None:
     """Raises `NotNow` if only a person may refer to such a partner, and none does."""
     if DISCLOSURES[partner].by_hand and scope.role is Role.SYSTEM:
-        raise NotNow(f"only a person refers to the {partner}")
+        raise NotNow(Told("only a person refers to the %(partner)s", partner=Told(partner)))
 
 
 def _row(proposal: Proposal, at: datetime) -> dict[str, Any]:

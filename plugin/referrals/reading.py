@@ -13,8 +13,8 @@ from plugin.store.tables.outreach import PEOPLE
 from plugin.store.tables.referrals import HISTORY, OUTPUTS, REFERRALS
 
 PAGE: Final = 50
-VIEWS: Final = {"open": "Open", "attention": "To look at", "closed": "Closed", "all": "All"}
-"""Each view of the list, and its name."""
+VIEWS: Final = ("open", "attention", "closed", "all")
+"""Each view of the list."""
 
 
 class NoSuchReferral(Exception):

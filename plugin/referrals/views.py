@@ -5,7 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fhir_adapters.referral_states import IllegalMove, Status, sources
@@ -18,19 +18,15 @@ from plugin.referrals import acting
 from plugin.referrals.acting import Grip
 from plugin.referrals.offering import Answers, Offer, answers_of, given_by, offer_of, refer, services, sought
 from plugin.referrals.reading import PAGE, VIEWS, NoSuchReferral, listed, names, one
-from plugin.referrals.words import ATTENTION, CHOSEN, REASONS
-from plugin.runtime import Runtime
+from plugin.referrals.words import ATTENTION, CHOSEN, REASONS, STATES, STEPS
+from plugin.runtime import runtime
+from plugin.translations import gettext, translated
 
 blueprint: Final = Blueprint("referrals", __name__)
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["almoner"]
-    return runtime
-
-
 def _not_here(title: str) -> Response:
-    text = "There is none, or none that you may see."
+    text = gettext("There is none, or none that you may see.")
     return make_response(render_template("problem.html", title=title, text=text), HTTPStatus.NOT_FOUND)
 
 
@@ -40,7 +36,7 @@ def offer(episode: uuid.UUID, rule: str) -> ResponseReturnValue:
     now = site_now()
     found = _offer(str(episode), rule, now)
     if found is None:
-        return _not_here("Nothing to refer for")
+        return _not_here(gettext("Nothing to refer for"))
     whom, what = found
     answers = answers_of(request.form, what)
     if request.method == "GET" or "look" in request.form:
@@ -49,14 +45,14 @@ def offer(episode: uuid.UUID, rule: str) -> ResponseReturnValue:
         with access().store.write() as connection:
             sent = refer(connection, scope(), whom, what, answers, directory(connection), tenant(), now)
     except (NotNow, IllegalMove, ValueError) as why:
-        return _form(whom, what, answers, now, told=f"Nothing was sent: {why}.", status=HTTPStatus.CONFLICT)
+        return _form(whom, what, answers, now, told=gettext("Nothing was sent: %(why)s.", why=translated(why)), status=HTTPStatus.CONFLICT)
     there = url_for(".referral", id=sent) if sent else url_for("outreach.episode", id=episode)
     return redirect(there, HTTPStatus.SEE_OTHER)
 
 
 def tenant() -> str:
     """Whose EHR is told of referrals from conversations."""
-    settings = _runtime().settings
+    settings = runtime().settings
     return settings.referrals.tenant({name: server.tenant or name for name, server in settings.servers.items()})
 
 
@@ -66,7 +62,7 @@ def _offer(id: str, rule: str, now: datetime) -> tuple[Episode, Offer] | None:
             episode = whole(connection, scope(), id, now).episode
         except NoSuchEpisode:
             return None
-    found = offer_of(episode, _runtime().packs, rule)
+    found = offer_of(episode, runtime().packs, rule)
     return (episode, found) if found else None
 
 
@@ -98,9 +94,8 @@ def referrals() -> Response:
     with access().store.read() as connection:
         rows, total = listed(connection, scope(), view, number)
         people = names(connection, scope(), rows)
-    page = render_template(
-        "referrals.html", rows=rows, total=total, number=number, size=PAGE, view=view, views=VIEWS, names=people, attention=ATTENTION
-    )
+    shown = {"rows": rows, "total": total, "number": number, "size": PAGE, "view": view, "names": people}
+    page = render_template("referrals.html", attention=ATTENTION, states=STATES, **shown)
     return make_response(page)
 
 
@@ -115,13 +110,15 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
         try:
             found = one(connection, scope(), id, site_now())
         except NoSuchReferral:
-            return _not_here("No such referral")
+            return _not_here(gettext("No such referral"))
         name = names(connection, scope(), [found.row]).get(found.row.patient)
     values: dict[str, Any] = {
         "whole": found,
         "row": found.row,
         "name": name,
         "reasons": REASONS,
+        "steps": STEPS,
+        "states": STATES,
         "chosen": CHOSEN,
         "attention": ATTENTION,
         "may_be_mistaken": found.row.state in sources(Status.ENTERED_IN_ERROR),
@@ -145,7 +142,7 @@ def act(id: uuid.UUID, verb: str) -> ResponseReturnValue:
             else:
                 acting.looked_into(connection, scope(), grip, now)
     except (NotNow, IllegalMove, ValueError) as why:
-        return _one(str(id), f"Nothing was changed: {why}.", HTTPStatus.CONFLICT)
+        return _one(str(id), gettext("Nothing was changed: %(why)s.", why=translated(why)), HTTPStatus.CONFLICT)
     except NoSuchReferral:
-        return _not_here("No such referral")
+        return _not_here(gettext("No such referral"))
     return redirect(url_for(".referral", id=id), HTTPStatus.SEE_OTHER)

@@ -5,6 +5,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from fhir_adapters import gravity
+from fhir_adapters.referral_states import Status
+from plugin.translations import marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +22,18 @@ NO_CAPACITY: Final = "no-capacity"
 NO_ANSWER: Final = "no-answer"
 OTHER: Final = "other"
 REASONS: Final = {
-    NO_CAPACITY: Why("No place free", "no-capacity"),
-    "waitlist": Why("On the waiting list", "waitlist"),
-    "assessment": Why("A further assessment is needed", "additional-assessment-required"),
-    "not-eligible": Why("Not eligible"),
-    "not-offered": Why("Not offered here"),
-    "out-of-area": Why("Lives outside the area served"),
-    "not-reached": Why("Could not be reached"),
-    "no-longer-wanted": Why("No longer wanted"),
-    "helped-elsewhere": Why("Helped elsewhere"),
-    NO_ANSWER: Why("No answer"),
-    "mistake": Why("Sent by mistake"),
-    OTHER: Why("Another reason"),
+    NO_CAPACITY: Why(marked("No place free"), "no-capacity"),
+    "waitlist": Why(marked("On the waiting list"), "waitlist"),
+    "assessment": Why(marked("A further assessment is needed"), "additional-assessment-required"),
+    "not-eligible": Why(marked("Not eligible")),
+    "not-offered": Why(marked("Not offered here")),
+    "out-of-area": Why(marked("Lives outside the area served")),
+    "not-reached": Why(marked("Could not be reached")),
+    "no-longer-wanted": Why(marked("No longer wanted")),
+    "helped-elsewhere": Why(marked("Helped elsewhere")),
+    NO_ANSWER: Why(marked("No answer")),
+    "mistake": Why(marked("Sent by mistake")),
+    OTHER: Why(marked("Another reason")),
 }
 """Each reason by its code."""
 CHOSEN: Final = {code: why for code, why in REASONS.items() if code != NO_ANSWER}
@@ -76,14 +78,82 @@ class Attention(StrEnum):
 
 
 ATTENTION: Final = {
-    Attention.NUDGED: "No answer yet: remind them",
-    Attention.NO_OTHER: "Find another service by hand",
-    Attention.OUTCOME: "Ask what came of it",
-    Attention.OVERTAKEN: "Changed elsewhere meanwhile",
-    Attention.ILLEGAL: "The server shows something that cannot be",
-    Attention.NOT_SENT: "Not sent: the consent was withdrawn",
+    Attention.NUDGED: marked("No answer yet: remind them"),
+    Attention.NO_OTHER: marked("Find another service by hand"),
+    Attention.OUTCOME: marked("Ask what came of it"),
+    Attention.OVERTAKEN: marked("Changed elsewhere meanwhile"),
+    Attention.ILLEGAL: marked("The server shows something that cannot be"),
+    Attention.NOT_SENT: marked("Not sent: the consent was withdrawn"),
 }
 """Each in words."""
+STATES: Final = {
+    Status.DRAFT: marked("draft"),
+    Status.REQUESTED: marked("requested"),
+    Status.ACCEPTED: marked("accepted"),
+    Status.REJECTED: marked("rejected"),
+    Status.IN_PROGRESS: marked("in-progress"),
+    Status.ON_HOLD: marked("on-hold"),
+    Status.COMPLETED: marked("completed"),
+    Status.CANCELLED: marked("cancelled"),
+    Status.FAILED: marked("failed"),
+    Status.ENTERED_IN_ERROR: marked("entered-in-error"),
+}
+"""Each state by its name, which staff read as well."""
+STEPS: Final = {
+    "nudged": marked("nudged"),
+    "asked": marked("asked"),
+    "rerouted": marked("rerouted"),
+    "stuck": marked("stuck"),
+    "overtaken": marked("overtaken"),
+    "kept back": marked("kept back"),
+    "seen to": marked("seen to"),
+    "told": marked("told"),
+}
+"""What can happen to a referral besides that it moves; see `plugin.referrals.moving.Step`."""
+NEEDS: Final = {
+    "sdoh-category-unspecified": marked("sdoh category unspecified"),
+    "food-insecurity": marked("food insecurity"),
+    "housing-instability": marked("housing instability"),
+    "homelessness": marked("homelessness"),
+    "inadequate-housing": marked("inadequate housing"),
+    "transportation-insecurity": marked("transportation insecurity"),
+    "financial-insecurity": marked("financial insecurity"),
+    "material-hardship": marked("material hardship"),
+    "educational-attainment": marked("educational attainment"),
+    "employment-status": marked("employment status"),
+    "veteran-status": marked("veteran status"),
+    "stress": marked("stress"),
+    "social-connection": marked("social connection"),
+    "intimate-partner-violence": marked("intimate partner violence"),
+    "elder-abuse": marked("elder abuse"),
+    "personal-health-literacy": marked("personal health literacy"),
+    "health-insurance-coverage-status": marked("health insurance coverage status"),
+    "medical-cost-burden": marked("medical cost burden"),
+    "digital-literacy": marked("digital literacy"),
+    "digital-access": marked("digital access"),
+    "utility-insecurity": marked("utility insecurity"),
+    "incarceration-status": marked("incarceration status"),
+    "language-access": marked("language access"),
+    "protective-factor": marked("protective factor"),
+}
+"""Each need of Gravity's list as staff read it."""
+PARTNERS: Final = {
+    "health provider": marked("health provider"),
+    "public health": marked("public health"),
+    "social services": marked("social services"),
+    "council": marked("council"),
+    "housing association": marked("housing association"),
+    "benefits advice": marked("benefits advice"),
+    "legal aid": marked("legal aid"),
+    "employment service": marked("employment service"),
+    "voluntary sector": marked("voluntary sector"),
+    "transport": marked("transport"),
+    "food bank": marked("food bank"),
+    "fire service": marked("fire service"),
+    "school": marked("school"),
+    "police": marked("police"),
+}
+"""Each kind of partner."""
 HERE: Final = "here"
 """The tenant of referrals that stand in no EHR: agencies answer on our pages, and nobody else is to be told."""
 EPISODE: Final = "episode"

@@ -68,7 +68,7 @@ const view = new EditorView({
       yaml(),
       autocompletion({ override: [async (context) => completions(context, await schema)], icons: false }),
       keymap.of([...closeBracketsKeymap, ...completionKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap, indentWithTab]),
-      EditorView.contentAttributes.of({ tabindex: '0', 'aria-label': "The rule's text", 'aria-description': document.getElementById('keys').textContent }),
+      EditorView.contentAttributes.of({ tabindex: '0', 'aria-label': form.dataset.label, 'aria-description': document.getElementById('keys').textContent }),
       EditorView.updateListener.of((update) => update.docChanged && changed()),
       theme,
       syntaxHighlighting(colours),
@@ -103,7 +103,7 @@ async function ask(address) {
     if (!answer.ok) tell(found.detail);
     else if (text === view.state.doc.toString()) show(found);
   } catch (error) {
-    if (error.name !== 'AbortError') tell('The server did not answer. Your text is still here; try again.');
+    if (error.name !== 'AbortError') tell(form.dataset.silent);
   } finally {
     if (!signal.aborted) form.classList.remove('running');
   }

@@ -3,11 +3,11 @@
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, request
 
 from fhir_adapters.subscriptions import NotANotification, read_notification
 from plugin.cds.body import read_body
-from plugin.runtime import Runtime
+from plugin.runtime import runtime
 from plugin.subscriptions.box import inbox_of
 
 blueprint = Blueprint("subscriptions", __name__, url_prefix="/subscriptions")
@@ -17,8 +17,7 @@ blueprint = Blueprint("subscriptions", __name__, url_prefix="/subscriptions")
 @blueprint.put("/<key>/<resource_type>/<resource_id>")
 def notified(key: str, resource_type: str | None = None, resource_id: str | None = None) -> Response:
     """Keep a notification. 401 without the subscription's secret, 400 if it is none, 200 as soon as it is safe on disk."""
-    runtime: Runtime = current_app.extensions["almoner"]
-    inbox = inbox_of(runtime.settings)
+    inbox = inbox_of(runtime().settings)
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if inbox is None or scheme.lower() != "bearer" or not inbox.admits(key, secret.strip()):
         abort(401, "The subscription is not known, or the secret is not its own.")

@@ -13,10 +13,15 @@ from typing import Any, Final, Literal
 from plugin.cds.policy.monitor import BASELINE, GUARD, Count, judged
 from plugin.sweep.errors import SweepRefused
 from plugin.sweep.runs import Run
+from rules.told import Told
 
 Action = Literal["ignore", "warn", "stop"]
 _FEWEST: Final = 20
 """So few people more are no sign of anything."""
+_UNUSUAL: Final = {
+    "more": Told("%(rule)s: yes of %(found)s people in %(days)s day(s), more than usual (%(usual)s in %(days)s day(s))"),
+    "less": Told("%(rule)s: yes of %(found)s people in %(days)s day(s), less than usual (%(usual)s in %(days)s day(s))"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,20 @@ class Outside:
 
     rule: str
     kind: Literal["yes", "unknown"]
-    text: str
+    text: Told
+
+    def to_json(self) -> dict[str, Any]:
+        """For the manifest: in English, and how that was made, so that pages can say it in other languages."""
+        made = {"template": self.text.template, "values": self.text.values}
+        return {"rule": self.rule, "kind": self.kind, "text": str(self.text), "made": made}
+
+
+def told(outside: Mapping[str, Any]) -> str:
+    """The text of what a manifest keeps; of one from before it kept how it was made, the text alone."""
+    if "made" not in outside:
+        return str(outside["text"])
+    template, values = outside["made"]["template"], outside["made"]["values"]
+    return Told(template, **values)
 
 
 def history(runs: Iterable[Run], source: str) -> list[Counted]:
@@ -98,8 +116,8 @@ def _firing(now: Counted, earlier: Iterable[Counted], bands: Bands) -> Iterator[
                 days.setdefault(each.as_of, Count(each.people, each.rules[rule]["yes"]))
         days[now.as_of] = Count(now.people, now.rules[rule]["yes"])
         for signal in judged(days, now.as_of, bands.probability)[:1]:
-            usual = f"{signal.kind} than usual ({signal.expected:,.0f} in {signal.days} day(s))"
-            yield Outside(rule, "yes", f"{rule}: yes of {signal.found:,} people in {signal.days} day(s), {usual}")
+            counted = {"rule": rule, "found": int(signal.found), "days": signal.days, "usual": round(signal.expected)}
+            yield Outside(rule, "yes", Told(_UNUSUAL[signal.kind], **counted))
 
 
 def _unknown(now: Counted, earlier: Iterable[Counted], bands: Bands) -> Iterator[Outside]:
@@ -111,7 +129,8 @@ def _unknown(now: Counted, earlier: Iterable[Counted], bands: Bands) -> Iterator
             continue
         share, before = counts["unknown"] / now.people, last.rules[rule]["unknown"] / last.people
         if share - before > bands.rise and counts["unknown"] - before * now.people > _FEWEST:
-            text = f"{rule}: unknown of {100 * share:.0f} % of the people, after {100 * before:.0f} % in the last sweep"
+            shares = {"rule": rule, "share": f"{100 * share:.0f}", "before": f"{100 * before:.0f}"}
+            text = Told("%(rule)s: unknown of %(share)s %% of the people, after %(before)s %% in the last sweep", **shares)
             yield Outside(rule, "unknown", text)
 
 

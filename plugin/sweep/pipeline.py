@@ -6,7 +6,7 @@ What is published is immutable and complete, or it is not published; until then,
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -226,7 +226,7 @@ class Pipeline:
             "compared_with": before.name if before else None,
             "packs": {pack.document.id: pack.document.version for pack in self._asked.packs},
             "restricted": sorted(rule.id.text for pack in self._asked.packs for rule in pack.document.rules if rule.restricted),
-            "outside": [asdict(each) for each in outside],
+            "outside": [each.to_json() for each in outside],
             "fingerprints": meanings(self._asked.packs),
             "engine": "columnar",
             "source": self._asked.identity["source"],

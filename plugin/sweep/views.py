@@ -10,12 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 
-from plugin.runtime import Runtime
-from plugin.sweep.differences import KINDS
+from plugin.runtime import runtime
+from plugin.sweep.bands import told
 from plugin.sweep.published import MANIFEST, QUARANTINE
 from plugin.sweep.runs import Run, Runs
+from plugin.sweep.words import kinds, outcomes, statuses
+from plugin.translations import gettext
 
 Json = Mapping[str, Any]
 blueprint: Final = Blueprint("sweeps", __name__, url_prefix="/sweeps")
@@ -57,11 +59,6 @@ class Changed:
     forecast: int
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["almoner"]
-    return runtime
-
-
 def _page(template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Response:
     return make_response(render_template(template, **values), status)
 
@@ -69,10 +66,10 @@ def _page(template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> R
 @blueprint.get("")
 def runs() -> Response:
     """Every run that is kept, the latest first."""
-    state = _runtime().settings.state
-    current = _runtime().published.current
+    state = runtime().settings.state
+    current = runtime().published.current
     listed = [Listed(run, (state / "sweeps" / run.sweep / MANIFEST).is_file()) for run in Runs(state).latest(_LISTED)]
-    return _page("sweeps.html", listed=listed, kinds=KINDS, current=current.name if current else None)
+    return _page("sweeps.html", listed=listed, kinds=kinds(), statuses=statuses(), current=current.name if current else None)
 
 
 @blueprint.get("/<sweep>")
@@ -82,9 +79,9 @@ def sweep(sweep: str) -> Response:
     if found is None:
         return _unknown()
     hidden = set(found.get("restricted", ()))
-    outside = [each["text"] for each in found.get("outside", ()) if each["rule"] not in hidden]
+    outside = [told(each) for each in found.get("outside", ()) if each["rule"] not in hidden]
     values = {"manifest": found, "changed": list(_changed(found)), "data": found.get("data", {}), "outside": outside}
-    return _page("sweep.html", sweep=sweep, kinds=KINDS, **values)
+    return _page("sweep.html", sweep=sweep, kinds=kinds(), outcomes=outcomes(), **values)
 
 
 @blueprint.get("/<sweep>/quarantine")
@@ -110,11 +107,13 @@ def quarantine(sweep: str) -> Response:
 
 
 def _unknown() -> Response:
-    return _page("problem.html", HTTPStatus.NOT_FOUND, title="No such sweep", text="It was never published, or is no longer kept.")
+    return _page(
+        "problem.html", HTTPStatus.NOT_FOUND, title=gettext("No such sweep"), text=gettext("It was never published, or is no longer kept.")
+    )
 
 
 def _folder(sweep: str) -> Path:
-    return _runtime().settings.state / "sweeps" / sweep
+    return runtime().settings.state / "sweeps" / sweep
 
 
 def _manifest(sweep: str) -> Json | None:
@@ -137,7 +136,7 @@ def _entries(sweep: str) -> Iterator[Json]:
 
 def _changed(manifest: Json) -> Iterator[Changed]:
     """By rule, the most urgent first. What is restricted is named, but not counted on a page for all."""
-    rules = {rule.id.text: rule for pack in _runtime().packs for rule in pack.document.rules}
+    rules = {rule.id.text: rule for pack in runtime().packs for rule in pack.document.rules}
     names = sorted(manifest["findings_by_rule"], key=lambda name: (-rules[name].priority if name in rules else 0, name))
     for name in names:
         rule, counts = rules.get(name), manifest["findings_by_rule"][name]

@@ -31,8 +31,8 @@ NEVER = [
 ]
 """(importer, what it may not import, why)"""
 
-VOCABULARY = {"rules.facts", "rules.errors", "rules.units", "rules.source"}
-"""What a record says, how mistakes are told, and how the YAML of any file of ours is read."""
+VOCABULARY = {"rules.facts", "rules.errors", "rules.units", "rules.source", "rules.told"}
+"""What a record says, how mistakes and reasons are told, and how the YAML of any file of ours is read."""
 
 OUTSIDE = ["flask", "ftplib", "http", "locale", "requests", "smtplib", "socket", "sqlite3", "ssl", "urllib", "zoneinfo"]
 CLOCKS = {

@@ -16,14 +16,20 @@ from plugin.cds.ledger.waiting import ORDERED, RESOLVED
 from plugin.cds.overrides import REASONS as OUR_REASONS
 from plugin.store import Store
 from plugin.store.tables.cds import ACCEPTED, CALLS, CARDS, FEEDBACK, STEPS, SUGGESTIONS
+from plugin.translations import marked
 from rules.suppression import Cell
 
-TAKEN, OVERRIDDEN, IGNORED, NOT_TOLD = "accepted", "overridden", "ignored", "not told"
+TAKEN, OVERRIDDEN, IGNORED, NOT_TOLD = marked("accepted"), marked("overridden"), marked("ignored"), marked("not told")
 KINDS: Final = (RESOLVED, ORDERED, TAKEN, OVERRIDDEN, IGNORED, NOT_TOLD)
 """What a returned card came to. Accepted here is accepted and, as far as we know, no more."""
-NOBODY: Final = "not told"
-SEVERAL: Final = "several reasons"
-NO_REASON: Final = "no reason given"
+NOBODY: Final = NOT_TOLD
+NOT_KNOWN: Final = marked("not known")
+SEVERAL: Final = marked("several reasons")
+NO_REASON: Final = marked("no reason given")
+SILENT: Final = marked("silent")
+NO_CODE: Final = marked("no reason")
+HELD: Final = (marked("limit"), marked("not-in-pilot"), marked("drafted"), marked("same-encounter"), marked("unanswered"))
+"""Why cards are held back, besides that one was accepted or put aside; see `plugin.cds.policy.decision.Held`."""
 _PART: Final = 500
 _NOT_SENT: Final = (CardState.SILENT, CardState.SUPPRESSED)
 
@@ -78,7 +84,7 @@ def by_group(store: Store, question: Question, names: Names) -> Counter[Cell]:
     known = names({cell.row for cell in people})
     counts: Counter[Cell] = Counter()
     for cell, number in people.items():
-        counts[Cell(known.get(cell.row, "not known"), cell.column)] += number
+        counts[Cell(known.get(cell.row, NOT_KNOWN), cell.column)] += number
     return counts
 
 
@@ -92,7 +98,7 @@ def by_reason(store: Store, question: Question) -> Counter[str]:
 
 def held_back(store: Store, question: Question) -> Counter[Cell]:
     """Rule and reason → cards that were made and not sent."""
-    reason = case((CARDS.c.state == CardState.SILENT, "silent"), else_=func.coalesce(CARDS.c.reason, "no reason"))
+    reason = case((CARDS.c.state == CardState.SILENT, SILENT), else_=func.coalesce(CARDS.c.reason, NO_CODE))
     query = select(CARDS.c.rule, reason, func.count()).select_from(CARDS.join(CALLS)).where(*_chosen(question))
     counts: Counter[Cell] = Counter()
     with store.read() as connection:

@@ -7,15 +7,17 @@ from typing import Final
 
 from plugin.cds.analytics.counting import IGNORED, KINDS, NOT_TOLD, OVERRIDDEN, TAKEN
 from plugin.cds.ledger.waiting import ORDERED, RESOLVED
+from plugin.translations import marked
 from rules.suppression import WITHHELD, Cell, counts_of, suppressed
 
-RETURNED: Final = "returned"
-ALL: Final = "all"
+RETURNED: Final = marked("returned")
+SHOWN: Final = marked("shown")
+ALL: Final = marked("all")
 _Z: Final = 1.959964
 """Of 95 percent."""
 _SUMS: Final[Mapping[str, tuple[str, ...]]] = {
     RETURNED: (RETURNED,),
-    "shown": (TAKEN, ORDERED, RESOLVED, OVERRIDDEN),
+    SHOWN: (TAKEN, ORDERED, RESOLVED, OVERRIDDEN),
     "accepted": (TAKEN, ORDERED, RESOLVED),
     ORDERED: (ORDERED, RESOLVED),
     RESOLVED: (RESOLVED,),
@@ -24,7 +26,7 @@ _SUMS: Final[Mapping[str, tuple[str, ...]]] = {
     NOT_TOLD: (NOT_TOLD,),
 }
 """Column of the page → the kinds that it counts. Shown is what somebody surely saw: they did something about it."""
-STAGES: Final = (RETURNED, "shown", "accepted", ORDERED, RESOLVED)
+STAGES: Final = (RETURNED, SHOWN, "accepted", ORDERED, RESOLVED)
 COLUMNS: Final = tuple(_SUMS)
 
 
@@ -87,7 +89,7 @@ def number(text: str) -> int | None:
 def _row(name: str, kinds: Mapping[str, str], steps: Collection[str]) -> FunnelRow:
     cells = dict(_sums(kinds))
     if number(kinds[NOT_TOLD]) == number(kinds[RETURNED]) is not None:
-        cells |= dict.fromkeys(("shown", "accepted", ORDERED, RESOLVED, OVERRIDDEN, IGNORED), NOT_TOLD)
+        cells |= dict.fromkeys((SHOWN, "accepted", ORDERED, RESOLVED, OVERRIDDEN, IGNORED), NOT_TOLD)
     cells |= {step: NOT_TOLD for step in (ORDERED, RESOLVED) if step not in steps}
     known = [number(cells[column]) for column in ("accepted", OVERRIDDEN, IGNORED)]
     told = [each for each in known if each is not None]

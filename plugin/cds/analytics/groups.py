@@ -5,10 +5,14 @@ from typing import Final
 
 from plugin.findings.index import SweepDamaged, folded, index_of
 from plugin.sweep.published import Published, WorklistPerson
-from plugin.wording import language
+from plugin.translations import marked
+from plugin.wording import LANGUAGES, language
 from rules.impact import band_of
 
 GROUPS: Final = ("sex", "age", "language")
+NOT_RECORDED: Final = marked("not recorded")
+_CODES: Final = {name: code for code, name in LANGUAGES.items()}
+SEXES: Final = (marked("female"), marked("male"), marked("other"))
 
 
 class SweptGroups:
@@ -33,5 +37,11 @@ class SweptGroups:
 
     def _group(self, person: WorklistPerson) -> str:
         if self._by == "age":
-            return "not recorded" if person.age is None else band_of(person.age)
-        return (person.sex if self._by == "sex" else language(person.language)) or "not recorded"
+            return NOT_RECORDED if person.age is None else band_of(person.age)
+        return (person.sex if self._by == "sex" else language(person.language)) or NOT_RECORDED
+
+
+def spoken_name(group: str, spoken: str) -> str:
+    """A group by language, such as ``Spanish (MX)``, in the language ``spoken``; what is no language stays as it is."""
+    name, bracket, region = group.partition(" (")
+    return f"{language(_CODES.get(name, name), spoken)}{bracket}{region}"

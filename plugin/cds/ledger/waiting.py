@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from plugin.translations import marked
+
 REFER: Final = "refer"
 """The kind of a suggestion that opens the closed loop."""
 WAITING: Final = "waiting"
@@ -12,6 +14,6 @@ THEIRS: Final = "theirs"
 """The client makes order and Task by itself; it is followed when they stand on its server."""
 REFUSED: Final = "refused"
 """It is not fit to be written; ``reason`` says which element."""
-ORDERED: Final = "ordered"
-RESOLVED: Final = "resolved"
+ORDERED: Final = marked("ordered")
+RESOLVED: Final = marked("resolved")
 """Steps of an accepted suggestion."""

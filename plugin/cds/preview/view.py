@@ -27,6 +27,8 @@ class Shown:
 
     client: str
     title: str
+    language: str
+    """In which the card is written, as far as the client's settings say."""
     card: Json
     detail: str
     """Harmless HTML."""
@@ -43,6 +45,7 @@ def shown(card: Json, lost: Iterable[Loss], client: Client) -> Shown:
     return Shown(
         client=client.name,
         title=client.profile.title,
+        language=client.settings.language,
         card=card,
         detail=detail_html(card),
         choices=tuple(_choice(each, client) for each in card.get("suggestions", ())),

@@ -45,7 +45,7 @@ def form(client: FlaskClient, store: Store, **fields: str) -> dict[str, str]:
     """The form as it was shown, filled in for the first service that may be chosen."""
     page = client.get(address(store)).text
     id = re.search(r'name="id" value="([^"]+)"', page)
-    partner = re.search(r"<option selected>([^<]+)<", page)
+    partner = re.search(r'<option value="([^"]+)" selected>', page)
     listing = re.search(r'name="listing" value="([^"]+)"', page)
     assert id
     assert partner
