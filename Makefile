@@ -51,7 +51,7 @@ robustness: .venv-robustness/.installed
 
 # Gathers what pages for staff say; new texts stand in es.po without a translation, and a test fails until they have one.
 texts: dev
-	@.venv/bin/pybabel --quiet extract --mapping-file pyproject.toml --keywords marked --no-location --sort-output --omit-header --output almoner.pot plugin
+	@.venv/bin/pybabel --quiet extract --mapping-file pyproject.toml --keywords marked --keywords Told --no-location --sort-output --omit-header --output almoner.pot plugin fhir_adapters rules
 	@.venv/bin/pybabel --quiet update --input-file almoner.pot --output-file plugin/texts/es.po --locale es --no-fuzzy-matching --ignore-obsolete --omit-header --width 140
 	@rm almoner.pot
 

@@ -6,6 +6,7 @@ outside, for messages) stand in YAML files beside the package that says them, wi
 """
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
@@ -20,6 +21,8 @@ from flask import Flask, has_request_context, request
 from pydantic import TypeAdapter
 
 from plugin.wording import FILTERS, day, moment
+from plugin.wording import language as named
+from rules.told import Told
 
 LANGUAGES: Final = ("en", "es")
 """The first one is for whoever speaks none of them."""
@@ -49,8 +52,27 @@ def marked(text: str) -> str:
 
 def gettext(text: str, /, **values: object) -> str:
     """``text`` in the language of the request, with ``%(name)s`` filled from ``values``."""
-    found = _catalogue(language()).gettext(text)
+    found = _found(text)
     return found % values if values else found
+
+
+def translated(said: object) -> str:
+    """What somebody is told (a marked text, a `Told`, or an exception that says one), in the language of the request.
+
+    Days and whole numbers among the values of a `Told` are written as they are there.
+    """
+    text = said.args[0] if isinstance(said, Exception) and said.args else said
+    if not isinstance(text, Told):
+        return gettext(str(text))
+    if language() == LANGUAGES[0]:
+        return str(text)
+    return gettext(text.template, **{name: _filled(each) for name, each in text.values.items()})
+
+
+def _filled(value: object) -> object:
+    if isinstance(value, Told):
+        return translated(value)
+    return day(value, language()) if isinstance(value, date) else grouped(value) if isinstance(value, int) else value
 
 
 def ngettext(one: str, many: str, num: int, /, **values: object) -> str:
@@ -58,25 +80,32 @@ def ngettext(one: str, many: str, num: int, /, **values: object) -> str:
     return _catalogue(language()).ngettext(one, many, num) % {"num": grouped(num), **values}
 
 
-def grouped(number: float) -> str:
-    """A number with its thousands apart: 12,345, and 12.345 in Spanish."""
-    return format_decimal(number, locale=language())
+def grouped(number: float, places: int | None = None) -> str:
+    """A number with its thousands apart: 12,345, and 12.345 in Spanish. ``places``: of decimals; ``None``: as it needs, at most three."""
+    written = None if places is None else f"#,##0.{'0' * places}"
+    return format_decimal(number, written, locale=language())
 
 
 def install(app: Flask) -> None:
     """Let templates say ``_()``, ``{% trans %}``, and write days and numbers in the language of the request."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension
-        lambda text: _catalogue(language()).gettext(text),
+        _found,
         lambda one, many, num: _catalogue(language()).ngettext(one, many, num),
         newstyle=True,
+        pgettext=lambda context, text: _catalogue(language()).pgettext(context, text),
     )
-    app.jinja_env.filters.update(FILTERS | {"day": _spoken(day), "moment": _spoken(moment), "grouped": grouped})
+    spoken = {"day": _spoken(day), "moment": _spoken(moment), "language": _spoken(named)}
+    app.jinja_env.filters.update(FILTERS | spoken | {"grouped": grouped, "translated": translated})
     app.jinja_env.globals.update(page_language=language, LANGUAGES=LANGUAGES)
 
 
 def _spoken(write: Callable[..., str]) -> Callable[[Any], str]:
     return lambda value: write(value, language())
+
+
+def _found(text: str) -> str:
+    return _catalogue(language()).gettext(text) if text else ""  # under no text at all a catalogue tells of itself
 
 
 @cache

@@ -1,10 +1,11 @@
 """How values, dates and languages are written for people, on pages and on cards. The filters of the templates."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Final
 
+from babel import Locale
 from babel.dates import get_month_names
 
 from rules.facts import Value
@@ -65,23 +66,45 @@ LANGUAGES: Final = {
     "zh": "Chinese",
 }
 """ISO 639 codes of languages that are often met; others are shown by their code."""
+_SIGNED: Final = {"es": {"sgn": "lengua de signos", "ase": "lengua de signos estadounidense", "bfi": "lengua de signos británica"}}
+"""Of languages that Unicode's names leave out."""
+_YES_NO: Final = {"en": ("yes", "no"), "es": ("sí", "no")}
+_TIMES: Final = {
+    "es": {
+        "day": "día",
+        "days": "días",
+        "week": "semana",
+        "weeks": "semanas",
+        "month": "mes",
+        "months": "meses",
+        "year": "año",
+        "years": "años",
+    }
+}
+"""Units of time as `amount` spells them."""
 
 
-def language(code: str | None) -> str:
-    """A BCP-47 code as a name: ``es-MX`` → Spanish (MX). Empty if the language is not known."""
+def language(code: str | None, spoken: str = "en") -> str:
+    """A BCP-47 code as a name in the language ``spoken``: ``es-MX`` → Spanish (MX). Empty if the language is not known."""
     if not code:
         return ""
     first, _, rest = code.partition("-")
-    name = LANGUAGES.get(first.lower())
+    name = language_names(spoken).get(first.lower())
     return code if name is None else f"{name} ({rest})" if rest else name
 
 
-def amount(value: Value, unit: str | None = None) -> str:
+def language_names(spoken: str) -> Mapping[str, str]:
+    """The names of `LANGUAGES` in one of them."""
+    names = Locale(spoken).languages if spoken != "en" else {}
+    return {code: _SIGNED.get(spoken, {}).get(code) or names.get(code, name) for code, name in LANGUAGES.items()}
+
+
+def amount(value: Value, unit: str | None = None, language: str = "en") -> str:
     """A value with its unit: ``9.6 %``, ``16``, ``103 days``, ``at risk``. Empty if it is not known."""
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _YES_NO[language][0 if value else 1]
     if isinstance(value, str):
         return value
     shown = number(value)
@@ -89,6 +112,7 @@ def amount(value: Value, unit: str | None = None) -> str:
     spelt = shown_unit(unit)
     if shown == 1 and unit in ("days", "weeks", "months", "years"):
         spelt = spelt.removesuffix("s")
+    spelt = _TIMES.get(language, {}).get(spelt, spelt)
     return f"{text}{NARROW_SPACE}{spelt}" if spelt else text
 
 

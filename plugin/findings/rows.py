@@ -1,4 +1,4 @@
-"""What a page says about one person: findings in plain words, with the piece of the record that decided each."""
+"""What a page says about one person: findings in plain words of its language, with the piece of the record that decided each."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,13 +6,14 @@ from itertools import groupby
 from typing import Any, Final
 
 from plugin.sweep.published import WorklistPerson
+from plugin.translations import gettext, language, marked
 from plugin.wording import amount
 
 Json = Mapping[str, Any]
 
-NOT_KNOWN: Final = "not known"
-ON_RECORD: Final = "on record"
-NONE_ON_RECORD: Final = "none on record"
+NOT_KNOWN: Final = marked("not known")
+ON_RECORD: Final = marked("on record")
+NONE_ON_RECORD: Final = marked("none on record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,9 @@ class Line:
     @property
     def said(self) -> str:
         """What the record says, in one phrase."""
-        if all(reason.said == NONE_ON_RECORD for reason in self.reasons):
-            return f"{NONE_ON_RECORD}: {', '.join(reason.fact for reason in self.reasons)}"
+        none = gettext(NONE_ON_RECORD)
+        if all(reason.said == none for reason in self.reasons):
+            return f"{none}: {', '.join(reason.fact for reason in self.reasons)}"
         return ", ".join(f"{reason.fact}: {reason.said}" for reason in self.reasons)
 
 
@@ -140,14 +142,14 @@ def _reason(reason: Json, about_patient: bool) -> Reason:
 def _said(reason: Json, about_patient: bool) -> str:
     value = reason["value"]
     if value is None:
-        return NOT_KNOWN
+        return gettext(NOT_KNOWN)
     if isinstance(value, bool) and not about_patient:
-        return ON_RECORD if value else NONE_ON_RECORD
-    return amount(value, reason["unit"])
+        return gettext(ON_RECORD if value else NONE_ON_RECORD)
+    return amount(value, reason["unit"], language())
 
 
 def _recorded(evidence: Json, said: str) -> str:
-    recorded = amount(evidence["value"], evidence["unit"])
+    recorded = amount(evidence["value"], evidence["unit"], language())
     return "" if recorded == said else recorded
 
 

@@ -19,8 +19,8 @@ WRITTEN_APART = re.compile(
 OUR_NAMES = {"Almoner", "FHIR", "CSV", "NDJSON", "YAML", "JSON", "CDS Hooks", "CQL"}
 PLACE = re.compile(r"%\((\w+)\)s")
 CODE = re.compile(r"\{#.*?#\}|\{%-?\s*trans\b.*?endtrans\s*-?%\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
-SPOKEN = re.compile(r"""\b(?:aria-label|placeholder|title|alt|content)="([^"]*)\"""")
-TAG = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<!--.*?-->|<[^<>]*>|&\w+;", re.DOTALL)
+SPOKEN = re.compile(r"""\b(?:aria-label|placeholder|title|alt)="([^"]*)\"""")
+TAG = re.compile(r"<(?:script|style|code|kbd)\b.*?</(?:script|style|code|kbd)>|<!--.*?-->|<[^<>]*>|&\w+;", re.DOTALL)
 LITERAL = re.compile(r"""\{\{-?\s*'([A-Z][a-z]+[^']*)'|\b(?:else|if [^{}%]*?)\s'([A-Z][a-z]+ [^']*)'""")
 
 
@@ -37,8 +37,9 @@ def said() -> frozenset[str | tuple[str, ...]]:
         mappings = tomllib.load(written)["tool"]["babel"]["mappings"]
     methods = [(each["pattern"], each["method"]) for each in mappings]
     options = {each["pattern"]: {"silent": each.get("silent", "false")} for each in mappings}
-    found = extract_from_dir("plugin", methods, options, keywords=DEFAULT_KEYWORDS | {"marked": None})
-    return frozenset(text for _, _, text, _, _ in found)
+    keywords = DEFAULT_KEYWORDS | {"marked": None, "Told": None}
+    packages = ("plugin", "fhir_adapters", "rules")
+    return frozenset(text for package in packages for _, _, text, _, _ in extract_from_dir(package, methods, options, keywords=keywords))
 
 
 def messages() -> list[Message]:
