@@ -15,9 +15,11 @@ from support.access import signed_in, site, token
 from support.messages import WRITERS
 from support.outreach import REFERS, person, published
 from support.worklist import AS_OF, application
+from werkzeug.exceptions import default_exceptions
 from werkzeug.test import TestResponse
 
 from plugin.access import Role
+from plugin.app import SAID_BY_WERKZEUG
 from plugin.messages.settings import MessageSettings
 from plugin.outreach.taking import take
 from plugin.store import open_store
@@ -28,6 +30,7 @@ NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 SPANISH = {"Accept-Language": "es-MX,es;q=0.9,en;q=0.5", "Accept": "text/html"}
 SPOKEN = ("aria-label", "placeholder", "title", "alt")
 UNSEEN = ("script", "style")
+TO_PROGRAMS = {"access": {"web.py": ['Unauthorized("Send the token of an account: Authorization: Bearer …"']}}
 PLACE = re.compile(r"%\(\w+\)s")
 
 
@@ -188,6 +191,24 @@ def test_what_is_not_there(care: Visitor) -> None:
     assert "Esta dirección no existe" in care.get("/nowhere")
     assert "no admite ese método" in care.post("/outreach")
     assert "un carácter que no se puede guardar" in care.post("/outreach/search", text="a\0b")
+
+
+@pytest.mark.parametrize(
+    ("code", "described"), [(400, True), (401, False), (403, False), (404, True), (405, True), (413, True), (429, False)]
+)
+def test_refusals_of_the_library_are_known_to_whoever_translates(code: int, described: bool) -> None:
+    refusal = default_exceptions[code]()
+    assert refusal.name in SAID_BY_WERKZEUG
+    assert (refusal.description in SAID_BY_WERKZEUG) is described, "the others are always said in words of our own"
+
+
+@pytest.mark.parametrize("package", ["access", "messages", "outreach"])
+def test_no_refusal_is_told_in_words_that_nobody_translates(package: str) -> None:
+    untold = re.compile(r"""(?:NotNow|Forbidden|abort|Unauthorized)\((?:\d+, |HTTPStatus\.\w+, )?f?\"[^"]*\"""")
+    files = sorted(Path("plugin", package).glob("*.py"))
+    assert {file.name: found for file in files if (found := untold.findall(file.read_text(encoding="utf-8")))} == TO_PROGRAMS.get(
+        package, {}
+    )
 
 
 def test_programs_are_answered_in_english(care: Visitor) -> None:
