@@ -121,8 +121,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         app.register_blueprint(blueprint)
     app.register_blueprint(subscriptions.blueprint)
     messages.install(app, runtime)
-    app.jinja_env.globals["card_preview"] = runtime.settings.cds.preview
-    app.jinja_env.globals["playground"] = runtime.settings.playground.enabled
+    app.jinja_env.globals.update(card_preview=runtime.settings.cds.preview, playground=runtime.settings.playground.enabled)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Forbidden, lambda wrong: _error(403, marked("Not part of your work here"), wrong.args[0]))
     app.register_error_handler(Exception, _failed)

@@ -75,6 +75,11 @@ def _filled(value: object) -> object:
     return day(value, language()) if isinstance(value, date) else grouped(value) if isinstance(value, int) else value
 
 
+def pgettext(context: str, text: str) -> str:
+    """The same for a text that means something else elsewhere, or goes with a word of another gender."""
+    return _catalogue(language()).pgettext(context, text)
+
+
 def ngettext(one: str, many: str, num: int, /, **values: object) -> str:
     """The same for one or many; ``%(num)s`` is the number as it is written there."""
     return _catalogue(language()).ngettext(one, many, num) % {"num": grouped(num), **values}
@@ -93,7 +98,7 @@ def install(app: Flask) -> None:
         _found,
         lambda one, many, num: _catalogue(language()).ngettext(one, many, num),
         newstyle=True,
-        pgettext=lambda context, text: _catalogue(language()).pgettext(context, text),
+        pgettext=pgettext,
     )
     spoken = {"day": _spoken(day), "moment": _spoken(moment), "language": _spoken(named)}
     app.jinja_env.filters.update(FILTERS | spoken | {"grouped": grouped, "translated": translated})
