@@ -7,7 +7,7 @@ from flask import Flask, Response, jsonify, make_response, render_template, requ
 from flask.json.provider import JSONProvider
 from werkzeug.exceptions import HTTPException
 
-from plugin import health, jwks, translations
+from plugin import health, jwks, language_views, translations
 from plugin.access import Forbidden
 from plugin.access import web as access
 from plugin.api.problems import problem
@@ -23,6 +23,8 @@ from plugin.runtime import Runtime, build_runtime
 from plugin.settings import Settings
 from plugin.store import open_store
 from plugin.store.versions import ready
+from plugin.translations import gettext, marked, translated
+from rules.told import Told
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
@@ -33,6 +35,14 @@ _HEADERS: Final = {
 _TOLD: Final = ("Allow", "Retry-After", "WWW-Authenticate")
 """Headers that belong to some refusals."""
 _ISSUE_TYPES: Final = {404: "not-found", 405: "not-supported", 413: "too-long", 500: "exception"}
+SAID_BY_WERKZEUG: Final = (
+    *(marked("Bad Request"), marked("The browser (or proxy) sent a request that this server could not understand.")),
+    *(marked("Unauthorized"), marked("Forbidden"), marked("Not Found"), marked("Method Not Allowed"), marked("Too Many Requests")),
+    marked("The requested URL was not found on the server. If you entered the URL manually please check your spelling and try again."),
+    *(marked("The method is not allowed for the requested URL."), marked("Request Entity Too Large")),
+    marked("The data value transmitted exceeds the capacity limit."),
+)
+"""What pages for people show of refusals that the library makes."""
 
 
 class _Orjson(JSONProvider):
@@ -89,6 +99,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     for blueprint in (
         health.blueprint,
         jwks.blueprint,
+        language_views.blueprint,
         openapi.blueprint,
         findings,
         outreach,
@@ -111,10 +122,9 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         app.register_blueprint(blueprint)
     app.register_blueprint(subscriptions.blueprint)
     messages.install(app, runtime)
-    app.jinja_env.globals["card_preview"] = runtime.settings.cds.preview
-    app.jinja_env.globals["playground"] = runtime.settings.playground.enabled
+    app.jinja_env.globals.update(card_preview=runtime.settings.cds.preview, playground=runtime.settings.playground.enabled)
     app.register_error_handler(HTTPException, _refused)
-    app.register_error_handler(Forbidden, lambda wrong: _error(403, "Not part of your work here", str(wrong)))
+    app.register_error_handler(Forbidden, lambda wrong: _error(403, marked("Not part of your work here"), wrong.args[0]))
     app.register_error_handler(Exception, _failed)
     app.after_request(_with_headers)
     return app
@@ -141,7 +151,9 @@ def _refused(error: HTTPException) -> Response:
 def _failed(error: Exception) -> Response:
     """A defect of ours: the log has its place, the answer the id to ask for."""
     error_id = logged("request_failed", error)
-    response = _error(500, "Something went wrong here", f"If it happens again, tell the administrator this error id: {error_id}")
+    response = _error(
+        500, marked("Something went wrong here"), Told("If it happens again, tell the administrator this error id: %(id)s", id=error_id)
+    )
     response.headers[ERROR_ID_HEADER] = error_id
     return response
 
@@ -153,4 +165,4 @@ def _error(status: int, title: str, text: str) -> Response:
         return problem(status, title, text)
     if request.path.startswith("/health/") or not request.accept_mimetypes.accept_html:
         return make_response(jsonify({"status": status, "error": title, "detail": text}), status)
-    return make_response(render_template("problem.html", title=title, text=text), status)
+    return make_response(render_template("problem.html", title=gettext(title), text=translated(text)), status)

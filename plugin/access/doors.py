@@ -35,6 +35,7 @@ DOORS: Final[Mapping[str, Door | Right]] = {
     "agency_services": Right.ANSWER_REFERRALS,
     "agency_referring": Right.ANSWER_REFERRALS,
     "asking": Door.ANYBODY,
+    "language": Door.ANYBODY,
     "inbound": Right.REFER,
     "listings": Right.REFER,
     "referrals": Right.SEE_PEOPLE,

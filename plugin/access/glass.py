@@ -11,6 +11,7 @@ from plugin.access.audit import Entry, record
 from plugin.access.scope import Forbidden, Right, Scope
 from plugin.access.sessions import Session, key_of
 from plugin.store.tables.access import ACCOUNTS, AUDIT, SESSIONS
+from rules.told import Told
 
 BROKEN: Final = "glass.break"
 REVIEWED: Final = "glass.review"
@@ -49,7 +50,7 @@ def break_it(connection: Connection, session: Session, reason: str, lasts: timed
     """
     reason = " ".join(filter(str.isprintable, reason.split()))[:LONGEST].strip()
     if not session.account.scope.may_break_the_glass:
-        raise Forbidden("only who cares for people may break the glass")
+        raise Forbidden(Told("only who cares for people may break the glass"))
     if len(reason) < SHORTEST:
         raise NoReason
     until = at + lasts

@@ -8,8 +8,10 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from flask.typing import ResponseReturnValue
 
 from plugin.access import glass
+from plugin.access.scope import ROLES
 from plugin.access.sessions import Session
 from plugin.access.web import access, scope, signed_in
+from rules.told import Told
 
 blueprint: Final = Blueprint("glass", __name__, url_prefix="/break-glass")
 
@@ -46,7 +48,7 @@ def uses() -> Response:
     """Who broke it, when and why: for whoever reviews that."""
     with access().store.read() as connection:
         found = glass.uses(connection, scope())
-    return make_response(render_template("glass_uses.html", uses=found))
+    return make_response(render_template("glass_uses.html", uses=found, roles=ROLES))
 
 
 @blueprint.post("/uses/<int(max=2147483647):seq>/reviewed")
@@ -54,7 +56,7 @@ def reviewed(seq: int) -> ResponseReturnValue:
     """Note that a use was looked at."""
     with access().store.write() as connection:
         if not glass.review(connection, scope(), seq, access().clock()):
-            abort(404, "Nobody broke the glass there.")
+            abort(404, Told("Nobody broke the glass there."))
     return redirect(url_for(".uses"), HTTPStatus.SEE_OTHER)
 
 
@@ -62,7 +64,7 @@ def _session() -> Session:
     """Behind this door somebody is signed in: where nobody signs in, these pages are not there."""
     found = signed_in()
     if found is None:
-        abort(401, "Sign in first.")
+        abort(401, Told("Sign in first."))
     return found
 
 

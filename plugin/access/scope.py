@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from plugin.translations import marked
+from rules.told import Told
+
 
 class Role(StrEnum):
     """What somebody is here."""
@@ -16,6 +19,18 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
     SYSTEM = "system"
     """Almoner itself: a sweep, a timer, a delivery."""
+
+
+ROLES: Final = {
+    Role.CLINICIAN: marked("clinician"),
+    Role.CARE_MANAGER: marked("care manager"),
+    Role.INFORMATICIAN: marked("informatician"),
+    Role.ANALYST: marked("analyst"),
+    Role.AGENCY: marked("agency"),
+    Role.ADMINISTRATOR: marked("administrator"),
+    Role.SYSTEM: marked("system"),
+}
+"""Each role in words."""
 
 
 class Right(StrEnum):
@@ -31,6 +46,18 @@ class Right(StrEnum):
     SEE_AUDIT = "see-audit"
     MANAGE = "manage"
 
+
+RIGHTS: Final = {
+    Right.SEE_PEOPLE: marked("see people"),
+    Right.SEE_RESTRICTED: marked("see restricted"),
+    Right.REACH_OUT: marked("reach out"),
+    Right.REFER: marked("refer"),
+    Right.ANSWER_REFERRALS: marked("answer referrals"),
+    Right.SEE_REPORTS: marked("see reports"),
+    Right.SEE_AUDIT: marked("see audit"),
+    Right.MANAGE: marked("manage"),
+}
+"""Each right in words."""
 
 _RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     Role.CLINICIAN: frozenset({Right.SEE_PEOPLE, Right.SEE_RESTRICTED, Right.REACH_OUT, Right.REFER, Right.SEE_REPORTS}),
@@ -85,4 +112,5 @@ class Scope:
     def require(self, right: Right) -> None:
         """Raises `Forbidden` unless ``right`` is among them."""
         if not self.may(right):
-            raise Forbidden(f"who is here as {self.role} may not {right.replace('-', ' ')}")
+            role, missing = Told(ROLES[self.role]), Told(RIGHTS[right])
+            raise Forbidden(Told("who is here as %(role)s may not %(right)s", role=role, right=missing))

@@ -11,12 +11,14 @@ from plugin.access import sessions
 from plugin.access.accounts import SHORTEST, AccountRefused
 from plugin.access.attempts import TooMany
 from plugin.access.exposure import is_private
+from plugin.access.scope import RIGHTS, ROLES
 from plugin.access.sessions import Session
 from plugin.access.signing_in import WrongPassword, change_password
 from plugin.access.signing_in import sign_in as signed
 from plugin.access.web import Access, access, address_of_caller, scope
 from plugin.access.web import signed_in as session_here
-from plugin.translations import language, texts
+from plugin.translations import gettext, language, texts
+from rules.told import Told
 
 blueprint: Final = Blueprint("access", __name__)
 
@@ -37,7 +39,7 @@ def signed_in() -> ResponseReturnValue:
     """Sign somebody in. The cookie's secret is new each time; an earlier session of this browser ends."""
     by, now = access(), access().clock()
     if by.settings.access.mode != "local":
-        abort(404, "People sign in at the organisation's identity provider.")
+        abort(404, Told("People sign in at the organisation's identity provider."))
     login, password = request.form.get("login", "")[:_LONGEST], request.form.get("password", "")[:_LONGEST]
     try:
         secret = signed(by.store, login, password, address_of_caller(by), now)
@@ -66,7 +68,9 @@ def sign_out() -> ResponseReturnValue:
 @blueprint.get("/account")
 def account() -> Response:
     """Who one is here, and what one may do."""
-    return make_response(render_template("account.html", session=session_here(), scope=scope()))
+    here = scope()
+    rights = sorted(gettext(RIGHTS[right]) for right in here.rights)
+    return make_response(render_template("account.html", session=session_here(), scope=here, role=gettext(ROLES[here.role]), rights=rights))
 
 
 @blueprint.get("/account/password")
@@ -100,7 +104,7 @@ def _with_password() -> Session:
     """The session of somebody who signs in here with a password."""
     session = session_here()
     if session is None or not session.account.has_password:
-        abort(HTTPStatus.NOT_FOUND, "You sign in without a password here.")
+        abort(HTTPStatus.NOT_FOUND, Told("You sign in without a password here."))
     return session
 
 

@@ -28,6 +28,7 @@ from plugin.access.sessions import Lasting, Session, find, touch
 from plugin.cds.trust.places import host_of, is_loopback
 from plugin.settings import Settings
 from plugin.store import Store
+from rules.told import Told
 
 EXTENSION: Final = "almoner.access"
 FIELD: Final = "csrf"
@@ -102,7 +103,7 @@ def scope() -> Scope:
     """Who asks, in this request. Raises 401 if nobody is signed in; behind a door for signed-in people somebody always is."""
     found: Scope | None = g.get("scope")
     if found is None:
-        raise Unauthorized("Sign in first.")
+        raise Unauthorized(Told("Sign in first."))
     return found
 
 
@@ -163,15 +164,15 @@ def _let_in() -> ResponseReturnValue | None:
         return _to_sign_in()
     _check_token()
     if isinstance(asked, Right) and not scope().may(asked):
-        abort(403, "This page is not part of your work here.")
-    return abort(403, "This page is for nobody.") if asked is None else None
+        abort(403, Told("This page is not part of your work here."))
+    return abort(403, Told("This page is for nobody.")) if asked is None else None
 
 
 def _check_text() -> None:
     """Raises 400 for a character that no person types, and of which databases think differently."""
     told = (request.path, *request.args.values(), *(request.form.values() if request.method not in _SAFE else ()))
     if any("\0" in text for text in told):
-        abort(400, "There is a character in what was sent that cannot be kept.")
+        abort(400, Told("There is a character in what was sent that cannot be kept."))
 
 
 def _recognise(by: Access) -> None:
@@ -214,7 +215,10 @@ def _check_place(by: Access) -> None:
     if by.is_open or not is_private(by.settings):
         peer = request.remote_addr
         if not is_loopback(host_of(request.url)) or (peer and not is_loopback(peer)):
-            abort(403, "Pages are shown on this machine only, as long as the settings say neither access.mode nor an https public_url.")
+            abort(
+                403,
+                Told("Pages are shown on this machine only, as long as the settings say neither access.mode nor an https public_url."),
+            )
 
 
 def _check_origin(by: Access) -> None:
@@ -223,7 +227,7 @@ def _check_origin(by: Access) -> None:
     if request.method in _SAFE or site in ("same-origin", "none"):
         return
     if site is not None or (origin and not _is_ours(origin, by)):
-        abort(403, "Another site sent this. Open the page here, and try again.")
+        abort(403, Told("Another site sent this. Open the page here, and try again."))
 
 
 def _is_ours(origin: str, by: Access) -> bool:
@@ -241,13 +245,13 @@ def _check_token() -> None:
         return
     sent = request.headers.get(HEADER) or request.form.get(FIELD, "")
     if not hmac.compare_digest(sent.encode(), session.token.encode()):
-        abort(403, "The form is older than your last sign-in, or not ours. Go back, load the page again, and try again.")
+        abort(403, Told("The form is older than your last sign-in, or not ours. Go back, load the page again, and try again."))
 
 
 def _to_sign_in() -> ResponseReturnValue:
     """A page for people; for programs the status. What was to be changed is not done."""
     if is_for_programs():
-        raise Unauthorized("Sign in first.")
+        raise Unauthorized(Told("Sign in first."))
     here = request.full_path.rstrip("?") if request.method == "GET" and request.path != "/" else None
     return redirect(url_for("access.sign_in", next=here), HTTPStatus.SEE_OTHER)
 

@@ -20,6 +20,7 @@ from plugin.outreach.acting import NotNow
 from plugin.referrals.acting import Grip, answer
 from plugin.referrals.reading import NoSuchReferral, listed, one
 from plugin.referrals.words import CHOSEN
+from plugin.translations import translated
 
 blueprint: Final = Blueprint("agency", __name__, url_prefix="/agency")
 
@@ -76,7 +77,7 @@ def answered(id: uuid.UUID) -> ResponseReturnValue:
         with access().store.write() as connection:
             answer(connection, scope(), Grip(str(id), request.form.get("version", 0, type=int)), said, access().clock())
     except (NotNow, IllegalMove, ValueError) as why:
-        return _one(str(id), why_not=str(why), status=HTTPStatus.CONFLICT)
+        return _one(str(id), why_not=translated(why), status=HTTPStatus.CONFLICT)
     except NoSuchReferral:
         return not_here("no such referral")
     return redirect(url_for(".referral", id=id, sent=1), HTTPStatus.SEE_OTHER)

@@ -14,12 +14,16 @@ from plugin.outreach.telephone import comparable
 from plugin.store.inserting import upsert
 from plugin.store.tables.messages import ADDRESSES, MESSAGES
 from plugin.store.tables.outreach import EPISODES, PEOPLE
+from plugin.translations import marked
+from rules.told import Told
 
 _FORMS: Final = {
     "sms": re.compile(r"\+?[0-9][0-9 ()./-]{4,24}", re.ASCII),
     "email": re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+", re.ASCII),
 }
 """The address of each channel for which one is asked."""
+_NAMES: Final = {"sms": marked("text message"), "email": marked("e-mail")}
+"""Those channels inside a sentence."""
 _LONGEST: Final = 254
 _SHOWN: Final = 4
 """Characters at the end of a number."""
@@ -39,7 +43,7 @@ def agree(connection: Connection, scope: Scope, episode: str, channel: str, addr
         raise NoSuchEpisode(episode)
     address = address.strip()
     if channel not in _FORMS or (address and not _is_one(channel, address)):
-        raise NotNow("that is no address that can be written to")
+        raise NotNow(Told("that is no address that can be written to"))
     if address:
         number = comparable(address) if channel == "sms" else None
         row = {"patient": patient, "channel": channel, "address": address, "number": number, "since": at, "user": scope.user}
@@ -67,15 +71,15 @@ def missing(connection: Connection, patient: str, channel: str) -> str | None:
     if not CHANNELS[channel].agreed:
         return None
     found = agreed(connection, patient).get(channel)
-    name = CHANNELS[channel].name.lower()
+    name = Told(_NAMES[channel])
     if found is None:
-        return f"they have not agreed to be written to by {name}: ask, and note the address"
+        return Told("they have not agreed to be written to by %(channel)s: ask, and note the address", channel=name)
     table = MESSAGES.c
     same = (table.patient == patient, table.channel == channel, table.address == found.address, table.ended.is_not(None))
     last = select(table.state, table.ended).where(*same).order_by(table.ended.desc()).limit(1)
     came_back = connection.execute(last).one_or_none()
     if came_back is not None and came_back.state == "failed" and came_back.ended >= found.since:
-        return f"the last {name} to this address could not be delivered: ask, and note the address again"
+        return Told("the last %(channel)s to this address could not be delivered: ask, and note the address again", channel=name)
     return None
 
 

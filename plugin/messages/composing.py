@@ -9,7 +9,7 @@ from plugin.messages.topics import Kind, Topic
 from plugin.messages.words import CHANNELS, LEVELS, NEUTRAL
 from plugin.outreach.episodes import Why
 from plugin.referrals.words import BY_ITS_NATURE_UNSAFE
-from plugin.translations import LANGUAGES
+from plugin.translations import LANGUAGES, marked
 from rules.document import Rule
 
 _BLANK = "________"
@@ -81,12 +81,12 @@ def compose(
     """
     instead = ""
     if sensitive and (exposed or CHANNELS[choice.channel].written):
-        instead = "others may read or hear this: it says nothing about why"
+        instead = marked("others may read or hear this: it says nothing about why")
         choice = _neutral(choice)
     kind = Kind(choice.channel, choice.language, choice.level)
     words = topics[choice.topic].words(kind)
     if words is None:
-        instead = "there are no words for this channel and language: it says nothing about why"
+        instead = marked("there are no words for this channel and language: it says nothing about why")
         choice = _neutral(choice)
         words = topics[NEUTRAL].texts[kind]
     filled = words.filled(values)

@@ -17,6 +17,7 @@ from plugin.outreach.episodes import Episode
 from plugin.store.tables.messages import MESSAGES
 from plugin.store.tables.outreach import REASONS
 from plugin.store.tables.referrals import REFERRALS
+from rules.told import Told
 
 WAITS: Final = "waits"
 GOING: Final = "going"
@@ -79,19 +80,19 @@ def send(
     row, choice = episode.row, message.choice
     if known := connection.scalar(select(MESSAGES.c.episode).where(MESSAGES.c.id == sending.id)):
         if known != row.id:
-            raise NotNow("a message of this id belongs to another conversation; load the page again")
+            raise NotNow(Told("a message of this id belongs to another conversation; load the page again"))
         return
     if not CHANNELS[choice.channel].written:
-        raise NotNow("a script is spoken; note under what was tried what came of the call")
+        raise NotNow(Told("a script is spoken; note under what was tried what came of the call"))
     if why_not := stands_against(connection, scope, row.patient, choice.channel, now):
         raise NotNow(why_not)
     address = address_of(connection, episode, choice.channel)
     if message.digest(address) != sending.seen:
-        raise NotNow("it would not be what you saw any more; look at it again")
+        raise NotNow(Told("it would not be what you saw any more; look at it again"))
     try:
         tried = Attempt(sending.id, choice.channel, "sending" if sending.by else "sent")
     except ValueError as wrong:
-        raise NotNow(str(wrong)) from None
+        raise NotNow(*wrong.args) from None
     attempt(connection, scope, sending.grip, tried, now)
     kept = {
         "id": sending.id,

@@ -20,11 +20,16 @@ from typing import Final, NamedTuple
 from fhir_adapters.gravity import DOMAINS
 from fhir_adapters.yaml_reading import MISSING, UNKNOWN_NAME, YamlReading
 from plugin.messages.words import CHANNELS, LEVELS, LONGEST_SENTENCE, LONGEST_SMS, NEUTRAL, PLACES
-from plugin.translations import LANGUAGES
+from plugin.translations import LANGUAGES, marked
 from rules.errors import Span, did_you_mean
 from rules.source import MapNode, Node, read_file
 
 SHIPPED: Final = Path(__file__).parent / "templates"
+SHIPPED_TITLES: Final = (
+    *(marked("Help with food"), marked("Help with a cold or damp home"), marked("How you have been feeling")),
+    *(marked("A few questions about daily life"), marked("Please call us (says nothing about why)")),
+)
+"""Those of the topics that come along, for whoever chooses one in another language; a site writes its own in the language of its staff."""
 _PLACE: Final = re.compile(r"\{([^{}]*)\}")
 _SENTENCE: Final = re.compile(r"[.!?:;](?:\s|$)|\n")
 _KEYS: Final = ("title", "rules", "needs", "sensitivity", "texts")

@@ -27,9 +27,10 @@ from plugin.outreach.forms import grip
 from plugin.outreach.restricting import is_unsafe
 from plugin.outreach.views import nobody, site_now
 from plugin.runtime import Runtime
-from plugin.translations import LANGUAGES
-from plugin.wording import LANGUAGES as NAMES
+from plugin.translations import LANGUAGES, gettext, language, marked, translated
+from plugin.wording import language_names
 from rules.document import Rule
+from rules.told import Told
 
 blueprint: Final = Blueprint("messages", __name__, url_prefix="/outreach/<uuid:episode>/message")
 EXTENSION: Final = "almoner.messages"
@@ -93,7 +94,7 @@ def sent(episode: uuid.UUID) -> ResponseReturnValue:
         given_by = draft.topics[draft.message.choice.topic]
         sending.send(connection, scope(), said, draft.episode, draft.message, given_by, now)
 
-    return _done(episode, send, "Nothing was sent", url_for("outreach.episode", id=episode))
+    return _done(episode, send, marked("Nothing was sent: %(why)s."), url_for("outreach.episode", id=episode))
 
 
 @blueprint.post("/agreed")
@@ -105,7 +106,7 @@ def agreed(episode: uuid.UUID) -> ResponseReturnValue:
         agreeing.agree(connection, scope(), str(episode), fields.get("channel", ""), fields.get("address", ""), now)
 
     there = url_for(".message", episode=episode, **_wish(fields))
-    return _done(episode, agree, "Nothing was kept", there)
+    return _done(episode, agree, marked("Nothing was kept: %(why)s."), there)
 
 
 @blueprint.post("/came-back/<uuid:id>")
@@ -114,9 +115,9 @@ def came_back(episode: uuid.UUID, id: uuid.UUID) -> ResponseReturnValue:
 
     def learn(connection: Connection) -> None:
         if not sending.came_back(connection, scope(), str(id), site_now()):
-            raise NotNow("no such message counts as sent")
+            raise NotNow(Told("no such message counts as sent"))
 
-    return _done(episode, learn, "Nothing was changed", url_for("outreach.episode", id=episode))
+    return _done(episode, learn, marked("Nothing was changed: %(why)s."), url_for("outreach.episode", id=episode))
 
 
 def _done(episode: uuid.UUID, deed: Callable[[Connection], None], failed: str, there: str) -> ResponseReturnValue:
@@ -124,7 +125,7 @@ def _done(episode: uuid.UUID, deed: Callable[[Connection], None], failed: str, t
         with access().store.write() as connection:
             deed(connection)
     except NotNow as why:
-        return _page(episode, request.form, told=f"{failed}: {why}.", status=HTTPStatus.CONFLICT)
+        return _page(episode, request.form, told=gettext(failed, why=translated(why)), status=HTTPStatus.CONFLICT)
     except NoSuchEpisode:
         return nobody()
     return redirect(there, HTTPStatus.SEE_OTHER)
@@ -134,7 +135,7 @@ def _given(fields: Mapping[str, str]) -> str:
     """The id of a message, as the page gave it: it becomes the name of a file, and stands in mail. Raises `NotNow` if it is another."""
     found = fields.get("message", "")
     if not _ID.fullmatch(found):
-        raise NotNow("the form does not say which message it is; load the page again")
+        raise NotNow(Told("the form does not say which message it is; load the page again"))
     return found
 
 
@@ -154,7 +155,7 @@ def _draft(connection: Connection, id: str, wish: Mapping[str, str], now: dateti
     exposed = unsafe or (choice.channel == "phone" and agreeing.is_shared(connection, row.patient, row.phone))
     sensitive = unsafe or is_sensitive(topic, topics[choice.topic], desk.rules)
     written = compose(desk.topics, choice, values(desk.settings, row.name), sensitive=sensitive, exposed=exposed)
-    why_not = "it is closed" if row.state != "open" else None
+    why_not = marked("it is closed") if row.state != "open" else None
     if scope().may(Right.REACH_OUT):
         why_not = why_not or sending.stands_against(connection, scope(), row.patient, choice.channel, now)
     address = sending.address_of(connection, episode, choice.channel)
@@ -171,16 +172,16 @@ def _page(episode: uuid.UUID, wish: Mapping[str, str], told: str = "", status: H
 
 
 def _shown(draft: _Draft) -> dict[str, Any]:
-    desk = _desk()
+    desk, names = _desk(), language_names(language())
     return {
         "row": draft.episode.row,
         "draft": draft,
         "choice": draft.asked,
-        "topics": {id: desk.topics[id].title for id in draft.topics},
+        "topics": {id: gettext(desk.topics[id].title) for id in draft.topics},
         "channels": CHANNELS,
-        "names": {id: channel.name for id, channel in CHANNELS.items()},
-        "levels": LEVELS,
-        "languages": {code: NAMES[code] for code in LANGUAGES},
+        "names": {id: gettext(channel.name) for id, channel in CHANNELS.items()},
+        "levels": {id: gettext(name) for id, name in LEVELS.items()},
+        "languages": {code: names[code] for code in LANGUAGES},
         "masked": agreeing.masked(draft.address),
         "gateway": desk.settings.by(draft.asked.channel),
         "seen": draft.message.digest(draft.address),

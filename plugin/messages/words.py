@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from plugin.translations import marked
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:
@@ -20,14 +22,14 @@ class Channel:
 
 
 CHANNELS: Final = {
-    "sms": Channel("Text message", "whoever holds the phone, and whoever sees its locked screen", agreed=True),
-    "email": Channel("E-mail", "whoever reads this mailbox, and every mail server on the way", subject=True, agreed=True),
-    "portal": Channel("Portal message", "them, and whoever has access to their portal", subject=True),
-    "letter": Channel("Letter", "whoever opens the post at their home", subject=True),
-    "phone": Channel("Telephone script", "whoever picks up, and whoever stands beside them", written=False),
+    "sms": Channel(marked("Text message"), marked("whoever holds the phone, and whoever sees its locked screen"), agreed=True),
+    "email": Channel(marked("E-mail"), marked("whoever reads this mailbox, and every mail server on the way"), subject=True, agreed=True),
+    "portal": Channel(marked("Portal message"), marked("them, and whoever has access to their portal"), subject=True),
+    "letter": Channel(marked("Letter"), marked("whoever opens the post at their home"), subject=True),
+    "phone": Channel(marked("Telephone script"), marked("whoever picks up, and whoever stands beside them"), written=False),
 }
 """Each channel that templates have words for."""
-LEVELS: Final = {"plain": "Plain words", "easy": "Very easy words"}
+LEVELS: Final = {"plain": marked("Plain words"), "easy": marked("Very easy words")}
 """Each reading level; the first is the usual one."""
 LONGEST_SENTENCE: Final = {"plain": 25, "easy": 12}
 """Words."""

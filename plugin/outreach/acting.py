@@ -17,7 +17,16 @@ from plugin.outreach.episodes import NoSuchEpisode
 from plugin.outreach.restricting import forbids, in_force, restrict
 from plugin.outreach.words import ASKED, CHANNELS, DECLINED_FOR, ENDINGS, OUTCOMES, SHARED, Restriction
 from plugin.store.tables.outreach import ATTEMPTS, EPISODES, PEOPLE, REASONS
+from plugin.translations import marked
+from rules.told import Told
 
+_REFUSALS: Final = {
+    Restriction.OPTED_OUT: marked("they do not want to be reached this way"),
+    Restriction.UNSAFE: marked("somebody else may read it, and that is not safe"),
+    Restriction.DECEASED: marked("on record: deceased"),
+    Restriction.MOVED: marked("on record: moved"),
+}
+"""Restriction → what it means for somebody who is about to reach them."""
 _LONGEST_ID: Final = 36
 _LONGEST_WAIT: Final = timedelta(days=180)
 _MOST_TEXT: Final = 1_000
@@ -32,7 +41,7 @@ class ChangedMeanwhile(NotNow):
     """Somebody was faster: it is not as whoever tried saw it."""
 
     def __init__(self) -> None:
-        super().__init__("somebody changed it meanwhile; look at it again")
+        super().__init__(Told("somebody changed it meanwhile; look at it again"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +65,13 @@ class Attempt:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.id) <= _LONGEST_ID:
-            raise ValueError("an attempt has an id; load the page again")
+            raise ValueError(Told("an attempt has an id; load the page again"))
         if self.channel not in CHANNELS or self.outcome not in OUTCOMES:
-            raise ValueError("an attempt has a channel and an outcome that are known")
+            raise ValueError(Told("an attempt has a channel and an outcome that are known"))
         if self.outcome == "call-back" and self.again_on is None:
-            raise ValueError("when do they want to be called back?")
+            raise ValueError(Told("when do they want to be called back?"))
         if len(self.note) > _MOST_TEXT:
-            raise ValueError(f"a note has at most {_MOST_TEXT} characters")
+            raise ValueError(Told("a note has at most %(most)s characters", most=str(_MOST_TEXT)))
 
 
 def assign(connection: Connection, scope: Scope, grip: Grip, owner: str | None, at: datetime) -> int:
@@ -80,16 +89,16 @@ def claim(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int
     """Take an episode that is nobody's; see `assign`."""
     row = _held(connection, scope, grip)
     if row.owner not in (None, scope.user):
-        raise NotNow("somebody else has taken it meanwhile")
+        raise NotNow(Told("somebody else has taken it meanwhile"))
     return assign(connection, scope, grip, scope.user, at)
 
 
 def snooze(connection: Connection, scope: Scope, grip: Grip, until: date, why: str, at: datetime) -> int:
     """Put it off to a day, with a reason. It comes back by itself then, or as soon as the record shows something new; see `assign`."""
     if not at.date() < until <= at.date() + _LONGEST_WAIT:
-        raise NotNow("put it off to a day within the next 180 days")
+        raise NotNow(Told("put it off to a day within the next 180 days"))
     if not why.strip() or len(why) > 200:
-        raise NotNow("say in a few words why it is put off")
+        raise NotNow(Told("say in a few words why it is put off"))
     values = {"snoozed_until": until.isoformat(), "snoozed_why": why.strip()}
     return _step(connection, scope, grip, "episode.snooze", values, at, {"until": until.isoformat()})
 
@@ -112,9 +121,7 @@ def refusal(connection: Connection, scope: Scope, patient: str, channel: str, no
     scope.require(Right.REACH_OUT)
     held = in_force(connection, [patient], now.date()).get(patient, ())
     if kind := forbids(held, channel, SHARED):
-        return {"opted-out": "they do not want to be reached this way", "unsafe": "somebody else may read it, and that is not safe"}.get(
-            kind, f"on record: {kind}"
-        )
+        return _REFUSALS[Restriction(kind)]
     return None
 
 
@@ -138,7 +145,7 @@ def attempt(connection: Connection, scope: Scope, grip: Grip, tried: Attempt, at
         return _known(connection, scope, grip, known)
     row = _held(connection, scope, grip)
     if tried.again_on is not None and not at.date() <= tried.again_on <= at.date() + _LONGEST_WAIT:
-        raise NotNow("choose a day within the next 180 days")
+        raise NotNow(Told("choose a day within the next 180 days"))
     _keep(connection, scope, row, tried, at)
     outcome = OUTCOMES[tried.outcome]
     if outcome.restricts is not None:
@@ -179,7 +186,7 @@ def _then(connection: Connection, episode: str, today: date, cadence: Cadence) -
 def close(connection: Connection, scope: Scope, grip: Grip, ending: str, at: datetime) -> int:
     """End the episode, in a word of `plugin.outreach.words.ENDINGS` that staff may choose; see `assign`."""
     if ending not in ENDINGS or not ENDINGS[ending].by_staff:
-        raise NotNow("an episode is closed with one of the outcomes that the list offers")
+        raise NotNow(Told("an episode is closed with one of the outcomes that the list offers"))
     return _step(connection, scope, grip, "episode.close", _closed(ending, at), at, {"ending": ending})
 
 
@@ -198,14 +205,14 @@ def reopen(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> in
     row = _held(connection, scope, grip, state="closed")
     another = select(EPISODES.c.id).where(EPISODES.c.patient == row.patient, EPISODES.c.state == "open")
     if connection.scalar(another) is not None:
-        raise NotNow("another episode of this person is open")
+        raise NotNow(Told("another episode of this person is open"))
     return _step(connection, scope, grip, "episode.reopen", {"state": "open", "closed": None, "outcome": None}, at, state="closed")
 
 
 def prefer(connection: Connection, scope: Scope, grip: Grip, channel: str | None, best_time: str | None, at: datetime) -> int:
     """Keep how and when somebody wants to be reached; see `assign`."""
     if channel is not None and channel not in CHANNELS:
-        raise NotNow("choose one of the channels of the list")
+        raise NotNow(Told("choose one of the channels of the list"))
     row = _held(connection, scope, grip)
     values = {"channel": channel, "best_time": (best_time or "").strip()[:64] or None}
     connection.execute(update(PEOPLE).where(PEOPLE.c.patient == row.patient).values(values))
@@ -230,7 +237,7 @@ def lift(connection: Connection, scope: Scope, episode: Row[Any], restrictions: 
     """
     kinds = {restricting.lift(connection, scope, episode.patient, each, at) for each in restrictions} - {None}
     if not kinds:
-        raise NotNow("it is not on record any more")
+        raise NotNow(Told("it is not on record any more"))
     another = select(EPISODES.c.id).where(EPISODES.c.patient == episode.patient, EPISODES.c.state == "open")
     ended = episode.state == "closed" and episode.outcome in {_ENDED_BY.get(kind) for kind in kinds if kind}
     if ended and connection.scalar(another) is None:
@@ -259,7 +266,7 @@ def _held(connection: Connection, scope: Scope, grip: Grip, state: str = "open")
     """The episode, locked; only as whoever holds the grip saw it."""
     row = locked(connection, scope, grip.episode)
     if row.state != state:
-        raise NotNow("it is closed" if state == "open" else "it is open")
+        raise NotNow(Told("it is closed") if state == "open" else Told("it is open"))
     if row.version != grip.version:
         raise ChangedMeanwhile
     return row
@@ -307,7 +314,7 @@ def _keep(connection: Connection, scope: Scope, row: Row[Any], tried: Attempt, a
 def _known(connection: Connection, scope: Scope, grip: Grip, episode: str) -> int:
     """The version of the episode of an attempt that was told before."""
     if episode != grip.episode:
-        raise NotNow("an attempt of this id belongs to another episode")
+        raise NotNow(Told("an attempt of this id belongs to another episode"))
     return int(connection.execute(select(EPISODES.c.version).where(EPISODES.c.id == episode)).scalar_one())
 
 

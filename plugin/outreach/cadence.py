@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from plugin.outreach.words import CHANNELS, OUTCOMES
+from rules.told import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,14 @@ def too_soon(contacts: list[datetime], now: datetime, channel: str, cadence: Cad
     since = now - timedelta(days=cadence.cap_days)
     recent = sum(since < each <= now for each in contacts)
     if recent >= cadence.cap:
-        return f"{recent} contacts in {cadence.cap_days} days, whatever about: no more than {cadence.cap}"
+        return Told(
+            "%(recent)s contacts in %(days)s days, whatever about: no more than %(most)s",
+            recent=recent,
+            days=cadence.cap_days,
+            most=cadence.cap,
+        )
     clock = now.time()
     if channel in IMMEDIATE and not cadence.quiet_to <= clock < cadence.quiet_from:
-        return f"between {cadence.quiet_from:%H:%M} and {cadence.quiet_to:%H:%M} nobody is called or written to at once"
+        quiet = {"start": f"{cadence.quiet_from:%H:%M}", "end": f"{cadence.quiet_to:%H:%M}"}
+        return Told("between %(start)s and %(end)s nobody is called or written to at once", **quiet)
     return None

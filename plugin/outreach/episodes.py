@@ -14,22 +14,23 @@ from plugin.outreach.deciding import Held
 from plugin.outreach.restricting import forbids, in_force
 from plugin.outreach.words import CHANNELS, SHARED
 from plugin.store.tables.outreach import ATTEMPTS, EPISODES, PEOPLE, REASONS
+from plugin.translations import marked
 
 PAGE: Final = 50
 MOST: Final = 10_000
 """So many are counted and shown; whoever has more narrows the list."""
 VIEWS: Final = {
-    "ready": "To do",
-    "mine": "Mine",
-    "free": "Nobody's",
-    "overdue": "Overdue",
-    "later": "Later",
-    "closed": "Closed",
+    "ready": marked("To do"),
+    "mine": marked("Mine"),
+    "free": marked("Nobody's"),
+    "overdue": marked("Overdue"),
+    "later": marked("Later"),
+    "closed": marked("Closed"),
 }
 """Each view of the list, and its name. Later: put off, or tried not long ago."""
 _AT_ONCE: Final = 500
-SORTS: Final = {"priority": "Priority", "due": "Due", "name": "Name"}
-NOT_NAMED: Final = "not named on a shared list"
+SORTS: Final = {"priority": marked("Priority"), "due": marked("Due"), "name": marked("Name")}
+NOT_NAMED: Final = marked("not named on a shared list")
 
 
 class NoSuchEpisode(Exception):

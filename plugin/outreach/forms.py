@@ -12,6 +12,8 @@ from plugin.outreach import acting
 from plugin.outreach.acting import Attempt, Grip, NotNow
 from plugin.outreach.cadence import USUAL, Cadence
 from plugin.outreach.words import OUTCOMES
+from plugin.translations import marked
+from rules.told import Told
 
 Fields = Mapping[str, str]
 
@@ -32,15 +34,15 @@ def grip(fields: Fields, episode: str) -> Grip:
     """Which version the form showed. Raises `NotNow` if it does not say."""
     version = fields.get("version", "")
     if not (version.isascii() and version.isdigit() and len(version) < 10):
-        raise NotNow("the form does not say what it showed; load the page again")
+        raise NotNow(Told("the form does not say what it showed; load the page again"))
     return Grip(episode, int(version))
 
 
-def _day(fields: Fields, name: str, of: str) -> date:
+def _day(fields: Fields, name: str, wanted: str) -> date:
     try:
         return date.fromisoformat(fields.get(name, ""))
     except ValueError:
-        raise NotNow(f"choose the day {of}") from None
+        raise NotNow(wanted) from None
 
 
 def _claim(deed: Deed) -> int:
@@ -51,12 +53,12 @@ def _assign(deed: Deed) -> int:
     login = deed.fields.get("owner", "").strip()[:128]
     account = accounts.find(deed.connection, login) if login else None
     if login and (account is None or account.disabled or not account.scope.may(Right.REACH_OUT)):
-        raise NotNow("nobody who reaches out has this login")
+        raise NotNow(Told("nobody who reaches out has this login"))
     return acting.assign(deed.connection, deed.scope, deed.grip, account.id if account else None, deed.at)
 
 
 def _snooze(deed: Deed) -> int:
-    until = _day(deed.fields, "until", "until which it is put off")
+    until = _day(deed.fields, "until", Told("choose the day until which it is put off"))
     return acting.snooze(deed.connection, deed.scope, deed.grip, until, deed.fields.get("why", ""), deed.at)
 
 
@@ -66,13 +68,14 @@ def _wake(deed: Deed) -> int:
 
 def _attempt(deed: Deed) -> int:
     fields = deed.fields
-    again = _day(fields, "again_on", "on which they want to be called back") if fields.get("outcome") == "call-back" else None
+    wanted = Told("choose the day on which they want to be called back")
+    again = _day(fields, "again_on", wanted) if fields.get("outcome") == "call-back" else None
     try:
         tried = Attempt(fields.get("attempt", ""), fields.get("channel", ""), fields.get("outcome", ""), again, fields.get("note", ""))
     except ValueError as wrong:
-        raise NotNow(str(wrong)) from None
+        raise NotNow(*wrong.args) from None
     if not OUTCOMES[tried.outcome].by_staff:
-        raise NotNow("that only the delivery of a message can tell")
+        raise NotNow(Told("that only the delivery of a message can tell"))
     return acting.attempt(deed.connection, deed.scope, deed.grip, tried, deed.at, deed.cadence)
 
 
@@ -99,5 +102,5 @@ VERBS: Final[Mapping[str, Callable[[Deed], int]]] = {
     "prefer": _prefer,
 }
 """What can be done with one episode; each tells its new version."""
-TOGETHER: Final = {"claim": "Take", "snooze": "Put off", "wake": "Bring back"}
+TOGETHER: Final = {"claim": marked("Take"), "snooze": marked("Put off"), "wake": marked("Bring back")}
 """What can be done with several at one time, and its name."""

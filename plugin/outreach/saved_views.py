@@ -11,6 +11,7 @@ from plugin.access.web import access, scope
 from plugin.outreach import saving
 from plugin.outreach.acting import NotNow
 from plugin.outreach.views import but, listing, site_now, wish_from
+from plugin.translations import gettext, translated
 
 blueprint: Final = Blueprint("saved", __name__, url_prefix="/outreach/views")
 
@@ -23,7 +24,7 @@ def keep() -> ResponseReturnValue:
         with access().store.write() as connection:
             saving.save(connection, scope(), request.form.get("name", ""), wish, role, site_now())
     except NotNow as why:
-        return listing(wish, (f"Nothing was saved: {why}.",), HTTPStatus.CONFLICT)
+        return listing(wish, (gettext("Nothing was saved: %(why)s.", why=translated(why)),), HTTPStatus.CONFLICT)
     return redirect(url_for("outreach.page", **but(wish)), HTTPStatus.SEE_OTHER)
 
 

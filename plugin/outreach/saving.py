@@ -13,8 +13,10 @@ from plugin.outreach.acting import NotNow
 from plugin.outreach.episodes import Wish
 from plugin.store.inserting import upsert
 from plugin.store.tables.views import SAVED_VIEWS
+from plugin.translations import marked
+from rules.told import Told
 
-SHARED_WITH: Final = {Role.CARE_MANAGER: "all care managers", Role.CLINICIAN: "all clinicians"}
+SHARED_WITH: Final = {Role.CARE_MANAGER: marked("all care managers"), Role.CLINICIAN: marked("all clinicians")}
 """With whom a view can be shared: the roles that work the list."""
 _KEPT: Final = ("view", "rule", "language", "owner", "sort")
 _LONGEST: Final = 64
@@ -54,13 +56,13 @@ def save(connection: Connection, scope: Scope, name: str, wish: Wish, role: str 
     scope.require(Right.SEE_PEOPLE)
     name = " ".join(name.split())
     if not 0 < len(name) <= _LONGEST:
-        raise NotNow(f"a view has a name of at most {_LONGEST} characters")
+        raise NotNow(Told("a view has a name of at most %(most)s characters", most=_LONGEST))
     if role is not None and role not in SHARED_WITH:
-        raise NotNow("a view is shared with a role that works the list")
+        raise NotNow(Told("a view is shared with a role that works the list"))
     table = SAVED_VIEWS.c
     others = select(func.count()).where(table.user == scope.user, table.name != name)
     if (connection.scalar(others) or 0) >= _MOST:
-        raise NotNow(f"there are {_MOST} views already: forget one first")
+        raise NotNow(Told("there are %(most)s views already: forget one first", most=_MOST))
     filters = {each: getattr(wish, each) for each in _KEPT if getattr(wish, each) != getattr(Wish(), each)}
     kept = {"wish": filters, "role": role, "saved": at}
     statement = upsert(connection, SAVED_VIEWS).values({"id": str(uuid.uuid4()), "user": scope.user, "name": name, **kept})

@@ -25,6 +25,7 @@ from plugin.outreach.words import ASKED, CHANNELS, ENDINGS, OUTCOMES, STANDS
 from plugin.referrals.offering import helping
 from plugin.runtime import runtime
 from plugin.sweep.published import WorklistPerson
+from plugin.translations import gettext, translated
 
 blueprint: Final = Blueprint("outreach", __name__, url_prefix="/outreach")
 
@@ -147,8 +148,8 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
 
 def nobody() -> Response:
     """The page for an episode that is not there, or not for whoever asked."""
-    text = "There is no such episode, or none that you may see."
-    return make_response(render_template("problem.html", title="Nobody stands here", text=text), HTTPStatus.NOT_FOUND)
+    text = gettext("There is no such episode, or none that you may see.")
+    return make_response(render_template("problem.html", title=gettext("Nobody stands here"), text=text), HTTPStatus.NOT_FOUND)
 
 
 def _as_row(episode: Episode) -> Row:
@@ -177,7 +178,7 @@ def act(id: uuid.UUID, verb: str) -> ResponseReturnValue:
     try:
         _do(verb, str(id), request.form)
     except NotNow as why:
-        return _one(str(id), told=f"Nothing was changed: {why}.", status=HTTPStatus.CONFLICT)
+        return _one(str(id), told=gettext("Nothing was changed: %(why)s.", why=translated(why)), status=HTTPStatus.CONFLICT)
     except NoSuchEpisode:
         return nobody()
     return redirect(url_for(".episode", id=id), HTTPStatus.SEE_OTHER)
@@ -195,16 +196,17 @@ def together() -> ResponseReturnValue:
     wish = wish_from(request.form)
     chosen = request.form.getlist("chosen")[:PAGE]
     if verb not in forms.TOGETHER or not chosen:
-        return listing(wish, ("Nothing was changed: tick at least one person, and choose what to do.",), HTTPStatus.CONFLICT)
+        nothing = gettext("Nothing was changed: tick at least one person, and choose what to do.")
+        return listing(wish, (nothing,), HTTPStatus.CONFLICT)
     failed: list[str] = []
     for each in chosen:
         id, _, version = each.partition(" ")
         try:
             _do(verb, id, request.form, forms.grip({"version": version}, id))
         except (NotNow, NoSuchEpisode) as why:
-            failed.append("it is not there any more" if isinstance(why, NoSuchEpisode) else str(why))
-    done = f"{len(chosen) - len(failed)} of {len(chosen)} changed."
-    return listing(wish, (done, *(f"Not changed: {why}." for why in dict.fromkeys(failed))))
+            failed.append(gettext("it is not there any more") if isinstance(why, NoSuchEpisode) else translated(why))
+    done = gettext("%(done)s of %(chosen)s changed.", done=len(chosen) - len(failed), chosen=len(chosen))
+    return listing(wish, (done, *(gettext("Not changed: %(why)s.", why=why) for why in dict.fromkeys(failed))))
 
 
 @blueprint.get("/list.<kind>")

@@ -20,6 +20,7 @@ from plugin.outreach.views import nobody, site_now
 from plugin.outreach.words import CHANNELS, STANDS
 from plugin.runtime import runtime
 from plugin.store.tables.referrals import REFERRALS
+from plugin.translations import gettext, translated
 from rules.document import Rule
 
 blueprint: Final = Blueprint("wishes", __name__, url_prefix="/outreach/<uuid:episode>/wishes")
@@ -83,7 +84,7 @@ def said(episode: uuid.UUID, verb: str) -> ResponseReturnValue:
                 take_back = wishing.lift if verb == "lift" else wishing.withdraw
                 take_back(connection, scope(), row, fields.get("id", ""), _rules(), now)
     except NotNow as why:
-        return _page(str(episode), f"Nothing was changed: {why}.", HTTPStatus.CONFLICT)
+        return _page(str(episode), gettext("Nothing was changed: %(why)s.", why=translated(why)), HTTPStatus.CONFLICT)
     except NoSuchEpisode:
         return nobody()
     return redirect(url_for(".page", episode=episode), HTTPStatus.SEE_OTHER)

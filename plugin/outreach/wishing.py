@@ -14,6 +14,7 @@ from plugin.outreach.words import CHANNELS, Restriction
 from plugin.referrals import consenting
 from plugin.referrals.consenting import of_need
 from rules.document import Rule
+from rules.told import Told
 
 _MOST_TEXT: Final = 200
 
@@ -53,7 +54,7 @@ def restrict(connection: Connection, scope: Scope, patient: str, fields: Mapping
     """
     what = fields.get("what", "")
     if what != Restriction.UNSAFE and what not in CHANNELS:
-        raise NotNow("choose what they said")
+        raise NotNow(Told("choose what they said"))
     kind, of = (Restriction.UNSAFE, "all") if what == Restriction.UNSAFE else (Restriction.OPTED_OUT, what)
     until = _last_day(fields.get("until", ""), at.date())
     note = fields.get("note", "").strip()[:_MOST_TEXT]
@@ -79,14 +80,14 @@ def withdraw(connection: Connection, scope: Scope, episode: Row[Any], id: str, r
     """They changed their mind about a consent; ``episode`` is locked. Raises as `restrict`."""
     given = wishes(connection, scope, episode.patient, at.date(), rules).given
     if id not in {each.id for each in given} or not consenting.withdraw(connection, scope, episode.patient, id, at):
-        raise NotNow("it is not on record any more")
+        raise NotNow(Told("it is not on record any more"))
 
 
 def _last_day(text: str, today: date) -> date | None:
     try:
         until = date.fromisoformat(text) if text else None
     except ValueError:
-        raise NotNow("choose the last day on which it holds, or none") from None
+        raise NotNow(Told("choose the last day on which it holds, or none")) from None
     if until is not None and until < today:
-        raise NotNow("the last day on which it holds is over")
+        raise NotNow(Told("the last day on which it holds is over"))
     return until

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from plugin.translations import marked
+
 CHANNELS: Final = {
-    "phone": "Phone call",
-    "sms": "Text message",
-    "email": "E-mail",
-    "portal": "Patient portal",
-    "letter": "Letter",
-    "visit": "Visit",
+    "phone": marked("Phone call"),
+    "sms": marked("Text message"),
+    "email": marked("E-mail"),
+    "portal": marked("Patient portal"),
+    "letter": marked("Letter"),
+    "visit": marked("Visit"),
 }
 """Each way to reach somebody, and its name."""
 SHARED: Final = frozenset({"sms", "email", "letter"})
@@ -35,11 +37,11 @@ class Restriction(StrEnum):
 
 
 STANDS: Final = {
-    Restriction.DECEASED: "Has died",
-    Restriction.MOVED: "Moved away",
-    Restriction.OPTED_OUT: "Does not want to be reached",
-    Restriction.DECLINED: "Does not want this help",
-    Restriction.UNSAFE: "Not safe to talk: somebody else may listen or read",
+    Restriction.DECEASED: marked("Has died"),
+    Restriction.MOVED: marked("Moved away"),
+    Restriction.OPTED_OUT: marked("Does not want to be reached"),
+    Restriction.DECLINED: marked("Does not want this help"),
+    Restriction.UNSAFE: marked("Not safe to talk: somebody else may listen or read"),
 }
 """Each restriction as staff read it."""
 
@@ -63,24 +65,24 @@ class Outcome:
 
 
 OUTCOMES: Final = {
-    "reached": Outcome("Reached", "completed", reached=True),
-    "left-message": Outcome("Left a message", "completed"),
-    "no-answer": Outcome("No answer", "not-done"),
-    "wrong-number": Outcome("Wrong number", "not-done"),
-    "out-of-service": Outcome("Number out of service", "not-done"),
-    "language-mismatch": Outcome("No common language", "not-done", counts=False),
-    "call-back": Outcome("Asked to be called back", "completed", reached=True, counts=False),
-    "declined-offer": Outcome("Declined this offer", "completed", reached=True, closes="declined", restricts=Restriction.DECLINED),
-    "declined-all": Outcome("Declined all outreach", "completed", reached=True, closes="declined", restricts=Restriction.OPTED_OUT),
-    "deceased": Outcome("Has died", "not-done", closes="deceased", restricts=Restriction.DECEASED),
-    "moved-away": Outcome("Moved away", "not-done", closes="moved", restricts=Restriction.MOVED),
-    "already-done": Outcome("Already done", "completed", reached=True, closes="already-done"),
-    "unsafe": Outcome("Not safe to talk", "stopped", counts=False, restricts=Restriction.UNSAFE),
-    "sent": Outcome("Sent", "completed"),
-    "undeliverable": Outcome("Could not be delivered", "not-done"),
-    "sending": Outcome("Waits to be sent", "in-progress", by_staff=False),
-    "held-back": Outcome("Held back: not sent", "not-done", counts=False, by_staff=False),
-    "not-known": Outcome("Not known whether it was sent", "unknown", by_staff=False),
+    "reached": Outcome(marked("Reached"), "completed", reached=True),
+    "left-message": Outcome(marked("Left a message"), "completed"),
+    "no-answer": Outcome(marked("No answer"), "not-done"),
+    "wrong-number": Outcome(marked("Wrong number"), "not-done"),
+    "out-of-service": Outcome(marked("Number out of service"), "not-done"),
+    "language-mismatch": Outcome(marked("No common language"), "not-done", counts=False),
+    "call-back": Outcome(marked("Asked to be called back"), "completed", reached=True, counts=False),
+    "declined-offer": Outcome(marked("Declined this offer"), "completed", reached=True, closes="declined", restricts=Restriction.DECLINED),
+    "declined-all": Outcome(marked("Declined all outreach"), "completed", reached=True, closes="declined", restricts=Restriction.OPTED_OUT),
+    "deceased": Outcome(marked("Has died"), "not-done", closes="deceased", restricts=Restriction.DECEASED),
+    "moved-away": Outcome(marked("Moved away"), "not-done", closes="moved", restricts=Restriction.MOVED),
+    "already-done": Outcome(marked("Already done"), "completed", reached=True, closes="already-done"),
+    "unsafe": Outcome(marked("Not safe to talk"), "stopped", counts=False, restricts=Restriction.UNSAFE),
+    "sent": Outcome(marked("Sent"), "completed"),
+    "undeliverable": Outcome(marked("Could not be delivered"), "not-done"),
+    "sending": Outcome(marked("Waits to be sent"), "in-progress", by_staff=False),
+    "held-back": Outcome(marked("Held back: not sent"), "not-done", counts=False, by_staff=False),
+    "not-known": Outcome(marked("Not known whether it was sent"), "unknown", by_staff=False),
 }
 """Each outcome of an attempt by its code."""
 
@@ -97,17 +99,17 @@ class Ending:
 
 
 ENDINGS: Final = {
-    "helped": Ending("Helped", 90),
-    "referred": Ending("Referred", 90),
-    "already-done": Ending("Already done", 90),
-    "declined": Ending("Declined", 365),
-    "unable-to-reach": Ending("Could not be reached", 90),
-    "not-suitable": Ending("Not suitable", 180),
-    "need-met": Ending("The data show that the need is met", 0, by_staff=False),
-    "over": Ending("What was asked for is over", 0, by_staff=False),
-    "left": Ending("No longer part of the registry", 0, by_staff=False),
-    "deceased": Ending("Has died", 0, by_staff=False),
-    "moved": Ending("Moved away", 0, by_staff=False),
+    "helped": Ending(marked("Helped"), 90),
+    "referred": Ending(marked("Referred"), 90),
+    "already-done": Ending(marked("Already done"), 90),
+    "declined": Ending(marked("Declined"), 365),
+    "unable-to-reach": Ending(marked("Could not be reached"), 90),
+    "not-suitable": Ending(marked("Not suitable"), 180),
+    "need-met": Ending(marked("The data show that the need is met"), 0, by_staff=False),
+    "over": Ending(marked("What was asked for is over"), 0, by_staff=False),
+    "left": Ending(marked("No longer part of the registry"), 0, by_staff=False),
+    "deceased": Ending(marked("Has died"), 0, by_staff=False),
+    "moved": Ending(marked("Moved away"), 0, by_staff=False),
 }
 """Each ending of an episode by its code."""
 ASKED: Final = "asked:"

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from plugin.wording import amount, asked, counted, day, language, moment
+from plugin.wording import LANGUAGES, amount, asked, counted, day, language, language_names, moment
 from rules.facts import Value
 
 
@@ -27,6 +27,24 @@ from rules.facts import Value
 )
 def test_amounts(value: Value, unit: str | None, expected: str) -> None:
     assert amount(value, unit).replace("\N{NARROW NO-BREAK SPACE}", " ") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (True, None, "sí"),
+        (False, None, "no"),
+        (1.0, "days", "1 día"),
+        (103.0, "days", "103 días"),
+        (2.0, "months", "2 meses"),
+        (9.6, "%", "9.6 %"),
+        (16.0, "{score}", "16"),
+        ("at risk", None, "at risk"),
+        (None, "days", ""),
+    ],
+)
+def test_amounts_in_spanish(value: Value, unit: str | None, expected: str) -> None:
+    assert amount(value, unit, "es").replace("\N{NARROW NO-BREAK SPACE}", " ") == expected
 
 
 @pytest.mark.parametrize(
@@ -56,6 +74,19 @@ def test_days(written: str | date | None, expected: str) -> None:
 )
 def test_languages(code: str | None, expected: str) -> None:
     assert language(code) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("es-MX", "español (MX)"), ("ase", "lengua de signos estadounidense"), ("xx", "xx"), ("", "")]
+)
+def test_languages_in_spanish(code: str, expected: str) -> None:
+    assert language(code, "es") == expected
+
+
+def test_every_language_that_we_know_has_a_name_in_spanish() -> None:
+    names = language_names("es")
+    assert names.keys() == LANGUAGES.keys()
+    assert {code for code, name in names.items() if name == LANGUAGES[code]} == set()
 
 
 def test_moments_say_their_time_zone() -> None:

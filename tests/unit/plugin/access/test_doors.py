@@ -57,6 +57,7 @@ WHO_PASSES: dict[str, set[Role] | str] = {
     "agency_referring.refer": {Role.AGENCY},
     "agency_referring.referral": {Role.AGENCY},
     "agency_referring.called_off": {Role.AGENCY},
+    "language.choose": STRANGERS,
     "asking.form": STRANGERS,
     "asking.asked": STRANGERS,
     "inbound.page": STAFF,

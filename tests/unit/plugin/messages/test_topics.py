@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from plugin.messages.topics import Kind, Topic, load_topics
+from plugin.messages.topics import SHIPPED_TITLES, Kind, Topic, load_topics
 from plugin.messages.words import CHANNELS, LEVELS, NEUTRAL
 from plugin.translations import LANGUAGES
 from rules.errors import RuleError
@@ -32,6 +32,10 @@ def test_the_neutral_words_are_there_whoever_asks_over_whatever_channel() -> Non
 def test_every_topic_speaks_every_language_to_whoever_calls() -> None:
     for topic in load_topics().values():
         assert {kind.language for kind in topic.texts if kind.channel == "phone"} == set(LANGUAGES), topic.id
+
+
+def test_the_titles_that_come_along_are_known_to_whoever_translates() -> None:
+    assert {topic.title for topic in load_topics().values()} == set(SHIPPED_TITLES)
 
 
 def test_every_rule_that_comes_along_has_a_topic() -> None:
