@@ -31,6 +31,7 @@ _PROPERTIES: Final = 32
 _CONTRARY: Final = {">": "<=", "<=": ">", "<": ">=", ">=": "<", "=": "!=", "!=": "="}
 _OPERATOR: Final = {">": "$gt", "<=": "$lte", "<": "$lt", ">=": "$gte", "!=": "$neq"}
 
+NO_TWINS: Final[Mapping[str, str]] = {}
 Pattern = dict[str, object]
 ALWAYS: Final[Pattern] = {"f": "$go"}
 """Matches the message that ends a person, so a clause without conditions fires too: durable_rules forgets one with no pattern."""
@@ -49,15 +50,19 @@ class Clause:
 class HornProgram:
     """A program compiled for durable_rules: its rule set as JSON, and the short names used inside."""
 
-    def __init__(self, program: Program, given: tuple[str, ...] = ()) -> None:
+    def __init__(self, program: Program, given: tuple[str, ...] = (), twins: Mapping[str, str] = NO_TWINS) -> None:
         """Compile. ``given`` names derived values that an earlier rule set settles: here they are facts.
+
+        ``twins``: fact → another one that always has the same value; both are told by one message.
 
         Raises:
             EngineLimit: the program is more than durable_rules can hold safely.
         """
         self._program = program
         derived = {d.name: f"d{i}" for i, d in enumerate(program.derived)}
-        self._facts = {name: f"f{i}" for i, name in enumerate([*(f.name for f in program.facts), *given])}
+        shorts: dict[str, str] = {}
+        names = [*(f.name for f in program.facts), *given]
+        self._facts = {name: shorts.setdefault(twins.get(name, name), f"f{len(shorts)}") for name in names}
         self._names = self._facts | derived
         self._words = {
             f"{self._names[leaf.fact]}.{leaf.word}": leaf for d in program.derived for leaf in leaves(d.condition) if isinstance(leaf, Is)
