@@ -37,8 +37,9 @@ class Past:
 
     def _lasts(self, resource: Json) -> bool:
         components = resource.get("component")
-        parts = (resource, *components) if isinstance(components, list) else (resource,)
-        return any(isinstance(part, dict) and self._is_lasting(part.get("code")) for part in parts)
+        if not isinstance(components, list):
+            return self._is_lasting(resource.get("code"))
+        return any(isinstance(part, dict) and self._is_lasting(part.get("code")) for part in (resource, *components))
 
     def _is_lasting(self, code: object) -> bool:
         """Whether a concept has one of the lasting codes. Of a plain one that has none of their texts no more is looked at."""

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from math import isnan
 from typing import Final
 
@@ -25,7 +26,7 @@ MAX_RULES_ON_A_CONDITION: Final = 200
 MAX_CLAUSES: Final = 2_000
 """Held well below durable_rules 2.0.28's own limits (16, 511, 64, 255 and 4,096), past which it crashes, hangs or forgets."""
 MAX_NUMBER: Final = 2**53
-_PROPERTIES: Final = 32
+_PROPERTIES: Final = 128
 """Names are told in so many properties (``f0`` …): a message is tried on every condition on each property that it has, one by one."""
 
 _CONTRARY: Final = {">": "<=", "<=": ">", "<": ">=", ">=": "<", "=": "!=", "!=": "="}
@@ -248,6 +249,7 @@ def _merged(body: list[Pattern]) -> list[Pattern]:
     return [{"$and": [name, *tests]} if tests else name for name, tests in groups.values()]
 
 
+@lru_cache(maxsize=1 << 14, typed=True)  # typed: 1.0 is not told as True is
 def _message(name: str, value: Value) -> str:
     told = f'"{_property(name)}":"{name}"'
     return f'{told},"u":1' if value is None else f'{told},"v":{encode(value)}'
