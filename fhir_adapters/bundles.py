@@ -43,10 +43,10 @@ def _opened(bundle: Json, part: Part, quarantine: Quarantine, depth: int) -> Ite
     # A history runs from the newest version to the oldest; of two versions without a date, the later read one counts.
     ordered = list(reversed(entries or [])) if bundle.get("type") == "history" else entries or []
     urls = _urls(ordered)
+    part.entries += len(ordered)
     for entry in ordered:
-        part.entries += 1
-        if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
-            resource = _identified(entry)
+        resource = _resource(entry)
+        if resource is not None:
             if resource.get("resourceType") != "Bundle":
                 yield Loose(resource, urls)
             else:
@@ -72,19 +72,21 @@ def _count_misfit(entry: Any, bundle: Json, part: Part, quarantine: Quarantine) 
 def _urls(entries: list[Any]) -> dict[str, str]:
     found = {}
     for entry in entries:
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        if isinstance(resource, dict) and isinstance(entry.get("fullUrl"), str):
-            resource = _identified(entry)
-            found[entry["fullUrl"]] = f"{resource.get('resourceType')}/{resource.get('id')}"
+        url = entry.get("fullUrl") if isinstance(entry, dict) else None
+        if isinstance(url, str) and (resource := _resource(entry)) is not None:
+            found[url] = f"{resource.get('resourceType')}/{resource.get('id')}"
     return found
 
 
-def _identified(entry: Json) -> Json:
-    """The entry's resource; one that has no id yet takes it from its ``urn:uuid:``."""
-    resource: Json = entry["resource"]
-    url = entry.get("fullUrl")
-    if resource.get("id") is None and isinstance(url, str) and url.startswith(_URN):
-        return resource | {"id": url.removeprefix(_URN)}
+def _resource(entry: Any) -> Json | None:
+    """The entry's resource, if it has one; one that has no id yet takes it from the ``urn:uuid:`` of the entry."""
+    resource = entry.get("resource") if isinstance(entry, dict) else None
+    if not isinstance(resource, dict):
+        return None
+    if resource.get("id") is None:
+        url = entry.get("fullUrl")
+        if isinstance(url, str) and url.startswith(_URN):
+            return resource | {"id": url.removeprefix(_URN)}
     return resource
 
 

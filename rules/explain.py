@@ -1,7 +1,8 @@
 """Why a rule says yes, why not, or what is missing: one explanation for cards, worklists and audit, whichever engine answered."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from rules import days
@@ -10,7 +11,7 @@ from rules.engines.matching import rank, word_of_rank
 from rules.facts import Event, PersonRecord, Value
 from rules.findings import ANSWERS, Evidence, number
 from rules.ir import ComputedFact, EventFact, Fact, PatientFact, Program
-from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Leaf, Not, combined, quorum, truth
+from rules.logic import All, Any, AtLeast, Compare, Condition, Group, Holds, Is, Known, Leaf, Not, combined, judge, quorum
 
 MAX_EVIDENCE: Final = 5
 """Of a count, so many events are shown, the latest first."""
@@ -43,8 +44,8 @@ def explain(
     their events, ``values`` all facts and derived values.
     """
     settled: dict[str, tuple[Leaf, ...]] = {}
-    for derived in program.only((rule,)).derived:  # in dependency order, each once: they may be many, and meet again and again
-        settled[derived.name] = tuple(dict.fromkeys(_deciding(derived.condition, values, settled)[1]))
+    for name, deciding in _behind(program, rule):
+        settled[name] = tuple(dict.fromkeys(deciding(values, settled)[1]))
     return tuple(_reason(program, leaf, record, results, values) for leaf in settled[rule] if _worth_telling(program, leaf, values))
 
 
@@ -53,28 +54,58 @@ def _worth_telling(program: Program, leaf: Leaf, values: Mapping[str, Value]) ->
     return not (isinstance(program.by_name[leaf.fact], PatientFact) and values[leaf.fact] is False)
 
 
-def _deciding(
-    condition: Condition, values: Mapping[str, Value], settled: Mapping[str, tuple[Leaf, ...]]
-) -> tuple[bool | None, tuple[Leaf, ...]]:
-    """The answer of ``condition`` and the leaves that decide it; a derived value stands for what has ``settled`` it."""
+_Leaves = tuple[Leaf, ...]
+_Deciding = Callable[[Mapping[str, Value], Mapping[str, _Leaves]], tuple[bool | None, _Leaves]]
+"""The answer of a condition and the leaves that decide it, given the values of all facts, and what has settled the derived ones."""
+
+
+@lru_cache(maxsize=1 << 14)
+def _behind(program: Program, rule: str) -> tuple[tuple[str, _Deciding], ...]:
+    """The derived values behind a rule in dependency order, each once: they may be many, and meet again and again."""
+    return tuple((derived.name, _deciding(derived.condition)) for derived in program.only((rule,)).derived)
+
+
+def _deciding(condition: Condition) -> _Deciding:
+    """What ``condition`` means, ready to be asked of one person's facts after another (as in `rules.logic.judge`)."""
     match condition:
         case Not(part):
-            answer, leaves = _deciding(part, values, settled)
-            return None if answer is None else not answer, leaves
+            return _contrary(_deciding(part))
         case All() | Any() | AtLeast():
-            parts = [_deciding(part, values, settled) for part in condition.parts]
-            answer = combined(condition, [found for found, _ in parts])
-            same = [leaves for found, leaves in parts if found is answer]
-            needed = len(same) if answer is None else quorum(condition, answer)
-            chosen = sorted(range(len(same)), key=lambda i: len(same[i]))[:needed]
-            return answer, tuple(leaf for i in sorted(chosen) for leaf in same[i])
-        case _:
-            return truth(condition, values), settled.get(condition.fact, (condition,))
+            return _of_group(condition, [_deciding(part) for part in condition.parts])
+    judged, name, itself = judge(condition), condition.fact, (condition,)
+    return lambda values, settled: (judged(values), settled.get(name, itself))
+
+
+def _contrary(part: _Deciding) -> _Deciding:
+    def deciding(values: Mapping[str, Value], settled: Mapping[str, _Leaves]) -> tuple[bool | None, _Leaves]:
+        answer, leaves = part(values, settled)
+        return None if answer is None else not answer, leaves
+
+    return deciding
+
+
+def _of_group(group: Group, members: list[_Deciding]) -> _Deciding:
+    def deciding(values: Mapping[str, Value], settled: Mapping[str, _Leaves]) -> tuple[bool | None, _Leaves]:
+        parts = [member(values, settled) for member in members]
+        answer = combined(group, [found for found, _ in parts])
+        same = [leaves for found, leaves in parts if found is answer]
+        needed = len(same) if answer is None else quorum(group, answer)
+        chosen = sorted(range(len(same)), key=lambda i: len(same[i]))[:needed]
+        return answer, tuple(leaf for i in sorted(chosen) for leaf in same[i])
+
+    return deciding
 
 
 def _reason(program: Program, leaf: Leaf, record: PersonRecord, results: Mapping[str, FactResult], values: Mapping[str, Value]) -> Reason:
+    name, asks, unit = _asked(program, leaf)
+    return Reason(name, asks, values[leaf.fact], unit, tuple(evidence(program, leaf.fact, record, results)))
+
+
+@lru_cache(maxsize=1 << 14)
+def _asked(program: Program, leaf: Leaf) -> tuple[str, str, str | None]:
+    """What of a reason is the same for everybody: the fact's name, the condition in words, and the unit."""
     unit = _unit(program.by_name[leaf.fact])
-    return Reason(short(leaf.fact), words(leaf, unit), values[leaf.fact], unit, tuple(evidence(program, leaf.fact, record, results)))
+    return short(leaf.fact), words(leaf, unit), unit
 
 
 def _unit(fact: Fact) -> str | None:

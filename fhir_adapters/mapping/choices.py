@@ -52,6 +52,11 @@ def read_time(reading: Reading, resource: Json, element: str) -> Span:
     return readers[name](reading, resource[name], name)
 
 
+def forms(element: str) -> frozenset[str]:
+    """The names that the choice ``element[x]`` may have."""
+    return frozenset(_readers(element))
+
+
 @cache
 def _readers(element: str) -> dict[str, Callable[[Reading, Any, str], Span]]:
     """The names of a choice, with what reads each; there are as many choices as calls of `read_time`."""

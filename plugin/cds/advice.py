@@ -99,8 +99,8 @@ def consider(
         watched = {rule.id.text: rule for rule in pack.document.rules if rule.is_watched and rule.is_effective(as_of)}
         for evaluation in engine.evaluate(pack.program, [record], as_of):
             for rule in (name for name in pack.program.rules if name in watched and watched[name].is_in_use):
-                lacking = frozenset(_missing(pack.program, rule, record.not_loaded)) & unavailable
-                if evaluation.answers[rule] is None and lacking:
+                lacking = _read(pack.program, rule) & record.not_loaded & unavailable if evaluation.answers[rule] is None else None
+                if lacking:
                     undecided.append((rule, tuple(sorted(lacking))))
                 else:
                     decided += 1

@@ -81,25 +81,28 @@ def _state_of_bundle(template: Template, bundle: Json) -> State:
     entries = _entries(bundle)
     if entries is None:
         return State.FAILED
-    kinds = [_kind(entry, template.resource_type) for entry in entries]
-    if "trouble" in kinds:
+    others = [_kind(entry) for entry in entries if not _is_match(entry, template.resource_type)]
+    if "trouble" in others:
         return State.FAILED
-    matches, total = kinds.count("match"), bundle.get("total")
-    if "held back" in kinds or _has_next(bundle) or (isinstance(total, int) and total > matches):
+    matches, total = len(entries) - len(others), bundle.get("total")
+    if "held back" in others or _has_next(bundle) or (isinstance(total, int) and total > matches):
         return State.PARTIAL
     return State.PRESENT if matches else State.EMPTY
 
 
-def _kind(entry: Any, resource_type: str) -> str:
-    """What an entry is to the search: a match, a remark, an include, trouble, or the remark that something was held back."""
+def _is_match(entry: Any, resource_type: str) -> bool:
+    resource = entry.get("resource") if isinstance(entry, dict) else None
+    return isinstance(resource, dict) and resource.get("resourceType") == resource_type
+
+
+def _kind(entry: Any) -> str:
+    """What an entry is to the search that does not match it: a remark, an include, trouble, or the remark that something was held back."""
     resource = _resource(entry)
     if resource is None:
         return "trouble"
-    name, search = resource.get("resourceType"), entry.get("search")
-    if name == resource_type:
-        return "match"
-    if name == "OperationOutcome":
+    if resource.get("resourceType") == "OperationOutcome":
         return remark(resource)
+    search = entry.get("search")
     return "include" if isinstance(search, dict) and search.get("mode") == "include" else "trouble"
 
 

@@ -14,7 +14,7 @@ from fhir_adapters.quarantine import Json, Quarantine, Reason
 from plugin.cds.availability import Supplied, supplied
 from plugin.cds.fetching import Ehr
 from plugin.cds.prefetch import Template
-from plugin.cds.proposed import proposed
+from plugin.cds.proposed import holds_proposals, proposed
 from plugin.cds.request import HookCall
 from rules.engines.reference import reduce_facts
 from rules.facts import HOUSEHOLD, TABLES, PersonRecord
@@ -74,7 +74,8 @@ def gather(
     further = _medications(answers, ehr)
     documents = [document for answer in answers.values() for document in answer.documents]
     quarantine = Quarantine()
-    record = records_from_resources([*documents, *further, *proposed(call, _places(documents))], call.patient, (), quarantine, past)
+    planned = proposed(call, _places(documents)) if holds_proposals(call) else ()
+    record = records_from_resources([*documents, *further, *planned], call.patient, (), quarantine, past)
     incomplete = {answer.template.resource_type for answer in answers.values() if not answer.complete} | _unattributed(quarantine)
     missing = tuple(template.key for template in templates if template.resource_type in incomplete)
     if "Patient" in incomplete:

@@ -20,6 +20,11 @@ _BACK: Final = frozenset({"revoked", "cancelled", "entered-in-error"})
 _COUNTED: Final = {name: table.counted for table in TABLES.values() for name in table.resource_types}
 
 
+def holds_proposals(call: HookCall) -> bool:
+    """Whether there is anything in the context that `proposed` looks at: most hooks only say whose chart it is."""
+    return any(call.context.get(member) for member in (*_NOT_YET, *_SO))
+
+
 def proposed(call: HookCall, known: Container[str]) -> list[Json]:
     """The resources of the context that are this patient's. Those ``known`` (``Type/id``) from the chart are left out, because the chart
     says more of them; so are those of which it cannot be told what they are.

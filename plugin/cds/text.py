@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -32,6 +33,7 @@ def _visible(sign: str) -> str:
     return " " if category in ("Cc", "Zl", "Zp") else "" if category in ("Cf", "Cs") else sign
 
 
+@lru_cache(maxsize=1 << 12)
 def escaped(text: str, most: int | None = None) -> str:
     """The text as itself, in GitHub-flavoured Markdown as in HTML: no link, image, tag or table cell can come of it.
 
@@ -48,6 +50,7 @@ def unmarked(text: str) -> str:
     return _LINKIFIED.sub(_BREAK, plain(text).replace(">=", "≥").replace("<=", "≤").translate(_ALIKE))
 
 
+@lru_cache(maxsize=1 << 10)
 def link(label: str, url: str) -> str:
     """A Markdown link; the label alone if ``url`` is not an absolute web address."""
     if not is_web_address(url):

@@ -250,8 +250,21 @@ def _is_instant(value: Any) -> bool:
         return False
 
 
+def _has_blanks(value: Any) -> bool:
+    """The same question as `_no_blanks` answers, without a word about where: nearly always there is nothing to say."""
+    if isinstance(value, str):
+        return not value
+    if isinstance(value, dict):
+        return not value or any(map(_has_blanks, value.values()))
+    if isinstance(value, list):
+        return not value or any(map(_has_blanks, value))
+    return value is None
+
+
 def _no_blanks(value: Any, at: str, allowed: tuple[str, ...] = ()) -> Problems:
     """Nothing that is sent may be null, blank or empty, but for an empty list of cards or services."""
+    if not _has_blanks(value):
+        return
     if value is None or value in ("", [], {}):
         yield f"{at} is null or empty"
     elif isinstance(value, dict):

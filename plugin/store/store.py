@@ -1,8 +1,10 @@
 """Connections to the store, and the two kinds of transaction."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, nullcontext
+from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,14 +13,26 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
 from plugin.errors import StoreError
+from plugin.store.direct import Direct, Statements
 from plugin.store.turn import Turn
 
-_READS: Final = "almoner_reads"
-_HASTY: Final = "almoner_hasty"
+_KIND: Final = "almoner_kind"
 _WAITS: Final = "almoner_waits"
 """Among what is known of a connection to SQLite: how far its last writer waited for the disk."""
 _SECONDS: Final = 10
 """So long a writer of SQLite waits for another one."""
+
+
+class _Kind(Enum):
+    """What a transaction is for."""
+
+    READ = auto()
+    HASTY = auto()
+    DURABLE = auto()
+
+
+_Begin = Callable[[Callable[[str], object], MutableMapping[Any, Any], _Kind], None]
+"""Begins a transaction: says to the database what has to be said; what is known of the connection stays with it."""
 
 
 class Store:
@@ -28,6 +42,8 @@ class Store:
         self.engine = engine
         file = engine.url.database if engine.dialect.name == "sqlite" else None
         self._turn = Turn(Path(f"{file}-turn")) if file and file != ":memory:" else nullcontext()
+        self._statements = Statements(engine.dialect)
+        self._begin = _begin_embedded if self.is_sqlite else _begin_on_server
 
     @property
     def is_sqlite(self) -> bool:
@@ -40,15 +56,40 @@ class Store:
 
         One that is not ``durable`` does not wait for the disk: it survives the end of our processes, but not that of the machine.
         """
-        options = {_HASTY: not durable}
+        options = {_KIND: _Kind.DURABLE if durable else _Kind.HASTY}
         with self._turn, self.engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only looks; it sees one moment, and keeps no writer waiting."""
-        with self.engine.connect().execution_options(**{_READS: True}) as connection, connection.begin():
+        with self.engine.connect().execution_options(**{_KIND: _Kind.READ}) as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def write_direct(self, *, durable: bool = True) -> Iterator[Direct]:
+        """The same as `write` for the few statements of which every hook call makes some."""
+        with self._turn, self._direct(_Kind.DURABLE if durable else _Kind.HASTY) as found:
+            yield found
+
+    @contextmanager
+    def read_direct(self) -> Iterator[Direct]:
+        """The same as `read` for such statements."""
+        with self._direct(_Kind.READ) as found:
+            yield found
+
+    @contextmanager
+    def _direct(self, kind: _Kind) -> Iterator[Direct]:
+        with self._statements.errors():
+            connection = self.engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                self._begin(cursor.execute, connection.info, kind)
+                yield Direct(cursor, self._statements)
+                cursor.close()
+                connection.commit()
+            finally:
+                connection.close()  # which takes back what is not committed
 
     def close(self) -> None:
         """Give every connection back."""
@@ -80,7 +121,7 @@ def _sqlite(url: URL) -> Engine:
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     engine = create_engine(url, connect_args={"timeout": _SECONDS})
     event.listen(engine, "connect", _prepared)
-    event.listen(engine, "begin", _begun)
+    event.listen(engine, "begin", partial(_begun, _begin_embedded))
     return engine
 
 
@@ -91,29 +132,31 @@ def _prepared(connection: Any, _: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begun(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get(_READS):
-        connection.exec_driver_sql("BEGIN")
+def _begun(begin: _Begin, connection: Connection) -> None:
+    begin(connection.exec_driver_sql, connection.info, connection.get_execution_options().get(_KIND, _Kind.DURABLE))
+
+
+def _begin_embedded(say: Callable[[str], object], known: MutableMapping[Any, Any], kind: _Kind) -> None:
+    if kind is _Kind.READ:
+        say("BEGIN")
         return
-    wait = "NORMAL" if options.get(_HASTY) else "FULL"
-    if connection.info.get(_WAITS) != wait:
-        connection.exec_driver_sql(f"PRAGMA synchronous = {wait}")
-        connection.info[_WAITS] = wait
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    wait = "NORMAL" if kind is _Kind.HASTY else "FULL"
+    if known.get(_WAITS) != wait:
+        say(f"PRAGMA synchronous = {wait}")
+        known[_WAITS] = wait
+    say("BEGIN IMMEDIATE")
 
 
 def _postgresql(url: URL) -> Engine:
     if url.get_backend_name() != "postgresql":
         raise StoreError(f"{url.get_backend_name()} is not supported: use sqlite or postgresql")
     engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8, max_overflow=8)
-    event.listen(engine, "begin", _begun_there)
+    event.listen(engine, "begin", partial(_begun, _begin_on_server))
     return engine
 
 
-def _begun_there(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get(_READS):
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    elif options.get(_HASTY):
-        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+def _begin_on_server(say: Callable[[str], object], _: object, kind: _Kind) -> None:
+    if kind is _Kind.READ:
+        say("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    elif kind is _Kind.HASTY:
+        say("SET LOCAL synchronous_commit = off")

@@ -5,8 +5,12 @@ import select
 import subprocess
 from contextlib import suppress
 from time import monotonic
+from typing import Final
 
 from rules.engines.frames import MAX_FRAME, frame, size_of
+
+_PIECE: Final = 1 << 16
+"""Bytes that are asked for at once: nearly every answer is shorter."""
 
 
 class Channel:
@@ -24,9 +28,7 @@ class Channel:
         until = monotonic() + seconds
         try:
             self._write(frame(request), until)
-            header = self._read(4, until)
-            size = size_of(header)
-            return self._read(size, until) if size <= MAX_FRAME else None
+            return self._read(until)
         except (OSError, EOFError, ValueError):  # ValueError: select of a stream that was closed
             return None
 
@@ -40,17 +42,22 @@ class Channel:
         """All of it, as fast as the child takes it: a pipe holds little, and a child that hangs takes nothing."""
         rest = memoryview(data)
         while rest:
-            _, ready, _ = select.select([], [self._input], [], max(0.0, until - monotonic()))
-            if not ready:
-                raise EOFError
-            rest = rest[os.write(self._input.fileno(), rest) :]
+            try:
+                rest = rest[os.write(self._input.fileno(), rest) :]
+            except BlockingIOError:
+                if not select.select([], [self._input], [], max(0.0, until - monotonic()))[1]:
+                    raise EOFError from None
 
-    def _read(self, size: int, until: float) -> bytes:
+    def _read(self, until: float) -> bytes | None:
+        """The body of a frame; ``None``: it is longer than any can be. Whatever comes is the answer: nothing else was asked."""
         found = bytearray()
-        while len(found) < size:
+        size = MAX_FRAME
+        while len(found) < 4 + size:
             ready, _, _ = select.select([self._output], [], [], max(0.0, until - monotonic()))
-            piece = os.read(self._output.fileno(), min(size - len(found), 1 << 20)) if ready else b""
+            piece = os.read(self._output.fileno(), _PIECE) if ready else b""
             if not piece:
                 raise EOFError
             found += piece
-        return bytes(found)
+            if len(found) >= 4 and (size := size_of(bytes(found[:4]))) > MAX_FRAME:
+                return None
+        return bytes(found[4:]) if len(found) == 4 + size else None

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from math import isnan
 from typing import Final
 
@@ -25,12 +26,13 @@ MAX_RULES_ON_A_CONDITION: Final = 200
 MAX_CLAUSES: Final = 2_000
 """Held well below durable_rules 2.0.28's own limits (16, 511, 64, 255 and 4,096), past which it crashes, hangs or forgets."""
 MAX_NUMBER: Final = 2**53
-_PROPERTIES: Final = 32
+_PROPERTIES: Final = 128
 """Names are told in so many properties (``f0`` …): a message is tried on every condition on each property that it has, one by one."""
 
 _CONTRARY: Final = {">": "<=", "<=": ">", "<": ">=", ">=": "<", "=": "!=", "!=": "="}
 _OPERATOR: Final = {">": "$gt", "<=": "$lte", "<": "$lt", ">=": "$gte", "!=": "$neq"}
 
+NO_TWINS: Final[Mapping[str, str]] = {}
 Pattern = dict[str, object]
 ALWAYS: Final[Pattern] = {"f": "$go"}
 """Matches the message that ends a person, so a clause without conditions fires too: durable_rules forgets one with no pattern."""
@@ -49,15 +51,19 @@ class Clause:
 class HornProgram:
     """A program compiled for durable_rules: its rule set as JSON, and the short names used inside."""
 
-    def __init__(self, program: Program, given: tuple[str, ...] = ()) -> None:
+    def __init__(self, program: Program, given: tuple[str, ...] = (), twins: Mapping[str, str] = NO_TWINS) -> None:
         """Compile. ``given`` names derived values that an earlier rule set settles: here they are facts.
+
+        ``twins``: fact → another one that always has the same value; both are told by one message.
 
         Raises:
             EngineLimit: the program is more than durable_rules can hold safely.
         """
         self._program = program
         derived = {d.name: f"d{i}" for i, d in enumerate(program.derived)}
-        self._facts = {name: f"f{i}" for i, name in enumerate([*(f.name for f in program.facts), *given])}
+        shorts: dict[str, str] = {}
+        names = [*(f.name for f in program.facts), *given]
+        self._facts = {name: shorts.setdefault(twins.get(name, name), f"f{len(shorts)}") for name in names}
         self._names = self._facts | derived
         self._words = {
             f"{self._names[leaf.fact]}.{leaf.word}": leaf for d in program.derived for leaf in leaves(d.condition) if isinstance(leaf, Is)
@@ -243,6 +249,7 @@ def _merged(body: list[Pattern]) -> list[Pattern]:
     return [{"$and": [name, *tests]} if tests else name for name, tests in groups.values()]
 
 
+@lru_cache(maxsize=1 << 14, typed=True)  # typed: 1.0 is not told as True is
 def _message(name: str, value: Value) -> str:
     told = f'"{_property(name)}":"{name}"'
     return f'{told},"u":1' if value is None else f'{told},"v":{encode(value)}'

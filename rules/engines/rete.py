@@ -76,7 +76,7 @@ class DurableEngine:
         key = id(program)
         with self._lock:
             if key not in self._children:
-                self._children[key] = _Child(stages(program), [d.name for d in program.derived])
+                self._children[key] = _Child(stages(program, program.twins), [d.name for d in program.derived])
                 self._programs[key] = program  # keeps the id from being used again
             return self._children[key]
 

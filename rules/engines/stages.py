@@ -5,24 +5,27 @@ of half its parts, which Kleene's logic allows. ``is known`` of a derived value,
 earlier stage.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
-from rules.engines.horn import HornProgram
+from rules.engines.horn import NO_TWINS, HornProgram
 from rules.errors import EngineLimit
 from rules.ir import Derived, Program
 from rules.logic import All, Any, AtLeast, Condition, Holds, Not, leaves
 
 
-def stages(program: Program) -> tuple[HornProgram, ...]:
+def stages(program: Program, twins: Mapping[str, str] = NO_TWINS) -> tuple[HornProgram, ...]:
     """The rule sets that give all derived values of ``program``, in the order in which they must run.
+
+    ``twins`` (see `HornProgram`) are told as one if the program fits into one stage so: a condition can be in so many clauses only.
 
     Raises:
         EngineLimit: it compares a number with one that durable_rules cannot hold.
     """
-    try:
-        return (HornProgram(program),)
-    except EngineLimit:
-        return tuple(_cut(program, [small for derived in program.derived for small in _halved(program, derived)]))
+    for alike in (twins, NO_TWINS):
+        with suppress(EngineLimit):
+            return (HornProgram(program, twins=alike),)
+    return tuple(_cut(program, [small for derived in program.derived for small in _halved(program, derived)]))
 
 
 def _cut(program: Program, waiting: list[Derived]) -> Iterator[HornProgram]:

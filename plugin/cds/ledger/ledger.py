@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select
+from sqlalchemy import Connection, Row, bindparam, delete, exists, func, select
 
 from plugin.cds.feedback import Message, Outcome, OverrideReason
 from plugin.cds.ledger.entries import CallEntry, CardEntry, CardState
@@ -34,7 +34,11 @@ _HISTORY: Final = (
     )
     .order_by(CARDS.c.at, CARDS.c.id)
 )
-"""Asked in every call, as the next two may be: to put it together anew would cost more than to ask it."""
+"""To put it together anew would cost more than to ask it; so with the next two."""
+_ANY: Final = select(
+    exists().where(CARDS.c.realm == bindparam("realm"), CARDS.c.patient == bindparam("patient"), CARDS.c.at >= bindparam("since"))
+)
+"""Asked in every call: of most people there is nothing."""
 _REASONS_OF: Final = select(REASONS).where(REASONS.c.card.in_(bindparam("cards", expanding=True)))
 _FEEDBACK_OF: Final = select(FEEDBACK).where(FEEDBACK.c.card.in_(bindparam("cards", expanding=True)))
 
@@ -111,6 +115,9 @@ class Ledger:
             "since": since,
             "states": sorted(states),
         }
+        with self.store.read_direct() as transaction:
+            if not transaction.first(_ANY, asked):
+                return []
         with self.store.read() as connection:
             cards = connection.execute(_HISTORY, asked).all()
             standings = standings_of(connection, [card.id for card in cards])

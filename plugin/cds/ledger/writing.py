@@ -6,15 +6,17 @@ there. So nobody waits for more than two commits, nothing is left behind when a 
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from threading import Lock
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Insert, Table, insert
 
 from plugin.store import Store
+from plugin.store.direct import Direct
 
 Rows = Mapping[Table, Sequence[Mapping[str, Any]]]
-"""Table → its rows; tables in an order in which they can be filled."""
+"""Table → its rows, each with all columns; tables in an order in which they can be filled."""
 _MOST: Final = 64
 """Calls of one transaction."""
 
@@ -55,8 +57,8 @@ class Writer:
     def _commit(self, jobs: Sequence[_Job]) -> None:
         """All at once; if that fails, each by itself, so that nobody fails for what another brought."""
         try:
-            with self._store.write() as connection:
-                _insert(connection, jobs)
+            with self._store.write_direct() as transaction:
+                _insert(transaction, jobs)
         except Exception as error:
             if len(jobs) == 1:
                 jobs[0].error = error
@@ -72,11 +74,15 @@ class Writer:
                 job.done = True
 
 
-def _insert(connection: Connection, jobs: Sequence[_Job]) -> None:
+def _insert(transaction: Direct, jobs: Sequence[_Job]) -> None:
     together: dict[Table, list[Mapping[str, Any]]] = defaultdict(list)
     for table in dict.fromkeys(table for job in jobs for table in job.rows):
         for job in jobs:
             together[table] += job.rows.get(table, ())
     for table, rows in together.items():
-        if rows:
-            connection.execute(insert(table), rows)
+        transaction.insert(_into(table), rows)
+
+
+@cache
+def _into(table: Table) -> Insert:
+    return insert(table)

@@ -34,8 +34,8 @@ class SeenTokens:
         """
         row = {"client": client, "jti": sha256(id.encode("utf-8", "surrogatepass")).hexdigest(), "expires": until + _CLOCKS_DIFFER}
         try:
-            with self._store.write(durable=False) as connection:
-                connection.execute(_TAKE, row)
+            with self._store.write_direct(durable=False) as transaction:
+                transaction.insert(_TAKE, [row])
         except IntegrityError:
             raise Unauthorized(Reason.REPLAYED) from None
         except SQLAlchemyError as error:

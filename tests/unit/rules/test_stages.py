@@ -126,3 +126,23 @@ def test_stages_are_as_few_as_they_can_be() -> None:
 def test_a_limit_that_no_rule_set_can_hold(limit: float) -> None:
     with pytest.raises(EngineLimit, match=r"only numbers below 2\*\*53 are held exactly"):
         stages(rule(Any((Holds("y0"), Compare("n0", ">", limit)))))
+
+
+def test_facts_that_mean_the_same_are_told_as_one() -> None:
+    small = Program(YES_NO[:3], (Derived("r", All(holds(3))), Derived("s", Not(Known("y2")))), ("r", "s"))
+    (stage,) = stages(small, small.twins)
+    child = _Child((stage,), ["r", "s"])
+    people: list[dict[str, Value]] = [dict.fromkeys(("y0", "y1", "y2"), value) for value in (True, False, None)]
+    assert [len(stage.messages(facts)) for facts in people] == [1, 1, 1]
+    found = [child.answers(facts) for facts in people]
+    child.stop()
+    assert found == [derive(small, facts) for facts in people]
+
+
+def test_twins_are_told_apart_where_too_many_rules_would_stand_on_one_condition() -> None:
+    many = program(*(Derived(f"r{i}", Holds(f"y{i}")) for i in range(190)), *(Derived(f"s{i}", Holds(f"y{i}")) for i in range(20)))
+    with pytest.raises(EngineLimit, match="clauses on one condition"):
+        HornProgram(many, twins=many.twins)
+    (stage,) = stages(many, many.twins)
+    assert len(stage.messages(dict.fromkeys(many.by_name))) == 0
+    assert len(stage.messages({fact.name: True if fact.name == "y7" else None for fact in many.facts})) == 1

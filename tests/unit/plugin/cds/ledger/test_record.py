@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from support.cds_calls import AS_OF, PATIENT, prefetch, resources
 from support.ledger import CLIENT, KEY, NOON, accepted, call, card, message, overridden, refer
@@ -28,6 +28,7 @@ from plugin.cds.ledger.writing import Writer
 from plugin.cli.db import command
 from plugin.settings import CdsSettings, ClientSettings, Settings
 from plugin.store import Store, open_store
+from plugin.store.direct import Direct
 from plugin.store.tables import METADATA
 from plugin.store.tables.cds import CALLS, CARDS, HANDOVERS, QUARANTINE, SUGGESTIONS
 from plugin.store.versions import current, migrate
@@ -153,13 +154,13 @@ class Slow(Store):
         self.barrier, self.transactions = barrier, 0
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write_direct(self, *, durable: bool = True) -> Iterator[Direct]:
         self.transactions += 1
         if self.transactions == 1:
             self.barrier.wait()
             self.barrier.wait()
-        with super().write() as connection:
-            yield connection
+        with super().write_direct(durable=durable) as transaction:
+            yield transaction
 
 
 def test_who_waits_for_a_commit_shares_the_next_one_and_a_bad_call_harms_nobody(store: Store) -> None:
@@ -194,7 +195,7 @@ def test_who_waits_for_a_commit_shares_the_next_one_and_a_bad_call_harms_nobody(
 def test_whoever_is_stopped_in_the_middle_leaves_nobody_waiting(store: Store) -> None:
     class Stopped(Store):
         @contextmanager
-        def write(self) -> Iterator[Connection]:
+        def write_direct(self, *, durable: bool = True) -> Iterator[Direct]:
             raise SystemExit
             yield
 
