@@ -19,6 +19,7 @@ from plugin.access import verify
 from plugin.referrals.carrying import carry_out
 from plugin.referrals.polling import poll
 from plugin.referrals.relaying import GONE, NOBODY, UNREADABLE, Post, carry_back, receive
+from plugin.referrals.withholding import Withholding
 from plugin.store import Store
 from plugin.store.tables.referrals import REFERRALS
 
@@ -71,10 +72,13 @@ class Two:
             done += receive(self.store, self.post, self.at) + carry_back(self.store, self.post, self.outbox, self.at)
             poll(self.store, self.post.target, "bank", self.at)
             carry_out(self.store, self.outbox, self.at)
-            self.outbox.deliver(self.post.target, policy("bank"), commit=True)
-            self.outbox.deliver(self.post.source, policy("clinic"), commit=True)
+            self.deliver()
             carry_out(self.store, self.outbox, self.at)
         return done
+
+    def deliver(self) -> None:
+        for server, tenant in ((self.post.target, "bank"), (self.post.source, "clinic")):
+            self.outbox.deliver(server, policy(tenant), gate=Withholding(lambda: self.store, tenant, lambda: self.at), commit=True)
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -190,6 +194,15 @@ def test_reasons_are_named_where_they_stand_to_those_who_treat(two: Two, partner
 def test_what_is_taken_back_before_it_went_on_never_does(two: Two) -> None:
     two.ask()
     receive(two.store, two.post, two.at)
+    two.calls_off()
+    two.cron(3)
+    assert (two.bank.of("Task"), two.bank.of("ServiceRequest"), two.asked["status"]) == ([], [], "cancelled")
+
+
+def test_what_is_taken_back_while_the_agencys_server_is_down_never_goes_on(two: Two) -> None:
+    two.ask()
+    receive(two.store, two.post, two.at)
+    carry_out(two.store, two.outbox, two.at)
     two.calls_off()
     two.cron(3)
     assert (two.bank.of("Task"), two.bank.of("ServiceRequest"), two.asked["status"]) == ([], [], "cancelled")
