@@ -73,6 +73,8 @@ class Attention(StrEnum):
     """The server shows what cannot follow from what it showed before."""
     NOT_SENT = "not-sent"
     """The consent was withdrawn before it went out."""
+    NO_ORDER = "no-order"
+    """Whoever accepted the card never signed the order that the EHR made of it."""
 
 
 ATTENTION: Final = {
@@ -82,6 +84,7 @@ ATTENTION: Final = {
     Attention.OVERTAKEN: "Changed elsewhere meanwhile",
     Attention.ILLEGAL: "The server shows something that cannot be",
     Attention.NOT_SENT: "Not sent: the consent was withdrawn",
+    Attention.NO_ORDER: "The order was never signed: ask whoever ordered it",
 }
 """Each in words."""
 HERE: Final = "here"
