@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +14,7 @@ from fhir_adapters.writeback.abilities import Abilities
 from fhir_adapters.writeback.changing import update
 from fhir_adapters.writeback.creating import create
 from fhir_adapters.writeback.desk import Desk, Later, Park, Stopped, at_fault
+from fhir_adapters.writeback.gate import Gate, open_gate, withholding
 from fhir_adapters.writeback.intent import Suggestion
 from fhir_adapters.writeback.ledger import LeaseLost, Ledger
 from fhir_adapters.writeback.policy import Policy
@@ -22,14 +23,6 @@ from fhir_adapters.writeback.together import create_together
 
 _LOG: Final = logging.getLogger(__name__)
 _MOST_TROUBLE: Final = 3
-
-Gate = Callable[[Claim], str | None]
-"""Asked right before a write: why it must not be done after all (the patient died, opted out …), as a code; ``None`` if it may."""
-
-
-def open_gate(claim: Claim) -> str | None:
-    """Nothing stands against it."""
-    return None
 
 
 @dataclass(slots=True)
@@ -100,14 +93,23 @@ class _Run:
             self._alone(claim)
 
     def _may(self, claim: Claim) -> bool:
+        if self.report.ended is not None:
+            self._settle(claim, Settled(State.PENDING))
+            return False
         refusal = self.desk.abilities.refusal(claim)
-        withheld = self.gate(claim) if refusal is None else None
         if refusal is not None:
             self.report.refused.add(refusal)
             self._settle(claim, Settled(State.PARKED, "not-taken"))
-        elif withheld is not None:
+            return False
+        try:
+            withheld = withholding(self.desk, claim, self.gate, tried=claim.attempts > 1)
+        except (EhrUnavailable, Park) as error:
+            self._trouble(claim, error)
+            self._blame(error)
+            return False
+        if withheld is not None:
             self._settle(claim, Settled(State.PARKED, f"withheld-{withheld}"))
-        return refusal is None and withheld is None
+        return withheld is None
 
     def _alone(self, claim: Claim) -> None:
         if self.report.ended is not None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from fhir_adapters.transport import FhirServer
 from fhir_adapters.vendors import GENERIC, Vendor
-from fhir_adapters.writeback.delivery import Gate, Report, deliver, open_gate
+from fhir_adapters.writeback.delivery import Report, deliver
+from fhir_adapters.writeback.gate import Gate, open_gate
 from fhir_adapters.writeback.identity import Key
 from fhir_adapters.writeback.intent import Intent
 from fhir_adapters.writeback.ledger import Ledger
@@ -38,18 +39,18 @@ class Outbox:
         """Take an intent. ``False``: it is here already, whatever became of it; nothing changes then."""
         return self.ledger.add(intent, within)
 
-    def preview(self, server: FhirServer, policy: Policy, vendor: Vendor = GENERIC) -> Preview:
-        """What `deliver` would send. Nothing is sent, no row changes."""
-        return preview(self.ledger, server, policy, vendor)
+    def preview(self, server: FhirServer, policy: Policy, vendor: Vendor = GENERIC, gate: Gate = open_gate) -> Preview:
+        """What `deliver` would send. Nothing is sent, no row changes; ``gate`` only looks."""
+        return preview(self.ledger, server, policy, vendor, gate)
 
     def deliver(
         self, server: FhirServer, policy: Policy, *, vendor: Vendor = GENERIC, gate: Gate = open_gate, commit: bool = False
     ) -> Report | Preview:
         """Send what is due, allowed and taken by servers of this ``vendor``; without ``commit`` only `preview` it.
 
-        ``gate`` is asked right before each write.
+        ``gate`` is asked right before each write; for a preview it only looks.
         """
-        return deliver(self.ledger, server, policy, gate, vendor) if commit else preview(self.ledger, server, policy, vendor)
+        return deliver(self.ledger, server, policy, gate, vendor) if commit else preview(self.ledger, server, policy, vendor, gate)
 
     def reconcile(self, server: FhirServer, tenant: str, states: Collection[State] = EVERYTHING) -> Reconciled:
         """Count on the server what was sent: missing and doubled writes are alarms."""

@@ -12,6 +12,7 @@ from fhir_adapters.writeback.abilities import Abilities
 from fhir_adapters.writeback.changing import edit, version
 from fhir_adapters.writeback.desk import Desk, Park
 from fhir_adapters.writeback.edits import Edited, dumped
+from fhir_adapters.writeback.gate import Gate, open_gate, withholding
 from fhir_adapters.writeback.intent import Suggestion
 from fhir_adapters.writeback.ledger import Ledger
 from fhir_adapters.writeback.policy import Policy
@@ -30,8 +31,11 @@ class Preview:
     """A readable difference: a heading for each write, and lines that begin with + and -."""
 
 
-def preview(ledger: Ledger, server: FhirServer, policy: Policy, vendor: Vendor = GENERIC) -> Preview:
-    """What is due and allowed. The server is only read from. Ceilings are applied when it comes to sending."""
+def preview(ledger: Ledger, server: FhirServer, policy: Policy, vendor: Vendor = GENERIC, gate: Gate = open_gate) -> Preview:
+    """What is due and allowed, and what ``gate`` would keep back. The server is only read from.
+
+    Ceilings are applied when it comes to sending.
+    """
     desk = Desk(server, Abilities.of(read_capability(server), vendor), ledger, policy)
     claims = ledger.waiting(policy)
     entries: list[str] = []
@@ -42,7 +46,9 @@ def preview(ledger: Ledger, server: FhirServer, policy: Policy, vendor: Vendor =
         lines.append(f"{what} Patient/{claim.patient}")
         reason = desk.abilities.refusal(claim)
         try:
-            if reason is None:
+            if reason is None and (withheld := withholding(desk, claim, gate, tried=claim.attempts > 0)) is not None:
+                lines.append(f"  would be kept back: {withheld}")
+            elif reason is None:
                 entries += _created(desk, claim, claims, lines) if new else _changed(desk, claim, lines)
         except Park as parked:
             reason = parked.reason

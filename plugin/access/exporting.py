@@ -97,8 +97,10 @@ def _agent(row: Row[Any]) -> dict[str, Any]:
 
 
 def _patient(id: str) -> dict[str, Any]:
+    """``id`` with the server before it (``bank#7``): whom we do not know ourselves."""
+    what = {"type": "Patient", "identifier": {"value": id}} if "#" in id else {"reference": f"Patient/{id}"}
     return {
-        "what": {"reference": f"Patient/{id}"},
+        "what": what,
         "type": {"system": f"{_HL7}audit-entity-type", "code": "1", "display": "Person"},
         "role": {"system": f"{_HL7}object-role", "code": "1", "display": "Patient"},
     }

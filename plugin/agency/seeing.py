@@ -7,8 +7,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select
 
 from fhir_adapters.referral_states import MAY_SET, TRANSITIONS, Side, Status
-from plugin.referrals.consenting import standing
+from plugin.referrals.consenting import Standing, standing
 from plugin.referrals.disclosure import DISCLOSURES, Disclosure
+from plugin.referrals.reading import is_ours
 from plugin.store.tables.outreach import PEOPLE
 from plugin.store.tables.referrals import CONSENTS
 
@@ -36,13 +37,14 @@ def person_of(connection: Connection, referral: Row[Any], today: date) -> Seen:
     """The person of a referral, as its partner may know them today.
 
     Whether contact is safe, and wanted, is looked up again. Of a referral that is over without having been taken, or whose consent was
-    withdrawn, only the name is left.
+    withdrawn, only the name is left. Of somebody whom only the agency's own server knows, nothing is told: it shows them.
     """
     disclosed = DISCLOSURES.get(referral.partner, _NOTHING)
     over = referral.state in _NEVER_TAKEN or _withdrawn(connection, referral.consent)
     told = disclosed.patient & {"name"} if over else disclosed.patient
-    person = connection.execute(select(PEOPLE).where(PEOPLE.c.patient == referral.patient)).one_or_none()
-    stands = standing(connection, referral.patient, referral.need, referral.rule, today)
+    ours = is_ours(referral)
+    person = connection.execute(select(PEOPLE).where(PEOPLE.c.patient == referral.patient)).one_or_none() if ours else None
+    stands = standing(connection, referral.patient, referral.need, referral.rule, today) if ours else Standing(None, unsafe=False)
     unsafe = referral.unsafe or stands.unsafe or stands.objection is not None
     message = referral.message if "note" in disclosed.order and not over else ""
     if person is None:

@@ -15,7 +15,7 @@ from plugin.outreach.looking import Looked
 from plugin.outreach.wishing import Wishes
 from plugin.referrals.matching import Candidate
 from plugin.referrals.offering import Offer, given_by
-from plugin.referrals.reading import Whole
+from plugin.referrals.reading import Whole, subject
 
 Json = dict[str, Any]
 
@@ -103,8 +103,8 @@ def wishes(row: Row[Any], found: Wishes) -> Json:
 
 
 def referral(row: Row[Any], names: Mapping[str, str]) -> Json:
-    """As the list of those who refer shows it. ``names``: patient → name."""
-    return _told(row, _REFERRAL) | {"name": names.get(row.patient)}
+    """As the list of those who refer shows it. ``names``: referral → name."""
+    return _told(row, _REFERRAL) | {"patient": subject(row), "name": names.get(row.id)}
 
 
 def referral_whole(found: Whole, names: Mapping[str, str]) -> Json:

@@ -15,11 +15,12 @@ from fhir_adapters import FhirServer
 from fhir_adapters.smart.scopes import WRITE
 from fhir_adapters.transport import Given
 from fhir_adapters.vendors import GENERIC, Vendor
-from fhir_adapters.writeback import Outbox, Policy, Preview, Report, State
+from fhir_adapters.writeback import Claim, Outbox, Policy, Preview, Report, State
 from plugin.cli import options
-from plugin.messages.withholding import Withholding
+from plugin.messages.withholding import Withholding as OfMessages
+from plugin.referrals.withholding import Withholding as OfReferrals
 from plugin.servers.opening import connection, open_for
-from plugin.store import open_store
+from plugin.store import Store, open_store
 from plugin.store.versions import ready
 from rules.errors import ExitCode
 
@@ -108,7 +109,7 @@ def deliver(
 ) -> None:
     """Send what is due, or show it: then the output holds what is on record about patients.
 
-    Whether a message to somebody may go still is looked up right before.
+    Whether a message to somebody, or a referral, may go still is looked up right before.
 
     Exits with 1 if something was parked or stands on the server twice, with 4 if the server failed.
     """
@@ -116,7 +117,7 @@ def deliver(
     policy = Policy(site.tenant, site.write, per_run=per_run, per_patient=per_patient)
     with ExitStack() as opened:
         store = cache(lambda: opened.enter_context(closing(ready(open_store(options.settings(None).database_url)))))
-        gate = Withholding(store, site.tenant, lambda: datetime.now(UTC).astimezone())
+        gate = _gate(store, site.tenant, only_looks=not commit)
         found = Outbox.at(path).deliver(site.server, policy, vendor=site.vendor, gate=gate, commit=commit)
     if isinstance(found, Preview):
         click.echo(found.bundle if as_json else "\n".join(found.lines))
@@ -201,6 +202,12 @@ def _site(name: str, tenant: str | None, token_file: Path | None, write: Collect
     done = dict.fromkeys((*kinds, *(["Provenance"] if kinds else ())), WRITE)
     opened = open_for(found, name, done)
     return _Site(opened.server, tenant or opened.connection.tenant, kinds, opened.vendor)
+
+
+def _gate(store: Callable[[], Store], tenant: str, *, only_looks: bool) -> Callable[[Claim], str | None]:
+    """What may stand against a write by now; of each kind its own part knows."""
+    asked = [each(store, tenant, lambda: datetime.now(UTC).astimezone(), only_looks) for each in (OfMessages, OfReferrals)]
+    return lambda claim: next(filter(None, (gate(claim) for gate in asked)), None)
 
 
 def _tell(report: Report) -> None:

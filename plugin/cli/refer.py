@@ -1,6 +1,7 @@
 """``almoner refer``: the closed loop of referrals, for cron and for people."""
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,11 +16,12 @@ from plugin.access import Role, Scope
 from plugin.cds.dispatch import read_partners
 from plugin.cds.ledger.opening import OUTBOX_FILE, handover, open_ledger
 from plugin.cli import options
+from plugin.referrals.apart import FAILED, REFUSED
 from plugin.referrals.cards import take_over, tell
 from plugin.referrals.carrying import carry_out
 from plugin.referrals.engines import answers_by
 from plugin.referrals.orders import Orders
-from plugin.referrals.polling import FAILED, Polled, overdue, poll
+from plugin.referrals.polling import Polled, overdue, poll
 from plugin.referrals.reading import PAGE, VIEWS, listed
 from plugin.referrals.relaying import Post, carry_back, receive
 from plugin.referrals.taking import ASIDE
@@ -31,6 +33,8 @@ from plugin.store.versions import ready
 from rules.errors import ExitCode
 
 _OPERATOR = Scope("operator", Role.SYSTEM)
+Steps = dict[str, Callable[[], Counter[str]]]
+"""What is done at a server beside polling, by its name; each may raise `EhrUnavailable`."""
 
 
 @click.group(name="refer")
@@ -47,7 +51,8 @@ def poll_(context: click.Context, servers: tuple[str, ...], whole: bool, config:
     """Ask servers of the settings (all of them, if none is named) what became of Tasks, and put what is to be told into the outbox.
 
     Run it at least hourly in working hours. A server that was asked less than 15 minutes ago is left alone. Exits with 1 if the server
-    shows what cannot be or cannot be taken in, or was not asked for more than a business day, with 4 if a server failed.
+    shows what cannot be or cannot be taken in, refuses to show a part, or was not asked for more than a business day, with 4 if a server
+    failed.
     """
     settings = options.settings(config)
     now = datetime.now(UTC)
@@ -60,14 +65,16 @@ def poll_(context: click.Context, servers: tuple[str, ...], whole: bool, config:
             late = overdue(store, opened.connection.tenant, now)
             try:
                 found = poll(store, opened.server, opened.connection.tenant, now, whole=whole)
-                if found.asked:
-                    _say(f"{name}, orders", _ordered(settings, store, outbox, name, opened, now))
-                    _say(f"{name}, to go on", _relayed(settings, store, outbox, name, opened, now))
             except EhrUnavailable as problem:
                 click.echo(f"{name}: {problem}", err=True)
                 failed = True
                 continue
             amiss |= _told(name, found, late)
+            if found.asked:
+                steps = _ordered(settings, store, outbox, name, opened, now) | _relayed(settings, store, outbox, name, opened, now)
+                done, problems = _each(name, steps)
+                failed |= problems
+                amiss |= bool(done[FAILED] + done[REFUSED])
         _say("to the EHR", _carried(settings, store, outbox, now))
     if failed or amiss:
         context.exit(ExitCode.SERVER_FAILED if failed else ExitCode.ANSWER_IS_NO)
@@ -126,23 +133,39 @@ def _needs(settings: Settings, name: str) -> dict[str, str]:
     return {"Task": READ} | ({"ServiceRequest": READ} if platform or card else {}) | ({"Patient": READ} if platform else {})
 
 
-def _relayed(settings: Settings, store: Store, outbox: Outbox, name: str, opened: Opened, now: datetime) -> Counter[str]:
-    """What came to us as a coordination platform goes on, and what became of it back. Raises `EhrUnavailable`."""
+def _relayed(settings: Settings, store: Store, outbox: Outbox, name: str, opened: Opened, now: datetime) -> Steps:
+    """What came to us as a coordination platform goes on, and what became of it back: that does not wait for the agency's server."""
     platform, tenant = settings.referrals.platforms.get(name), opened.connection.tenant
     if platform is None:
-        return Counter()
+        return {}
     there = open_for(settings, platform.to, {"Patient": READ, "Organization": READ})
     post = Post(opened.server, tenant, platform.owner, there.server, there.connection.tenant, platform.agency, platform.partner)
-    return receive(store, post, now) + carry_back(store, post, outbox, now)
+    return {"to go on": lambda: receive(store, post, now), "to go back": lambda: carry_back(store, post, outbox, now)}
 
 
-def _ordered(settings: Settings, store: Store, outbox: Outbox, name: str, opened: Opened, now: datetime) -> Counter[str]:
-    """Orders that a client's EHR made are found there. Raises `EhrUnavailable`."""
+def _ordered(settings: Settings, store: Store, outbox: Outbox, name: str, opened: Opened, now: datetime) -> Steps:
+    """Orders that a client's EHR made are found there."""
     tenant = opened.connection.tenant
     if not _has_cards(settings, name):
-        return Counter()
+        return {}
     orders = Orders(store, opened.server, tenant, read_partners(settings.cds.directory, now.date()))
-    return orders.follow(handover(settings, store), outbox, now)
+    return {"orders": lambda: orders.follow(handover(settings, store), outbox, now)}
+
+
+def _each(name: str, steps: Steps) -> tuple[Counter[str], bool]:
+    """Take each step, whatever becomes of those before, and say what came of it; that, and whether a server failed."""
+    done: Counter[str] = Counter()
+    failed = False
+    for what, step in steps.items():
+        try:
+            found = step()
+        except EhrUnavailable as problem:
+            click.echo(f"{name}, {what}: {problem}", err=True)
+            failed = True
+        else:
+            _say(f"{name}, {what}", found)
+            done += found
+    return done, failed
 
 
 def _told(name: str, found: Polled, late: bool) -> bool:
@@ -155,7 +178,7 @@ def _told(name: str, found: Polled, late: bool) -> bool:
         click.echo(f"{name}: {place} is no longer there", err=True)
     if late:
         click.echo(f"{name}: not asked for more than a business day: run almoner refer poll at least once a day", err=True)
-    return late or bool(found.gone) or bool(found.tasks[ASIDE] + found.tasks[FAILED])
+    return late or bool(found.gone) or bool(found.tasks[ASIDE] + found.tasks[FAILED] + found.tasks[REFUSED])
 
 
 def _say(what: str, counts: Counter[str]) -> None:

@@ -19,13 +19,15 @@ _UNDER_WAY: Final = (WAITS, GOING, HANDED)
 
 @dataclass(frozen=True, slots=True)
 class Withholding:
-    """A gate (`fhir_adapters.writeback.delivery.Gate`) of the outbox of a server."""
+    """A gate (`fhir_adapters.writeback.gate.Gate`) of the outbox of a server."""
 
     opened: Callable[[], Store]
     """The store; asked for only if a message is to be written."""
     tenant: str
     clock: Callable[[], datetime]
     """With the zone in which people live."""
+    only_looks: bool = False
+    """Nothing is noted: somebody wants to know what would be sent."""
 
     def __call__(self, claim: Claim) -> str | None:
         """Why a message must not be written after all, as a code; it is settled as held back. ``None`` if it may, or is no message."""
@@ -35,7 +37,8 @@ class Withholding:
             row = self._message(connection, claim)
             if row is None or row.state not in _UNDER_WAY:
                 return "not-under-way"  # it was held back before, or nobody here knows of it
-            if why_not := hindrance(connection, row, now := self.clock()):
+            why_not = hindrance(connection, row, now := self.clock())
+            if why_not and not self.only_looks:
                 settle(connection, CARRIER, row.id, HELD, why_not, now)
             return why_not.replace(" ", "-") or None
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, or_, select
 from plugin.access import Right, Scope
 from plugin.outreach.restricting import in_force
 from plugin.outreach.words import Restriction
+from plugin.referrals.words import RELAY
 from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS
 from plugin.store.tables.referrals import REFERRALS
 from plugin.sweep.listing import LARGEST
@@ -67,5 +68,5 @@ def _endangered(connection: Connection, patients: Collection[str], today: date) 
     unsafe = {patient for patient, all_of in held.items() if any(each.kind == Restriction.UNSAFE for each in all_of)}
     hidden = select(EPISODES.c.patient).join_from(REASONS, EPISODES).where(EPISODES.c.patient.in_(patients), REASONS.c.restricted)
     table = REFERRALS.c
-    referred = select(table.patient).where(table.patient.in_(patients), or_(table.restricted, table.unsafe))
+    referred = select(table.patient).where(table.patient.in_(patients), table.origin != RELAY, or_(table.restricted, table.unsafe))
     return unsafe.union(connection.scalars(hidden), connection.scalars(referred))

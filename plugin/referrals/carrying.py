@@ -10,18 +10,14 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
-from fhir_adapters.referral_states import OPEN, Status
 from fhir_adapters.writeback import Outbox, State
-from plugin.access import Role, Scope
-from plugin.referrals.moving import Step, taken
 from plugin.referrals.resources import ORDER, REFER, TASK, intents, key
-from plugin.referrals.words import EPISODE, RELAY, Attention
+from plugin.referrals.withholding import hindrance, keep_back
+from plugin.referrals.words import EPISODE, RELAY
 from plugin.store import Store
 from plugin.store.tables.referrals import CONSENTS, REFERRALS, WRITES
 
 _ON_SERVER: Final = (State.SENT, State.CONFIRMED)
-_TAKEN_BACK: Final = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})
-_CARRIER: Final = Scope("outbox", Role.SYSTEM)
 PUT, WAITS, KEPT_BACK = "put", "waits", "kept back"
 
 
@@ -78,29 +74,25 @@ def _carry(store: Store, outbox: Outbox, referral: str, writes: Sequence[Row[Any
         return Counter({WAITS: len(writes) - number})
     with store.write() as connection:
         row = connection.execute(select(REFERRALS).where(REFERRALS.c.id == referral).with_for_update()).one()
-        consent = connection.execute(select(CONSENTS).where(CONSENTS.c.id == row.consent).with_for_update()).one_or_none()
-        revoked = consent is not None and consent.withdrawn is not None
-        if unasked and (write.kind != REFER or row.state in _TAKEN_BACK or revoked):
-            return _keep_back(connection, row, at)
+        if unasked and (write.kind != REFER or hindrance(connection, row) is not None):
+            return Counter({KEPT_BACK: keep_back(connection, row, at, row.request_place)})
         if _waits(connection, write):
-            _put(outbox, row, write, consent.place if consent else None)
+            _put(outbox, row, write, connection.scalar(select(CONSENTS.c.place).where(CONSENTS.c.id == row.consent)))
             _mark(connection, write, at)
     return Counter({PUT: 1, WAITS: len(writes) - number - 1})
 
 
 def _is_unasked(outbox: Outbox, row: Row[Any], writes: Sequence[Row[Any]]) -> bool:
-    """Whether nothing of it is on its way: the outbox may know it although that was not noted here."""
-    return row.task_place is None and writes[0].put is None and outbox.status(key(row, "Task")) is None
+    """Whether nothing of it is on its way: the outbox may know it although that was not noted here.
 
-
-def _keep_back(connection: Connection, row: Row[Any], at: datetime) -> Counter[str]:
-    """The agency does not hear of it, nor of what was to follow; an open one is for a person to look at."""
-    waiting = (WRITES.c.referral == row.id, WRITES.c.put.is_(None), WRITES.c.withdrawn.is_(None))
-    kept = connection.execute(update(WRITES).where(*waiting).values(withdrawn=at)).rowcount
-    if row.state in OPEN:
-        unsent = {"requested": None, "nudged": None} if row.state == Status.REQUESTED else {}  # nobody is reminded of what they never got
-        taken(connection, _CARRIER, row, Step(Status(row.state), "kept back"), at, attention=Attention.NOT_SENT, **unsent)
-    return Counter({KEPT_BACK: kept})
+    What was kept back never is, unless its order had come to stand already: that is to end.
+    """
+    first = writes[0]
+    if row.task_place is not None:
+        return False
+    if first.kind == REFER:
+        return first.put is None and outbox.status(key(row, "Task")) is None
+    return first.kind == TASK or row.request_place is None
 
 
 def _waits(connection: Connection, write: Row[Any]) -> bool:

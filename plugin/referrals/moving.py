@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, exists, insert, select, update
 
 from fhir_adapters.referral_states import FINAL, Status
 from plugin.access import Entry, Scope, record
+from plugin.referrals.reading import subject
 from plugin.referrals.resources import ENDS, ORDER, TASK
 from plugin.referrals.stepping import Situation, due
 from plugin.referrals.words import CARD, HERE, OUTPUT_KINDS, Attention
@@ -72,7 +73,7 @@ def taken(connection: Connection, scope: Scope, row: Row[Any], step: Step, at: d
     if moves and step.to in FINAL and row.requested and row.tenant != HERE and (row.origin != CARD or row.request_place):
         tell(connection, scope, row.id, version, ORDER, Step(step.to, only_from=()), at)
     detail = {"to": str(step.to)} | ({"reason": step.reason_code} if step.reason_code else {})
-    record(connection, scope, Entry(f"referral.{step.name}", f"referral/{row.id}", row.patient, detail), at)
+    record(connection, scope, Entry(f"referral.{step.name}", f"referral/{row.id}", subject(row), detail), at)
     return version
 
 

@@ -1,31 +1,25 @@
 """Asking an EHR's server what became of Tasks: no more often than the guide allows, no less often than it demands."""
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy import ColumnElement, Row, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.quarantine import Json
 from fhir_adapters.referral_states import OPEN
 from fhir_adapters.search import Query, find
 from fhir_adapters.transport import FhirServer
+from plugin.referrals.apart import FAILED, apart
 from plugin.referrals.taking import NOT_OURS, is_ours, take_in, updated
 from plugin.store import Store
 from plugin.store.inserting import upsert
 from plugin.store.tables.referrals import POLLS, REFERRALS
 
-LOG = logging.getLogger(__name__)
-
-FAILED: Final = "failed"
-"""What came of a Task that could not be taken in; it is tried again the next time."""
-_UNREADABLE: Final = (SQLAlchemyError, ValueError, TypeError, AttributeError, KeyError)
-"""What a Task can lead to that is not as it should be. It keeps no other one waiting."""
 NOT_MORE_OFTEN: Final = timedelta(minutes=15)
 """Systems SHOULD NOT query more often (task-12)."""
 HOURLY: Final = timedelta(hours=1)
@@ -70,16 +64,17 @@ def poll(store: Store, server: FhirServer, tenant: str, at: datetime, *, whole: 
 
 
 def _take(store: Store, tenant: str, task: Json, at: datetime) -> str:
-    """What came of one Task. Of those of others, which may be most of them, nothing is written."""
-    try:
-        with store.read() as connection:
-            if not is_ours(connection, tenant, task):
-                return NOT_OURS
-        with store.write() as connection:
-            return take_in(connection, tenant, task, at)
-    except _UNREADABLE as error:
-        LOG.error("task_not_taken_in tenant=%s error=%s", tenant, type(error).__name__)
-        return FAILED
+    """What came of one Task."""
+    return apart(tenant, lambda: _taken(store, tenant, task, at))
+
+
+def _taken(store: Store, tenant: str, task: Json, at: datetime) -> str:
+    """Of those of others, which may be most of them, nothing is written."""
+    with store.read() as connection:
+        if not is_ours(connection, tenant, task):
+            return NOT_OURS
+    with store.write() as connection:
+        return take_in(connection, tenant, task, at)
 
 
 def _until(since: datetime | None, seen: Iterable[datetime | None], failed: Iterable[datetime | None], at: datetime) -> datetime | None:
@@ -128,17 +123,20 @@ def _changed(store: Store, server: FhirServer, tenant: str, since: datetime | No
             if error.status not in (None, 400, 403, 404, 405, 501):
                 raise
         else:
-            yield from _each(server, _places(store, tenant, REFERRALS.c.seen.is_(None), REFERRALS.c.state.in_(OPEN)), found)
+            yield from _each(server, tenant, _places(store, tenant, REFERRALS.c.seen.is_(None), REFERRALS.c.state.in_(OPEN)), found)
             return
     table = REFERRALS.c
-    yield from _each(server, _places(store, tenant, table.state.in_(OPEN) | table.there.is_(None) | (table.there != table.state)), found)
+    wanted = table.state.in_(OPEN) | table.there.is_(None) | (table.there != table.state)
+    yield from _each(server, tenant, _places(store, tenant, wanted), found)
 
 
-def _each(server: FhirServer, places: Iterable[str], found: Polled) -> Iterator[Json]:
+def _each(server: FhirServer, tenant: str, places: Iterable[str], found: Polled) -> Iterator[Json]:
     for place in places:
-        task = _read(server, place)
+        task = apart(tenant, partial(_read, server, place))
         if task is None:
             found.gone.append(place)
+        elif isinstance(task, str):
+            found.tasks[task] += 1
         else:
             yield task
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from fhir_adapters.referral_states import OPEN, Status
 from plugin.access import Entry, Right, Role, Scope, record
+from plugin.referrals.words import RELAY
 from plugin.store.tables.outreach import PEOPLE
 from plugin.store.tables.referrals import HISTORY, OUTPUTS, REFERRALS
 
@@ -40,7 +41,7 @@ def one(connection: Connection, scope: Scope, id: str, at: datetime) -> Whole:
     """
     row = found(connection, scope, id)
     history = connection.execute(select(HISTORY).where(HISTORY.c.referral == id).order_by(HISTORY.c.version)).all()
-    record(connection, scope, Entry("referral.see", f"referral/{id}", row.patient), at)
+    record(connection, scope, Entry("referral.see", f"referral/{id}", subject(row)), at)
     return Whole(row, tuple(history), tuple(outputs(connection, id)))
 
 
@@ -69,10 +70,25 @@ def listed(connection: Connection, scope: Scope, view: str = "open", page: int =
 
 
 def names(connection: Connection, scope: Scope, rows: Iterable[Row[Any]]) -> dict[str, str]:
-    """Patient → name, of those whom ``rows`` refer. Raises `Forbidden`: to an agency the least is told by `plugin.agency.seeing`."""
+    """Referral → name of whom it refers, as far as we know them.
+
+    Raises `Forbidden`: to an agency the least is told by `plugin.agency.seeing`.
+    """
     scope.require(Right.SEE_PEOPLE)
-    query = select(PEOPLE.c.patient, PEOPLE.c.name).where(PEOPLE.c.patient.in_({row.patient for row in rows}))
-    return {patient: name for patient, name in connection.execute(query)}
+    ours = {row.id: row.patient for row in rows if is_ours(row)}
+    query = select(PEOPLE.c.patient, PEOPLE.c.name).where(PEOPLE.c.patient.in_(set(ours.values())))
+    known = {patient: name for patient, name in connection.execute(query)}
+    return {id: known[patient] for id, patient in ours.items() if patient in known}
+
+
+def is_ours(row: Row[Any]) -> bool:
+    """Whether it refers somebody of ours. Whom a relayed one refers only the two servers know: an id there says nothing here."""
+    return bool(row.origin != RELAY)
+
+
+def subject(row: Row[Any]) -> str:
+    """Whom it refers, for the record and for programs; whom only an agency's server knows by its tenant, too: ``bank#7``."""
+    return str(row.patient) if is_ours(row) else f"{row.tenant}#{row.patient}"
 
 
 def outputs(connection: Connection, id: str) -> Sequence[Row[Any]]:

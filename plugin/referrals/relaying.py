@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urljoin
 from uuid import NAMESPACE_URL, uuid5
@@ -23,6 +24,7 @@ from fhir_adapters.writeback import Change, Edit, Key, Outbox, change, drop, inc
 from plugin.access import Entry, Role, Scope, record
 from plugin.outreach.acting import NotNow
 from plugin.referrals.acting import Grip, cancel, is_writable, mistaken
+from plugin.referrals.apart import apart, fitting
 from plugin.referrals.cards import ANOTHER_OPEN, TAKEN_OVER, need_of
 from plugin.referrals.moving import Step, tell
 from plugin.referrals.reading import outputs
@@ -35,11 +37,12 @@ from plugin.store.tables.referrals import HISTORY, REFERRALS, RELAYS
 
 PLATFORM: Final = Scope("platform", Role.SYSTEM)
 NOBODY, UNREADABLE, TAKEN_BACK, TOLD, GONE = "nobody of that identifier there", "cannot be read", "taken back", "to be told", "gone"
+NOT_ACTIVE: Final = "order not active"
+"""A draft that nobody signed yet, on hold, or taken back: nobody is referred on by it."""
 LATE: Final = timedelta(days=30)
 """So long after it was completed more of what came of it is carried back."""
 _PRIORITIES: Final = ("routine", "urgent", "asap", "stat")
 _MOST_TEXT: Final = 300
-_MOST_CODE: Final = 64
 _GONE: Final = frozenset({404, 410})
 _BY_THE_SOURCE: Final = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})
 _BACK: Final = {
@@ -74,13 +77,15 @@ class Post:
 def receive(store: Store, post: Post, at: datetime) -> Counter[str]:
     """Take what is asked of us; what came of it → how many. What cannot go on yet is not taken, and looked at again the next time.
 
+    One that is not as it should be, or that a server does not show, keeps no other waiting: see `plugin.referrals.apart`.
     Raises `EhrUnavailable`.
     """
     query = Query("Task", (("owner", post.owner), ("status", Status.REQUESTED)))
     asked = find(post.source, query, lambda task: str(literal(task.get("owner"))) == post.owner and task.get("status") == Status.REQUESTED)
     with store.read() as connection:
         known = set(connection.scalars(select(RELAYS.c.task_place).where(RELAYS.c.tenant == post.tenant)))
-    return Counter(_received(store, post, task, at) for task in asked if f"Task/{task.get('id')}" not in known)
+    new = [task for task in asked if f"Task/{task.get('id')}" not in known]
+    return Counter(apart(post.tenant, partial(_received, store, post, task, at)) for task in new)
 
 
 def _received(store: Store, post: Post, task: Json, at: datetime) -> str:
@@ -89,6 +94,8 @@ def _received(store: Store, post: Post, task: Json, at: datetime) -> str:
     codings = _codings(order)
     if order is None or patient is None or patient_id(order.get("subject")) != patient or not codings:
         return UNREADABLE
+    if order.get("status") != "active":
+        return NOT_ACTIVE
     there = _same(post, patient)
     if there is None:
         return NOBODY
@@ -160,13 +167,14 @@ def _keep(store: Store, post: Post, row: dict[str, Any], task: Json, order: Json
 def _kept(store: Store, row: dict[str, Any], source: Json, first: Json, based: Mapping[str, str], at: datetime) -> str:
     """In one transaction, unless what comes of it could not be written. Raises `NotNow`."""
     with store.write() as connection:
-        if not insert_one(connection, REFERRALS, row):
+        if not insert_one(connection, REFERRALS, fitting(REFERRALS, row)):
             return ANOTHER_OPEN
         connection.execute(insert(HISTORY), first)
         connection.execute(insert(RELAYS), source)
         tell(connection, PLATFORM, row["id"], 1, REFER, Step(Status.REQUESTED), at, **based)
         is_writable(connection, row["id"], None)
-        record(connection, PLATFORM, Entry("referral.relay", f"referral/{row['id']}", row["patient"], {"need": row["need"]}), at)
+        somebody = f"{row['tenant']}#{row['patient']}"
+        record(connection, PLATFORM, Entry("referral.relay", f"referral/{row['id']}", somebody, {"need": row["need"]}), at)
     return TAKEN_OVER
 
 
@@ -183,7 +191,7 @@ def carry_back(store: Store, post: Post, outbox: Outbox, at: datetime) -> Counte
         late = (RELAYS.c.there == Status.COMPLETED) & (REFERRALS.c.changed > at - LATE)
         query = select(RELAYS).join(REFERRALS).where(RELAYS.c.tenant == post.tenant, open_there | late)
         relays = connection.execute(query.order_by(RELAYS.c.at, RELAYS.c.referral)).all()
-    return Counter(what for relay in relays if (what := _carried_back(store, post, outbox, relay, at)))
+    return Counter(filter(None, (apart(post.tenant, partial(_carried_back, store, post, outbox, each, at)) for each in relays)))
 
 
 def _carried_back(store: Store, post: Post, outbox: Outbox, relay: Row[Any], at: datetime) -> str | None:
@@ -260,9 +268,11 @@ def _reasons(post: Post, order: Json) -> list[str]:
 def _codings(order: Json | None) -> list[Json]:
     code = (order or {}).get("code")
     listed = code.get("coding") if isinstance(code, dict) else None
-    return [
-        each for each in listed or [] if isinstance(each, dict) and each.get("system") and 0 < len(str(each.get("code", ""))) <= _MOST_CODE
-    ]
+    return [each for each in listed or [] if isinstance(each, dict) and _is_text(each.get("system")) and _is_text(each.get("code"))]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _read(server: FhirServer, place: str) -> Json | None:

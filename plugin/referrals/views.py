@@ -111,7 +111,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             found = one(connection, scope(), id, site_now())
         except NoSuchReferral:
             return _not_here(gettext("No such referral"))
-        name = names(connection, scope(), [found.row]).get(found.row.patient)
+        name = names(connection, scope(), [found.row]).get(str(id))
     values: dict[str, Any] = {
         "whole": found,
         "row": found.row,

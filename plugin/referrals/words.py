@@ -75,6 +75,8 @@ class Attention(StrEnum):
     """The server shows what cannot follow from what it showed before."""
     NOT_SENT = "not-sent"
     """The consent was withdrawn before it went out."""
+    NO_ORDER = "no-order"
+    """Whoever accepted the card never signed the order that the EHR made of it."""
 
 
 ATTENTION: Final = {
@@ -84,6 +86,7 @@ ATTENTION: Final = {
     Attention.OVERTAKEN: marked("Changed elsewhere meanwhile"),
     Attention.ILLEGAL: marked("The server shows something that cannot be"),
     Attention.NOT_SENT: marked("Not sent: the consent was withdrawn"),
+    Attention.NO_ORDER: marked("The order was never signed: ask whoever ordered it"),
 }
 """Each in words."""
 STATES: Final = {

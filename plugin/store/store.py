@@ -119,7 +119,7 @@ def _sqlite(url: URL) -> Engine:
         file = Path(url.database)
         file.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-    engine = create_engine(url, connect_args={"timeout": _SECONDS})
+    engine = create_engine(url, connect_args={"timeout": _SECONDS}, hide_parameters=True)
     event.listen(engine, "connect", _prepared)
     event.listen(engine, "begin", partial(_begun, _begin_embedded))
     return engine
@@ -150,7 +150,7 @@ def _begin_embedded(say: Callable[[str], object], known: MutableMapping[Any, Any
 def _postgresql(url: URL) -> Engine:
     if url.get_backend_name() != "postgresql":
         raise StoreError(f"{url.get_backend_name()} is not supported: use sqlite or postgresql")
-    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8, max_overflow=8)
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8, max_overflow=8, hide_parameters=True)
     event.listen(engine, "begin", partial(_begun, _begin_on_server))
     return engine
 

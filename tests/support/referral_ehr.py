@@ -37,6 +37,8 @@ class MemoryEhr:
         """What happens to the next writes: done, lost before, lost after, crash before, crash after."""
         self.searches = True
         self.down = False
+        self.refuses: set[str] = set()
+        """Places that it does not show."""
         self.asked = 0
 
     # ------------------------------------------------------------ as FhirServer
@@ -46,6 +48,8 @@ class MemoryEhr:
         if self.down:
             raise EhrUnavailable("no answer")
         parts = urlsplit(link)
+        if parts.path in self.refuses:
+            raise EhrUnavailable("HTTP 403", 403)
         if parts.path == "metadata":
             return _STATEMENT
         if "/" in parts.path:

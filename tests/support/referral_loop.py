@@ -1,21 +1,23 @@
 """The store, the outbox and a server, between which referrals go to and fro."""
 
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import select
-from support.referral_ehr import MemoryEhr, policy
+from support.referral_ehr import Crash, MemoryEhr, policy
 from support.referrals import CARE, NOON, TENANT, agency, bank, directory, grip, sent, stored
 
 from fhir_adapters.referral_states import Status
 from fhir_adapters.transport import FhirServer
-from fhir_adapters.writeback import Outbox
-from plugin.referrals.acting import Answer, answer, cancel
+from fhir_adapters.writeback import Outbox, Report, State
+from plugin.referrals.acting import Answer, Grip, answer, cancel
 from plugin.referrals.carrying import carry_out
 from plugin.referrals.polling import Polled, poll
 from plugin.referrals.timers import run
+from plugin.referrals.withholding import Withholding
 from plugin.store import Store
 from plugin.store.tables.referrals import QUARANTINE
 
@@ -35,9 +37,18 @@ class Loop:
         """Two rounds: what waited for the first goes with the second."""
         for _ in range(2):
             carry_out(self.store, self.outbox, self.at)
-            self.at += timedelta(seconds=1)
-            self.outbox.deliver(self.server, policy(TENANT), commit=True)
+            self.settled()
         carry_out(self.store, self.outbox, self.at)
+
+    def settled(self) -> Counter[tuple[State, str | None]]:
+        """What came of what is in the outbox; nothing that is known by then if the process died."""
+        self.at += timedelta(seconds=2)
+        gate = Withholding(lambda: self.store, TENANT, lambda: self.at)
+        with suppress(Crash):
+            found = self.outbox.deliver(self.server, policy(TENANT), gate=gate, commit=True)
+            assert isinstance(found, Report)
+            return found.settled
+        return Counter()
 
     def poll(self, after: timedelta = timedelta(hours=1)) -> Polled:
         self.at += after
@@ -49,6 +60,9 @@ class Loop:
         self.deliver()
         self.poll()
         return id
+
+    def grip(self, id: str) -> Grip:
+        return grip(self.store, id)
 
     def place(self, id: str) -> str:
         return str(stored(self.store, id).task_place)

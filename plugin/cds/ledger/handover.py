@@ -10,7 +10,7 @@ from sqlalchemy import Row, select, update
 from fhir_adapters.errors import NotWritable
 from fhir_adapters.writeback import Author, Intent, Key, Outbox, State, suggestion
 from plugin import __version__
-from plugin.cds.ledger.waiting import IN_OUTBOX, ORDERED, REFUSED, THEIRS, WAITING
+from plugin.cds.ledger.waiting import GIVEN_UP, IN_OUTBOX, ORDERED, REFUSED, THEIRS, WAITING
 from plugin.cds.referral import order_identifier
 from plugin.store import Store
 from plugin.store.inserting import insert_new
@@ -54,6 +54,12 @@ class Handover:
         with self._store.write() as connection:
             insert_new(connection, STEPS, [{"suggestion": id, "step": ORDERED, "at": now} for id in suggestions])
             connection.execute(update(HANDOVERS).where(HANDOVERS.c.suggestion.in_(suggestions)).values(state=ORDERED))
+
+    def give_up(self, suggestion: str) -> None:
+        """What its client was to make is not looked for any more."""
+        mine = (HANDOVERS.c.suggestion == suggestion, HANDOVERS.c.state == THEIRS)
+        with self._store.write() as connection:
+            connection.execute(update(HANDOVERS).where(*mine).values(state=GIVEN_UP))
 
     def arrived(self) -> frozenset[str]:
         """The suggestions whose Task stands on a server since `carry_out` last looked."""

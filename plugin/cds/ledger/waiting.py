@@ -12,6 +12,8 @@ IN_OUTBOX: Final = "outbox"
 """It is in the outbox; what the operator lets out from there is written once."""
 THEIRS: Final = "theirs"
 """The client makes order and Task by itself; it is followed when they stand on its server."""
+GIVEN_UP: Final = "given-up"
+"""The client was to make it, and never did."""
 REFUSED: Final = "refused"
 """It is not fit to be written; ``reason`` says which element."""
 ORDERED: Final = marked("ordered")

@@ -222,6 +222,7 @@ def test_people_of_whom_nothing_is_kept_are_nobody(app: Flask, store: Store) -> 
     with store.read() as connection:
         what = {
             "patient": "nobody",
+            "origin": "episode",
             "need": given.NEED,
             "rule": None,
             "consent": None,

@@ -35,6 +35,7 @@ from plugin.referrals.polling import poll
 from plugin.referrals.proposing import propose
 from plugin.referrals.reading import NoSuchReferral
 from plugin.referrals.timers import run
+from plugin.referrals.withholding import Withholding
 from plugin.referrals.words import status_reason
 from plugin.store import Store, open_store
 from plugin.store.tables.referrals import QUARANTINE, REFERRALS
@@ -141,7 +142,8 @@ class Histories(RuleBasedStateMachine):
             with patch.object(carrying, "_mark", side_effect=Crash) if dies else nullcontext():
                 carry_out(self.store, self.outbox, self.at)
             self.at += timedelta(seconds=2)
-            self.outbox.deliver(self.server, policy(TENANT), commit=True)
+            gate = Withholding(lambda: self.store, TENANT, lambda: self.at)
+            self.outbox.deliver(self.server, policy(TENANT), gate=gate, commit=True)
         self.ehr.fates = []
 
     @rule(down=st.booleans(), searches=st.booleans())
@@ -188,9 +190,11 @@ class Histories(RuleBasedStateMachine):
         assert {row.task_place: row.state for row in rows} == {place: each["status"] for place, each in tasks.items()}
         assert all(row.there == row.state for row in rows)
         orders = {f"ServiceRequest/{each['id']}": each["status"] for each in self.ehr.of("ServiceRequest")}
-        assert {row.request_place for row in rows} == set(orders)
+        ended = {row.request_place for row in self.rows(REFERRALS.c.task_place.is_(None), REFERRALS.c.request_place.is_not(None))}
+        assert {row.request_place for row in rows} | ended == set(orders)
         assert all((orders[row.request_place] == "active") == (row.state in OPEN) for row in rows)
-        assert {row.reason for row in self.outbox.ledger.rows(states=[State.PARKED])} <= {"no-longer-fits"}
+        assert {orders[place] for place in ended} <= {"revoked"}, "it was taken back before its Task could follow"
+        assert {row.reason for row in self.outbox.ledger.rows(states=[State.PARKED])} <= {"no-longer-fits", "withheld-taken-back"}
         assert not self.outbox.ledger.rows(states=[State.PENDING, State.SENDING])
         with self.store.read() as connection:
             verify(connection)

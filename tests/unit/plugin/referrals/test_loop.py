@@ -351,7 +351,7 @@ def test_nobody_is_reminded_of_what_they_never_got(loop: Loop) -> None:
         assert listed(connection, agency(1), "all") == ([], 0), "to the agency it is not there"
 
 
-def test_what_is_on_its_way_is_taken_back_there(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_in_the_outbox_unnoted_does_not_go_either(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process died after the outbox had it, and before that was noted."""
     id = sent(loop.store, at=loop.at)
     with monkeypatch.context() as patched:
@@ -361,7 +361,8 @@ def test_what_is_on_its_way_is_taken_back_there(loop: Loop, monkeypatch: pytest.
     loop.cancelled(id)
     for _ in range(2):
         loop.deliver()
-    assert (loop.task(id)["status"], loop.order(id)["status"]) == ("cancelled", "revoked")
+    assert loop.ehr.held == {}
+    assert carry_out(loop.store, loop.outbox, loop.at) == {}
 
 
 def test_an_answer_on_our_page_comes_to_the_chart_with_the_referral(loop: Loop) -> None:

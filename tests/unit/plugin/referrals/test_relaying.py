@@ -1,98 +1,30 @@
 """As a coordination platform: from an EHR's server to an agency's, and back, whoever is late, refuses or thinks better of it."""
 
-from collections import Counter
+import json
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import select
-from support.referral_ehr import MemoryEhr, policy
-from support.referrals import ASSISTANCE, NEED, NOON, stored
+from support.databases import opened
+from support.referrals import stored
+from support.relays import ASKED, BANK, MRN, ORDER, Two
 
-from fhir_adapters.gravity import category
+from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.referral_states import Status
-from fhir_adapters.transport import FhirServer
 from fhir_adapters.writeback import Outbox
 from plugin.access import verify
+from plugin.cli.refer import command
+from plugin.referrals.apart import FAILED, REFUSED
 from plugin.referrals.carrying import carry_out
-from plugin.referrals.polling import poll
-from plugin.referrals.relaying import GONE, NOBODY, UNREADABLE, Post, carry_back, receive
+from plugin.referrals.relaying import GONE, NOBODY, NOT_ACTIVE, TAKEN_BACK, UNREADABLE, carry_back, receive
 from plugin.store import Store
 from plugin.store.tables.referrals import REFERRALS
 
-US, BANK = {"reference": "Organization/us"}, {"reference": "Organization/bank"}
-MRN = {"system": "urn:oid:1.2.3", "value": "4711"}
-ORDER: dict[str, Any] = {
-    "resourceType": "ServiceRequest",
-    "id": "order",
-    "status": "active",
-    "intent": "order",
-    "category": [{"coding": [category(NEED)]}],
-    "code": {"coding": [{"system": ASSISTANCE.system, "code": ASSISTANCE.code, "display": "Assistance"}]},
-    "subject": {"reference": "Patient/ann"},
-}
-TASK: dict[str, Any] = {
-    "resourceType": "Task",
-    "id": "asked",
-    "status": "requested",
-    "intent": "order",
-    "focus": {"reference": "ServiceRequest/order"},
-    "for": {"reference": "Patient/ann"},
-    "owner": US,
-}
-ASKED = "Task/asked"
-
-
-class Two:
-    """An EHR that refers to us, the agency's server, and the operator's cron between them."""
-
-    def __init__(self, store: Store, folder: Path) -> None:
-        self.store, self.at = store, NOON
-        self.ehr, self.bank = MemoryEhr(), MemoryEhr()
-        self.bank.base_url = "http://bank.example/fhir/"
-        self.outbox = Outbox.at(folder / "outbox.sqlite", clock=lambda: self.at.timestamp())
-        self.ehr.store({"resourceType": "Patient", "id": "ann", "identifier": [MRN]})
-        self.bank.store({"resourceType": "Patient", "id": "7", "identifier": [MRN]})
-        self.bank.store({"resourceType": "Organization", "id": "bank", "name": "Food bank"})
-        self.post = Post(
-            cast(FhirServer, self.ehr), "clinic", "Organization/us", cast(FhirServer, self.bank), "bank", "Organization/bank", "food bank"
-        )
-
-    def ask(self, **more: Any) -> None:
-        self.ehr.store(ORDER)
-        self.ehr.store(TASK | more)
-
-    def cron(self, times: int = 1) -> Counter[str]:
-        done: Counter[str] = Counter()
-        for _ in range(times):
-            self.at += timedelta(hours=1)
-            done += receive(self.store, self.post, self.at) + carry_back(self.store, self.post, self.outbox, self.at)
-            poll(self.store, self.post.target, "bank", self.at)
-            carry_out(self.store, self.outbox, self.at)
-            self.outbox.deliver(self.post.target, policy("bank"), commit=True)
-            self.outbox.deliver(self.post.source, policy("clinic"), commit=True)
-            carry_out(self.store, self.outbox, self.at)
-        return done
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """The Task of which we are the owner."""
-        return self.ehr.held[ASKED]
-
-    @property
-    def ours(self) -> dict[str, Any]:
-        """The only one at the agency."""
-        (task,) = self.bank.of("Task")
-        return task
-
-    def agency(self, *steps: Status, **more: Any) -> None:
-        for to in steps:
-            self.bank.agency(f"Task/{self.ours['id']}", to, **more)
-
-    def calls_off(self, status: str = "cancelled") -> None:
-        self.ehr.store(self.asked | {"status": status, "statusReason": {"text": "No longer wanted"}})
+MARK = "ZZ" + "CANARY"
 
 
 @pytest.fixture
@@ -195,6 +127,15 @@ def test_what_is_taken_back_before_it_went_on_never_does(two: Two) -> None:
     assert (two.bank.of("Task"), two.bank.of("ServiceRequest"), two.asked["status"]) == ([], [], "cancelled")
 
 
+def test_what_is_taken_back_while_the_agencys_server_is_down_never_goes_on(two: Two) -> None:
+    two.ask()
+    receive(two.store, two.post, two.at)
+    carry_out(two.store, two.outbox, two.at)
+    two.calls_off()
+    two.cron(3)
+    assert (two.bank.of("Task"), two.bank.of("ServiceRequest"), two.asked["status"]) == ([], [], "cancelled")
+
+
 def test_an_answer_after_it_was_taken_back_changes_nothing_above(two: Two) -> None:
     two.ask()
     two.cron(3)
@@ -242,3 +183,101 @@ def test_what_is_others_is_left_alone_and_what_is_gone_is_told(two: Two) -> None
     two.cron(2)
     del two.ehr.held[ASKED]
     assert two.cron() == {GONE: 1}
+
+
+# ---------------------------------------------------------------- what must not go on
+
+
+@pytest.mark.parametrize("status", ["draft", "on-hold", "revoked", "completed", "entered-in-error", "unknown", None])
+def test_only_what_is_ordered_goes_on(two: Two, status: str | None) -> None:
+    two.ask()
+    two.ehr.store(ORDER | {"status": status})
+    assert two.cron(2) == {NOT_ACTIVE: 2}
+    assert (two.bank.of("ServiceRequest"), two.asked["status"], two.states()) == ([], "requested", {})
+    two.ehr.store(ORDER)
+    assert two.cron()["taken over"] == 1
+
+
+ODD: dict[str, tuple[dict[str, Any], str]] = {
+    "no category": ({"category": None}, "8"),
+    "a category of text": ({"category": ["x"]}, "8"),
+    "a category without codes": ({"category": [{"coding": None}]}, "8"),
+    "a long system": ({"code": {"coding": [{"system": "u" * 201, "code": "1"}]}}, "8"),
+    "a long code": ({"code": {"coding": [{"system": "urn:x", "code": "1" * 65}]}}, "8"),
+    "a NUL": ({"code": {"coding": [{"system": "urn:x", "code": "1", "display": f"x\0{MARK}"}]}}, "8"),
+    "an id that no server has": ({}, "8_8"),
+    "an id that is too long": ({}, "8" * 65),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_one_that_is_not_as_it_should_be_keeps_no_other_waiting(two: Two, odd: str, caplog: pytest.LogCaptureFixture) -> None:
+    two.ask_for_another(*ODD[odd])
+    two.ask()
+    assert two.received() == {FAILED: 1, "taken over": 1}
+    assert two.received() == {FAILED: 1}, "it is tried again"
+    assert two.states() == {ASKED: "requested"}
+    assert "task_not_taken_in tenant=clinic" in caplog.text
+    assert not any(name in caplog.text for name in (MARK, "4712", "bob"))
+
+
+@pytest.mark.parametrize("system", [5, "", None, ["urn:x"]])
+def test_a_code_of_no_system_cannot_be_read(two: Two, system: Any) -> None:
+    two.ask_for_another({"code": {"coding": [None, {"system": system, "code": "1"}]}})
+    assert two.received() == {UNREADABLE: 1}
+
+
+@pytest.mark.parametrize("refused", ["ServiceRequest/other", "Patient/bob"])
+def test_what_the_server_does_not_show_keeps_no_other_waiting(two: Two, refused: str) -> None:
+    two.ask_for_another()
+    two.ask()
+    two.ehr.refuses = {refused}
+    assert two.received() == {REFUSED: 1, "taken over": 1}
+    two.ehr.refuses = set()
+    assert two.received() == {"taken over": 1}
+
+
+def test_what_one_task_says_is_carried_although_another_is_not_shown(two: Two) -> None:
+    two.ask_for_another()
+    two.received()
+    two.ask()
+    two.cron(2)
+    two.ehr.refuses = {"Task/before"}
+    two.calls_off()
+    assert carry_back(two.store, two.post, two.outbox, two.at) == {REFUSED: 1, TAKEN_BACK: 1}
+    assert two.states() == {ASKED: "cancelled", "Task/before": "requested"}
+
+
+@pytest.mark.parametrize("call", [receive, lambda store, post, at: carry_back(store, post, Outbox.at(Path("unused")), at)])
+def test_a_server_that_fails_is_not_asked_for_each(two: Two, call: Any) -> None:
+    two.ask()
+    two.received()
+    two.ask_for_another()
+    two.ehr.down = True
+    asked = two.ehr.asked
+    with pytest.raises(EhrUnavailable):
+        call(two.store, two.post, two.at)
+    assert two.ehr.asked == asked + 1
+
+
+def test_what_is_taken_back_does_not_wait_for_the_agencys_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "state").mkdir()
+    config = tmp_path / "almoner.yaml"
+    servers = {name: {"base_url": f"http://{name}.example/fhir"} for name in ("clinic", "bank")}
+    platform = {"owner": "Organization/us", "to": "bank", "agency": "Organization/bank", "partner": "food bank"}
+    config.write_text(json.dumps({"state": str(tmp_path / "state"), "servers": servers, "referrals": {"platforms": {"clinic": platform}}}))
+    with opened(f"sqlite:///{tmp_path / 'state' / 'almoner.db'}") as store:
+        two = Two(store, tmp_path)
+        there = {"clinic": two.post.source, "bank": two.post.target}
+        opens = {name: SimpleNamespace(server=each, connection=SimpleNamespace(tenant=name)) for name, each in there.items()}
+        monkeypatch.setattr("plugin.cli.refer.open_for", lambda _settings, name, _needs: opens[name])
+        two.ask()
+        two.received()
+        two.ask_for_another()
+        two.calls_off()
+        two.bank.down = True
+        monkeypatch.setenv("ALMONER_CONFIG", str(config))
+        ran = CliRunner().invoke(command, ["poll", "clinic"], catch_exceptions=False)
+        assert (ran.exit_code, ran.stderr.splitlines()) == (4, ["clinic, to go on: no answer"])
+        assert "clinic, to go back: 1 taken back" in ran.stdout
+        assert two.states() == {ASKED: "cancelled"}

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from sqlalchemy import insert, select
 from support.databases import opened
 from support.referral_ehr import MemoryEhr, policy
-from support.referrals import NEED, NOON, TENANT, bank, directory, proposal, sent, stored
+from support.referrals import CARE, NEED, NOON, TENANT, bank, directory, proposal, sent, stored
 
 from fhir_adapters.directory import Directory
 from fhir_adapters.directory.model import Organization, resource_id
@@ -34,10 +34,11 @@ from plugin.referrals.carrying import carry_out
 from plugin.referrals.engines import answers_by
 from plugin.referrals.orders import Orders
 from plugin.referrals.polling import heard, poll
-from plugin.referrals.reading import listed
+from plugin.referrals.reading import listed, one
 from plugin.referrals.stepping import Situation, Step, next_step
 from plugin.store import Store
 from plugin.store.tables.cds import HANDOVERS, STEPS
+from plugin.store.tables.referrals import HISTORY
 from plugin.subscriptions.worker import look
 from rules.engines.rete import why_unavailable
 
@@ -212,6 +213,88 @@ def test_an_order_that_is_not_surely_the_one_is_left_alone(sqlite_store: Store, 
     for id in ("twin-1", "twin-2"):
         cards.sign(id=id)
     assert cards.follow() == {}, "two of one name"
+
+
+def test_an_order_that_is_found_is_a_step(sqlite_store: Store, tmp_path: Path) -> None:
+    cards = Cards(sqlite_store, tmp_path, creates=("ServiceRequest",))
+    cards.deliver()
+    before = stored(sqlite_store, SUGGESTION).version
+    cards.sign(**CHOSEN)
+    cards.follow(directory(KNOWN))
+    with sqlite_store.write() as connection:
+        found = one(connection, CARE, SUGGESTION, cards.at)
+    assert (found.row.version, [each.step for each in found.history]) == (before + 1, ["moved", "order found"])
+    owner = next(each for each in cards.outbox.ledger.waiting(policy(TENANT)) if each.kind == "Change")
+    assert owner.body["only_if"] == {"status": ["requested"]}, "who has answered keeps it"
+
+
+@pytest.mark.parametrize("to", [Status.ACCEPTED, Status.REJECTED])
+def test_an_order_that_comes_too_late_changes_nothing_that_was_decided_meanwhile(
+    sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: Status
+) -> None:
+    """Between the look at the server and the transaction somebody else moves it."""
+    cards = Cards(sqlite_store, tmp_path, creates=("ServiceRequest",))
+    cards.deliver()
+    cards.sign(**CHOSEN)
+    look_for = Orders._order
+
+    def meanwhile(orders: Orders, suggestion: str, patient: str) -> Any:
+        cards.ehr.agency(str(stored(sqlite_store, SUGGESTION).task_place), to)
+        cards.poll()
+        return look_for(orders, suggestion, patient)
+
+    monkeypatch.setattr(Orders, "_order", meanwhile)
+    found = cards.follow(directory(KNOWN))
+    row = stored(sqlite_store, SUGGESTION)
+    if to is Status.ACCEPTED:
+        assert (found, row.state, row.agency) == ({"order found": 1}, "accepted", "dir#Organization/bank-1")
+    else:
+        assert (found, row.state, row.agency, row.request_place) == ({}, "rejected", None, None)
+    assert [each.kind for each in cards.outbox.ledger.waiting(policy(TENANT))] == [], "whose it is they know themselves"
+    with sqlite_store.read() as connection:
+        versions = connection.scalars(select(HISTORY.c.version).where(HISTORY.c.referral == SUGGESTION)).all()
+    assert sorted(versions) == list(range(1, row.version + 1))
+
+
+ODD = [None], ["x"], {"display": "x"}, [{"display": 7}], [{"reference": f"Organization/{'8' * 201}"}]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+@pytest.mark.parametrize("creates", [("ServiceRequest",), ("ServiceRequest", "Task")])
+def test_an_order_that_is_not_as_it_should_be_stops_nothing(
+    sqlite_store: Store, tmp_path: Path, odd: Any, creates: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    cards = Cards(sqlite_store, tmp_path, creates=creates)
+    cards.deliver()
+    cards.sign(performer=odd)
+    task = {"resourceType": "Task", "id": "t1", "status": "requested", "for": {"reference": "Patient/ann"}}
+    cards.ehr.store(task | {"focus": {"reference": "ServiceRequest/order-1"}})
+    there = Organization(f"{TENANT}#Organization/{'8' * 201}", "Food bank 1", terms=KNOWN.terms[1:])
+    assert cards.follow(directory(replace(KNOWN, organization=there))) == {"failed": 1}
+    assert f"task_not_taken_in tenant={TENANT}" in caplog.text
+    assert "ann" not in caplog.text
+    cards.sign(**CHOSEN)
+    assert cards.follow(directory(KNOWN)).total() == 1
+
+
+@pytest.mark.parametrize("creates", [("ServiceRequest",), ("ServiceRequest", "Task")])
+def test_an_order_that_was_never_signed_is_given_up_and_that_is_told_once(
+    sqlite_store: Store, tmp_path: Path, creates: tuple[str, ...]
+) -> None:
+    cards = Cards(sqlite_store, tmp_path, creates=creates)
+    cards.deliver()
+    cards.sign("draft")
+    cards.at += timedelta(days=89)
+    assert cards.follow() == {}
+    cards.at += timedelta(days=1)
+    assert cards.follow() == {"never signed": 1}
+    asked = cards.ehr.asked
+    assert (cards.follow(), cards.ehr.asked) == ({}, asked), "nobody asks any more"
+    if "Task" in creates:
+        with sqlite_store.read() as connection:
+            assert connection.scalars(select(HANDOVERS.c.state)).all() == ["given-up"]
+    else:
+        assert stored(sqlite_store, SUGGESTION).attention == "no-order"
 
 
 def test_a_cards_referral_waits_until_another_for_the_same_need_is_over(sqlite_store: Store, tmp_path: Path) -> None:

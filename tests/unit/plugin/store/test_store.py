@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from click.testing import CliRunner
 from sqlalchemy import Connection, delete, func, insert, inspect, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from support.messages import desk_at
 
 from plugin.cli.db import command
@@ -171,3 +171,11 @@ def test_the_operator_upgrades_looks_and_goes_back(database_url: str, tmp_path: 
         f"the database is at version {newest()}; this program needs {newest()}\n",
         f"the database is at version none; this program needs {newest()}\n",
     ]
+
+
+def test_an_error_of_the_database_names_nobody(store: Store) -> None:
+    mark = "ZZ" + "CANARY"
+    with pytest.raises(SQLAlchemyError) as found, store.write() as connection:
+        connection.execute(text("SELECT nothing FROM nowhere WHERE name = :name"), {"name": mark})
+    assert "parameters hidden" in str(found.value)
+    assert mark not in str(found.value)
