@@ -19,7 +19,7 @@ WRITTEN_APART = re.compile(
 OUR_NAMES = {"Almoner", "FHIR", "CSV", "NDJSON", "YAML", "JSON", "CDS Hooks", "CQL"}
 PLACE = re.compile(r"%\((\w+)\)s")
 CODE = re.compile(r"\{#.*?#\}|\{%-?\s*trans\b.*?endtrans\s*-?%\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
-SPOKEN = re.compile(r"""\b(?:aria-label|placeholder|title|alt|content)="([^"]*)\"""")
+SPOKEN = re.compile(r"""\b(?:aria-label|placeholder|title|alt)="([^"]*)\"""")
 TAG = re.compile(r"<(?:script|style|code|kbd)\b.*?</(?:script|style|code|kbd)>|<!--.*?-->|<[^<>]*>|&\w+;", re.DOTALL)
 LITERAL = re.compile(r"""\{\{-?\s*'([A-Z][a-z]+[^']*)'|\b(?:else|if [^{}%]*?)\s'([A-Z][a-z]+ [^']*)'""")
 
