@@ -36,11 +36,10 @@ class NotKept:
 
     def take(self, block: Block) -> int:
         """See `fhir_adapters.warehouse.ingest.fast.Roads`."""
-        found = read(self._decoder, lines_of(block))
-        if None in found:
-            self._others += [number for number, line in enumerate(found, self._lines) if line is None]
-        self._lines += len(found)
-        return len(found)
+        _, failed = read(self._decoder, lines_of(block))
+        self._others += [self._lines + place for place in failed]
+        self._lines += len(block.lines)
+        return len(block.lines)
 
     def done(self, place: int) -> tuple[Counter[Outcome], Sequence[int]]:
         """See `fhir_adapters.warehouse.ingest.fast.Roads`."""
@@ -62,8 +61,6 @@ class PlainLines:
     """What differs from row to row."""
     passed: list[Path] = field(default_factory=list)
     """Which version of what the lines are that are not needed."""
-    _aside: list[pa.RecordBatch] = field(default_factory=list)
-    _apart: list[pa.RecordBatch] = field(default_factory=list)
     _lines: int = 0
     _deleted: pa.Array = field(init=False)
     """The ids of what was deleted."""
@@ -75,14 +72,13 @@ class PlainLines:
 
     def take(self, block: Block) -> int:
         """See `fhir_adapters.warehouse.ingest.fast.Roads`."""
-        lines = lines_of(block)
-        count = len(lines.contents)
+        lines, count = lines_of(block), len(block.lines)
         numbers: Sequence[int] = range(self._lines, self._lines + count)
         if self.sieve:
-            aside, lines, numbers = self.sieve.sift(lines, numbers)
-            self._aside.append(aside)
+            lines, numbers = self.sieve.sift(lines, self._lines)
         if lines.contents:
-            self._apart.append(self.reader.apart(lines, numbers))
+            rows, numbers = self.reader.read(lines, numbers)
+            self.reader.hold(rows, numbers, self.reader.said(rows))
         self._lines += count
         return count
 
@@ -90,34 +86,35 @@ class PlainLines:
         """See `fhir_adapters.warehouse.ingest.fast.Roads`."""
         others: set[int] = set()
         ended: Counter[Outcome] = Counter()
-        own = self._plain() if self._apart else None
+        own, aside = self._plain(self.reader.released()), self._passed(place)
         if own:
             for found in pc.value_counts(own["pattern"]).to_pylist():
                 ended[self.patterns.outcomes[found["values"]]] += found["counts"]
             self._write(own, place)
-        aside = self._passed(place) if self._aside else None
         if aside:
             ended[Outcome.NOT_NEEDED] += len(aside)
         if self._lines > sum(ended.values()):
             others = set(range(self._lines)).difference(*(table["line"].to_pylist() for table in (own, aside) if table))
-        self._apart, self._aside, self._lines = [], [], 0
+        self._lines = 0
         self.patterns.rest()
         return ended, others
 
-    def _passed(self, place: int) -> pa.Table:
+    def _passed(self, place: int) -> pa.Table | None:
         """The lines that are not needed, if it is known what they are; that is written."""
-        taken = pa.Table.from_batches(self._aside).combine_chunks()
-        found = taken.filter(reduce(pc.and_, self._identified({name: taken[name] for name in taken.column_names})))
+        taken = self.sieve.reader.released() if self.sieve else {}
+        if not taken:
+            return None
+        found = pa.table(taken).filter(reduce(pc.and_, self._identified(taken)))
         if len(found):
-            self.passed.append(self._set_aside("passed", found, passed(), {"first": place, "part": self.patterns.part_no}))
+            self.passed.append(
+                self._set_aside("passed", found, passed(found.column_names), {"first": place, "part": self.patterns.part_no})
+            )
         return found
 
-    def _plain(self) -> pa.Table:
+    def _plain(self, own: dict[str, pa.Array]) -> pa.Table | None:
         """The lines that are plain and have a ``pattern``, with their dates and times read (``d1``, ``u1`` and so on)."""
-        taken = pa.Table.from_batches(self._apart).combine_chunks()
-        if not len(taken):
-            return taken
-        own = {name: taken[name].combine_chunks() for name in taken.column_names if taken[name].null_count < len(taken)}
+        if not own:
+            return None
         own["pattern"] = self.patterns.of(skeletons(self.patterns.description, own))
         conditions = [pc.not_equal(own["pattern"], NONE), *self._identified(own), *self._dated(own), *_finite(own)]
         return pa.table(own).filter(reduce(pc.and_, conditions))

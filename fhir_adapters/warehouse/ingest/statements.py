@@ -49,10 +49,13 @@ def shared(name: str) -> str:
     return f"SELECT row, $part::INTEGER AS part_no, {header}, {event} FROM pattern"
 
 
-def passed() -> str:
-    """Of the lines in ``passed`` which version of what they are; ``$first`` and ``$part`` as in `rows`."""
+def passed(there: Collection[str]) -> str:
+    """Of the lines in ``passed`` which version of what they are; ``there``, ``$first`` and ``$part`` as in `rows`."""
     place = f"$first::BIGINT + line * {ENTRIES} AS ordinal, $part::INTEGER AS part_no"
-    return f"SELECT {place}, id, patient, t1 AS updated, version FROM passed"
+    version = (
+        f"{column if column in there else 'NULL::VARCHAR'} AS {name}" for column, name in (("t1", "updated"), ("version", "version"))
+    )
+    return f"SELECT {place}, id, patient, {', '.join(version)} FROM passed"
 
 
 def staged_passed(name: str, found: str) -> str:
