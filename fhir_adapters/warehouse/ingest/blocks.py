@@ -87,7 +87,7 @@ class _Pieces(io.RawIOBase):
         self.given += count
         return count
 
-    def skip(self, reader: io.BufferedReader, size: int) -> None:
+    def skip(self, reader: io.BufferedIOBase, size: int) -> None:
         """Let ``reader``, which reads this, leave out the rest of a line."""
         self.given = 0
         while (rest := reader.readline(size)) and not rest.endswith(b"\n"):

@@ -33,9 +33,9 @@ from fhir_adapters.warehouse.ingest.lines import Reader
 from fhir_adapters.warehouse.ingest.patterns import Patterns
 from fhir_adapters.warehouse.ingest.plain import NotKept, PlainLines
 from fhir_adapters.warehouse.ingest.sieve import sieve_of
-from fhir_adapters.warehouse.ingest.statements import staged_events, staged_passed
+from fhir_adapters.warehouse.ingest.statements import staged_passed
 from fhir_adapters.warehouse.needed import Needed
-from fhir_adapters.warehouse.staging import PASSED, Stage, from_files, set_aside
+from fhir_adapters.warehouse.staging import PASSED, Halves, Stage, from_files, set_aside
 from fhir_adapters.warehouse.views import MEMORY, connect
 
 _PLACES: Final = 1 << 47
@@ -93,6 +93,7 @@ class _Staged:
     noted: Quarantine
     types: frozenset[str]
     tables: dict[str, list[str]]
+    halves: Halves
 
 
 def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading) -> set[str]:
@@ -195,12 +196,13 @@ def _staged(job: _Job, connection: duckdb.DuckDBPyConnection) -> _Staged:
         raise SourceUnreadable(f"{job.file}: {error.strerror or 'cannot be read'}") from error
     stage.done()
     tables = {kind: [from_files([path]) for path in _written(stage, kind)] for kind in (*KINDS, PASSED)}
+    halves = Halves()
     if plain and plain.files:
         plain.patterns.forget()
-        tables["events"].append(f"({staged_events(from_files(plain.files), from_files(plain.patterns.files))})")
+        halves = Halves(plain.files, plain.patterns.files)
     if plain and plain.passed:
         tables[PASSED].append(f"({staged_passed(job.name, from_files(plain.passed))})")
-    return _Staged(job.part, report.quarantine, stage.noted, frozenset(stage.types), tables)
+    return _Staged(job.part, report.quarantine, stage.noted, frozenset(stage.types), tables, halves)
 
 
 def _plain_lines(job: _Job, stage: Stage) -> PlainLines | None:
@@ -221,7 +223,7 @@ def _not_kept(job: _Job) -> NotKept:
 def _written(stage: Stage, kind: str) -> Iterator[Path]:
     """What the mapper staged."""
     if kind in stage.made:
-        yield set_aside(stage.connection, f"FROM staged_{kind}", stage.folder / f"{kind}.parquet")
+        yield set_aside(stage.connection, f"FROM here_{kind}", stage.folder / f"{kind}.parquet")
 
 
 def _take(staged: _Staged, part: Part, stage: Stage) -> None:
@@ -231,3 +233,4 @@ def _take(staged: _Staged, part: Part, stage: Stage) -> None:
     stage.types |= staged.types
     for kind, tables in staged.tables.items():
         stage.elsewhere[kind] += tables
+    stage.halves.add(staged.halves)

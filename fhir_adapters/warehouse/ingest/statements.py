@@ -63,12 +63,6 @@ def staged_passed(name: str, found: str) -> str:
     return f"SELECT * EXCLUDE (id), '{name}' AS type, '{name}/' || id AS source FROM {found}"
 
 
-def staged_events(differing: str, common: str) -> str:
-    """Both together, as rows of ``staged_events``."""
-    own = "* EXCLUDE (row, id, digest), type || '/' || id AS source, to_hex(digest) AS content"
-    return f"SELECT {own} FROM {differing} d JOIN {common} c USING (part_no, row)"
-
-
 def _event(column: str, used: Collection[int], there: Collection[str]) -> str:
     """A column as the pattern has it, or the date or number of the line that it says."""
     sources = {n: _source(column, n) for n in used}
