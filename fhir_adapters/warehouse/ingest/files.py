@@ -31,7 +31,7 @@ from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS
 from fhir_adapters.warehouse.ingest.fast import FastRoad, Limits
 from fhir_adapters.warehouse.ingest.lines import Reader
 from fhir_adapters.warehouse.ingest.patterns import Patterns
-from fhir_adapters.warehouse.ingest.plain import NotKept, PlainLines
+from fhir_adapters.warehouse.ingest.plain import NotKept, PlainLines, deleted_of
 from fhir_adapters.warehouse.ingest.sieve import sieve_of
 from fhir_adapters.warehouse.ingest.statements import staged_passed
 from fhir_adapters.warehouse.needed import Needed
@@ -216,8 +216,9 @@ def _plain_lines(job: _Job, stage: Stage) -> PlainLines | None:
 
 
 def _not_kept(job: _Job) -> NotKept:
-    spared = job.needed is not None and job.name in job.needed.spared
-    return NotKept(job.name, Outcome.NOT_NEEDED if spared else Outcome.IGNORED)
+    if job.needed is not None and job.name in job.needed.spared:
+        return NotKept(job.name, Outcome.NOT_NEEDED, deleted_of(job.name, job.gone))
+    return NotKept(job.name)
 
 
 def _written(stage: Stage, kind: str) -> Iterator[Path]:

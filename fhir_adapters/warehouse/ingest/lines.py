@@ -152,7 +152,7 @@ class Reader:
         numbered, if the description has it. What no line has is not there. What ``patient`` or ``awaited`` refers to is empty if it needs
         a closer look.
         """
-        found = {name: self._array(name, values) for name, values in self._lists.items() if values.count(None) < len(values)}
+        found = {name: self._array(name, values) for name, values in self._lists.items() if not _nothing(values)}
         if self._numbered and found:
             numbers, counts = self._amounts
             ends = pa.array(accumulate(counts, initial=0), pa.int32())
@@ -164,6 +164,11 @@ class Reader:
     def _array(self, name: str, values: Sequence[Any]) -> pa.Array:
         kind = pa.bool_() if name in self._parents else _KINDS.get(name, _TEXT)
         return pa.array(map(self._led[name].__getitem__, values) if name in self._led else values, kind)
+
+
+def _nothing(values: Sequence[Any]) -> bool:
+    """Whether there are none. (To count takes longest where there are some.)"""
+    return not values or (values[0] is None and values.count(None) == len(values))
 
 
 def _joined(names: Sequence[str]) -> Callable[[Sequence[Any]], list[bytes]]:

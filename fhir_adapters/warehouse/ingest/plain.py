@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from functools import reduce
 from math import isfinite
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import defstruct
 from msgspec.json import Decoder
 
 from fhir_adapters.files import Gone
@@ -26,18 +27,29 @@ from fhir_adapters.warehouse.staging import set_aside
 _ID: Final = "^[A-Za-z0-9._-]{1,128}$"
 
 
-class NotKept:
-    """Counts the lines of a type that is not kept."""
+def deleted_of(name: str, gone: Gone) -> set[str]:
+    """The ids of what was deleted of a type."""
+    start = f"{name}/"
+    return {key.removeprefix(start) for key, export in gone.deletions.last.items() if export >= gone.export and key.startswith(start)}
 
-    def __init__(self, name: str, outcome: Outcome = Outcome.IGNORED) -> None:
-        self._decoder, self._outcome = Decoder(of_type(name)), outcome
+
+class NotKept:
+    """Counts the lines of a type that is not kept. What was deleted is left to the mapper."""
+
+    def __init__(self, name: str, outcome: Outcome = Outcome.IGNORED, deleted: Collection[str] = ()) -> None:
+        identity: list[Any] = [("id", Any, None)] if deleted else []
+        self._decoder, self._outcome = Decoder(defstruct(name, identity, bases=(of_type(name),), gc=False)), outcome
+        self._deleted = deleted
         self._lines = 0
         self._others: list[int] = []
 
     def take(self, block: Block) -> int:
         """See `fhir_adapters.warehouse.ingest.fast.Roads`."""
-        _, failed = read(self._decoder, lines_of(block))
+        rows, failed = read(self._decoder, lines_of(block))
         self._others += [self._lines + place for place in failed]
+        if self._deleted:
+            kept = sorted({*range(len(block.lines))}.difference(failed))
+            self._others += [self._lines + place for place, row in zip(kept, rows, strict=True) if str(row.id) in self._deleted]
         self._lines += len(block.lines)
         return len(block.lines)
 
@@ -66,9 +78,7 @@ class PlainLines:
     """The ids of what was deleted."""
 
     def __post_init__(self) -> None:
-        name, last = f"{self.patterns.name}/", self.gone.deletions.last
-        deleted = [key.removeprefix(name) for key, export in last.items() if export >= self.gone.export and key.startswith(name)]
-        self._deleted = pa.array(deleted, pa.string())
+        self._deleted = pa.array(deleted_of(self.patterns.name, self.gone), pa.string())
 
     def take(self, block: Block) -> int:
         """See `fhir_adapters.warehouse.ingest.fast.Roads`."""
@@ -112,7 +122,9 @@ class PlainLines:
         return found
 
     def _plain(self, own: dict[str, pa.Array]) -> pa.Table | None:
-        """The lines that are plain and have a ``pattern``, with their dates and times read (``d1``, ``u1`` and so on)."""
+        """The lines that are plain and have a ``pattern``, with their dates and times read: ``d1`` and so on the days, ``u1``
+        the instants, ``h1`` the last days, if some are not the first ones.
+        """
         if not own:
             return None
         own["pattern"] = self.patterns.of(skeletons(self.patterns.description, own))
@@ -133,11 +145,15 @@ class PlainLines:
         paths = {n: path for n, path in enumerate(leaves(self.patterns.description), 1) if f"t{n}" in own}
         texts = [own.pop(f"t{n}") for n in paths]
         moments = read_moments(self.patterns.stage.connection, texts) if texts else []
-        for (n, path), text, (day, instant) in zip(paths.items(), texts, moments, strict=True):
-            own[f"d{n}"], own[f"u{n}"] = day, instant
-            yield pc.or_(text.is_null(), day.is_valid())
+        for (n, path), text, (first, last, instant) in zip(paths.items(), texts, moments, strict=True):
+            own[f"d{n}"], own[f"u{n}"] = first, instant
+            yield pc.or_(text.is_null(), first.is_valid())
+            if pc.any(pc.not_equal(first, last), min_count=0).as_py():
+                own[f"h{n}"] = last
+                if path not in self.patterns.description.moments:
+                    yield pc.fill_null(pc.equal(first, last), fill_value=True)
             if path.endswith("end") and paths.get(n - 1) == path.removesuffix("end") + "start":
-                yield pc.fill_null(pc.greater_equal(day, own[f"d{n - 1}"]), fill_value=True)
+                yield pc.fill_null(pc.greater_equal(first, own[f"d{n - 1}"]), fill_value=True)
 
     def _write(self, own: pa.Table, place: int) -> None:
         """Write the rows of these lines."""
@@ -158,5 +174,5 @@ def _finite(own: Mapping[str, pa.Array]) -> Iterator[pa.Array]:
     """Where the numbers are such as JSON has."""
     if "amount" in own:
         yield pc.fill_null(pc.is_finite(own["amount"]), fill_value=True)
-    if "amounts" in own and not pc.all(pc.is_finite(own["amounts"].values)).as_py():
+    if "amounts" in own and not pc.all(pc.is_finite(own["amounts"].values), min_count=0).as_py():
         yield pa.array([all(map(isfinite, numbers)) for numbers in own["amounts"].to_pylist()])
