@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from msgspec import defstruct
 from msgspec.json import Decoder
 
@@ -21,7 +22,7 @@ from fhir_adapters.warehouse.ingest.lines import Reader, lines_of, of_type, read
 from fhir_adapters.warehouse.ingest.moments import read_moments
 from fhir_adapters.warehouse.ingest.patterns import NONE, Patterns
 from fhir_adapters.warehouse.ingest.sieve import Sieve
-from fhir_adapters.warehouse.ingest.statements import passed, rows
+from fhir_adapters.warehouse.ingest.statements import ENTRIES, rows
 from fhir_adapters.warehouse.staging import set_aside
 
 _ID: Final = "^[A-Za-z0-9._-]{1,128}$"
@@ -116,10 +117,23 @@ class PlainLines:
             return None
         found = pa.table(taken).filter(reduce(pc.and_, self._identified(taken)))
         if len(found):
-            self.passed.append(
-                self._set_aside("passed", found, passed(found.column_names), {"first": place, "part": self.patterns.part_no})
-            )
+            path = self.patterns.stage.folder / f"passed-{len(self.passed)}.parquet"
+            pq.write_table(self._versions(found, place), path, compression="none", use_dictionary=False, write_statistics=False)
+            self.passed.append(path)
         return found
+
+    def _versions(self, found: pa.Table, place: int) -> pa.Table:
+        """The columns of ``staged_passed`` of these lines, but for their type; see `fhir_adapters.warehouse.ingest.statements`."""
+        nothing = pa.nulls(len(found), pa.string())
+        columns = {
+            "ordinal": pc.add(pc.multiply(found["line"], ENTRIES), place),
+            "part_no": pa.repeat(pa.scalar(self.patterns.part_no, pa.int32()), len(found)),
+            "id": found["id"],
+            "patient": found["patient"],
+            "updated": found["t1"] if "t1" in found.column_names else nothing,
+            "version": found["version"] if "version" in found.column_names else nothing,
+        }
+        return pa.table(columns)
 
     def _plain(self, own: dict[str, pa.Array]) -> pa.Table | None:
         """The lines that are plain and have a ``pattern``, with their dates and times read: ``d1`` and so on the days, ``u1``
@@ -159,15 +173,10 @@ class PlainLines:
         """Write the rows of these lines."""
         query = rows(self.patterns.name, self.patterns.description, own.column_names, self.patterns.used)
         given = {"first": place, "part": self.patterns.part_no, "salt": self.patterns.stage.salt.hex()}
-        self.files.append(self._set_aside("own", own, query, given))
-
-    def _set_aside(self, name: str, table: pa.Table, query: str, given: Mapping[str, object]) -> Path:
         connection = self.patterns.stage.connection
-        path = self.patterns.stage.folder / f"{name}-{len(self.files)}-{len(self.passed)}.parquet"
-        connection.register(name, table)
-        set_aside(connection, query, path, given)
-        connection.unregister(name)
-        return path
+        connection.register("own", own)
+        self.files.append(set_aside(connection, query, self.patterns.stage.folder / f"own-{len(self.files)}.parquet", given))
+        connection.unregister("own")
 
 
 def _finite(own: Mapping[str, pa.Array]) -> Iterator[pa.Array]:

@@ -52,17 +52,8 @@ def shared(name: str) -> str:
     return f"SELECT row, $part::INTEGER AS part_no, {header}, {event} FROM pattern"
 
 
-def passed(there: Collection[str]) -> str:
-    """Of the lines in ``passed`` which version of what they are; ``there``, ``$first`` and ``$part`` as in `rows`."""
-    place = f"$first::BIGINT + line * {ENTRIES} AS ordinal, $part::INTEGER AS part_no"
-    version = (
-        f"{column if column in there else 'NULL::VARCHAR'} AS {name}" for column, name in (("t1", "updated"), ("version", "version"))
-    )
-    return f"SELECT {place}, id, patient, {', '.join(version)} FROM passed"
-
-
 def staged_passed(name: str, found: str) -> str:
-    """These as rows of ``staged_passed``."""
+    """The lines in these files, of which it is known which version of what they are, as rows of ``staged_passed``."""
     return f"SELECT * EXCLUDE (id), '{name}' AS type, '{name}/' || id AS source FROM {found}"
 
 
