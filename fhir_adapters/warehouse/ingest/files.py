@@ -40,6 +40,8 @@ from fhir_adapters.warehouse.views import MEMORY, connect
 
 _PLACES: Final = 1 << 47
 """Places in the order of reading that one file has."""
+_SHARE: Final = 1 << 24
+"""Bytes (as they lie on the disk) that take longer to read than a process to start."""
 _LAST: Final = -1000
 """After everything else that `multiprocessing` does in a process that ends."""
 _TYPE: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
@@ -52,7 +54,7 @@ class Reading:
     fast_from: int = 1 << 18
     """Bytes (as they lie on the disk) of a file from which the fast road is worth its while."""
     processes: int = 0
-    """Files that are read at once; 0: as many as there are processors."""
+    """Files that are read at once; 0: as many as there are processors, if there is so much to share that it pays."""
     memory: str = MEMORY
     """Of DuckDB, for each file that is read at once."""
     limits: Limits = field(default_factory=Limits)
@@ -140,13 +142,19 @@ def _job(given: Input, name: str, number: int, stage: Stage, reading: Reading) -
 
 
 def _all_staged(jobs: Sequence[_Job], reading: Reading, folder: Path) -> Iterator[_Staged]:
-    processes = min(reading.processes or os.cpu_count() or 1, len(jobs))
+    processes = min(reading.processes or _worth_while(jobs), len(jobs))
     if processes > 1:
         with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (folder, reading.memory)) as pool:
             yield from pool.map(_staged_here, jobs)
     elif jobs:
         with _database(folder, reading.memory) as connection:
             yield from (_staged(job, connection) for job in jobs)
+
+
+def _worth_while(jobs: Sequence[_Job]) -> int:
+    """How many processes pay, each of which has to be started: the largest file keeps one busy, the rest is shared among the others."""
+    sizes = sorted(job.file.stat().st_size for job in jobs)
+    return min(os.cpu_count() or 1, 1 + sum(sizes[:-1]) // _SHARE)
 
 
 def _database(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
