@@ -54,7 +54,7 @@ def replicate(folder: Path, target: Path, megabytes: int) -> list[Path]:
     draw = Random(1)  # noqa: S311 any ids do
     for name, of_type in lines.items():
         with (target / f"{name}.ndjson").open("wb") as file:
-            for _ in range(max(1, megabytes * 1_000_000 // size)):
+            for _ in range(max(1, round(megabytes * 1_000_000 / size))):
                 file.writelines(ID.sub(b'"id":"%s"' % str(UUID(int=draw.getrandbits(128))).encode(), line, count=1) for line in of_type)
     return sorted(path for path in target.iterdir() if path.stat().st_size)
 
@@ -96,9 +96,8 @@ def share(files: list[Path]) -> Iterator[tuple[str, int, int]]:
         patterned: list[int] = []
 
         def look(held: Stage, patterned: list[int] = patterned) -> None:
-            tables = (table for table in held.elsewhere["events"] if table.startswith("("))
-            queries = (f"SELECT count(*) FROM {table} WHERE n = 0" for table in tables)  # noqa: S608
-            patterned.extend(held.connection.execute(query).fetchall()[0][0] for query in queries)
+            if held.halves:
+                patterned.extend(held.connection.execute(f"SELECT count(*) FROM {held.halves.together()} WHERE n = 0").fetchone() or ())  # noqa: S608
 
         (part,) = stage([file], FAST, look).parts
         lines = part.lines - part.total(Outcome.IGNORED)

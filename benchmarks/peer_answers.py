@@ -1,4 +1,4 @@
-"""Bytes to flags and nothing else: the program that `benchmarks.peers` runs for Almoner.
+"""Bytes to flags and nothing else: the program that `benchmarks.peers` runs for Almoner. As a sweep, it keeps what the rules can look at.
 
 ``python -m benchmarks.peer_answers FILES PACK FOLDER`` reads Bulk Data files into a new warehouse in FOLDER and writes
 ``answers.ndjson`` there, a line for each person with the answers of all rules.
@@ -12,9 +12,11 @@ from typing import Final
 import orjson
 
 from benchmarks.peer_rules import AS_OF
+from fhir_adapters.warehouse.assembly import Habits
 from fhir_adapters.warehouse.bucket import buckets_of
 from fhir_adapters.warehouse.export import export_in
 from fhir_adapters.warehouse.load import load_export
+from fhir_adapters.warehouse.needed import Needed
 from rules.engines.columnar.standing import Standing, order_events, wanted
 from rules.pack import load_packs
 
@@ -25,9 +27,10 @@ _BUCKET: Final = 10_000
 def answer(files: Path, pack_folder: Path, folder: Path) -> None:
     """Load, evaluate, write."""
     (pack,) = load_packs(pack_folder)
-    load_export(folder / "warehouse", export_in(files, at=_AT))
+    asked = wanted([pack.program])
+    needed = Needed(asked.tables, asked.codes, asked.uncoded)
+    load_export(folder / "warehouse", export_in(files, at=_AT), Habits(needed=needed))
     with buckets_of(folder / "warehouse", 1) as buckets, (folder / "answers.ndjson").open("wb") as out:
-        asked = wanted([pack.program])
         buckets.want(asked.codes, asked.tables, asked.uncoded)
         for low, high in buckets.cuts(_BUCKET):
             buckets.open(low, high)

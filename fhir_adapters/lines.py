@@ -50,7 +50,7 @@ def bounded_lines(stream: IO[bytes], limit: int) -> Iterator[Line | Flaw]:
     first = True
     try:
         while line := stream.readline(limit + 2):
-            if len(line.rstrip(b"\r\n")) > limit:
+            if too_long(line, limit):
                 _skip_rest(stream, line)
                 yield Flaw.TOO_LONG
             else:
@@ -59,6 +59,13 @@ def bounded_lines(stream: IO[bytes], limit: int) -> Iterator[Line | Flaw]:
             first = False
     except (EOFError, OSError, zlib.error):
         yield Flaw.BROKEN
+
+
+def too_long(line: bytes, limit: int) -> bool:
+    """Whether a line, with its end if it has one, is longer than allowed. Of what stands before the line feed only one carriage return is
+    no part of it.
+    """
+    return len(line.rstrip(b"\r\n")) > limit or len(line) - line.endswith(b"\n") > limit + 1
 
 
 def _skip_rest(stream: IO[bytes], line: bytes) -> None:

@@ -22,10 +22,10 @@ from fhir_adapters.warehouse.ingest.files import Reading
 from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.settle import repeated, settle, surplus
 from fhir_adapters.warehouse.snapshot import DataFile, Snapshot, described
-from fhir_adapters.warehouse.staging import Stage
+from fhir_adapters.warehouse.staging import Halves, Stage
 from fhir_adapters.warehouse.state import TypeState
 from fhir_adapters.warehouse.views import MEMORY, SMALL, register
-from fhir_adapters.warehouse.writing import ROWS, leave, place, write, write_rows
+from fhir_adapters.warehouse.writing import ROWS, Files, leave, place, write, write_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,11 @@ class Writer:
         self._close_account(stage.report)
         find_homes(self.connection)
         anew = self._is_due()
-        place(self.connection, self.run, self.at, everything=anew)
+        place(self.connection, stage.halves, self.run, self.at, everything=anew)
         if not anew:
             leave(self.connection)
         refused = stage.report.quarantine
-        kept, files = self._files(anew, refused)
+        kept, files = self._files(anew, refused, stage.halves)
         account = account_of(stage.report) if self._is_fresh() else added(self.before.account, account_of(stage.report))
         stage.report.quarantine = joined(refused, stage.noted)
         snapshot = Snapshot(
@@ -168,7 +168,7 @@ class Writer:
         """Whether this load is the whole of everything: then the account begins with it."""
         return self.intake.whole >= self.before.types.keys()
 
-    def _files(self, anew: bool, refused: Quarantine) -> tuple[list[DataFile], list[DataFile]]:
+    def _files(self, anew: bool, refused: Quarantine, halves: Halves) -> tuple[list[DataFile], list[DataFile]]:
         """The files that stay, and the new ones."""
         fresh, folder = self._is_fresh(), self.root / "data"
         register(self.connection, "new_refused", arrow(list(_refused_rows(refused)), REFUSED))
@@ -186,7 +186,7 @@ class Writer:
             "refused": "FROM new_refused" + (" UNION ALL FROM refused" if anew and not fresh else ""),
         }
         written = chain(
-            write_rows(self.connection, folder, self.name, self.habits.rows),
+            write_rows(self.connection, Files(folder, self.name, self.habits.rows), halves, self.run, self.at),
             *(
                 write(self.connection, f"{query.replace('$anew', str(anew))} ORDER BY ALL", folder / f"{self.name}-{kind}.parquet", kind)
                 for kind, query in queries.items()

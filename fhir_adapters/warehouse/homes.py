@@ -12,16 +12,16 @@ from fhir_adapters.warehouse.views import PLACE
 
 _COLUMNS: Final = "patient, household, identifiers, replaced_by, replaces"
 _AFTER: Final = f"""
-CREATE TABLE people_after AS
+CREATE TEMP TABLE people_after AS
 SELECT {_COLUMNS} FROM live_people ANTI JOIN leaving USING (run, source)
 UNION ALL SELECT {_COLUMNS} FROM staged_people
 SEMI JOIN (SELECT ordinal FROM verdict WHERE verdict = 'write') USING (ordinal)
 """
-_BEFORE: Final = f"CREATE TABLE people_before AS SELECT {_COLUMNS} FROM live_people"
+_BEFORE: Final = f"CREATE TEMP TABLE people_before AS SELECT {_COLUMNS} FROM live_people"
 _EVENTS: Final = "(SELECT patient FROM live_events UNION ALL SELECT patient FROM staged_events)"
 
 _HOMES: Final = f"""
-CREATE TABLE homes_{{when}} AS
+CREATE TEMP TABLE homes_{{when}} AS
 SELECT known.patient, known.person, {PLACE.format(household="p.household", person="known.person")} AS place
 FROM (SELECT coalesce(p.patient, s.patient) AS patient, coalesce(s.person, p.patient) AS person
       FROM people_{{when}} p FULL JOIN survivor s USING (patient)) known
@@ -31,7 +31,7 @@ STRAY: Final = PLACE.format(household="NULL", person="{patient}")
 """Where the rows of a patient stand of whom there is no Patient resource."""
 
 _MOVING: Final = f"""
-CREATE TABLE moving AS
+CREATE TEMP TABLE moving AS
 SELECT coalesce(a.patient, b.patient) AS patient FROM homes_before b FULL JOIN homes_after a USING (patient)
 WHERE coalesce(a.person, a.patient, b.patient) <> coalesce(b.person, b.patient, a.patient)
    OR coalesce(a.place, {STRAY.format(patient="b.patient")}) <> coalesce(b.place, {STRAY.format(patient="a.patient")})

@@ -14,26 +14,26 @@ from rules.facts import NEVER
 _HEADER: Final = "source, type, patient, updated, number, content, quarantined"
 
 _STAGED: Final = f"""
-CREATE TABLE header AS
+CREATE TEMP TABLE header AS
 SELECT {_HEADER}, ordinal, part_no FROM staged_people
 UNION ALL SELECT {_HEADER}, ordinal, part_no FROM staged_events WHERE n = 0
 UNION ALL SELECT {_HEADER}, ordinal, part_no FROM staged_named
 """
 
-_AGAIN: Final = "CREATE TABLE again AS SELECT source FROM header GROUP BY source HAVING count(*) > 1"
+_AGAIN: Final = "CREATE TEMP TABLE again AS SELECT source FROM header GROUP BY source HAVING count(*) > 1"
 """Of most resources there is one version only: what has to be compared is done with these alone."""
 
 _SUPERSEDED: Final = f"""
-CREATE TABLE superseded AS
+CREATE TEMP TABLE superseded AS
 WITH repeated AS (SELECT source, ordinal, {{'u': coalesce(updated, {NEVER}), 'v': number, 'o': ordinal}} AS version
                   FROM header SEMI JOIN again USING (source))
 SELECT ordinal FROM repeated ANTI JOIN (SELECT arg_max(ordinal, version) AS ordinal FROM repeated GROUP BY source) USING (ordinal)
 """
-_NEWEST: Final = "CREATE VIEW newest AS SELECT * FROM header ANTI JOIN superseded USING (ordinal)"
+_NEWEST: Final = "CREATE TEMP VIEW newest AS SELECT * FROM header ANTI JOIN superseded USING (ordinal)"
 """Of several versions in one pull the newest, of those without a date the last; one with a date is newer than one without."""
 
 _KNOWN: Final = f"""
-CREATE TABLE known AS
+CREATE TEMP TABLE known AS
 SELECT k.run, k.source, k.type, k.patient, k.updated, k.number, k.content, greatest(k.seen, coalesce(w.seen, {NEVER})) AS seen,
        k.type IN (SELECT type FROM scope WHERE patient IS NULL)
        OR (k.type, k.patient) IN (SELECT (type, patient) FROM scope WHERE patient IS NOT NULL) AS covered
@@ -45,7 +45,7 @@ WHERE covered OR k.source IN (SELECT source FROM newest UNION ALL SELECT source 
 """The rows that this pull may concern. ``seen``: the last time as of which the source confirmed the row."""
 
 _VERDICT: Final = """
-CREATE TABLE verdict AS
+CREATE TEMP TABLE verdict AS
 SELECT n.source, n.ordinal, k.run AS old_run,
   CASE WHEN k.source IS NULL AND $narrow AND $at < w.seen THEN 'older'
        WHEN k.source IS NULL THEN
@@ -63,7 +63,7 @@ comes back only by a pull, or with a date, after the deletion. And what a later 
 needed by then."""
 
 _LEAVING: Final = """
-CREATE TABLE leaving AS
+CREATE TEMP TABLE leaving AS
 SELECT k.run, k.source, true AS for_good FROM known k ANTI JOIN newest USING (source)
 WHERE (k.covered OR k.source IN (SELECT source FROM deletion)) AND $at >= k.seen AND (k.updated IS NULL OR k.updated <= $at)
 UNION ALL SELECT old_run, source, false FROM verdict WHERE verdict = 'write' AND old_run IS NOT NULL
@@ -74,7 +74,7 @@ _ASIDE: Final = {"n", "awaits", "form", "identifiers", "replaced_by", "replaces"
 """Columns that say nothing of what a rule could ask about."""
 _OF_PERSON, _OF_EVENT = (", ".join(name for name in columns if name not in _ASIDE) for columns in (PERSON, EVENT))
 _MEANING: Final = f"""
-CREATE TABLE meaning AS
+CREATE TEMP TABLE meaning AS
 SELECT ordinal, hash(patient, {_OF_PERSON}) AS likeness FROM staged_people SEMI JOIN again USING (source)
 UNION ALL SELECT ordinal, hash(any_value(patient), list(hash({_OF_EVENT}) ORDER BY n))
 FROM staged_events SEMI JOIN again USING (source) GROUP BY ordinal

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import duckdb
 import orjson
@@ -39,6 +39,32 @@ _BATCH: Final = 20_000
 
 
 @dataclass(slots=True)
+class Halves:
+    """Events in files of two kinds, which are joined only where all their columns are needed: few differ from row to row."""
+
+    own: list[Path] = field(default_factory=list)
+    """What is a row's own: ``part_no`` and ``row`` say what it shares with others."""
+    common: list[Path] = field(default_factory=list)
+    """What rows share."""
+
+    WHOLE: ClassVar = "type || '/' || id AS source, to_hex(digest) AS content"
+    """The columns that both together give, beside those that either has."""
+
+    def __bool__(self) -> bool:
+        return bool(self.own)
+
+    def together(self, own: str = "") -> str:
+        """The whole rows; ``own``: instead of all of them, as a table in SQL."""
+        columns = f"* EXCLUDE (row, id, digest), {self.WHOLE}"
+        return f"(SELECT {columns} FROM {own or from_files(self.own)} d JOIN {from_files(self.common)} c USING (part_no, row))"
+
+    def add(self, other: "Halves") -> None:
+        """Put those of another file beside them."""
+        self.own += other.own
+        self.common += other.common
+
+
+@dataclass(slots=True)
 class Stage:
     """Takes documents; `done` writes what is left. What stands in the report's quarantine meanwhile are defects that get no row."""
 
@@ -61,6 +87,8 @@ class Stage:
     """Parts of the account before the first of this report's."""
     elsewhere: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in _KINDS})
     """Kind → rows that were staged elsewhere, as tables in SQL."""
+    halves: Halves = field(default_factory=Halves)
+    """Events that were staged elsewhere."""
     made: set[str] = field(default_factory=set)
     """Kinds of which something was written to a table in the database."""
     _rows: dict[str, list[tuple[object, ...]]] = field(default_factory=lambda: {kind: [] for kind in _KINDS})
@@ -148,28 +176,31 @@ class Stage:
         for kind, rows in ((kind, rows) for kind, rows in self._rows.items() if rows):
             self._make(kind)
             self.connection.register("batch", arrow(rows, STAGED | _KINDS[kind]))
-            self.connection.execute(f"INSERT INTO staged_{kind} FROM batch")
+            self.connection.execute(f"INSERT INTO here_{kind} FROM batch")
             self.connection.unregister("batch")
             rows.clear()
 
     def _make(self, kind: str) -> None:
         """Its table, which may hold rows already."""
         if kind not in self.made:
-            register(self.connection, f"staged_{kind}", arrow([], STAGED | _KINDS[kind]))
+            register(self.connection, f"here_{kind}", arrow([], STAGED | _KINDS[kind]))
             self.made.add(kind)
 
     def tables(self, kind: str) -> list[str]:
-        """Where rows of a kind are staged; after `done`, before `join`."""
-        return [*([f"staged_{kind}"] if kind in self.made else []), *self.elsewhere[kind]]
+        """Where rows of a kind are staged; after `done`."""
+        halves = [self.halves.together()] if kind == "events" and self.halves else []
+        return [*([f"here_{kind}"] if kind in self.made else []), *self.elsewhere[kind], *halves]
 
     def join(self) -> None:
-        """Make the tables of what is staged, here and elsewhere."""
+        """Make the views of what is staged, here and elsewhere: ``staged_people`` and so on of all, ``whole_people`` and so on without
+        the `halves`.
+        """
         for kind in KINDS:
             self._make(kind)
-            if tables := self.elsewhere[kind]:
-                self.connection.execute(f"ALTER TABLE staged_{kind} RENAME TO staged_{kind}_here")
-                parts = " UNION ALL BY NAME ".join(f"SELECT * FROM {table}" for table in [f"staged_{kind}_here", *tables])
-                self.connection.execute(f"CREATE VIEW staged_{kind} AS {parts}")
+            whole = [f"here_{kind}", *self.elsewhere[kind]]
+            for name, tables in (("whole", whole), ("staged", self.tables(kind))):
+                parts = " UNION ALL BY NAME ".join(f"SELECT * FROM {table}" for table in tables)
+                self.connection.execute(f"CREATE VIEW {name}_{kind} AS {parts}")
 
 
 def quoted(path: Path) -> str:

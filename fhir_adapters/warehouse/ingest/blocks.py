@@ -5,24 +5,23 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
-from fhir_adapters.lines import Flaw
+from fhir_adapters.lines import Flaw, too_long
 
 _BOM: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines with line feeds between them. Not ``ended``: the last one had none; perhaps it was cut."""
+    """Lines, each with its line feed; the last one of a file may have none, and was perhaps cut."""
 
-    content: bytes
-    ended: bool = True
+    lines: Sequence[bytes]
 
     @property
-    def lines(self) -> Sequence[bytes]:
-        """Without their line feeds."""
-        return self.content.split(b"\n")
+    def size(self) -> int:
+        """In bytes."""
+        return sum(map(len, self.lines))
 
 
 def blocks(stream: io.BufferedIOBase, size: int, limit: int) -> Iterator[Block | Flaw]:
@@ -30,43 +29,66 @@ def blocks(stream: io.BufferedIOBase, size: int, limit: int) -> Iterator[Block |
 
     They are the lines of `fhir_adapters.lines.bounded_lines`; ``limit`` is that of one line.
     """
-    rest: list[bytes] = []  # of the line that has not ended yet; of one beyond the limit not all
-    held = 0
-    for found in _pieces(stream, size):
-        if isinstance(found, Flaw):  # of a line that was cut off nothing is used
-            yield found
-            return
-        end = found.rfind(b"\n")
-        if end >= 0 or held <= limit + len(b"\r\n"):
-            rest.append(found if end < 0 else found[:end])
-            held += len(found)
-        if end >= 0:
-            yield from _bounded(b"".join(rest), limit)
-            rest = [found[end + 1 :]]
-            held = len(rest[0])
-    if held:
-        yield from _bounded(b"".join(rest), limit, ended=False)
-
-
-def _bounded(content: bytes, limit: int, *, ended: bool = True) -> Iterator[Block | Flaw]:
-    """The lines, with a flaw for each that is too long."""
-    if len(content) <= limit:
-        yield Block(content, ended)
-        return
-    for too_long, group in groupby(content.split(b"\n"), lambda line: len(line.rstrip(b"\r")) > limit):
-        found = list(group)
-        yield from [Flaw.TOO_LONG] * len(found) if too_long else [Block(b"\n".join(found), ended)]
-
-
-def _pieces(stream: io.BufferedIOBase, size: int) -> Iterator[bytes | Flaw]:
-    """What can be read, also of a file of which the rest cannot; without a byte-order mark."""
-    try:
-        piece = stream.read1(size)
-        while 0 < len(piece) < len(_BOM) and (more := stream.read1(size)):
-            piece += more
-        piece = piece.removeprefix(_BOM)
-        while piece:
-            yield piece
-            piece = stream.read1(size)
-    except (EOFError, OSError, zlib.error):
+    pieces = _Pieces(stream, limit + 2 * size + 2)
+    reader = io.BufferedReader(pieces, size)
+    prefix = _BOM
+    while lines := reader.readlines(size):
+        if not lines[-1].endswith(b"\n"):
+            if pieces.broken:
+                del lines[-1]  # of a line that was cut off nothing is used
+            elif pieces.stopped:
+                pieces.skip(reader, size)
+        pieces.given = 0
+        lines[:1] = [line.removeprefix(prefix) for line in lines[:1]]
+        prefix = b""
+        yield from _bounded(lines, limit)
+    if pieces.broken:
         yield Flaw.BROKEN
+
+
+def _bounded(lines: list[bytes], limit: int) -> Iterator[Block | Flaw]:
+    """The lines, with a flaw for each that is too long."""
+    if sum(map(len, lines)) <= limit:
+        yield Block(lines)
+        return
+    for unusable, group in groupby(lines, lambda line: too_long(line, limit)):
+        found = list(group)
+        yield from [Flaw.TOO_LONG] * len(found) if unusable else [Block(found)]
+
+
+class _Pieces(io.RawIOBase):
+    """A stream that ends for the time being when more than ``most`` bytes were ``given``: so no line is ever whole in memory that is too
+    long. It ends for good where the stream cannot be read any further.
+    """
+
+    def __init__(self, stream: io.BufferedIOBase, most: int) -> None:
+        self._stream, self._most = stream, most
+        self.given = 0
+        self.broken = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it has ended for the time being."""
+        return self.given > self._most
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Some more of the stream, if there is any."""
+        if self.stopped or self.broken:
+            return 0
+        try:
+            count = self._stream.readinto1(buffer)
+        except (EOFError, OSError, zlib.error):
+            self.broken = True
+            return 0
+        self.given += count
+        return count
+
+    def skip(self, reader: io.BufferedIOBase, size: int) -> None:
+        """Let ``reader``, which reads this, leave out the rest of a line."""
+        self.given = 0
+        while (rest := reader.readline(size)) and not rest.endswith(b"\n"):
+            self.given = 0

@@ -72,7 +72,7 @@ class FastRoad:
             self._slow(block)
             return
         self._held.append((block, self.plain.take(block)))
-        self._size += len(block.content)
+        self._size += block.size
         if self._size >= self.batch:
             self.done()
 
@@ -99,9 +99,9 @@ class FastRoad:
         start = 0
         for block, count in self._held:
             found = [number for number in range(start, start + count) if number in wanted] if wanted else []
-            lines = block.lines if found else []
             for number in found:
-                yield number, Line(lines[number - start].rstrip(b"\r"), block.ended or number - start + 1 < count)
+                line = block.lines[number - start]
+                yield number, Line(line.rstrip(b"\r\n"), line.endswith(b"\n"))
             start += count
 
     def _slow(self, line: Line | Flaw) -> None:

@@ -31,15 +31,17 @@ from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS
 from fhir_adapters.warehouse.ingest.fast import FastRoad, Limits
 from fhir_adapters.warehouse.ingest.lines import Reader
 from fhir_adapters.warehouse.ingest.patterns import Patterns
-from fhir_adapters.warehouse.ingest.plain import NotKept, PlainLines
+from fhir_adapters.warehouse.ingest.plain import NotKept, PlainLines, deleted_of
 from fhir_adapters.warehouse.ingest.sieve import sieve_of
-from fhir_adapters.warehouse.ingest.statements import staged_events, staged_passed
+from fhir_adapters.warehouse.ingest.statements import staged_passed
 from fhir_adapters.warehouse.needed import Needed
-from fhir_adapters.warehouse.staging import PASSED, Stage, from_files, set_aside
+from fhir_adapters.warehouse.staging import PASSED, Halves, Stage, from_files, set_aside
 from fhir_adapters.warehouse.views import MEMORY, connect
 
 _PLACES: Final = 1 << 47
 """Places in the order of reading that one file has."""
+_SHARE: Final = 1 << 24
+"""Bytes (as they lie on the disk) that take longer to read than a process to start."""
 _LAST: Final = -1000
 """After everything else that `multiprocessing` does in a process that ends."""
 _TYPE: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
@@ -52,7 +54,7 @@ class Reading:
     fast_from: int = 1 << 18
     """Bytes (as they lie on the disk) of a file from which the fast road is worth its while."""
     processes: int = 0
-    """Files that are read at once; 0: as many as there are processors."""
+    """Files that are read at once; 0: as many as there are processors, if there is so much to share that it pays."""
     memory: str = MEMORY
     """Of DuckDB, for each file that is read at once."""
     limits: Limits = field(default_factory=Limits)
@@ -93,6 +95,7 @@ class _Staged:
     noted: Quarantine
     types: frozenset[str]
     tables: dict[str, list[str]]
+    halves: Halves
 
 
 def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading) -> set[str]:
@@ -139,13 +142,19 @@ def _job(given: Input, name: str, number: int, stage: Stage, reading: Reading) -
 
 
 def _all_staged(jobs: Sequence[_Job], reading: Reading, folder: Path) -> Iterator[_Staged]:
-    processes = min(reading.processes or os.cpu_count() or 1, len(jobs))
+    processes = min(reading.processes or _worth_while(jobs), len(jobs))
     if processes > 1:
         with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (folder, reading.memory)) as pool:
             yield from pool.map(_staged_here, jobs)
     elif jobs:
         with _database(folder, reading.memory) as connection:
             yield from (_staged(job, connection) for job in jobs)
+
+
+def _worth_while(jobs: Sequence[_Job]) -> int:
+    """How many processes pay, each of which has to be started: the largest file keeps one busy, the rest is shared among the others."""
+    sizes = sorted(job.file.stat().st_size for job in jobs)
+    return min(os.cpu_count() or 1, 1 + sum(sizes[:-1]) // _SHARE)
 
 
 def _database(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
@@ -195,12 +204,13 @@ def _staged(job: _Job, connection: duckdb.DuckDBPyConnection) -> _Staged:
         raise SourceUnreadable(f"{job.file}: {error.strerror or 'cannot be read'}") from error
     stage.done()
     tables = {kind: [from_files([path]) for path in _written(stage, kind)] for kind in (*KINDS, PASSED)}
+    halves = Halves()
     if plain and plain.files:
         plain.patterns.forget()
-        tables["events"].append(f"({staged_events(from_files(plain.files), from_files(plain.patterns.files))})")
+        halves = Halves(plain.files, plain.patterns.files)
     if plain and plain.passed:
         tables[PASSED].append(f"({staged_passed(job.name, from_files(plain.passed))})")
-    return _Staged(job.part, report.quarantine, stage.noted, frozenset(stage.types), tables)
+    return _Staged(job.part, report.quarantine, stage.noted, frozenset(stage.types), tables, halves)
 
 
 def _plain_lines(job: _Job, stage: Stage) -> PlainLines | None:
@@ -214,14 +224,15 @@ def _plain_lines(job: _Job, stage: Stage) -> PlainLines | None:
 
 
 def _not_kept(job: _Job) -> NotKept:
-    spared = job.needed is not None and job.name in job.needed.spared
-    return NotKept(job.name, Outcome.NOT_NEEDED if spared else Outcome.IGNORED)
+    if job.needed is not None and job.name in job.needed.spared:
+        return NotKept(job.name, Outcome.NOT_NEEDED, deleted_of(job.name, job.gone))
+    return NotKept(job.name)
 
 
 def _written(stage: Stage, kind: str) -> Iterator[Path]:
     """What the mapper staged."""
     if kind in stage.made:
-        yield set_aside(stage.connection, f"FROM staged_{kind}", stage.folder / f"{kind}.parquet")
+        yield set_aside(stage.connection, f"FROM here_{kind}", stage.folder / f"{kind}.parquet")
 
 
 def _take(staged: _Staged, part: Part, stage: Stage) -> None:
@@ -231,3 +242,4 @@ def _take(staged: _Staged, part: Part, stage: Stage) -> None:
     stage.types |= staged.types
     for kind, tables in staged.tables.items():
         stage.elsewhere[kind] += tables
+    stage.halves.add(staged.halves)

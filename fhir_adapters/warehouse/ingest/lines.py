@@ -29,7 +29,7 @@ _WHO: Final = re.compile(rb'("reference":"[^"\\]*[/?])[^"\\/?]*"')
 _REMEMBERED: Final = 1 << 17
 """References to Patients that are remembered at most."""
 _TEXT: Final = pa.string()
-_KINDS: Final = {"amount": pa.float64()}
+_KINDS: Final = {"amount": pa.float64(), "line": pa.int64(), "text": pa.int64()}
 """Of columns that hold no text."""
 _Never = Annotated[int, Meta(ge=1, le=0)]
 """The type of what nothing is."""
@@ -90,12 +90,6 @@ class _Led(dict[str | None, str | None]):
         return found
 
 
-def _all_of(names: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
-    """What gets these attributes of an object."""
-    get = attrgetter(*names)
-    return get if len(names) > 1 else lambda thing: (get(thing),)
-
-
 def _patient(reference: str) -> str | None:
     return patient_id({"reference": reference})
 
@@ -106,7 +100,7 @@ def _medication(reference: str) -> str | None:
 
 
 class Reader:
-    """Takes lines of the type ``name`` apart."""
+    """Takes lines of the type ``name`` apart; what was taken apart is held, until it is `released`."""
 
     def __init__(self, name: str, description: Description) -> None:
         kind = _struct(name, description)
@@ -117,44 +111,70 @@ class Reader:
         self._parents = {f"p{n}": (get, get(blank)) for n, get in enumerate(map(attrgetter, parents(description)))}
         self._own = {"id": "id", "patient": f"{description.subject}.reference", "version": "meta.versionId", **own(description)}
         self._values = attrgetter(*self._own.values())
-        self._said = _all_of(texts(description)[: -len(description.shapes) - bool(description.numbered) or None])
+        self._said = _joined(texts(description)[: -len(description.shapes) - bool(description.numbered) or None])
         self._shapes = [attrgetter(member) for member in description.shapes]
         self._numbered = attrgetter(description.numbered) if description.numbered else None
+        self._lists: dict[str, list[Any]] = {name: [] for name in ("line", "text", *self._own, *self._parents)}
+        self._amounts: tuple[list[float], list[int]] = [], []
 
-    def apart(self, lines: Lines, numbers: Sequence[int]) -> pa.RecordBatch:
-        """Take lines apart.
+    def read(self, lines: Lines, numbers: Sequence[int]) -> tuple[list[Any], Sequence[int]]:
+        """Of the lines those that can be taken apart, and the numbers of these."""
+        rows, failed = read(self._decoder, lines)
+        if failed:
+            lost = set(failed)
+            numbers = [number for place, number in enumerate(numbers) if place not in lost]
+        return rows, numbers
 
-        Of each line that could be taken apart the ``line`` (its number), ``text`` (the number of its skeleton's text), ``id``,
-        ``patient``, ``version``, and what is its `own`; ``p0`` and so on for the `parents` (whether they are there), and ``amounts`` for
-        what is numbered, if the description has it. What ``patient`` or ``awaited`` refers to is empty if it needs a closer look.
-        """
-        rows = read(self._decoder, lines)
-        if None in rows:
-            numbers = [number for number, row in zip(numbers, rows, strict=True) if row is not None]
-            rows = [row for row in rows if row is not None]
-        values = zip(*map(self._values, rows), strict=True) if rows else [()] * len(self._own)
-        found = {name: self._array(name, column) for name, column in zip(self._own, values, strict=True)}
-        found["line"] = pa.array(numbers, pa.int64())
-        found |= {name: pa.array([get(row) is not absent for row in rows], pa.bool_()) for name, (get, absent) in self._parents.items()}
-        said = self._texts(rows)
-        if self._numbered:
-            found["amounts"] = _amounts(map(self._numbered, rows), said)
-        found["text"] = pa.array(map(self.texts.__getitem__, said), pa.int64())
-        return pa.RecordBatch.from_pydict(found)
-
-    def _array(self, name: str, values: Sequence[Any]) -> pa.Array:
-        kind = _KINDS.get(name, _TEXT)
-        if values.count(None) == len(values):
-            return pa.nulls(len(values), kind)
-        return pa.array(map(self._led[name].__getitem__, values) if name in self._led else values, kind)
-
-    def _texts(self, rows: Sequence[Any]) -> list[bytes]:
+    def said(self, rows: Sequence[Any]) -> list[bytes]:
         """Of each line what it says, but for what is numbered."""
-        found = list(map(BREAK.join, map(self._said, rows)))
+        found = self._said(rows)
         for get in self._shapes:
             shaped = [b"" if value is UNSET else _of_anybody(encode(value)) for value in map(get, rows)]
             found = list(map(BREAK.join, zip(found, shaped, strict=True)))
         return found
+
+    def hold(self, rows: Sequence[Any], numbers: Sequence[int], said: list[bytes] | None = None) -> None:
+        """Keep of these lines what `released` gives; without what they ``said`` only what they own."""
+        for name, column in zip(self._own, zip(*map(self._values, rows), strict=True), strict=False):
+            self._lists[name] += column
+        for name, (get, absent) in self._parents.items():
+            self._lists[name] += [get(row) is not absent for row in rows]
+        self._lists["line"] += numbers
+        if said is None:
+            return
+        if self._numbered:
+            _take_amounts(map(self._numbered, rows), said, *self._amounts)
+        self._lists["text"] += map(self.texts.__getitem__, said)
+
+    def released(self) -> dict[str, pa.Array]:
+        """Of each line that was held the ``line`` (its number), ``text`` (the number of its skeleton's text), ``id``, ``patient``,
+        ``version``, and what is its `own`; ``p0`` and so on for the `parents` (whether they are there), and ``amounts`` for what is
+        numbered, if the description has it. What no line has is not there. What ``patient`` or ``awaited`` refers to is empty if it needs
+        a closer look.
+        """
+        found = {name: self._array(name, values) for name, values in self._lists.items() if not _nothing(values)}
+        if self._numbered and found:
+            numbers, counts = self._amounts
+            ends = pa.array(accumulate(counts, initial=0), pa.int32())
+            found["amounts"] = pa.ListArray.from_arrays(ends, pa.array(numbers, pa.float64()))
+        for held in (*self._lists.values(), *self._amounts):
+            held.clear()
+        return found
+
+    def _array(self, name: str, values: Sequence[Any]) -> pa.Array:
+        kind = pa.bool_() if name in self._parents else _KINDS.get(name, _TEXT)
+        return pa.array(map(self._led[name].__getitem__, values) if name in self._led else values, kind)
+
+
+def _nothing(values: Sequence[Any]) -> bool:
+    """Whether there are none. (To count takes longest where there are some.)"""
+    return not values or (values[0] is None and values.count(None) == len(values))
+
+
+def _joined(names: Sequence[str]) -> Callable[[Sequence[Any]], list[bytes]]:
+    """What joins these members of each of some rows."""
+    get = attrgetter(*names)
+    return (lambda rows: list(map(BREAK.join, map(get, rows)))) if len(names) > 1 else lambda rows: list(map(bytes, map(get, rows)))
 
 
 def skeletons(description: Description, columns: Mapping[str, pa.Array]) -> pa.Array:
@@ -174,41 +194,43 @@ def skeleton_of(description: Description, number: int, texts: Sequence[bytes]) -
     return number & (1 << bits) - 1, texts[number >> bits]
 
 
-def _amounts(numbered: Iterable[Any], texts: list[bytes]) -> pa.ListArray:
-    """Add what is numbered to the texts, with `ANY_NUMBER` in place of the numbers; and these."""
-    numbers: list[float] = []
-    counts = [0] * (len(texts) + 1)
+def _take_amounts(numbered: Iterable[Any], texts: list[bytes], numbers: list[float], counts: list[int]) -> None:
+    """Add what is numbered to the texts, with `ANY_NUMBER` in place of the numbers; and these to ``numbers``, as many as ``counts`` says
+    of each line.
+    """
+    before = len(counts)
+    counts += [0] * len(texts)
     for n, text in [(n, text) for n, text in enumerate(numbered) if text]:
         pieces = NUMBER.split(text)
         texts[n] = BREAK.join((texts[n], ANY_NUMBER.join(pieces[::2])))
         numbers += map(float, pieces[1::2])
-        counts[n + 1] = len(pieces) // 2
-    return pa.ListArray.from_arrays(pa.array(list(accumulate(counts)), pa.int32()), pa.array(numbers, pa.float64()))
+        counts[before + n] = len(pieces) // 2
 
 
 def lines_of(block: Block) -> Lines:
     """The lines of a block."""
-    return Lines(block.lines, _is_text(block.content))
+    return Lines(block.lines, _are_text(block.lines))
 
 
-def read(decoder: Decoder[Any], lines: Lines) -> list[Any]:
-    """What was read of each line; ``None`` of one that is not JSON, or has another shape."""
+def read(decoder: Decoder[Any], lines: Lines) -> tuple[list[Any], list[int]]:
+    """What was read of the lines, and the places of those that are not JSON, or have another shape."""
     left = iter(lines.contents)
     found: list[Any] = []
+    failed: list[int] = []
     decode = decoder.decode if lines.text else lambda line: decoder.decode(line.decode())
     while True:
         try:
             found.extend(map(decode, left))  # keeps what came before a line that fails
         except (MsgspecError, UnicodeDecodeError, RecursionError):
-            found.append(None)
+            failed.append(len(found) + len(failed))
         else:
-            return found
+            return found, failed
 
 
-def _is_text(content: bytes) -> bool:
-    """Whether it is UTF-8: msgspec does not look at what it leaves."""
+def _are_text(lines: Sequence[bytes]) -> bool:
+    """Whether they are UTF-8: msgspec does not look at what it leaves."""
     try:
-        return content.isascii() or bool(content.decode())
+        return all(map(bytes.isascii, lines)) or bool(b"".join(lines).decode())
     except UnicodeDecodeError:
         return False
 

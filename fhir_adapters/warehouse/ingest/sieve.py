@@ -1,11 +1,11 @@
 """Lines that some rule can look at, found by the few members that say what a resource is about; of the others no more is read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import compress
+from operator import not_
 from typing import Final
 
 import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from fhir_adapters.mapping import map_resource
 from fhir_adapters.quarantine import Json, Quarantine
@@ -18,31 +18,28 @@ _MOST: Final = 50_000
 
 
 class Sieve:
-    """Finds what is ``needed`` among lines of the type ``name``."""
+    """Finds what is ``needed`` among lines of the type ``name``. The lines that are not are held, taken apart, by its ``reader``."""
 
     def __init__(self, name: str, description: Description, needed: Needed) -> None:
         parts = {description.parts: list[Part]} if description.parts else {}
         self._about = Description(description.subject, description.about, parts, rare=description.elsewhere)
         self._name, self._needed = name, needed
-        self._reader = Reader(name, self._about)
-        self._known: list[bool] = []
-        """Of each text of the reader whether it is needed."""
+        self.reader = Reader(name, self._about)
+        self._known = _Known(self._is_needed)
 
-    def sift(self, lines: Lines, numbers: Sequence[int]) -> tuple[pa.RecordBatch, Lines, Sequence[int]]:
-        """The lines that are not needed, taken apart (see `Reader.apart`); and the others, with their numbers."""
-        found = self._reader.apart(lines, numbers)
-        new = list(self._reader.texts)[len(self._known) :]
-        self._known += map(self._is_needed, new)
-        needed = pa.array(self._known, pa.bool_()).take(found["text"])
-        aside = found.filter(pc.invert(needed))
-        if len(found) == len(numbers):
-            left = found["line"].filter(needed).to_pylist()
-        else:
-            left = sorted(set(numbers).difference(aside["line"].to_pylist()))
-        if len(self._known) > _MOST:
-            self._reader.texts.clear()
-            self._known.clear()
-        return aside, Lines([lines.contents[number - numbers[0]] for number in left], lines.text), left
+    def sift(self, lines: Lines, first: int) -> tuple[Lines, Sequence[int]]:
+        """Of these lines, numbered from ``first`` on, those that are needed, or that cannot be taken apart, with their numbers."""
+        rows, numbers = self.reader.read(lines, range(first, first + len(lines.contents)))
+        needed = list(map(self._known.__getitem__, self.reader.said(rows)))
+        if any(needed):
+            spare = list(map(not_, needed))
+            rows, numbers = list(compress(rows, spare)), list(compress(numbers, spare))
+        self.reader.hold(rows, numbers)
+        if len(rows) == len(lines.contents):
+            return Lines([], lines.text), ()
+        held = set(numbers)
+        left = [number for number in range(first, first + len(lines.contents)) if number not in held]
+        return Lines([lines.contents[number - first] for number in left], lines.text), left
 
     def _is_needed(self, text: bytes) -> bool:
         """Whether a resource is that says this, and whose that is."""
@@ -51,6 +48,20 @@ class Sieve:
             if piece:
                 resource[member] = orjson.loads(piece)
         return self._needed.holds(map_resource(resource, Quarantine()))
+
+
+class _Known(dict[bytes, bool]):
+    """What lines can be about → whether it is needed."""
+
+    def __init__(self, judge: Callable[[bytes], bool]) -> None:
+        super().__init__()
+        self._judge = judge
+
+    def __missing__(self, text: bytes) -> bool:
+        if len(self) >= _MOST:
+            self.clear()
+        found = self[text] = self._judge(text)
+        return found
 
 
 def sieve_of(name: str, description: Description, needed: Needed | None) -> Sieve | None:

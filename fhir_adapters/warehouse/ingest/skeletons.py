@@ -7,7 +7,7 @@ computes with a date, or compares two, is never imitated wrongly.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cache, cached_property
 from itertools import compress
 from typing import Any, Final
@@ -15,6 +15,7 @@ from typing import Any, Final
 import orjson
 import pyarrow as pa
 
+from fhir_adapters.dates import parse
 from fhir_adapters.mapping import Mapped, Outcome, map_resource
 from fhir_adapters.quarantine import Json, Quarantine
 from fhir_adapters.warehouse.columns import EVENT, event_rows
@@ -27,7 +28,7 @@ NUMBERS: Final = ("value",)
 AWAITS: Final = "awaits"
 DIFFERENT: Final = {name: f"{name}_from" for name in EVENT if name in (*DAYS, *TIMES, *NUMBERS, AWAITS)}
 """Columns in which rows of one pattern may differ → which of the line's dates or numbers (counted from 1; of what it awaits there is one)
-stands there; null: what stands in the pattern."""
+stands there, negative: the last day that a date can mean; null: what stands in the pattern."""
 PATTERN: Final[dict[str, pa.DataType]] = {
     "pattern": pa.int32(),
     "row": pa.int32(),
@@ -37,7 +38,6 @@ PATTERN: Final[dict[str, pa.DataType]] = {
     **dict.fromkeys(DIFFERENT.values(), pa.int32()),
 }
 """A row for each event of a pattern. ``row`` is one row's alone, ``shape`` is the skeleton's, hashed."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PATIENT: Final = "patient"
 
 
@@ -52,18 +52,23 @@ class Filling:
     days: Sequence[date]
     numbers: Sequence[float]
     medication: str
+    months: int = 0
+    """So many of the first dates say no day, but only in which month."""
 
     def moment(self, place: int) -> str:
         """As FHIR writes it."""
-        return f"{self.days[place].isoformat()}T12:00:{place:02}Z"
+        day = self.days[place].isoformat()
+        return day[: len("2001-01")] if place < self.months else f"{day}T12:00:{place:02}Z"
 
     @cached_property
     def places(self) -> Places:
         """Where the values are known that were put in."""
-        times = [datetime.fromisoformat(self.moment(place)) for place in range(len(self.days))]
-        micros = [(time - _EPOCH) // timedelta(microseconds=1) for time in times]
-        found: dict[str, dict[object, int]] = {name: {day: n for n, day in enumerate(self.days, 1)} for name in DAYS}
-        found |= {name: {time: n for n, time in enumerate(micros, 1)} for name in TIMES}
+        moments = [parse(self.moment(place)) for place in range(len(self.days))]
+        read = [(n, moment) for n, moment in enumerate(moments, 1) if moment]
+        days: dict[object, int] = {moment.days.high: -n for n, moment in read}
+        days |= {moment.days.low: n for n, moment in read}
+        found: dict[str, dict[object, int]] = dict.fromkeys(DAYS, days)
+        found |= {name: {moment.instant: n for n, moment in read} for name in TIMES}
         found |= {name: {number: n for n, number in enumerate(self.numbers, 1)} for name in NUMBERS}
         return found | {AWAITS: {self.medication: 1}}
 
@@ -72,7 +77,7 @@ def pattern_of(name: str, description: Description, key: Skeleton) -> list[tuple
     """The rows of the pattern of a skeleton (see `fhir_adapters.warehouse.ingest.lines.Apart`), from ``outcome`` on; none if it has no
     pattern.
     """
-    fillings = _fillings(leaves(description))
+    fillings = _fillings(leaves(description), len(description.moments))
     try:
         first, last = (_mapped(name, description, key, filling) for filling in fillings)
         return list(_rows(first, last, fillings))
@@ -98,7 +103,7 @@ def _sources(row: Sequence[object], other: Sequence[object], here: Places, there
     """Of each column of `DIFFERENT` where it comes from."""
     for column, one, two in zip(EVENT, row, other, strict=True):
         source = here.get(column, {}).get(one)
-        if source is not None and there[column].get(two) == source:
+        if source is not None and there[column].get(two) == abs(source):
             yield source
         elif one != two:
             raise _Unclear
@@ -111,14 +116,16 @@ class _Unclear(Exception):
 
 
 @cache
-def _fillings(paths: Sequence[str]) -> tuple[Filling, Filling]:
-    """Two fillings without a value in common; in the second one the dates come in another order, but for start and end."""
+def _fillings(paths: Sequence[str], moments: int) -> tuple[Filling, Filling]:
+    """Two fillings without a value in common; in the second one the dates come in another order, but for start and end. The first one
+    says only the months of the ``moments`` that come first among them, so that the first and the last day of each are told apart.
+    """
     order = sorted(range(len(paths)), key=lambda place: (-paths.index(_first(paths[place], paths)), place))
     rank = {place: number for number, place in enumerate(order)}
     days = [date(2001, 1, 1) + timedelta(days=40 * place) for place in range(len(paths))]
     others = [date(2011, 1, 11) + timedelta(days=40 * rank[place]) for place in range(len(paths))]
     return (
-        Filling(days, [1_000_003.25 + n for n in range(_MOST)], "Medication/first"),
+        Filling(days, [1_000_003.25 + n for n in range(_MOST)], "Medication/first", moments),
         Filling(others, [2_000_003.5 + n for n in range(_MOST)], "Medication/last"),
     )
 

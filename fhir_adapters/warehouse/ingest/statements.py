@@ -26,7 +26,10 @@ def rows(name: str, description: Description, there: Collection[str], used: Coll
     dates = [n for n in range(1, last + 1) if f"d{n}" in there]
     number = "CASE WHEN regexp_full_match(version, '[0-9]{1,18}') THEN version::BIGINT ELSE -1 END" if "version" in there else "-1::BIGINT"
     differing = {**{f"{letter}{n}": kind for n in range(1, last + 1) for letter, kind in _MOMENT.items()}, **_OTHERS}
-    content = ", ".join(name if name in there else f"NULL::{kind}" for name, kind in differing.items())
+    content = ", ".join(
+        [name if name in there else f"NULL::{kind}" for name, kind in differing.items()]
+        + [_last(n, there) if n in dates else "NULL::DATE" for n in range(1, len(description.moments) + 1)]
+    )
     columns = {
         "ordinal": f"$first::BIGINT + line * {ENTRIES}",
         "part_no": "$part::INTEGER",
@@ -49,31 +52,26 @@ def shared(name: str) -> str:
     return f"SELECT row, $part::INTEGER AS part_no, {header}, {event} FROM pattern"
 
 
-def passed() -> str:
-    """Of the lines in ``passed`` which version of what they are; ``$first`` and ``$part`` as in `rows`."""
-    place = f"$first::BIGINT + line * {ENTRIES} AS ordinal, $part::INTEGER AS part_no"
-    return f"SELECT {place}, id, patient, t1 AS updated, version FROM passed"
-
-
 def staged_passed(name: str, found: str) -> str:
-    """These as rows of ``staged_passed``."""
+    """The lines in these files, of which it is known which version of what they are, as rows of ``staged_passed``."""
     return f"SELECT * EXCLUDE (id), '{name}' AS type, '{name}/' || id AS source FROM {found}"
 
 
-def staged_events(differing: str, common: str) -> str:
-    """Both together, as rows of ``staged_events``."""
-    own = "* EXCLUDE (row, id, digest), type || '/' || id AS source, to_hex(digest) AS content"
-    return f"SELECT {own} FROM {differing} d JOIN {common} c USING (part_no, row)"
+def _last(n: int, there: Collection[str]) -> str:
+    """The last day of a line's date."""
+    return f"h{n}" if f"h{n}" in there else f"d{n}"
 
 
 def _event(column: str, used: Collection[int], there: Collection[str]) -> str:
     """A column as the pattern has it, or the date or number of the line that it says."""
-    sources = {n: _source(column, n) for n in used}
+    sources = {n: _source(column, n, there) for n in used}
     cases = [f"WHEN p.{column}_from = {n} THEN {source}" for n, source in sources.items() if source.partition("[")[0] in there]
     return f"CASE {' '.join(cases)} ELSE p.{column} END" if cases else f"p.{column}"
 
 
-def _source(column: str, place: int) -> str:
+def _source(column: str, place: int, there: Collection[str]) -> str:
     if column in NUMBERS:
         return "amount" if place == 1 else f"amounts[{place - 1}]"
-    return "awaited" if column == AWAITS else f"{'d' if column in DAYS else 'u'}{place}"
+    if column in DAYS:
+        return f"d{place}" if place > 0 else _last(-place, there)
+    return "awaited" if column == AWAITS else f"u{place}"

@@ -3,7 +3,7 @@
 import io
 
 import orjson
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fhir_adapters.lines import Flaw, bounded_lines
@@ -15,11 +15,13 @@ from fhir_adapters.warehouse.ingest.skeletons import pattern_of
 A1C = {"coding": [{"system": "http://loinc.org", "code": "4548-4", "display": "Hemoglobin A1c"}], "text": "HbA1c"}
 
 
+@example(b"aaa\r\ra\nb\n", 1, 3)
+@example(b"aaa\r\r\nb\naaaaaaaaaaaaaa\nb", 2, 3)
 @given(st.text("ab\n\r", max_size=80).map(str.encode), st.integers(1, 20), st.integers(3, 30))
 def test_blocks_hold_the_lines_of_a_file(content: bytes, size: int, limit: int) -> None:
     found: list[bytes | Flaw] = []
     for block in blocks(io.BufferedReader(io.BytesIO(content)), size, limit):
-        found += [block] if isinstance(block, Flaw) else [line.rstrip(b"\r") for line in block.lines]
+        found += [block] if isinstance(block, Flaw) else [line.rstrip(b"\r\n") for line in block.lines]
     assert found == [line if isinstance(line, Flaw) else line.content for line in bounded_lines(io.BytesIO(content), limit)]
 
 
