@@ -1,0 +1,311 @@
+"""Files of a pull, staged while others are still on their way: what another process made of them is kept until the load takes it.
+
+::
+
+    .staged/<key>/account            what became of the lines, with the digest of each file beside it
+                  events.parquet …   the rows, as if the file were the first one of all
+                  others.parquet     the resources among the lines that the mapper took: some have no row
+            new-…/                   of a process that works, or was killed
+
+A key says all that the rows depend on, so that what no longer fits is never found: the load reads the file itself.
+"""
+
+import json
+import os
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import blake2b, sha256
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import Any, Final
+
+import duckdb
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fhir_adapters.errors import SourceUnreadable
+from fhir_adapters.files import LINES, Gone, named_type
+from fhir_adapters.mapping import Outcome
+from fhir_adapters.pulled import Deletions, PulledFile, unchanged
+from fhir_adapters.quarantine import Entry, Quarantine, Reason
+from fhir_adapters.report import Part
+from fhir_adapters.warehouse.ingest.files import HERE, Job, Reading, Staged, begin, fast_type, staged_from
+from fhir_adapters.warehouse.needed import Needed
+from fhir_adapters.warehouse.snapshot import digest
+from fhir_adapters.warehouse.staging import from_files, quoted
+
+_FOLDER: Final = ".staged"
+_FORMAT: Final = 1
+"""Of what is kept, and of rows as `fhir_adapters.warehouse.staging` makes them."""
+_ACCOUNT: Final = "account"
+_OTHERS: Final = "others"
+_NEW: Final = "new-"
+_AT_ONCE: Final = 20_000
+_POLITE: Final = 10
+"""How much others come first: what waits for a server has time."""
+_TOLD: Final = "a file could not be read ahead ({why}): what is left is read once everything is here"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What becomes of a file depends on this, beside the file."""
+
+    salt: bytes
+    """See `fhir_adapters.warehouse.staging.Stage`; it differs with the household key and with the mapping."""
+    household_key: bytes
+    needed: Needed | None
+    reading: Reading
+
+
+@dataclass(slots=True)
+class Shelf:
+    """What was staged beforehand of the files that were pulled into a folder."""
+
+    pulled: Path
+    taken: int = 0
+    """Files of which `ahead` gave what was staged."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept."""
+        return self.pulled / _FOLDER
+
+    def ahead(self, job: Job, connection: duckdb.DuckDBPyConnection) -> Staged | None:
+        """See `fhir_adapters.warehouse.ingest.files.Ahead`: in its place, if it is whole and no deletion is about anything in it."""
+        if not job.sha256:
+            return None
+        folder = self.folder / key(job)
+        try:
+            said = _account(folder)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if said is None or _touched(folder, said["files"], job.gone, connection):
+            return None
+        self.taken += 1
+        here = f"* REPLACE (ordinal + {job.place}::BIGINT AS ordinal, {job.part_no}::INTEGER AS part_no)"
+        tables = {kind: [f"(SELECT {here} FROM {_rows(folder, kind)})"] for kind in said["files"] if kind != _OTHERS}
+        tally = Counter({(name, Outcome(outcome)): count for name, outcome, count in said["tally"]})
+        part = Part(job.part.name, said["lines"], said["entries"], tally, said["cut_short"])
+        return Staged(part, _quarantine(said["refused"]), _quarantine(said["noted"]), frozenset(said["types"]), tables)
+
+    def clear(self) -> None:
+        """Forget everything: it was taken, or never will be."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(slots=True)
+class Beforehand:
+    """Stages files that have arrived in processes of its own, one for each processor. Use it as a context: at its end those under way
+    are waited for, and the load is left with those that still wait. Whatever goes wrong is told once, and harms nobody.
+    """
+
+    shelf: Shelf
+    terms: Terms
+    say: Callable[[str], None] = lambda text: None
+    progress: Callable[[int, int], None] = lambda done, begun: None
+    """So many files of so many are staged."""
+    begun: int = 0
+    done: int = 0
+    _trouble: bool = False
+    _lock: Lock = field(default_factory=Lock)
+    _pool: ProcessPoolExecutor | None = None
+    _work: TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> "Beforehand":
+        for left in self.shelf.folder.glob(f"{_NEW}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+        if self._work:
+            self._work.cleanup()
+
+    def take(self, file: PulledFile) -> None:
+        """A file has arrived; for any thread."""
+        if self._trouble or file.kind != "output" or file.bytes < self.terms.reading.fast_from or not file.path.endswith(LINES):
+            return
+        try:
+            with self._lock:
+                future = self._processes().submit(_stage_here, self.shelf.pulled, file, self.terms)
+                self.begun += 1
+                self.progress(self.done, self.begun)
+            future.add_done_callback(self._ended)
+        except Exception as error:  # the pull goes on, whatever this is
+            self._give_up(error)
+
+    def _processes(self) -> ProcessPoolExecutor:
+        """Begun when there is work for them: most pulls of a day are small."""
+        if not self._pool:
+            self.shelf.folder.mkdir(mode=0o700, exist_ok=True)
+            self._work = TemporaryDirectory(prefix=_NEW, dir=self.shelf.folder, ignore_cleanup_errors=True)
+            reading = self.terms.reading
+            given = (Path(self._work.name), reading.memory)
+            self._pool = ProcessPoolExecutor(reading.processes or os.cpu_count() or 1, get_context("spawn"), _begin, given)
+        return self._pool
+
+    def _ended(self, future: Future[None]) -> None:
+        if future.cancelled():
+            return
+        if error := future.exception():
+            self._give_up(error)
+            return
+        with self._lock:
+            self.done += 1
+            self.progress(self.done, self.begun)
+
+    def _give_up(self, error: BaseException) -> None:
+        """The words of an error may hold what stands in a line."""
+        with self._lock:
+            told, self._trouble = self._trouble, True
+        if not told:
+            self.say(_TOLD.format(why=type(error).__name__))
+
+
+# ------------------------------------------------------------ in another process
+
+
+def _begin(folder: Path, memory: str) -> None:
+    os.nice(_POLITE)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asked for this ends it
+    begin(folder, memory)
+
+
+_FAILED: Final[list[bool]] = []
+"""Something went wrong in this process: files that wait are left alone, for on a full disk each of them would fill it once more."""
+
+
+def _stage_here(pulled: Path, file: PulledFile, terms: Terms) -> None:
+    if not _FAILED:
+        try:
+            _stage(pulled, file, terms)
+        except BaseException:
+            _FAILED.append(True)
+            raise
+
+
+def _stage(pulled: Path, file: PulledFile, terms: Terms) -> None:
+    """Keep what becomes of a file, unless that is kept already, or the file is none for the fast road."""
+    path, folder = pulled / file.path, pulled / _FOLDER
+    name = fast_type(path, terms.reading, terms.needed)
+    nothing = Gone(Deletions())
+    depends = (terms.salt, terms.household_key, terms.needed, terms.reading)
+    job = Job(path, name, Part(file.path), 0, nothing, 0, folder, *depends, file.sha256)
+    target = folder / key(job)
+    if not name or target.exists():
+        return
+    if not unchanged(pulled, file):
+        raise SourceUnreadable(f"{path}: is not what was pulled")
+    with TemporaryDirectory(prefix=_NEW, dir=folder) as new:
+        whole = Path(new) / "whole"
+        whole.mkdir(mode=0o700)
+        with _Others(whole / f"{_OTHERS}.parquet") as others:
+            staged = staged_from(replace(job, gone=Gone(others), folder=Path(new) / "part"), HERE[0])
+        for kind, tables in staged.tables.items():
+            if tables:
+                _keep(HERE[0], tables, whole / f"{kind}.parquet")
+        _write_account(staged, whole)
+        if not target.exists():  # another file of the same content
+            whole.rename(target)
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], path: Path) -> None:
+    """In one file, whatever parts the rows were made in: the load then need not put them together."""
+    query = " UNION ALL BY NAME ".join(f"SELECT * FROM {table}" for table in tables)
+    connection.execute(f"COPY ({query}) TO '{quoted(path)}' (FORMAT parquet, COMPRESSION lz4_raw)")
+
+
+class _Others(Deletions):
+    """Knows of no deletion, and notes which resources it is asked about: later one may be about them. Use it as a context."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._writer = pq.ParquetWriter(path, pa.schema({"source": pa.string()}))
+        self._held: list[str] = []
+
+    def __enter__(self) -> "_Others":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._write()
+        self._writer.close()
+
+    def cover(self, resource: Any, export: int) -> bool:
+        """Never."""
+        if isinstance(resource, dict):
+            self._held.append(f"{resource.get('resourceType')}/{resource.get('id')}")
+            if len(self._held) == _AT_ONCE:
+                self._write()
+        return False
+
+    def _write(self) -> None:
+        self._writer.write_table(pa.table({"source": pa.array(self._held, pa.string())}))
+        self._held.clear()
+
+
+# ------------------------------------------------------------ what is kept
+
+
+def key(job: Job) -> str:
+    """Says what the rows of a file depend on, but for their place and for what was deleted since."""
+    limits, needed = asdict(job.reading.limits), job.needed.as_json() if job.needed else None
+    said = [_FORMAT, duckdb.__version__, job.sha256, named_type(job.part), limits, needed]
+    return blake2b(json.dumps(said).encode(), digest_size=20, key=job.salt).hexdigest()
+
+
+def _write_account(staged: Staged, folder: Path) -> None:
+    """What became of the lines, and what the files beside it are, behind a digest of all that."""
+    part = staged.part
+    said = {
+        "lines": part.lines,
+        "entries": part.entries,
+        "tally": [(name, outcome.value, count) for (name, outcome), count in part.tally.items()],
+        "cut_short": part.cut_short,
+        "refused": _plain(staged.refused),
+        "noted": _plain(staged.noted),
+        "types": sorted(staged.types),
+        "files": {path.stem: digest(path) for path in sorted(folder.iterdir())},
+    }
+    content = orjson.dumps(said)
+    (folder / _ACCOUNT).write_bytes(sha256(content).hexdigest().encode() + b"\n" + content)
+
+
+def _account(folder: Path) -> dict[str, Any] | None:
+    """What is kept there, if it is what was written; raises what reading it may."""
+    known, _, content = (folder / _ACCOUNT).read_bytes().partition(b"\n")
+    if sha256(content).hexdigest().encode() != known:
+        return None
+    said: dict[str, Any] = orjson.loads(content)
+    return said if all(digest(folder / f"{name}.parquet") == was for name, was in said["files"].items()) else None
+
+
+def _plain(found: Quarantine) -> dict[str, Any]:
+    entries = [(entry.resource_type, entry.id, entry.path, entry.reason.value) for entry in found.entries]
+    return {"entries": entries, "counts": [(name, reason.value, count) for (name, reason), count in found.counts.items()]}
+
+
+def _quarantine(said: dict[str, Any]) -> Quarantine:
+    entries = [Entry(name, id, path, Reason(reason)) for name, id, path, reason in said["entries"]]
+    return Quarantine(entries, Counter({(name, Reason(reason)): count for name, reason, count in said["counts"]}))
+
+
+def _rows(folder: Path, kind: str) -> str:
+    return from_files([folder / f"{kind}.parquet"])
+
+
+def _touched(folder: Path, kinds: Iterable[str], gone: Gone, connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether something in the file was deleted since."""
+    names = [name for name, export in gone.deletions.last.items() if export >= gone.export]
+    if not names:
+        return False
+    sources = " UNION ALL ".join(f"SELECT source FROM {_rows(folder, kind)}" for kind in kinds)
+    query = f"SELECT 1 FROM ({sources}) WHERE source IN (SELECT unnest($1::VARCHAR[])) LIMIT 1"
+    return connection.execute(query, [names]).fetchone() is not None
