@@ -99,8 +99,12 @@ class Trial:
     def hold_until_staged(self, then: Callable[[], None] = lambda: None) -> None:
         """The server goes on making files (and has ``then`` done, each time) only when what it has shown is staged."""
         self.server.polls, self.server.partial = self.server.polls or 1, True
+        noticed: set[int] = set()
 
         def hook() -> None:
+            if len(self.server.asked) in noticed:
+                return
+            noticed.add(len(self.server.asked))
             size, (method, path, _) = self.server.per_page or len(self.server.files), self.server.asked[-1]
             asked = self.server.exports.get("job1", 0)
             if asked and method == "GET" and path.endswith("/status/job1"):
