@@ -246,8 +246,8 @@ def test_a_file_that_changed_on_the_disk_is_not_staged(trial: Trial) -> None:
             _flip(trial.pulled / file.path)
 
     trial.pull(hurt=hurt)
-    assert trial.told == ["a file could not be read ahead (SourceUnreadable): what is left is read once everything is here"]
-    trial.load()
+    assert trial.told == []
+    assert trial.load().beforehand == sum(file.type in FAST - {"Encounter"} for file in trial.server.files)
 
 
 def test_a_pull_is_not_harmed_where_nothing_can_be_staged(trial: Trial) -> None:
@@ -257,7 +257,7 @@ def test_a_pull_is_not_harmed_where_nothing_can_be_staged(trial: Trial) -> None:
         pull(trial.server, trial.pulled, TYPES)
     trial.shelf.folder.write_text("not a folder")
     trial.pull()
-    assert len(trial.told) == 1
+    assert trial.told == ["a file could not be read ahead (FileExistsError): what is left is read once everything is here"]
     trial.shelf.folder.unlink()
     assert trial.load().beforehand == 0
 

@@ -20,6 +20,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b, sha256
 from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -30,7 +31,6 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fhir_adapters.errors import SourceUnreadable
 from fhir_adapters.files import LINES, Gone, named_type
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.pulled import Deletions, PulledFile, unchanged
@@ -48,8 +48,9 @@ _ACCOUNT: Final = "account"
 _OTHERS: Final = "others"
 _NEW: Final = "new-"
 _AT_ONCE: Final = 20_000
-_POLITE: Final = 10
-"""How much others come first: what waits for a server has time."""
+_POLITE: Final = 5
+"""How far others come first, as `os.nice` counts: there is time while a server exports, but at the end the load waits for it."""
+_CONTEXT: Final = get_context("spawn")
 _TOLD: Final = "a file could not be read ahead ({why}): what is left is read once everything is here"
 
 
@@ -102,8 +103,8 @@ class Shelf:
 
 @dataclass(slots=True)
 class Beforehand:
-    """Stages files that have arrived in processes of its own, one for each processor. Use it as a context: at its end those under way
-    are waited for, and the load is left with those that still wait. Whatever goes wrong is told once, and harms nobody.
+    """Stages files that have arrived in processes of its own, one for each processor. Use it as a context: at its end the files that are
+    being read are waited for, and those that are not are left to the load. Whatever goes wrong is told once, and harms nobody.
     """
 
     shelf: Shelf
@@ -114,6 +115,8 @@ class Beforehand:
     begun: int = 0
     done: int = 0
     _trouble: bool = False
+    _stop: Event | None = None
+    """Set when no file is to be begun any more. On a full disk each of them would fill it once more."""
     _lock: Lock = field(default_factory=Lock)
     _pool: ProcessPoolExecutor | None = None
     _work: TemporaryDirectory[str] | None = None
@@ -124,6 +127,7 @@ class Beforehand:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._begin_no_more()
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
         if self._work:
@@ -135,7 +139,7 @@ class Beforehand:
             return
         try:
             with self._lock:
-                future = self._processes().submit(_stage_here, self.shelf.pulled, file, self.terms)
+                future = self._processes().submit(_stage, self.shelf.pulled, file, self.terms)
                 self.begun += 1
                 self.progress(self.done, self.begun)
             future.add_done_callback(self._ended)
@@ -147,10 +151,14 @@ class Beforehand:
         if not self._pool:
             self.shelf.folder.mkdir(mode=0o700, exist_ok=True)
             self._work = TemporaryDirectory(prefix=_NEW, dir=self.shelf.folder, ignore_cleanup_errors=True)
-            reading = self.terms.reading
-            given = (Path(self._work.name), reading.memory)
-            self._pool = ProcessPoolExecutor(reading.processes or os.cpu_count() or 1, get_context("spawn"), _begin, given)
+            reading, self._stop = self.terms.reading, _CONTEXT.Event()
+            given = (Path(self._work.name), reading.memory, self._stop)
+            self._pool = ProcessPoolExecutor(reading.processes or os.cpu_count() or 1, _CONTEXT, _begin, given)
         return self._pool
+
+    def _begin_no_more(self) -> None:
+        if self._stop:
+            self._stop.set()
 
     def _ended(self, future: Future[None]) -> None:
         if future.cancelled():
@@ -164,6 +172,7 @@ class Beforehand:
 
     def _give_up(self, error: BaseException) -> None:
         """The words of an error may hold what stands in a line."""
+        self._begin_no_more()
         with self._lock:
             told, self._trouble = self._trouble, True
         if not told:
@@ -173,37 +182,30 @@ class Beforehand:
 # ------------------------------------------------------------ in another process
 
 
-def _begin(folder: Path, memory: str) -> None:
+_STOP: Final[list[Event]] = []
+"""See `Beforehand`."""
+
+
+def _begin(folder: Path, memory: str, stop: Event) -> None:
+    _STOP.append(stop)
     os.nice(_POLITE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asked for this ends it
     begin(folder, memory)
 
 
-_FAILED: Final[list[bool]] = []
-"""Something went wrong in this process: files that wait are left alone, for on a full disk each of them would fill it once more."""
-
-
-def _stage_here(pulled: Path, file: PulledFile, terms: Terms) -> None:
-    if not _FAILED:
-        try:
-            _stage(pulled, file, terms)
-        except BaseException:
-            _FAILED.append(True)
-            raise
-
-
 def _stage(pulled: Path, file: PulledFile, terms: Terms) -> None:
-    """Keep what becomes of a file, unless that is kept already, or the file is none for the fast road."""
+    """Keep what becomes of a file, unless that is kept already, the file is none for the fast road, or another one has its name by now."""
     path, folder = pulled / file.path, pulled / _FOLDER
     name = fast_type(path, terms.reading, terms.needed)
     nothing = Gone(Deletions())
     depends = (terms.salt, terms.household_key, terms.needed, terms.reading)
     job = Job(path, name, Part(file.path), 0, nothing, 0, folder, *depends, file.sha256)
     target = folder / key(job)
-    if not name or target.exists():
+    if not name or target.exists() or _STOP[0].is_set():
         return
+    mark = _mark(path)
     if not unchanged(pulled, file):
-        raise SourceUnreadable(f"{path}: is not what was pulled")
+        return
     with TemporaryDirectory(prefix=_NEW, dir=folder) as new:
         whole = Path(new) / "whole"
         whole.mkdir(mode=0o700)
@@ -213,8 +215,14 @@ def _stage(pulled: Path, file: PulledFile, terms: Terms) -> None:
             if tables:
                 _keep(HERE[0], tables, whole / f"{kind}.parquet")
         _write_account(staged, whole)
-        if not target.exists():  # another file of the same content
+        if _mark(path) == mark and not target.exists():  # another file of the same content
             whole.rename(target)
+
+
+def _mark(path: Path) -> tuple[int, int, int]:
+    """Of a file, that no other one has."""
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _keep(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], path: Path) -> None:
