@@ -30,8 +30,8 @@ pytestmark = pytest.mark.slow
 
 EVERYTHING = Habits(reading=Reading(fast_from=1, processes=1))
 NARROW = replace(EVERYTHING, needed=SOME)
-TYPES = asking("Condition", "Encounter", "Observation", "Patient", partial=True)
-FAST = {"Condition", "Encounter", "Observation"}
+TYPES = asking("Condition", "Encounter", "Observation", "Patient", "Procedure", partial=True)
+FAST = {"Condition", "Encounter", "Observation", "Procedure"}
 PATIENCE = 60.0
 
 
@@ -166,10 +166,10 @@ def test_the_load_takes_what_was_staged_and_leaves_the_same(after: Trial, night:
     assert not after.shelf.folder.exists()
 
 
-@pytest.mark.parametrize("which", ["Observation", "nobodys", "misplaced", "another"])
+@pytest.mark.parametrize("which", ["Observation", "Procedure", "nobodys", "misplaced", "another"])
 def test_a_file_of_which_something_was_deleted_is_read_by_the_load(after: Trial, night: tuple[Trial, Habits], which: str) -> None:
     """Whether it has a row, or stands for what is not needed, or nothing is left of it; and others are taken."""
-    found = next((json.loads(file.lines[3])["id"] for file in after.server.files if file.type == which), "")
+    found = next((json.loads(file.lines[0])["id"] for file in after.server.files if file.type == which), "")
     source = f"{which}/{found}" if found else f"Condition/{which}"
     entries = [{"request": {"method": "DELETE", "url": source}}]
     files, after.server.files = (

@@ -87,7 +87,7 @@ class Shelf:
             said = _account(folder)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        if said is None or _touched(folder, said["files"], job.gone, connection):
+        if said is None or _touched(folder, said["files"], job, connection):
             return None
         self.taken += 1
         here = f"* REPLACE (ordinal + {job.place}::BIGINT AS ordinal, {job.part_no}::INTEGER AS part_no)"
@@ -309,11 +309,13 @@ def _rows(folder: Path, kind: str) -> str:
     return from_files([folder / f"{kind}.parquet"])
 
 
-def _touched(folder: Path, kinds: Iterable[str], gone: Gone, connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether something in the file was deleted since."""
-    names = [name for name, export in gone.deletions.last.items() if export >= gone.export]
+def _touched(folder: Path, kinds: Iterable[str], job: Job, connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether something in the file was deleted since; of a type that is not needed nobody has noted what is in it."""
+    names = [name for name, export in job.gone.deletions.last.items() if export >= job.gone.export]
     if not names:
         return False
+    if job.needed and job.name in job.needed.spared and any(name.startswith(f"{job.name}/") for name in names):
+        return True
     sources = " UNION ALL ".join(f"SELECT source FROM {_rows(folder, kind)}" for kind in kinds)
     query = f"SELECT 1 FROM ({sources}) WHERE source IN (SELECT unnest($1::VARCHAR[])) LIMIT 1"
-    return connection.execute(query, [names]).fetchone() is not None
+    return bool(connection.execute(query, [names]).fetchall())
