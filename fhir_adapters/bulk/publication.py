@@ -9,7 +9,7 @@ from typing import Final
 from fhir_adapters.bulk.download import too_short
 from fhir_adapters.bulk.messages import messages
 from fhir_adapters.bulk.state import Feed, File, Job, State
-from fhir_adapters.pulled import Pulled, PulledFile
+from fhir_adapters.pulled import Pulled
 
 _OURS: Final = re.compile(r"\d{4,}/(?:output|deleted|outcome)/[A-Za-z]+\.\d{5,}\.ndjson(?:\.gz)?(?:\.part)?")
 Count = Callable[[str], int | None]
@@ -101,7 +101,7 @@ class Publication:
 
     def record(self, everybody: bool) -> Pulled:
         """What readers of the folder see."""
-        files = tuple(PulledFile(f.path, f.kind, f.type, f.job, f.bytes, f.lines, f.sha256) for f in self.kept if f.kind != "outcome")
+        files = tuple(file.pulled for file in self.kept if file.kind != "outcome")
         return Pulled(
             files,
             loaded={name: feed.time for name, feed in sorted(self.feeds.items()) if feed.time},

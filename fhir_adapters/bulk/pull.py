@@ -20,7 +20,7 @@ from fhir_adapters.bulk.state import File, Job, State
 from fhir_adapters.bulk.status import Status, ask_status
 from fhir_adapters.bulk.versions import Kind
 from fhir_adapters.errors import EhrUnavailable, PullConflict
-from fhir_adapters.pulled import Pulled, read_pulled
+from fhir_adapters.pulled import Pulled, PulledFile, read_pulled
 from fhir_adapters.transport import FhirServer, Limits
 from fhir_adapters.transport.limits import retry_after
 
@@ -31,6 +31,8 @@ _MOST_RESTARTS: Final = 2
 _MOST_GOODBYES: Final = 3
 _BRIEF: Final = 60.0
 _GONE: Final = frozenset({404, 410})
+_NOT_UNDERSTOOD: Final = frozenset({400, 422, 501})
+"""How a server may answer that does not show files before all are ready; what it is asked for may be fine without."""
 _COUNTED: Final[dict[str, Kind]] = {"output": "output", "deleted": "deleted", "error": "outcome"}
 
 
@@ -41,6 +43,8 @@ class Watching:
     say: Callable[[str], None] = lambda text: None
     files: Callable[[int, int], None] = lambda done, total: None
     """So many files of so many are here."""
+    arrived: Callable[[PulledFile], None] = lambda file: None
+    """A file is here, whole; told by any thread, and anew by each process that goes on with the pull. It may yet be withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Pull:
         for export in planned:
             export.kick_off()
         if self.unfinished():
-            if before != about or [job.request for job in self.state.jobs()] != planned:
+            if before != about or [_asked(job.request) for job in self.state.jobs()] != [_asked(export) for export in planned]:
                 raise PullConflict("another pull was begun into this folder: end it with --resume, or give it up with --cancel")
             return
         if before is None and any(entry.name != STATE for entry in self._folder.iterdir()):
@@ -127,6 +131,8 @@ class Pull:
         if before is None or before[0] != self._server.base_url:
             raise PullConflict("no pull from this server was begun into this folder")
         self._sweep()
+        for file in (file for job in self.state.jobs() for file in self.state.files(job.seq) if file.state == "done"):
+            self._options.watching.arrived(file.pulled)
         while job := next((job for job in self.state.jobs() if job.phase != "ended"), None):
             left = self._left(job.next_at)
             if left and not wait and (job.phase != "loading" or left > _BRIEF):
@@ -160,6 +166,9 @@ class Pull:
             answer = self._server.ask(asked.method, asked.link, asked.body, headers=headers, repeatable=True)
         except EhrUnavailable as error:
             self._log.write(job.export_id, "kickoff", **detail, **nothing, errorCode=error.status, errorBody=None)
+            if job.request.partial and error.status in _NOT_UNDERSTOOD:
+                self.state.set_job(job.seq, request=_asked(job.request).to_json())
+                return
             self._again(job, error, "the server refuses the export")
             return
         self._log.write(job.export_id, "kickoff", **detail, **nothing, errorCode=None, errorBody=None)
@@ -247,6 +256,8 @@ class Pull:
             ended = Ended.LATER if stop.is_set() or expired.is_set() else downloads.get(job, file)
             if ended is Ended.EXPIRED:
                 expired.set()
+            if ended is Ended.DONE:
+                self._options.watching.arrived(self.state.file(file).pulled)
             return ended
 
         with ThreadPoolExecutor(self._options.parallel) as pool:
@@ -348,6 +359,11 @@ def planned_exports(request: ExportRequest, times: Mapping[str, str]) -> list[Ex
     for name in sorted(request.types):
         by_time.setdefault(request.since or times.get(name, ""), []).append(name)
     return [replace(request, types=tuple(names), since=since) for since, names in sorted(by_time.items())]
+
+
+def _asked(request: ExportRequest) -> ExportRequest:
+    """What it brings, however early its files are shown."""
+    return replace(request, partial=False)
 
 
 def _logged(request: ExportRequest) -> dict[str, object]:

@@ -15,6 +15,7 @@ from fhir_adapters.bulk.manifest import Listed, Manifest
 from fhir_adapters.bulk.request import ExportRequest
 from fhir_adapters.bulk.versions import Kind
 from fhir_adapters.errors import PullConflict, SourceUnreadable
+from fhir_adapters.pulled import PulledFile
 
 Phase = Literal["asked", "running", "loading", "loaded", "ended", "published"]
 """An export: to be asked for; being made; its files are listed; all are here; the server may forget it; its files count."""
@@ -89,6 +90,11 @@ class File:
     def name(self) -> str:
         """Where it goes, but for what it is packed in."""
         return f"{self.job:04d}/{self.kind}/{self.type or 'mixed'}.{self.number:05d}.ndjson"
+
+    @property
+    def pulled(self) -> PulledFile:
+        """What readers of the folder see of it, once it is done."""
+        return PulledFile(self.path, self.kind, self.type, self.job, self.bytes, self.lines, self.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +242,11 @@ class State:
     def files(self, seq: int) -> list[File]:
         """The files of one export, in the order in which they were listed."""
         return [File(**row) for row in self._rows("SELECT * FROM file WHERE job = ? ORDER BY kind, number", seq)]
+
+    def file(self, file: File) -> File:
+        """A file as it is now."""
+        keys = (file.job, file.kind, file.number)
+        return File(**self._rows("SELECT * FROM file WHERE job = ? AND kind = ? AND number = ?", *keys)[0])
 
     def set_file(self, file: File, **values: Any) -> None:
         """Change what is known of a file."""

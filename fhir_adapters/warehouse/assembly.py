@@ -60,6 +60,8 @@ class Loaded:
     """Resources that were there already, as they are."""
     anew: bool
     """Whether everything was written anew."""
+    beforehand: int = 0
+    """Files that had been staged before: they were not read again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Final
 
 from fhir_adapters import dates
 from fhir_adapters.dataset import FIRST_TYPES, Dataset
-from fhir_adapters.errors import SourceUnreadable
+from fhir_adapters.errors import AdapterError, SourceUnreadable
 from fhir_adapters.files import Gone, named_type
 from fhir_adapters.mapping import READ_TYPES
 from fhir_adapters.pulled import Deletions, PulledFile, read_pulled, unchanged, withheld_types
@@ -21,11 +21,12 @@ from fhir_adapters.warehouse.assembly import Habits, Intake, Loaded, Writer
 from fhir_adapters.warehouse.errors import WarehouseNarrow
 from fhir_adapters.warehouse.export import BulkExport
 from fhir_adapters.warehouse.follow import News, news
-from fhir_adapters.warehouse.ingest.files import Input, Reading, read_files
+from fhir_adapters.warehouse.ingest.beforehand import Beforehand, Shelf, Terms
+from fhir_adapters.warehouse.ingest.files import Ahead, Input, Reading, read_files
 from fhir_adapters.warehouse.lock import WriterLock
 from fhir_adapters.warehouse.needed import NOT_ASKED_FOR, Needed, covers, together
 from fhir_adapters.warehouse.passed import take_kept
-from fhir_adapters.warehouse.snapshot import Snapshot, current, publish, remove_leftovers, vacuum
+from fhir_adapters.warehouse.snapshot import Snapshot, current, newest, publish, remove_leftovers, vacuum
 from fhir_adapters.warehouse.staging import Stage
 from fhir_adapters.warehouse.state import delivered, failed
 from fhir_adapters.warehouse.views import connect_on_disk, create_views
@@ -79,13 +80,13 @@ def load_pulled(root: Path, folder: Path, habits: Habits = _HABITS, *, anew: boo
     if pulled is None or not pulled.loaded:
         raise SourceUnreadable(f"{folder}: nothing of a pull is here: pull again")
     times = {name: _instant(time, folder) for name, time in pulled.loaded.items()}
-    report = Report()
+    report, shelf = Report(), Shelf(folder)
 
     def fill(stage: Stage, before: Snapshot) -> Intake:
         changed = [file for file in pulled.files if not unchanged(folder, file)]
         usable = [file for file in pulled.files if file not in changed]
         found = news(pulled, usable, before, stage.salt, anew=anew)
-        deletions = _read_news(folder, usable, found, stage, habits.reading)
+        deletions = _read_news(folder, usable, found, stage, habits.reading, shelf.ahead)
         damaged = withheld_types(replace(pulled, withheld={}), changed) | _cut_short(report)
         report.notes += pulled.notes
         states = before.types
@@ -97,7 +98,19 @@ def load_pulled(root: Path, folder: Path, habits: Habits = _HABITS, *, anew: boo
         taken = found.taken if not any(part.cut_short for part in report.parts) else {}
         return Intake(failed(states, reasons), scope, deletions, everybody=pulled.everybody, taken=taken)
 
-    return _load(root, habits, report, max(times.values()), fill, anew=anew)
+    return replace(_load(root, habits, report, max(times.values()), fill, anew=anew), beforehand=shelf.taken)
+
+
+def beforehand(root: Path, folder: Path, habits: Habits = _HABITS, *, anew: bool = False) -> Beforehand:
+    """Stages files that are pulled into ``folder`` for the `load_pulled` that is to come, so that it need not read them.
+
+    What it is to keep is said as it will be there, unless the warehouse changes meanwhile. What was taken has to be cleared away.
+    """
+    try:
+        needed, _ = _begun(newest(root), habits.needed, anew=anew)
+    except AdapterError:  # for the load to tell
+        needed = habits.needed
+    return Beforehand(Shelf(folder), Terms(_salt(habits.household_key), habits.household_key, needed, habits.reading))
 
 
 def _instant(time: str, folder: Path) -> int:
@@ -107,7 +120,7 @@ def _instant(time: str, folder: Path) -> int:
     return moment.instant
 
 
-def _read_news(folder: Path, usable: Collection[PulledFile], found: News, stage: Stage, reading: Reading) -> set[str]:
+def _read_news(folder: Path, usable: Collection[PulledFile], found: News, stage: Stage, reading: Reading, ahead: Ahead) -> set[str]:
     """Stage what is new; the deletions that concern what was there before."""
     gone, later = Deletions(), Deletions()
     for file in usable:
@@ -118,8 +131,8 @@ def _read_news(folder: Path, usable: Collection[PulledFile], found: News, stage:
         if file.kind == "deleted":
             later.add(folder / file.path, file.type, file.export)
         else:
-            inputs.append(Input(folder / file.path, stage.report.part(file.path), Gone(gone, file.export)))
-    read_files(inputs, stage, reading)
+            inputs.append(Input(folder / file.path, stage.report.part(file.path), Gone(gone, file.export), file.sha256))
+    read_files(inputs, stage, reading, ahead)
     stage.report.notes += later.notes()
     return _kept(later.last)
 

@@ -114,6 +114,15 @@ def _held(root: Path, number: int | None) -> Iterator[Path | None]:
             os.close(file)
 
 
+def newest(root: Path) -> Snapshot:
+    """What the newest manifest says; nobody has looked at its files, and they may go. Raises as `current` does."""
+    found = manifests(root)
+    try:
+        return _parsed(found[-1]) if found else Snapshot()
+    except FileNotFoundError:  # vacuumed meanwhile
+        return newest(root)
+
+
 def manifest_path(root: Path, number: int) -> Path:
     """Where the manifest of a snapshot is."""
     return root / SNAPSHOTS / f"{number:09}.json"

@@ -40,11 +40,11 @@ _BATCH: Final = 20_000
 
 @dataclass(slots=True)
 class Halves:
-    """Events in files of two kinds, which are joined only where all their columns are needed: few differ from row to row."""
+    """Events in tables of two kinds, which are joined only where all their columns are needed: few differ from row to row."""
 
-    own: list[Path] = field(default_factory=list)
-    """What is a row's own: ``part_no`` and ``row`` say what it shares with others."""
-    common: list[Path] = field(default_factory=list)
+    own: list[str] = field(default_factory=list)
+    """What is a row's own, as tables in SQL: ``part_no`` and ``row`` say what it shares with others."""
+    common: list[str] = field(default_factory=list)
     """What rows share."""
 
     WHOLE: ClassVar = "type || '/' || id AS source, to_hex(digest) AS content"
@@ -56,7 +56,7 @@ class Halves:
     def together(self, own: str = "") -> str:
         """The whole rows; ``own``: instead of all of them, as a table in SQL."""
         columns = f"* EXCLUDE (row, id, digest), {self.WHOLE}"
-        return f"(SELECT {columns} FROM {own or from_files(self.own)} d JOIN {from_files(self.common)} c USING (part_no, row))"
+        return f"(SELECT {columns} FROM {own or united(self.own)} d JOIN {united(self.common)} c USING (part_no, row))"
 
     def add(self, other: "Halves") -> None:
         """Put those of another file beside them."""
@@ -199,13 +199,17 @@ class Stage:
             self._make(kind)
             whole = [f"here_{kind}", *self.elsewhere[kind]]
             for name, tables in (("whole", whole), ("staged", self.tables(kind))):
-                parts = " UNION ALL BY NAME ".join(f"SELECT * FROM {table}" for table in tables)
-                self.connection.execute(f"CREATE VIEW {name}_{kind} AS {parts}")
+                self.connection.execute(f"CREATE VIEW {name}_{kind} AS {united(tables)}")
 
 
 def quoted(path: Path) -> str:
     """For a text in SQL."""
     return str(path).replace("'", "''")
+
+
+def united(tables: Iterable[str]) -> str:
+    """Tables in SQL as one."""
+    return f"({' UNION ALL BY NAME '.join(f'SELECT * FROM {table}' for table in tables)})"
 
 
 def from_files(paths: Iterable[Path]) -> str:

@@ -10,7 +10,7 @@ import duckdb
 
 from fhir_adapters.warehouse.columns import KINDS
 from fhir_adapters.warehouse.homes import STRAY
-from fhir_adapters.warehouse.staging import Halves, from_files
+from fhir_adapters.warehouse.staging import Halves, united
 
 ROWS: Final = 250_000
 """Rows of one file at most (a household's are never parted, so it may be somewhat more). So many are sorted at a time: to sort everything
@@ -52,10 +52,10 @@ _AS_WRITTEN: Final = "SET disabled_optimizers = 'join_order,build_side_probe_sid
 
 def place(connection: duckdb.DuckDBPyConnection, halves: Halves, run: int, at: int, *, everything: bool) -> None:
     """Make ``placed_people`` and so on, and ``placed_halves``, of what is new and what moves, or of everything that counts. What was
-    staged is gone then, but for the files of the halves.
+    staged is gone then, but for the halves.
     """
     if halves:
-        connection.execute(_PLACED_HALVES.format(own=from_files(halves.own)))
+        connection.execute(_PLACED_HALVES.format(own=united(halves.own)))
     for kind, columns in KINDS.items():
         statement = _PLACED.format(
             kind=kind,

@@ -17,7 +17,8 @@ from fhir_adapters.pulled import read_pulled
 from fhir_adapters.warehouse import is_warehouse
 from fhir_adapters.warehouse.assembly import Habits, Loaded
 from fhir_adapters.warehouse.export import export_in
-from fhir_adapters.warehouse.load import load_dataset, load_export, load_pulled
+from fhir_adapters.warehouse.ingest.beforehand import Beforehand, Shelf
+from fhir_adapters.warehouse.load import beforehand, load_dataset, load_export, load_pulled
 from fhir_adapters.warehouse.needed import Needed, covers
 from fhir_adapters.warehouse.snapshot import Snapshot, current
 from plugin import __version__
@@ -83,7 +84,10 @@ def land(source: Source, state: Path, *, full: bool = False, needed: Needed | No
     """
     root, folder = source.warehouse(state), source.folder
     if source.exports:
-        return _landed(root, load_pulled(root, source.pulled(state), Habits(needed=needed), anew=full))
+        pulled = source.pulled(state)
+        landed = _landed(root, load_pulled(root, pulled, Habits(needed=needed), anew=full))
+        Shelf(pulled).clear()
+        return landed
     if folder == root:
         return Landed(root, _newest(root).number, {})
     if folder is None or (files := _plain_files(folder)) is None:
@@ -91,6 +95,11 @@ def land(source: Source, state: Path, *, full: bool = False, needed: Needed | No
     if folder.is_dir() and read_pulled(folder):
         return _landed(root, load_pulled(root, folder, Habits(needed=needed), anew=full))
     return _land_files(source, root, folder, files, needed, full=full)
+
+
+def ahead(source: Source, state: Path, *, full: bool = False, needed: Needed | None = None) -> Beforehand:
+    """What reads files of a source that is exported while others are still on their way; see `land`, for which this is."""
+    return beforehand(source.warehouse(state), source.pulled(state), Habits(needed=needed), anew=full)
 
 
 def _land_files(source: Source, root: Path, folder: Path, files: list[Path], needed: Needed | None, *, full: bool) -> Landed:
@@ -111,7 +120,7 @@ def _land_files(source: Source, root: Path, folder: Path, files: list[Path], nee
 def _landed(root: Path, loaded: Loaded) -> Landed:
     counts = {"written": loaded.written, "removed": loaded.removed, "unchanged": loaded.unchanged}
     lines = sum(part.lines for part in loaded.report.parts)
-    counts |= {"lines": lines, "not_needed": loaded.report.total(Outcome.NOT_NEEDED)}
+    counts |= {"lines": lines, "not_needed": loaded.report.total(Outcome.NOT_NEEDED), "read_beforehand": loaded.beforehand}
     return Landed(root, loaded.snapshot.number, counts)
 
 

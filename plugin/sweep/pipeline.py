@@ -6,7 +6,7 @@ What is published is immutable and complete, or it is not published; until then,
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ from plugin.sweep.errors import SweepRefused
 from plugin.sweep.evaluating import FINDINGS, Bucket, Job
 from plugin.sweep.former import former, keep
 from plugin.sweep.gates import Limits, check_canaries, check_data
-from plugin.sweep.landing import Landed, Source, land
+from plugin.sweep.landing import Landed, Source, ahead, land
 from plugin.sweep.lease import Lease
 from plugin.sweep.needs import needed_by
 from plugin.sweep.processes import evaluate_all
@@ -140,10 +140,11 @@ class Pipeline:
             return
         done = self.work.done("pull", inputs)
         if done is None:
-            started = time.monotonic()
-            pulled = exports.into(
-                self._asked.source.pulled(self._asked.state), watching(self._progress, self._asked.say), full=self._asked.full
-            )
+            asked, started = self._asked, time.monotonic()
+            with ahead(asked.source, asked.state, full=asked.full, needed=needed_by(asked.packs)) as early:
+                early.say, early.progress = asked.say, lambda done, begun: self._progress("reading ahead", begun)(done)
+                watched = replace(watching(self._progress, asked.say), arrived=early.take)
+                pulled = exports.into(asked.source.pulled(asked.state), watched, full=asked.full)
             lines = sum(file.lines for file in pulled.files)
             counts = {"files": len(pulled.files), "lines": lines, "withheld_types": len(pulled.withheld)}
             done = self.work.finish("pull", inputs, (), counts, time.monotonic() - started, versions())

@@ -1,11 +1,11 @@
 """The first arrow of a sweep from a server: everybody exported (Bulk Data) into a folder that later pulls add to."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from fhir_adapters.bulk import ExportRequest, Level, Options, Pending, Pull, Retries, Watching
+from fhir_adapters.bulk import VERSIONS, ExportRequest, Level, Options, Pending, Pull, Retries, Watching
 from fhir_adapters.errors import PullConflict
 from fhir_adapters.pulled import Pulled
 from fhir_adapters.transport import origin
@@ -41,6 +41,7 @@ class Exports:
         request = ExportRequest(types=types_read(self.packs), level="group" if group else _LEVELS[self.whom], group=group)
         found = exporter(self.settings, self.name, request)
         request, anew, why = as_it_likes(with_forms(request, found.capability), found.vendor, None, full=full)
+        request = replace(request, partial="allowPartialManifests" in VERSIONS[request.version].parameters)
         if why:
             watching.say(f"note: {why}")
         server = self.settings().servers.get(self.name)

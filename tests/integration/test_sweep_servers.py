@@ -31,7 +31,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(people: Path) -> Iterator[BulkServer]:
-    with bulk_server(*exported(resources(people), 500)) as found:
+    """Of wordy observations, so that their file is one for the fast road."""
+    wordy = [r | ({"note": [{"text": "x" * 8000}]} if r["resourceType"] == "Observation" else {}) for r in resources(people)]
+    with bulk_server(*exported(wordy, 500, packed=False)) as found:
         yield found
 
 
@@ -74,6 +76,28 @@ def test_a_server_that_is_swept_says_what_its_files_say(people: Path, ehr: Ehr, 
     assert manifest["people"] == PEOPLE + 1
     landed = {step["name"]: step["counts"] for step in manifest["steps"]}["land"]
     assert landed["lines"] < PEOPLE, "only what is new was read"
+
+
+def test_a_file_is_read_while_the_server_makes_others(people: Path, server: BulkServer, tmp_path: Path) -> None:
+    folder, state = tmp_path / "of-files", tmp_path / "state"
+    assert sweep(people, folder).code == 0
+    server.polls, server.partial, server.wait = 1, True, "1"
+    staged: list[Path] = []
+
+    def hook() -> None:
+        """The export is not at its end before it is so."""
+        staged[:] = staged or state.glob("pulls/*/.staged/*/account")
+        if server.asked[-1][1].endswith("/status/job1") and not staged:
+            server.polls += 1
+
+    server.hook = hook
+    ran = swept(described(tmp_path, server.base_url), state, "--export", "system", "--as-of", FIRST.isoformat())
+    assert ran.code == 0, ran.err
+    manifest = Published(state).manifest()
+    assert manifest is not None
+    assert {step["name"]: step["counts"] for step in manifest["steps"]}["land"]["read_beforehand"] == 1
+    assert findings(state) == findings(folder)
+    assert not list(state.glob("pulls/*/.staged")), "what was taken is not kept twice"
 
 
 def test_what_a_server_withholds_is_unknown(people: Path, tmp_path: Path) -> None:

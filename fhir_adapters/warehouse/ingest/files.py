@@ -6,8 +6,9 @@ What a process makes of a file are files again (Parquet, in the working folder o
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from multiprocessing import connection as pipes
 from multiprocessing import get_context, parent_process
@@ -67,10 +68,12 @@ class Input:
     file: Path
     part: Part
     gone: Gone
+    sha256: str = ""
+    """Of its bytes, if that is known."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
     """What another process has to know of a file."""
 
     file: Path
@@ -84,10 +87,11 @@ class _Job:
     household_key: bytes
     needed: Needed | None
     reading: Reading
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Staged:
+class Staged:
     """What became of a file."""
 
     part: Part
@@ -95,10 +99,14 @@ class _Staged:
     noted: Quarantine
     types: frozenset[str]
     tables: dict[str, list[str]]
-    halves: Halves
+    halves: Halves = field(default_factory=Halves)
 
 
-def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading) -> set[str]:
+Ahead = Callable[[Job, duckdb.DuckDBPyConnection], Staged | None]
+"""What was staged of a file before; ``None``: it is to be read."""
+
+
+def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading, ahead: Ahead = lambda job, connection: None) -> set[str]:
     """Stage everything in the files; the resource types that they are named after, if they are line-wise.
 
     The order of the files is the order of reading. Raises `SourceUnreadable`.
@@ -107,19 +115,21 @@ def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading) -> set[s
     first = stage.part_no(inputs[0].part) if inputs else 0
     for number, given in enumerate(inputs, first):
         stage.ordinal = number * _PLACES
-        name = _fast_type(given.file, reading, stage.needed)
+        name = fast_type(given.file, reading, stage.needed)
         if name:
             jobs.append(_job(given, name, number, stage, reading))
             named.add(named_type(given.part))
         else:
             named |= read_file(given.file, given.part, stage, given.gone)
     stage.ordinal = (first + len(inputs)) * _PLACES
-    for job, staged in zip(jobs, _all_staged(jobs, reading, stage.folder), strict=True):
-        _take(staged, stage.report.parts[job.part_no], stage)
+    before = {job.part_no: ahead(job, stage.connection) for job in jobs}
+    with closing(_all_staged([job for job in jobs if not before[job.part_no]], reading, stage.folder)) as read:
+        for job in jobs:
+            _take(before[job.part_no] or next(read), stage.report.parts[job.part_no], stage)
     return named
 
 
-def _fast_type(file: Path, reading: Reading, needed: Needed | None) -> str:
+def fast_type(file: Path, reading: Reading, needed: Needed | None) -> str:
     """The type of the resources in a file of lines, if it is one for the fast road, as its first line says; else empty."""
     try:
         if not file.name.endswith(LINES) or file.stat().st_size < reading.fast_from:
@@ -135,23 +145,23 @@ def _fast_type(file: Path, reading: Reading, needed: Needed | None) -> str:
     return str(name) if known else ""
 
 
-def _job(given: Input, name: str, number: int, stage: Stage, reading: Reading) -> _Job:
+def _job(given: Input, name: str, number: int, stage: Stage, reading: Reading) -> Job:
     here = stage.folder / f"part-{number}"
     place, keys = number * _PLACES, (stage.salt, stage.household_key)
-    return _Job(given.file, name, given.part, number, given.gone, place, here, *keys, stage.needed, reading)
+    return Job(given.file, name, given.part, number, given.gone, place, here, *keys, stage.needed, reading, given.sha256)
 
 
-def _all_staged(jobs: Sequence[_Job], reading: Reading, folder: Path) -> Iterator[_Staged]:
+def _all_staged(jobs: Sequence[Job], reading: Reading, folder: Path) -> Generator[Staged]:
     processes = min(reading.processes or _worth_while(jobs), len(jobs))
     if processes > 1:
-        with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (folder, reading.memory)) as pool:
+        with ProcessPoolExecutor(processes, get_context("spawn"), begin, (folder, reading.memory)) as pool:
             yield from pool.map(_staged_here, jobs)
     elif jobs:
         with _database(folder, reading.memory) as connection:
-            yield from (_staged(job, connection) for job in jobs)
+            yield from (staged_from(job, connection) for job in jobs)
 
 
-def _worth_while(jobs: Sequence[_Job]) -> int:
+def _worth_while(jobs: Sequence[Job]) -> int:
     """How many processes pay, each of which has to be started: the largest file keeps one busy, the rest is shared among the others."""
     sizes = sorted(job.file.stat().st_size for job in jobs)
     return min(os.cpu_count() or 1, 1 + sum(sizes[:-1]) // _SHARE)
@@ -166,17 +176,18 @@ def _database(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-_HERE: Final[list[duckdb.DuckDBPyConnection]] = []
+HERE: Final[list[duckdb.DuckDBPyConnection]] = []
 """The database of a process that reads files for another one."""
 
 
-def _begin(folder: Path, memory: str) -> None:
+def begin(folder: Path, memory: str) -> None:
+    """In a process that is to read files for another one; ``folder``: for what is spilled."""
     _end_with_parent()
-    _HERE.append(_database(folder, memory))
+    HERE.append(_database(folder, memory))
 
 
-def _staged_here(job: _Job) -> _Staged:
-    return _staged(job, _HERE[0])
+def _staged_here(job: Job) -> Staged:
+    return staged_from(job, HERE[0])
 
 
 def _end_with_parent() -> None:
@@ -189,7 +200,8 @@ def _end_with_parent() -> None:
         Thread(target=lambda: (pipes.wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
-def _staged(job: _Job, connection: duckdb.DuckDBPyConnection) -> _Staged:
+def staged_from(job: Job, connection: duckdb.DuckDBPyConnection) -> Staged:
+    """Read a file; ``connection`` is a database of which nobody else makes use. Raises `SourceUnreadable`."""
     job.folder.mkdir()
     report = Report([job.part])
     stage = Stage(connection, report, job.folder, job.salt, job.household_key, job.needed, ordinal=job.place, parts_before=job.part_no)
@@ -207,13 +219,13 @@ def _staged(job: _Job, connection: duckdb.DuckDBPyConnection) -> _Staged:
     halves = Halves()
     if plain and plain.files:
         plain.patterns.forget()
-        halves = Halves(plain.files, plain.patterns.files)
+        halves = Halves([from_files(plain.files)], [from_files(plain.patterns.files)])
     if plain and plain.passed:
         tables[PASSED].append(f"({staged_passed(job.name, from_files(plain.passed))})")
-    return _Staged(job.part, report.quarantine, stage.noted, frozenset(stage.types), tables, halves)
+    return Staged(job.part, report.quarantine, stage.noted, frozenset(stage.types), tables, halves)
 
 
-def _plain_lines(job: _Job, stage: Stage) -> PlainLines | None:
+def _plain_lines(job: Job, stage: Stage) -> PlainLines | None:
     """What takes the plain lines of a type that is kept."""
     description = DESCRIPTIONS.get(job.name)
     if not description or (job.needed and job.name in job.needed.spared):
@@ -223,7 +235,7 @@ def _plain_lines(job: _Job, stage: Stage) -> PlainLines | None:
     return PlainLines(reader, patterns, job.gone, sieve_of(job.name, description, job.needed))
 
 
-def _not_kept(job: _Job) -> NotKept:
+def _not_kept(job: Job) -> NotKept:
     if job.needed is not None and job.name in job.needed.spared:
         return NotKept(job.name, Outcome.NOT_NEEDED, deleted_of(job.name, job.gone))
     return NotKept(job.name)
@@ -235,7 +247,7 @@ def _written(stage: Stage, kind: str) -> Iterator[Path]:
         yield set_aside(stage.connection, f"FROM here_{kind}", stage.folder / f"{kind}.parquet")
 
 
-def _take(staged: _Staged, part: Part, stage: Stage) -> None:
+def _take(staged: Staged, part: Part, stage: Stage) -> None:
     part.lines, part.entries, part.tally, part.cut_short = staged.part.lines, staged.part.entries, staged.part.tally, staged.part.cut_short
     stage.report.quarantine = joined(stage.report.quarantine, staged.refused)
     stage.noted = joined(stage.noted, staged.noted)
