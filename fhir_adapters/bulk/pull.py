@@ -167,6 +167,7 @@ class Pull:
         except EhrUnavailable as error:
             self._log.write(job.export_id, "kickoff", **detail, **nothing, errorCode=error.status, errorBody=None)
             if job.request.partial and error.status in _NOT_UNDERSTOOD:
+                self._options.watching.say("the server does not take this request: asking it without showing files before all are made")
                 self.state.set_job(job.seq, request=_asked(job.request).to_json())
                 return
             self._again(job, error, "the server refuses the export")

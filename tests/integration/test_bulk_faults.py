@@ -235,6 +235,19 @@ def test_pages_are_followed_and_partial_manifests_taken_as_they_come(server: Bul
     assert first_file < polls[-2], "the last one is the goodbye"
 
 
+def test_a_server_that_shows_nothing_early_is_asked_for_the_same_without(server: BulkServer, tmp_path: Path) -> None:
+    server.fail("kickoff", status(400))
+    server.fail("status", status(400))
+    with pytest.raises(EhrUnavailable):
+        pull(server, tmp_path, asking(partial=True))
+    pull(server, tmp_path, asking(partial=True))
+    assert ["allowPartialManifests" in kicked for kicked in server.kicked] == [False], "it is gone on with what was begun"
+    assert whole(server, tmp_path)
+    server.fail("kickoff", status(400), status(400))
+    with pytest.raises(EhrUnavailable, match="refuses the export"):
+        pull(server, tmp_path, asking(partial=True), full=True)
+
+
 def test_pages_without_an_end_are_refused(server: BulkServer, tmp_path: Path) -> None:
     server.changes = {"link": [{"relation": "next", "url": f"{server.base_url}/status/job1"}]}
     with pytest.raises(EhrUnavailable, match="no end"):
