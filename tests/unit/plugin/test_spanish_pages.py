@@ -62,6 +62,12 @@ def texts(page: str) -> list[str]:
     return parser.found
 
 
+def is_telling(said: str) -> bool:
+    """Whether a text is known by its own words: ``%(a)s or %(b)s`` may also be the title of a rule."""
+    pieces = PLACE.split(said)
+    return len(pieces) == 1 or re.match(r"[A-Za-z]{3}", said) is not None or max(map(len, pieces)) >= 12
+
+
 @cache
 def english() -> re.Pattern[str]:
     """Any of the texts that have another one in Spanish, whatever is filled into its places."""
@@ -73,7 +79,7 @@ def english() -> re.Pattern[str]:
         if message.id
         for said, other in zip(*(([each] if isinstance(each, str) else each) for each in (message.id, message.string)), strict=False)
     ]
-    found = sorted({" ".join(said.split()) for said, other in pairs if said != other and re.search("[a-z]", PLACE.sub("", said))})
+    found = sorted({" ".join(said.split()) for said, other in pairs if said != other and is_telling(said)})
     return re.compile("|".join(".+?".join(map(re.escape, PLACE.split(said))) for said in found))
 
 
