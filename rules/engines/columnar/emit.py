@@ -74,8 +74,7 @@ class Emitter:
         ages = {number for number, _ in self.features.ages.values()}
         numbers = sorted({f.number for f in self.features.facts} | {-1 - number for number in anchors} | ages)
         wide = [f"{self.sql.pivot('long', numbers or [0])} w ON w.pid = p.pid"]
-        if self.features.quick:
-            wide.append(f"{self.reducing.glances.side_by_side()} g ON g.pid = p.pid")
+        wide += [f"({query}) b{n} ON b{n}.pid = p.pid" for n, query in enumerate(self.reducing.glances.side_by_side())]
         homes = "JOIN home h ON h.home = p.home" if self.features.households else ""
         picked, joined = ", ".join(["p.pid", "p.id", *columns]), " LEFT JOIN ".join(wide)
         return f"SELECT {picked} FROM person p {homes} LEFT JOIN {joined} WHERE p.asked"
@@ -89,11 +88,11 @@ class Emitter:
             case "exists":
                 value = f"CASE WHEN {v} = 1 THEN TRUE WHEN {v} IS NOT NULL OR {gap} THEN NULL ELSE FALSE END"
             case "all":
-                value = f"CASE WHEN {v} = 0 THEN FALSE WHEN {gap} OR isnan({v}) OR {v} IS NULL THEN NULL ELSE TRUE END"
+                value = f"CASE WHEN {v} = 0 THEN FALSE WHEN {v} = 1 AND NOT {gap} THEN TRUE END"
             case "count" | "days" | "days covered":
                 value = f"CASE WHEN {gap} OR isnan({v}) THEN NULL ELSE coalesce({v}, 0e0) END"
             case _:
-                value = f"CASE WHEN NOT ({gap}) AND NOT isnan({v}) THEN {v} END"
+                value = f"CASE WHEN NOT {gap} THEN {v} END"
         placed = self._placed(feature.fact.window.anchors)
         return f"CASE WHEN {placed} THEN {value} END" if placed else value
 
@@ -117,7 +116,7 @@ class Emitter:
         match fact.attribute:
             case "age" if fact.name in self.features.ages:
                 v = f'w."{self.features.ages[fact.name][0]}"'
-                return f"CASE WHEN {self._placed(rests_on(fact))} AND NOT isnan({v}) THEN {v} END"
+                return f"CASE WHEN {self._placed(rests_on(fact))} THEN {v} END"
             case "age":
                 day = self.sql.day(fact.on.fixed(self.as_of) if fact.on else self.as_of)
                 return f"CASE WHEN {age('p.birth_low', day)} = {age('p.birth_high', day)} THEN {age('p.birth_low', day)} END"

@@ -103,7 +103,7 @@ class Features:
             elif isinstance(fact, PatientFact) and fact.on and fact.on.anchor:
                 self.ages[fact.name] = 2_000_000 + len(self.ages), fact.on
         self.quick = {f.number for f in self.facts if _is_quick(f)}
-        """The facts that a glance at the latest event answers, where nothing about the events is uncertain."""
+        """The facts that one look at the events answers; see `rules.engines.columnar.glance_sql`."""
 
     @property
     def households(self) -> bool:
@@ -153,8 +153,8 @@ class Features:
 
 def _is_quick(feature: Feature) -> bool:
     window = feature.fact.window
-    told = feature.kind in ("exists", "latest word") or feature.kind.endswith("since")
-    told = told or (feature.kind == "latest" and not feature.series.words)
+    told = feature.kind in ("exists", "latest word")
+    told = told or ((feature.kind == "latest" or feature.kind.endswith("since")) and not feature.series.words)
     return told and window.timing == "starts" and not window.anchors and not window.upper
 
 

@@ -26,7 +26,7 @@ asked AS (
 )"""
 _UNSURE: Final = """
 unsure AS (
-  SELECT g.pid, f.* FROM glance g JOIN feature f ON f.reading = g.reading WHERE f.quick AND NOT g.plain
+  SELECT g.pid, f.* FROM glance g JOIN feature f ON f.reading = g.reading WHERE f.quick AND f.kind <> 'exists' AND NOT g.plain
 )"""
 _ASKED_TOO: Final = """
   UNION ALL
@@ -45,7 +45,7 @@ _WINDOWED: Final = """CASE timing WHEN 'ends' THEN ended WHEN 'inside' THEN leas
 
 
 class Reducing:
-    """Writes the common table expressions that end in ``long(pid, fid, v)``: a value for each person and fact, NaN for unknown."""
+    """Writes the common table expressions that end in ``long(pid, fid, v)``: a value for each person and fact; see `Aggregates.value`."""
 
     def __init__(self, features: Features, as_of: date, sql: Dialect) -> None:
         """``as_of`` is the day of evaluation."""
@@ -58,9 +58,10 @@ class Reducing:
     def expressions(self) -> Iterator[str]:
         """The expressions in order."""
         yield _SPREAD.format(households=_HOUSEHOLDS if self.features.households else "")
-        if self.glances.quick:
-            yield from (self.glances.expression(), _UNSURE)
-        yield _ASKED.format(unsure=_ASKED_TOO if self.glances.quick else "")
+        yield from self.glances.expressions()
+        if self.glances.told:
+            yield _UNSURE
+        yield _ASKED.format(unsure=_ASKED_TOO if self.glances.told else "")
         for stage in self.features.stages:
             yield from self._stage(stage)
         yield f"\nlong AS ({self._long()})"
@@ -81,7 +82,7 @@ class Reducing:
             anchor = self.features.anchor(on.anchor or "")
             low, high = (self.sql.moved(f"a.{day}", *map(str, shift(on))) for day in ("day_low", "day_high"))
             oldest, youngest = age("p.birth_low", "b.high"), age("p.birth_high", "b.low")
-            yield f"""SELECT p.pid, {number} AS fid, CASE WHEN {oldest} = {youngest} THEN {oldest} ELSE {self.sql.unknown} END AS v
+            yield f"""SELECT p.pid, {number} AS fid, CASE WHEN {oldest} = {youngest} THEN {oldest} END AS v
   FROM (SELECT a.pid, {low} AS low, {high} AS high FROM ({self._days(self.features.stages)}) a WHERE a.fid = {anchor}) b
   JOIN person p ON p.pid = b.pid WHERE p.birth_low IS NOT NULL"""
 
@@ -144,7 +145,7 @@ window{stage} AS (
     # ---------------------------------------------------------------- aggregates
 
     def _group(self, stage: int, kinds: set[str]) -> Iterator[str]:
-        """For each person and feature the value ``v`` (NaN: unknown) and, where one event was chosen, its day."""
+        """For each person and feature the value ``v`` and, where one event was chosen, its day."""
         tallies = dict(self.aggregates.tallies(kinds))
         columns = "".join(f",\n    {expression} AS {name}" for name, expression in tallies.items())
         yield f"""
@@ -161,7 +162,7 @@ tally{stage} AS (
         day_low, day_high = (_cases({k: f"{k.replace(' ', '_')}_{end}" for k in sorted(kinds & DATED)}) for end in ("low", "high"))
         yield f"""
 group{stage} AS (
-  SELECT pid, fid, coalesce(v, {self.sql.unknown}) AS v,
+  SELECT pid, fid, v,
     CASE WHEN settled THEN {day_low} END AS day_low, CASE WHEN settled THEN {day_high} END AS day_high
   FROM (SELECT *, {_cases({k: self.aggregates.value(k) for k in sorted(kinds)})} AS v FROM (
     SELECT t.*{", c.covered" if covered else ""}, d.fid IS NULL AND {settled} AS settled
