@@ -28,7 +28,7 @@ def answer(files: Path, pack_folder: Path, folder: Path) -> None:
     load_export(folder / "warehouse", export_in(files, at=_AT))
     with buckets_of(folder / "warehouse", 1) as buckets, (folder / "answers.ndjson").open("wb") as out:
         asked = wanted([pack.program])
-        buckets.want(asked.codes, asked.tables, asked.uncoded)
+        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
         for low, high in buckets.cuts(_BUCKET):
             buckets.open(low, high)
             order_events(buckets.connection)

@@ -62,7 +62,7 @@ def answers(root: Path, pack: Pack) -> Parts:
     parts = Parts()
     with buckets_of(root, 1) as buckets:
         asked = wanted([pack.program])
-        buckets.want(asked.codes, asked.tables, asked.uncoded)
+        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
         parts.done("opening")
         for low, high in buckets.cuts(BUCKET):
             buckets.open(low, high)
@@ -78,7 +78,7 @@ def explaining(root: Path, pack: Pack) -> tuple[float, int]:
     """CPU seconds to explain some people of the first bucket; how many."""
     with buckets_of(root, 1) as buckets:
         asked = wanted([pack.program])
-        buckets.want(asked.codes, asked.tables, asked.uncoded)
+        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
         buckets.open(*buckets.cuts(BUCKET)[0])
         order_events(buckets.connection)
         standing = Standing(buckets.connection, pack.program, AS_OF)
@@ -97,7 +97,7 @@ def check(root: Path, pack: Pack) -> int:
     cells = 0
     with buckets_of(root, 1) as buckets:
         asked = wanted([pack.program])
-        buckets.want(asked.codes, asked.tables, asked.uncoded)
+        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
         for low, high in buckets.cuts(BUCKET):
             buckets.open(low, high)
             order_events(buckets.connection)

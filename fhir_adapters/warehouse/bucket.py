@@ -32,23 +32,23 @@ _CODINGS: Final = pa.list_(pa.struct({"system": _TEXT, "code": _TEXT}))
 _TIMES: Final = "start_low, start_high, end_low, end_high, instant, issued, event_updated"
 _ALIKE: Final = f"person, tbl, source, part, answers, tags, value, status, {_TIMES}, opaque"
 
-_ROWS: Final = """
-CREATE OR REPLACE TEMP TABLE person_row AS
-SELECT * FROM live_people WHERE patient = person AND place > $low AND place <= $high AND patient NOT IN (SELECT id FROM left_out_person)
-"""
+_HERE: Final = "patient = person AND place > $low AND place <= $high AND patient NOT IN (SELECT id FROM left_out_person)"
 _PERSON: Final = """
 CREATE OR REPLACE TEMP TABLE person AS
 SELECT row_number() OVER (ORDER BY r.patient)::INTEGER AS pid, r.patient AS id, true AS asked,
        coalesce({home}, 'alone ' || r.patient) AS home,
        birth_low, birth_high, sex, language, postcode, deceased, died_low, died_high, {gaps}
-FROM person_row r LEFT JOIN (SELECT person, list(tbl) AS tables FROM gaps GROUP BY person) g ON g.person = r.patient
+FROM (SELECT * FROM live_people WHERE {here}) r
+LEFT JOIN (SELECT person, list(tbl) AS tables FROM gaps GROUP BY person) g ON g.person = r.patient
 """
 _READ: Final = f"""
 CREATE OR REPLACE TEMP TABLE read_event AS
-SELECT p.pid, {_ALIKE}, codes, unit, form FROM events e JOIN (SELECT pid, id FROM person) p ON p.id = e.person
+SELECT p.pid, n, tbl, source, part, answers, {{tags}} AS tags, value, status, {_TIMES}, opaque, codes, unit, form
+FROM events e JOIN (SELECT pid, id FROM person) p ON p.id = e.person
 WHERE place > $low AND place <= $high AND tbl IN (SELECT name FROM wanted_table)
 """
-"""The only copy of the events; its ``rowid`` is their number."""
+"""What answers can need of the events; its ``rowid`` is their number."""
+_NO_TAGS: Final = "[]::STRUCT(role VARCHAR, system VARCHAR, code VARCHAR)[]"
 _TOLD: Final = """
 CREATE OR REPLACE TEMP VIEW told_event AS
 SELECT e.rowid AS eid, e.* EXCLUDE (codes, unit, form), coalesce(u.codes, e.codes) AS codes,
@@ -62,8 +62,8 @@ CREATE OR REPLACE TEMP TABLE event_code AS
 SELECT eid, c.system AS system, c.code AS code FROM (SELECT eid, unnest(codes) AS c FROM told_event)
 SEMI JOIN wanted_code w ON w.system = c.system AND w.code = c.code
 """
-_KEPT: Final = """
-CREATE OR REPLACE TEMP VIEW kept_event AS FROM told_event
+_ASKED: Final = """
+CREATE OR REPLACE TEMP VIEW asked_event AS FROM told_event
 WHERE opaque OR tbl IN (SELECT name FROM wanted_table WHERE uncoded) OR eid IN (SELECT eid FROM event_code)
 """
 _EVENT: Final = f"""
@@ -71,15 +71,22 @@ CREATE OR REPLACE TEMP VIEW raw_event AS
 SELECT eid, pid, tbl, status, value, coalesce(unit, '') AS unit, start_low AS low, start_high AS high, end_low, end_high,
        coalesce(instant, {NEVER}) AS instant, coalesce(issued, {NEVER}) AS issued, coalesce(event_updated, {NEVER}) AS updated,
        source, part, opaque
-FROM kept_event
+FROM asked_event
 """
 _ANSWER: Final = """
 CREATE OR REPLACE TEMP TABLE event_answer AS
-SELECT eid, c.system AS system, c.code AS code FROM (SELECT eid, unnest(answers) AS c FROM kept_event)
+SELECT eid, c.system AS system, c.code AS code FROM (SELECT eid, unnest(answers) AS c FROM asked_event)
 """
 _TAG: Final = """
 CREATE OR REPLACE TEMP VIEW event_tag AS
-SELECT eid, t.role AS role, t.system AS system, t.code AS code FROM (SELECT eid, unnest(tags) AS t FROM kept_event)
+SELECT eid, t.role AS role, t.system AS system, t.code AS code FROM (SELECT eid, unnest(tags) AS t FROM asked_event)
+"""
+_ROWS: Final = f"CREATE OR REPLACE TEMP TABLE person_row AS SELECT * FROM live_people WHERE {_HERE}"
+_KEPT: Final = f"""
+CREATE OR REPLACE TEMP TABLE kept_event AS
+SELECT a.pid, {", ".join(f"e.{name}" for name in _ALIKE.split(", "))}, a.codes, a.unit
+FROM events e JOIN (SELECT pid, source, n, codes, unit FROM asked_event) a ON a.source = e.source AND a.n = e.n
+WHERE place > $low AND place <= $high AND tbl IS NOT NULL
 """
 _PRINT: Final = f"""
 CREATE OR REPLACE TEMP TABLE person_print AS
@@ -113,14 +120,20 @@ class Buckets:
         """``reader`` has its views in ``connection``."""
         self.connection = connection
         self._reader = reader
+        self._tags = True
+        self._within = {"low": 0, "high": 0}
+        self._whole = False
         register(connection, "left_out_person", arrow([(id,) for id in sorted(reader.left_out)], {"id": _TEXT}))
 
-    def want(self, codes: Collection[Coding], tables: Collection[str], uncoded: Collection[str]) -> None:
+    def want(self, codes: Collection[Coding], tables: Collection[str], uncoded: Collection[str], *, tags: bool = True) -> None:
         """Read no other events than those of ``tables`` that carry one of ``codes``, are opaque, or lie in ``uncoded``.
+
+        ``tags``: whether answers can depend on them.
 
         Raises:
             WarehouseNarrow: they are not all here.
         """
+        self._tags = tags
         self._reader.check_covers(Needed(frozenset(tables), frozenset(codes), frozenset(uncoded)))
         register(self.connection, "wanted_code", arrow(sorted(codes), {"system": _TEXT, "code": _TEXT}))
         rows = [(name, name in uncoded) for name in sorted(tables)]
@@ -132,11 +145,11 @@ class Buckets:
 
     def open(self, low: int, high: int) -> int:
         """Make the tables of the people whose place is in (low, high]; how many people these are."""
-        self.connection.execute(_ROWS, {"low": low, "high": high})
-        self.connection.execute(self._people())
-        self.connection.execute(_READ, {"low": low, "high": high})
+        self._within, self._whole = {"low": low, "high": high}, False
+        self.connection.execute(self._people(), self._within)
+        self.connection.execute(_READ.format(tags="tags" if self._tags else _NO_TAGS), self._within)
         self._understand()
-        for statement in (_TOLD, _CODES, _KEPT, _EVENT, _ANSWER, _TAG):
+        for statement in (_TOLD, _CODES, _ASKED, _EVENT, _ANSWER, _TAG):
             self.connection.execute(statement)
         found = self.connection.execute("SELECT count(*) FROM person").fetchone()
         return int(found[0]) if found else 0
@@ -147,6 +160,7 @@ class Buckets:
 
     def records(self, ids: Sequence[str]) -> dict[str, PersonRecord]:
         """These people of the open bucket by id, with the events that were read and with their households."""
+        self._read_whole()
         self.connection.register("asked_id", pa.table({"id": pa.array(ids, _TEXT)}))
         homes = "SELECT home FROM person SEMI JOIN asked_id USING (id)"
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE shown AS SELECT id FROM person WHERE home IN ({homes})")
@@ -160,6 +174,7 @@ class Buckets:
 
     def prints(self, as_of: date, stirring: Sequence[tuple[str, date, date]]) -> None:
         """Make ready what `prints_of` tells; ``stirring``: tables, each with the first and the last day of a stretch."""
+        self._read_whole()
         ends = ("start_low", "start_high", "end_low", "end_high")
         stirred = [
             f"tbl = '{table}' AND (" + " OR ".join(f"{end} BETWEEN DATE '{first}' AND DATE '{last}'" for end in ends) + ")"
@@ -174,6 +189,16 @@ class Buckets:
         query = "SELECT id, place, print, still FROM person_print WHERE id IN (SELECT unnest($1::VARCHAR[]))"
         return {id: Print(*more) for id, *more in self.connection.execute(query, [list(ids)]).fetchall()}
 
+    def _read_whole(self) -> None:
+        """Make ``person_row`` and ``kept_event``: people and the events that can decide an answer, with all that is known of them.
+
+        Most of that matters only where something is to be explained, so that it is not read before.
+        """
+        if not self._whole:
+            self.connection.execute(_ROWS, self._within)
+            self.connection.execute(_KEPT, self._within)
+            self._whole = True
+
     def _people(self) -> str:
         """The statement for ``person``, whose columns are those of `rules.engines.columnar.load`."""
         home = "'home ' || r.household" if self._reader.whole else "NULL"
@@ -181,7 +206,7 @@ class Buckets:
             name: "true" if name in self._reader.not_loaded else f"coalesce(list_contains(g.tables, '{name}'), false)" for name in TABLES
         }
         lost[HOUSEHOLD] = "r.household IS NULL" if self._reader.whole else "true"
-        return _PERSON.format(home=home, gaps=", ".join(f"{expression} AS no_{name}" for name, expression in lost.items()))
+        return _PERSON.format(home=home, here=_HERE, gaps=", ".join(f"{expression} AS no_{name}" for name, expression in lost.items()))
 
     def _understand(self) -> None:
         """Make ``by_form``: codes and unit of the answers whose form is at hand."""
