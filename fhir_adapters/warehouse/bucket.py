@@ -22,7 +22,7 @@ from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.read import Reader
 from fhir_adapters.warehouse.snapshot import current
 from fhir_adapters.warehouse.views import connect, register
-from rules.facts import HOUSEHOLD, NEVER, TABLES, Coding, Event, PersonRecord, with_households
+from rules.facts import HOUSEHOLD, NEVER, NUMBERS, TABLES, Coding, Event, PersonRecord, with_households
 
 MEMORY: Final = "512MB"
 """Of DuckDB, for one bucket."""
@@ -43,9 +43,9 @@ LEFT JOIN (SELECT person, list(tbl) AS tables FROM gaps GROUP BY person) g ON g.
 """
 _READ: Final = f"""
 CREATE OR REPLACE TEMP TABLE read_event AS
-SELECT p.pid, n, tbl, source, part, answers, {{tags}} AS tags, value, status, {_TIMES}, opaque, codes, unit, form
-FROM events e JOIN (SELECT pid, id FROM person) p ON p.id = e.person
-WHERE place > $low AND place <= $high AND tbl IN (SELECT name FROM wanted_table)
+SELECT p.pid, n, w.number AS tbl, w.uncoded, source, part, answers, {{tags}} AS tags, value, status, {_TIMES}, opaque, codes, unit, form
+FROM events e JOIN (SELECT pid, id FROM person) p ON p.id = e.person JOIN wanted_table w ON w.name = e.tbl
+WHERE place > $low AND place <= $high
 """
 """What answers can need of the events; its ``rowid`` is their number."""
 _NO_TAGS: Final = "[]::STRUCT(role VARCHAR, system VARCHAR, code VARCHAR)[]"
@@ -64,7 +64,7 @@ SEMI JOIN wanted_code w ON w.system = c.system AND w.code = c.code
 """
 _ASKED: Final = """
 CREATE OR REPLACE TEMP VIEW asked_event AS FROM told_event
-WHERE opaque OR tbl IN (SELECT name FROM wanted_table WHERE uncoded) OR eid IN (SELECT eid FROM event_code)
+WHERE opaque OR uncoded OR eid IN (SELECT eid FROM event_code)
 """
 _EVENT: Final = f"""
 CREATE OR REPLACE TEMP VIEW raw_event AS
@@ -75,7 +75,7 @@ FROM asked_event
 """
 _ANSWER: Final = """
 CREATE OR REPLACE TEMP TABLE event_answer AS
-SELECT eid, c.system AS system, c.code AS code FROM (SELECT eid, unnest(answers) AS c FROM asked_event)
+SELECT eid, c.system AS system, c.code AS code FROM (SELECT rowid AS eid, unnest(answers) AS c FROM read_event)
 """
 _TAG: Final = """
 CREATE OR REPLACE TEMP VIEW event_tag AS
@@ -136,8 +136,8 @@ class Buckets:
         self._tags = tags
         self._reader.check_covers(Needed(frozenset(tables), frozenset(codes), frozenset(uncoded)))
         register(self.connection, "wanted_code", arrow(sorted(codes), {"system": _TEXT, "code": _TEXT}))
-        rows = [(name, name in uncoded) for name in sorted(tables)]
-        register(self.connection, "wanted_table", arrow(rows, {"name": _TEXT, "uncoded": pa.bool_()}))
+        rows = [(name, NUMBERS[name], name in uncoded) for name in sorted(tables)]
+        register(self.connection, "wanted_table", arrow(rows, {"name": _TEXT, "number": pa.int32(), "uncoded": pa.bool_()}))
 
     def cuts(self, people: int) -> list[tuple[int, int]]:
         """The buckets, of about so many people each."""
@@ -212,7 +212,10 @@ class Buckets:
         """Make ``by_form``: codes and unit of the answers whose form is at hand."""
         canonical = [url for (url,) in self.connection.execute("SELECT DISTINCT form FROM read_event WHERE form IS NOT NULL").fetchall()]
         known = {url: form for url in canonical if (form := named(self._reader.forms, url))}
-        query = "SELECT rowid AS eid, * FROM read_event WHERE form IN (SELECT unnest($1::VARCHAR[])) ORDER BY eid"
+        query = (
+            "SELECT r.rowid AS eid, r.* REPLACE (w.name AS tbl) FROM read_event r JOIN wanted_table w ON w.number = r.tbl "
+            "WHERE form IN (SELECT unnest($1::VARCHAR[])) ORDER BY eid"
+        )
         rows: list[tuple[object, ...]] = []
         if known:
             table = self.connection.sql(query, params=[list(known)]).to_arrow_table()

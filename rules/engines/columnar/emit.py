@@ -17,8 +17,9 @@ from rules.facts import HOUSEHOLD, TABLES
 from rules.ir import ComputedFact, PatientFact, Program, rests_on
 from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Not, leaves
 
-_KEPT: Final = {"unsure": "MATERIALIZED ", "spread": "NOT MATERIALIZED "}
-"""What a planner does not know: that few rows are unsure; and that to find again what a reading reads costs less than to keep it."""
+_WIDE: Final = ("layer", "result")
+"""Steps of one row for each person and many columns. The rows of all others are kept: a planner that wrote a step into each of those that
+read it would plan and run it again and again."""
 
 
 class Step(NamedTuple):
@@ -50,7 +51,7 @@ class Emitter:
     def statement(self, *, ordered: bool = False) -> str:
         """One row for each person asked about: ``pid``, ``id``, then a column for each of `columns`; if ``ordered``, by ``pid``."""
         *steps, last = self.steps()
-        named = [f"{step.name} AS {_KEPT.get(step.name, '')}({step.query})" for step in steps]
+        named = [f"{step.name} AS {'' if step.name.startswith(_WIDE) else 'MATERIALIZED '}({step.query})" for step in steps]
         return "WITH " + ",\n".join(named) + f"\n{last.query}" + (" ORDER BY pid" if ordered else "")
 
     def steps(self) -> list[Step]:

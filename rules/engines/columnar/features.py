@@ -10,7 +10,7 @@ from typing import Final
 import pyarrow as pa
 
 from rules.days import Duration
-from rules.facts import HOUSEHOLD, TABLES
+from rules.facts import HOUSEHOLD, NUMBERS, TABLES
 from rules.ir import Bound, EventFact, PatientFact, Program, Relation, Series, ValueTest
 
 _INT, _TEXT, _YES, _DAY, _NUMBER = pa.int32(), pa.string(), pa.bool_(), pa.date32(), pa.float64()
@@ -33,8 +33,8 @@ SCHEMAS: Final[dict[str, dict[str, pa.DataType]]] = {
             "answered": _YES,
         },
     },
-    "series_table": {"sid": _INT, "tbl": _TEXT},
-    "series_status": {"sid": _INT, "tbl": _TEXT, "status": _TEXT},
+    "series_table": {"sid": _INT, "tbl": _INT},
+    "series_status": {"sid": _INT, "tbl": _INT, "status": _TEXT},
     "series_code": {"sid": _INT, "system": _TEXT, "code": _TEXT},
     "series_word": {"sid": _INT, "system": _TEXT, "code": _TEXT, "rank": _INT},
     "series_answer": {"sid": _INT, "rank": _INT},
@@ -183,8 +183,8 @@ def tables(features: Features, as_of: date) -> dict[str, pa.Table]:
     for numbered in features.series.values():
         sid, series = numbered.number, numbered.series
         rows["series"].append(_series(numbered))
-        rows["series_table"] += [(sid, tbl) for tbl, _ in series.statuses]
-        rows["series_status"] += [(sid, tbl, status) for tbl, counted in series.statuses for status in sorted(counted)]
+        rows["series_table"] += [(sid, NUMBERS[tbl]) for tbl, _ in series.statuses]
+        rows["series_status"] += [(sid, NUMBERS[tbl], status) for tbl, counted in series.statuses for status in sorted(counted)]
         rows["series_code"] += [(sid, *coding) for coding in sorted(series.codes or ())]
         rows["series_word"] += [(sid, *coding, 2 * i) for i, (_, answers) in enumerate(series.words) for coding in sorted(answers)]
         rows["series_answer"] += [(sid, 2 * i) for i, (word, _) in enumerate(series.words) if word in (series.answers or ())]

@@ -14,8 +14,11 @@ from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Feature, Features, first_day
 
 _AT_ONCE: Final = 12
+"""So many readings are set side by side by one query."""
+
 _PLAIN: Final = {
-    "rank": "low = last_low AND (coalesce(partial_instant < last_instant, TRUE) OR (first_instant = last_instant AND first_low = last_low))",
+    "rank": """low = last_low
+        AND (coalesce(partial_instant < last_instant, TRUE) OR (first_instant = last_instant AND first_low = last_low))""",
     "value": "low = last_low AND (low = high OR n = 1)",
 }
 """By what is taken of the latest event: whether it is the latest of any window that it lies in, or no event is for certain."""

@@ -6,7 +6,7 @@ from typing import Final
 import pyarrow as pa
 
 from rules.engines.columnar.features import SOURCES, table
-from rules.facts import HOUSEHOLD, NEVER, DateRange, Event, PersonRecord
+from rules.facts import HOUSEHOLD, NEVER, NUMBERS, DateRange, Event, PersonRecord
 
 _PERSON: Final = {
     "pid": pa.int32(),
@@ -26,7 +26,7 @@ _PERSON: Final = {
 _EVENT: Final = {
     "eid": pa.int64(),
     "pid": pa.int32(),
-    "tbl": pa.string(),
+    "tbl": pa.int32(),
     "status": pa.string(),
     "value": pa.float64(),
     "unit": pa.string(),
@@ -105,7 +105,7 @@ def _event(eid: int, pid: int, event: Event) -> tuple[object, ...]:
     return (
         eid,
         pid,
-        event.table,
+        NUMBERS[event.table],
         event.status,
         event.value,
         event.unit or "",
