@@ -59,7 +59,8 @@ FROM read_event e LEFT JOIN by_form u ON u.eid = e.rowid
 
 _CODES: Final = """
 CREATE OR REPLACE TEMP TABLE event_code AS
-SELECT eid, c.system AS system, c.code AS code FROM (SELECT eid, unnest(codes) AS c FROM told_event)
+SELECT eid, c.system AS system, c.code AS code, alone
+FROM (SELECT eid, unnest(codes) AS c, len(codes) = 1 AND NOT opaque AS alone FROM told_event)
 SEMI JOIN wanted_code w ON w.system = c.system AND w.code = c.code
 """
 _ASKED: Final = """

@@ -73,7 +73,7 @@ class Emitter:
         columns = [f"{self._patient(f) if isinstance(f, PatientFact) else self._event(f.name)} AS {self.facts[f.name]}" for f in base]
         anchors = {self.features.anchor(name) for name in self.features.anchors}
         ages = {number for number, _ in self.features.ages.values()}
-        numbers = sorted({f.number for f in self.features.facts} | {-1 - number for number in anchors} | ages)
+        numbers = sorted({f.number for f in self.features.facts if not f.seen} | {-1 - number for number in anchors} | ages)
         wide = [f"{self.sql.pivot('long', numbers or [0])} w ON w.pid = p.pid"]
         wide += [f"({query}) b{n} ON b{n}.pid = p.pid" for n, query in enumerate(self.reducing.glances.side_by_side())]
         homes = "JOIN home h ON h.home = p.home" if self.features.households else ""

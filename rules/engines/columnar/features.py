@@ -79,6 +79,19 @@ class Feature:
         """Which events it is about."""
         return self.fact.series
 
+    @property
+    def quick(self) -> bool:
+        """Whether one look at the events answers it; see `rules.engines.columnar.glance_sql`."""
+        window = self.fact.window
+        told = self.kind in ("exists", "latest word")
+        told = told or ((self.kind == "latest" or self.kind.endswith("since")) and not self.series.words)
+        return told and window.timing == "starts" and not window.anchors and not window.upper
+
+    @property
+    def seen(self) -> bool:
+        """Whether that look always answers it."""
+        return self.quick and self.kind == "exists"
+
 
 class Features:
     """The event facts of a program and what they read, numbered; the innermost series first."""
@@ -102,7 +115,7 @@ class Features:
                 self.births[fact.name] = -1_000_000 - len(self.births)
             elif isinstance(fact, PatientFact) and fact.on and fact.on.anchor:
                 self.ages[fact.name] = 2_000_000 + len(self.ages), fact.on
-        self.quick = {f.number for f in self.facts if _is_quick(f)}
+        self.quick = {f.number for f in self.facts if f.quick}
         """The facts that one look at the events answers; see `rules.engines.columnar.glance_sql`."""
 
     @property
@@ -149,13 +162,6 @@ class Features:
             relations = tuple(zip(series.relations, (each.number for each in inner), strict=True))
             self.series[series, judging] = NumberedSeries(len(self.series), series, judging, level, relations)
         return self.series[series, judging]
-
-
-def _is_quick(feature: Feature) -> bool:
-    window = feature.fact.window
-    told = feature.kind in ("exists", "latest word")
-    told = told or ((feature.kind == "latest" or feature.kind.endswith("since")) and not feature.series.words)
-    return told and window.timing == "starts" and not window.anchors and not window.upper
 
 
 def _kind(fact: EventFact) -> str:

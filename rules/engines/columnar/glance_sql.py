@@ -34,8 +34,8 @@ class Glances:
         self.as_of = as_of
         self.sql = sql
         quick = [f for f in features.facts if f.number in features.quick]
-        self._seen = sorted({f.reading for f in quick if f.kind == "exists"})
-        told = [f for f in quick if f.kind != "exists"]
+        self._seen = sorted({f.reading for f in quick if f.seen})
+        told = [f for f in quick if not f.seen]
         self._taken = {
             "rank": sorted({f.reading for f in told if f.series.words}),
             "value": sorted({f.reading for f in told if not f.series.words}),
@@ -117,7 +117,7 @@ sight AS (
     def value(self, feature: Feature, gap: str) -> str:
         """The value of a fact, by whichever road it came, a word as its rank; ``gap``: whether it cannot be known. NULL: unknown."""
         longest, reading = (self.as_of - first_day(feature, self.as_of)).days, feature.reading
-        if feature.kind == "exists":
+        if feature.seen:
             return (
                 f"CASE WHEN certain{reading} <= {longest} THEN TRUE WHEN possible{reading} <= {longest} OR {gap} THEN NULL ELSE FALSE END"
             )

@@ -14,12 +14,15 @@ from rules.ir import Series
 
 COLUMNS: Final = "sid, eid, pid, low, high, end_low, end_high, instant, ord, opaque, value, rank, passes, verdict"
 
-_MATCHED: Final = """
+_BY_CODE: Final = "SELECT c.eid, f.sid FROM event_code c JOIN series_code f ON f.system = c.system AND f.code = c.code WHERE"
+_BY_TABLE: Final = "SELECT e.eid, f.sid FROM event e JOIN series_table t ON t.tbl = e.tbl JOIN series f ON f.sid = t.sid WHERE"
+_MATCHED: Final = f"""
 matched AS (
-  SELECT c.eid, f.sid FROM event_code c JOIN series_code f ON f.system = c.system AND f.code = c.code
-  UNION
-  SELECT e.eid, f.sid FROM event e JOIN series_table t ON t.tbl = e.tbl JOIN series f ON f.sid = t.sid WHERE e.opaque OR NOT f.coded
+  {_BY_CODE} c.alone
+  UNION ALL {_BY_TABLE} NOT f.coded
+  UNION ALL SELECT eid, sid FROM ({_BY_CODE} NOT c.alone UNION {_BY_TABLE} e.opaque AND f.coded)
 )"""
+"""Only what may match twice is looked through for that: an event of several codes, or of which it is not known what it is about."""
 
 _WORD: Final = """
 word AS (
