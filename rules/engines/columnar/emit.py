@@ -8,6 +8,7 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from rules.arithmetic import Arithmetic, Constant, Expression, Reading
+from rules.engines.columnar.aggregates_sql import DATED
 from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Feature, Features
 from rules.engines.columnar.matching_sql import matching
@@ -45,11 +46,12 @@ class Emitter:
         self.sql = dialect
         self.features = Features(program)
         self.reducing = Reducing(self.features, as_of, dialect)
-        self.facts = {f.name: f"f{i}" for i, f in enumerate(program.facts)}
+        own = {f.name: f"f{i}" for i, f in enumerate(program.facts)}
+        self.facts = own | {name: own[twin] for name, twin in program.twins.items()}
         self.columns = self.facts | {d.name: f"d{i}" for i, d in enumerate(program.derived)}
 
     def statement(self, *, ordered: bool = False) -> str:
-        """One row for each person asked about: ``pid``, ``id``, then a column for each of `columns`; if ``ordered``, by ``pid``."""
+        """One row for each person asked about: ``pid``, ``id``, then each of `columns` once; if ``ordered``, by ``pid``."""
         *steps, last = self.steps()
         named = [f"{step.name} AS {'' if step.name.startswith(_WIDE) else 'MATERIALIZED '}({step.query})" for step in steps]
         return "WITH " + ",\n".join(named) + f"\n{last.query}" + (" ORDER BY pid" if ordered else "")
@@ -64,12 +66,12 @@ class Emitter:
         found.append(Step("layer0", self._facts()))
         for number, layer in enumerate(self._layers(), 1):
             found.append(Step(f"layer{number}", f"SELECT *, {', '.join(layer)} FROM {found[-1].name}"))
-        return [*found, Step("result", f"SELECT pid, id, {', '.join(self.columns.values())} FROM {found[-1].name}")]
+        return [*found, Step("result", f"SELECT pid, id, {', '.join(dict.fromkeys(self.columns.values()))} FROM {found[-1].name}")]
 
     # ---------------------------------------------------------------- one row for each person
 
     def _facts(self) -> str:
-        base = [f for f in self.program.facts if not isinstance(f, ComputedFact)]
+        base = [f for f in self.program.facts if not isinstance(f, ComputedFact) and f.name not in self.program.twins]
         columns = [f"{self._patient(f) if isinstance(f, PatientFact) else self._event(f.name)} AS {self.facts[f.name]}" for f in base]
         anchors = {self.features.anchor(name) for name in self.features.anchors}
         ages = {number for number, _ in self.features.ages.values()}
@@ -107,8 +109,9 @@ class Emitter:
         """Whether there are days to count from; nothing if none are needed."""
         tests = []
         for name in anchors:
-            tests.append(f'w."{-1 - self.features.anchor(name)}" IS NOT NULL')
-            anchor = self.features.by_fact.get(name)
+            anchor, counted = self.features.by_fact.get(name), f'w."{-1 - self.features.anchor(name)}" IS NOT NULL'
+            near = self.reducing.glances.near(anchor) if anchor and anchor.quick and anchor.kind in DATED else ""
+            tests.append(f"({near} OR {counted})" if near else counted)
             if anchor:
                 tests += [f"NOT {self._gap(anchor)}", self._placed(anchor.fact.window.anchors)]
         return " AND ".join(filter(None, tests))
@@ -136,7 +139,7 @@ class Emitter:
         level: dict[str, int] = {}
         layers: list[list[str]] = []
         for fact in self.program.facts:
-            if isinstance(fact, ComputedFact):
+            if isinstance(fact, ComputedFact) and fact.name not in self.program.twins:
                 self._put(fact.name, fact.uses(), self._computed(fact), level, layers)
         for derived in self.program.derived:
             used = [leaf.fact for leaf in leaves(derived.condition)]
@@ -144,10 +147,11 @@ class Emitter:
         return layers
 
     def _put(self, name: str, uses: "list[str] | tuple[str, ...]", expression: str, level: dict[str, int], layers: list[list[str]]) -> None:
-        level[name] = 1 + max((level.get(used, -1) for used in uses), default=-1)
-        if level[name] == len(layers):
+        column = self.columns[name]
+        level[column] = 1 + max((level.get(self.columns[used], -1) for used in uses), default=-1)
+        if level[column] == len(layers):
             layers.append([])
-        layers[level[name]].append(f"{expression} AS {self.columns[name]}")
+        layers[level[column]].append(f"{expression} AS {column}")
 
     def _computed(self, fact: ComputedFact) -> str:
         cases = ""

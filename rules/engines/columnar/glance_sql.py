@@ -116,13 +116,18 @@ sight AS (
 
     def value(self, feature: Feature, gap: str) -> str:
         """The value of a fact, by whichever road it came, a word as its rank; ``gap``: whether it cannot be known. NULL: unknown."""
-        longest, reading = (self.as_of - first_day(feature, self.as_of)).days, feature.reading
         if feature.seen:
-            return (
-                f"CASE WHEN certain{reading} <= {longest} THEN TRUE WHEN possible{reading} <= {longest} OR {gap} THEN NULL ELSE FALSE END"
-            )
-        near = f"ago{reading} <= {longest} THEN {_taken(feature)}{reading}"
-        return f'CASE WHEN {gap} THEN NULL WHEN {near} ELSE w."{feature.number}" END'
+            near, perhaps = (self._within(day, feature) for day in ("certain", "possible"))
+            return f"CASE WHEN {near} THEN TRUE WHEN {perhaps} OR {gap} THEN NULL ELSE FALSE END"
+        found = f"{_taken(feature)}{feature.reading}"
+        return f'CASE WHEN {gap} THEN NULL WHEN {self.near(feature)} THEN {found} ELSE w."{feature.number}" END'
+
+    def near(self, feature: Feature) -> str:
+        """Whether the latest event is known to be so, and to lie in the window of a fact."""
+        return self._within("ago", feature)
+
+    def _within(self, day: str, feature: Feature) -> str:
+        return f"{day}{feature.reading} <= {(self.as_of - first_day(feature, self.as_of)).days}"
 
 
 def _side_by_side(source: str, columns: Mapping[str, Sequence[int]]) -> Iterator[str]:

@@ -67,12 +67,14 @@ class Reducing:
         yield f"\nlong AS ({self._long()})"
 
     def _long(self) -> str:
-        """Values, and for each fact that windows count from a row that says whether there is a day to count from."""
+        """Values, and for each fact that windows count from a row if there is a day to count from, unless a glance tells."""
         anchors = [*self.features.dated, *self.features.births.values()]
         rows = [f"SELECT pid, fid, v FROM group{s}" for s in self.features.stages]
         if anchors:
             counted = ", ".join(map(str, anchors))
-            rows.append(f"SELECT pid, -1 - fid AS fid, 1e0 AS v FROM ({self._days(self.features.stages)}) WHERE fid IN ({counted})")
+            rows.append(
+                f"SELECT pid, -1 - fid AS fid, 1e0 AS v FROM ({self._days(self.features.stages, glances=False)}) WHERE fid IN ({counted})"
+            )
         rows += self._ages()
         return " UNION ALL ".join(rows) or "SELECT 0 AS pid, 0 AS fid, 0e0 AS v WHERE FALSE"
 
@@ -86,10 +88,10 @@ class Reducing:
   FROM (SELECT a.pid, {low} AS low, {high} AS high FROM ({self._days(self.features.stages)}) a WHERE a.fid = {anchor}) b
   JOIN person p ON p.pid = b.pid WHERE p.birth_low IS NOT NULL"""
 
-    def _days(self, stages: Iterable[int]) -> str:
+    def _days(self, stages: Iterable[int], *, glances: bool = True) -> str:
         """The days that others count from: of facts of these stages, and births."""
         rows = [f"SELECT pid, fid, day_low, day_high FROM group{s} WHERE day_low IS NOT NULL" for s in stages]
-        rows += self.glances.days()
+        rows += self.glances.days() if glances else ()
         rows += [
             f"SELECT pid, {number} AS fid, birth_low AS day_low, birth_high AS day_high FROM person WHERE birth_low IS NOT NULL"
             for number in self.features.births.values()
