@@ -31,7 +31,7 @@ def answer(files: Path, pack_folder: Path, folder: Path) -> None:
     needed = Needed(asked.tables, asked.codes, asked.uncoded)
     load_export(folder / "warehouse", export_in(files, at=_AT), Habits(needed=needed))
     with buckets_of(folder / "warehouse", 1) as buckets, (folder / "answers.ndjson").open("wb") as out:
-        buckets.want(asked.codes, asked.tables, asked.uncoded)
+        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
         for low, high in buckets.cuts(_BUCKET):
             buckets.open(low, high)
             order_events(buckets.connection)

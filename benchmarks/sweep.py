@@ -38,7 +38,8 @@ from rules.pack import Pack, load_packs
 
 AS_OF = date(2026, 6, 30)
 AT = datetime(2026, 7, 1, tzinfo=UTC)
-BUCKET = 10_000
+BUCKET = 20_000
+"""People of one bucket, about, unless ``--bucket`` says otherwise."""
 EXPLAINED = 500
 """So many people are explained, of those of whom something is to be said."""
 
@@ -57,14 +58,14 @@ class Parts:
         self._at = now
 
 
-def answers(root: Path, pack: Pack) -> Parts:
+def answers(root: Path, pack: Pack, bucket: int = BUCKET) -> Parts:
     """Every rule about everybody."""
     parts = Parts()
     with buckets_of(root, 1) as buckets:
         asked = wanted([pack.program])
-        buckets.want(asked.codes, asked.tables, asked.uncoded)
+        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
         parts.done("opening")
-        for low, high in buckets.cuts(BUCKET):
+        for low, high in buckets.cuts(bucket):
             buckets.open(low, high)
             parts.done("picking")
             order_events(buckets.connection)
@@ -78,7 +79,7 @@ def explaining(root: Path, pack: Pack) -> tuple[float, int]:
     """CPU seconds to explain some people of the first bucket; how many."""
     with buckets_of(root, 1) as buckets:
         asked = wanted([pack.program])
-        buckets.want(asked.codes, asked.tables, asked.uncoded)
+        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
         buckets.open(*buckets.cuts(BUCKET)[0])
         order_events(buckets.connection)
         standing = Standing(buckets.connection, pack.program, AS_OF)
@@ -97,7 +98,7 @@ def check(root: Path, pack: Pack) -> int:
     cells = 0
     with buckets_of(root, 1) as buckets:
         asked = wanted([pack.program])
-        buckets.want(asked.codes, asked.tables, asked.uncoded)
+        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
         for low, high in buckets.cuts(BUCKET):
             buckets.open(low, high)
             order_events(buckets.connection)
@@ -115,7 +116,7 @@ def parsing(folder: Path) -> float:
     return cpu(lambda: [orjson.loads(line) for line in lines])
 
 
-def size(folder: Path, people: int, rules: list[int], count: int) -> Iterator[str]:
+def size(folder: Path, people: int, rules: list[int], count: int, bucket: int) -> Iterator[str]:
     """One population with packs of several sizes."""
     files, root = folder / "files", folder / "warehouse"
     files.mkdir()
@@ -131,7 +132,7 @@ def size(folder: Path, people: int, rules: list[int], count: int) -> Iterator[st
     times: dict[int, list[Parts]] = {number: [] for number in rules}
     for _ in range(count):
         for number, pack in packs.items():
-            times[number].append(answers(root, pack))
+            times[number].append(answers(root, pack, bucket))
     for number, found in times.items():
         totals = [sum(parts.seconds.values()) for parts in found]
         told = ", ".join(f"{name} {median(p.seconds[name] for p in found):.2f}" for name in found[0].seconds)
@@ -141,11 +142,11 @@ def size(folder: Path, people: int, rules: list[int], count: int) -> Iterator[st
     yield f"  explained, {rules[0]} rules: {1000 * seconds / people_told:.2f} ms a person"
 
 
-def memory(folder: Path, people: int) -> str:
+def memory(folder: Path, people: int, bucket: int) -> str:
     """The greatest resident size of a process that sweeps."""
-    command = [sys.executable, "-m", "benchmarks.sweep", "--child", str(folder)]
+    command = [sys.executable, "-m", "benchmarks.sweep", "--child", str(folder), "--bucket", str(bucket)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
-    return f"  memory, {people:,} people in buckets of {BUCKET:,}: {int(ran.stdout)} MB"
+    return f"  memory, {people:,} people in buckets of {bucket:,}: {int(ran.stdout)} MB"
 
 
 def main() -> None:
@@ -154,11 +155,12 @@ def main() -> None:
     parser.add_argument("--people", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--rules", type=int, nargs="+", default=[50, 5, 200])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--bucket", type=int, default=BUCKET)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         (pack,) = load_packs(options.child / f"pack-{options.rules[0]}")
-        answers(options.child / "warehouse", pack)
+        answers(options.child / "warehouse", pack, options.bucket)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         show(str(peak // (1024 if sys.platform == "linux" else 1024**2)))
         return
@@ -169,9 +171,9 @@ def main() -> None:
     show(f"{platform.machine()}, Python {platform.python_version()}, {libraries}, load {load:.1f}; one core, median of {options.rounds}")
     for people in options.people:
         with tempfile.TemporaryDirectory() as name:
-            for line in size(Path(name), people, options.rules, options.rounds):
+            for line in size(Path(name), people, options.rules, options.rounds, options.bucket):
                 show(line)
-            show(memory(Path(name), people))
+            show(memory(Path(name), people, options.bucket))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.read import Reader
 from fhir_adapters.warehouse.snapshot import current
 from fhir_adapters.warehouse.views import connect, register
-from rules.facts import HOUSEHOLD, NEVER, TABLES, Coding, Event, PersonRecord, with_households
+from rules.facts import HOUSEHOLD, NEVER, NUMBERS, TABLES, Coding, Event, PersonRecord, with_households
 
 MEMORY: Final = "512MB"
 """Of DuckDB, for one bucket."""
@@ -32,23 +32,23 @@ _CODINGS: Final = pa.list_(pa.struct({"system": _TEXT, "code": _TEXT}))
 _TIMES: Final = "start_low, start_high, end_low, end_high, instant, issued, event_updated"
 _ALIKE: Final = f"person, tbl, source, part, answers, tags, value, status, {_TIMES}, opaque"
 
-_ROWS: Final = """
-CREATE OR REPLACE TEMP TABLE person_row AS
-SELECT * FROM live_people WHERE patient = person AND place > $low AND place <= $high AND patient NOT IN (SELECT id FROM left_out_person)
-"""
+_HERE: Final = "patient = person AND place > $low AND place <= $high AND patient NOT IN (SELECT id FROM left_out_person)"
 _PERSON: Final = """
 CREATE OR REPLACE TEMP TABLE person AS
 SELECT row_number() OVER (ORDER BY r.patient)::INTEGER AS pid, r.patient AS id, true AS asked,
        coalesce({home}, 'alone ' || r.patient) AS home,
        birth_low, birth_high, sex, language, postcode, deceased, died_low, died_high, {gaps}
-FROM person_row r LEFT JOIN (SELECT person, list(tbl) AS tables FROM gaps GROUP BY person) g ON g.person = r.patient
+FROM (SELECT * FROM live_people WHERE {here}) r
+LEFT JOIN (SELECT person, list(tbl) AS tables FROM gaps GROUP BY person) g ON g.person = r.patient
 """
 _READ: Final = f"""
 CREATE OR REPLACE TEMP TABLE read_event AS
-SELECT p.pid, {_ALIKE}, codes, unit, form FROM events e JOIN (SELECT pid, id FROM person) p ON p.id = e.person
-WHERE place > $low AND place <= $high AND tbl IN (SELECT name FROM wanted_table)
+SELECT p.pid, n, w.number AS tbl, w.uncoded, source, part, answers, {{tags}} AS tags, value, status, {_TIMES}, opaque, codes, unit, form
+FROM events e JOIN (SELECT pid, id FROM person) p ON p.id = e.person JOIN wanted_table w ON w.name = e.tbl
+WHERE place > $low AND place <= $high
 """
-"""The only copy of the events; its ``rowid`` is their number."""
+"""What answers can need of the events; its ``rowid`` is their number."""
+_NO_TAGS: Final = "[]::STRUCT(role VARCHAR, system VARCHAR, code VARCHAR)[]"
 _TOLD: Final = """
 CREATE OR REPLACE TEMP VIEW told_event AS
 SELECT e.rowid AS eid, e.* EXCLUDE (codes, unit, form), coalesce(u.codes, e.codes) AS codes,
@@ -59,27 +59,35 @@ FROM read_event e LEFT JOIN by_form u ON u.eid = e.rowid
 
 _CODES: Final = """
 CREATE OR REPLACE TEMP TABLE event_code AS
-SELECT eid, c.system AS system, c.code AS code FROM (SELECT eid, unnest(codes) AS c FROM told_event)
+SELECT eid, c.system AS system, c.code AS code, alone
+FROM (SELECT eid, unnest(codes) AS c, len(codes) = 1 AND NOT opaque AS alone FROM told_event)
 SEMI JOIN wanted_code w ON w.system = c.system AND w.code = c.code
 """
-_KEPT: Final = """
-CREATE OR REPLACE TEMP VIEW kept_event AS FROM told_event
-WHERE opaque OR tbl IN (SELECT name FROM wanted_table WHERE uncoded) OR eid IN (SELECT eid FROM event_code)
+_ASKED: Final = """
+CREATE OR REPLACE TEMP VIEW asked_event AS FROM told_event
+WHERE opaque OR uncoded OR eid IN (SELECT eid FROM event_code)
 """
 _EVENT: Final = f"""
 CREATE OR REPLACE TEMP VIEW raw_event AS
 SELECT eid, pid, tbl, status, value, coalesce(unit, '') AS unit, start_low AS low, start_high AS high, end_low, end_high,
        coalesce(instant, {NEVER}) AS instant, coalesce(issued, {NEVER}) AS issued, coalesce(event_updated, {NEVER}) AS updated,
        source, part, opaque
-FROM kept_event
+FROM asked_event
 """
 _ANSWER: Final = """
 CREATE OR REPLACE TEMP TABLE event_answer AS
-SELECT eid, c.system AS system, c.code AS code FROM (SELECT eid, unnest(answers) AS c FROM kept_event)
+SELECT eid, c.system AS system, c.code AS code FROM (SELECT rowid AS eid, unnest(answers) AS c FROM read_event)
 """
 _TAG: Final = """
 CREATE OR REPLACE TEMP VIEW event_tag AS
-SELECT eid, t.role AS role, t.system AS system, t.code AS code FROM (SELECT eid, unnest(tags) AS t FROM kept_event)
+SELECT eid, t.role AS role, t.system AS system, t.code AS code FROM (SELECT eid, unnest(tags) AS t FROM asked_event)
+"""
+_ROWS: Final = f"CREATE OR REPLACE TEMP TABLE person_row AS SELECT * FROM live_people WHERE {_HERE}"
+_KEPT: Final = f"""
+CREATE OR REPLACE TEMP TABLE kept_event AS
+SELECT a.pid, {", ".join(f"e.{name}" for name in _ALIKE.split(", "))}, a.codes, a.unit
+FROM events e JOIN (SELECT pid, source, n, codes, unit FROM asked_event) a ON a.source = e.source AND a.n = e.n
+WHERE place > $low AND place <= $high AND tbl IS NOT NULL
 """
 _PRINT: Final = f"""
 CREATE OR REPLACE TEMP TABLE person_print AS
@@ -113,18 +121,24 @@ class Buckets:
         """``reader`` has its views in ``connection``."""
         self.connection = connection
         self._reader = reader
+        self._tags = True
+        self._within = {"low": 0, "high": 0}
+        self._whole = False
         register(connection, "left_out_person", arrow([(id,) for id in sorted(reader.left_out)], {"id": _TEXT}))
 
-    def want(self, codes: Collection[Coding], tables: Collection[str], uncoded: Collection[str]) -> None:
+    def want(self, codes: Collection[Coding], tables: Collection[str], uncoded: Collection[str], *, tags: bool = True) -> None:
         """Read no other events than those of ``tables`` that carry one of ``codes``, are opaque, or lie in ``uncoded``.
+
+        ``tags``: whether answers can depend on them.
 
         Raises:
             WarehouseNarrow: they are not all here.
         """
+        self._tags = tags
         self._reader.check_covers(Needed(frozenset(tables), frozenset(codes), frozenset(uncoded)))
         register(self.connection, "wanted_code", arrow(sorted(codes), {"system": _TEXT, "code": _TEXT}))
-        rows = [(name, name in uncoded) for name in sorted(tables)]
-        register(self.connection, "wanted_table", arrow(rows, {"name": _TEXT, "uncoded": pa.bool_()}))
+        rows = [(name, NUMBERS[name], name in uncoded) for name in sorted(tables)]
+        register(self.connection, "wanted_table", arrow(rows, {"name": _TEXT, "number": pa.int32(), "uncoded": pa.bool_()}))
 
     def cuts(self, people: int) -> list[tuple[int, int]]:
         """The buckets, of about so many people each."""
@@ -132,11 +146,11 @@ class Buckets:
 
     def open(self, low: int, high: int) -> int:
         """Make the tables of the people whose place is in (low, high]; how many people these are."""
-        self.connection.execute(_ROWS, {"low": low, "high": high})
-        self.connection.execute(self._people())
-        self.connection.execute(_READ, {"low": low, "high": high})
+        self._within, self._whole = {"low": low, "high": high}, False
+        self.connection.execute(self._people(), self._within)
+        self.connection.execute(_READ.format(tags="tags" if self._tags else _NO_TAGS), self._within)
         self._understand()
-        for statement in (_TOLD, _CODES, _KEPT, _EVENT, _ANSWER, _TAG):
+        for statement in (_TOLD, _CODES, _ASKED, _EVENT, _ANSWER, _TAG):
             self.connection.execute(statement)
         found = self.connection.execute("SELECT count(*) FROM person").fetchone()
         return int(found[0]) if found else 0
@@ -147,6 +161,7 @@ class Buckets:
 
     def records(self, ids: Sequence[str]) -> dict[str, PersonRecord]:
         """These people of the open bucket by id, with the events that were read and with their households."""
+        self._read_whole()
         self.connection.register("asked_id", pa.table({"id": pa.array(ids, _TEXT)}))
         homes = "SELECT home FROM person SEMI JOIN asked_id USING (id)"
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE shown AS SELECT id FROM person WHERE home IN ({homes})")
@@ -160,6 +175,7 @@ class Buckets:
 
     def prints(self, as_of: date, stirring: Sequence[tuple[str, date, date]]) -> None:
         """Make ready what `prints_of` tells; ``stirring``: tables, each with the first and the last day of a stretch."""
+        self._read_whole()
         ends = ("start_low", "start_high", "end_low", "end_high")
         stirred = [
             f"tbl = '{table}' AND (" + " OR ".join(f"{end} BETWEEN DATE '{first}' AND DATE '{last}'" for end in ends) + ")"
@@ -174,6 +190,16 @@ class Buckets:
         query = "SELECT id, place, print, still FROM person_print WHERE id IN (SELECT unnest($1::VARCHAR[]))"
         return {id: Print(*more) for id, *more in self.connection.execute(query, [list(ids)]).fetchall()}
 
+    def _read_whole(self) -> None:
+        """Make ``person_row`` and ``kept_event``: people and the events that can decide an answer, with all that is known of them.
+
+        Most of that matters only where something is to be explained, so that it is not read before.
+        """
+        if not self._whole:
+            self.connection.execute(_ROWS, self._within)
+            self.connection.execute(_KEPT, self._within)
+            self._whole = True
+
     def _people(self) -> str:
         """The statement for ``person``, whose columns are those of `rules.engines.columnar.load`."""
         home = "'home ' || r.household" if self._reader.whole else "NULL"
@@ -181,13 +207,16 @@ class Buckets:
             name: "true" if name in self._reader.not_loaded else f"coalesce(list_contains(g.tables, '{name}'), false)" for name in TABLES
         }
         lost[HOUSEHOLD] = "r.household IS NULL" if self._reader.whole else "true"
-        return _PERSON.format(home=home, gaps=", ".join(f"{expression} AS no_{name}" for name, expression in lost.items()))
+        return _PERSON.format(home=home, here=_HERE, gaps=", ".join(f"{expression} AS no_{name}" for name, expression in lost.items()))
 
     def _understand(self) -> None:
         """Make ``by_form``: codes and unit of the answers whose form is at hand."""
         canonical = [url for (url,) in self.connection.execute("SELECT DISTINCT form FROM read_event WHERE form IS NOT NULL").fetchall()]
         known = {url: form for url in canonical if (form := named(self._reader.forms, url))}
-        query = "SELECT rowid AS eid, * FROM read_event WHERE form IN (SELECT unnest($1::VARCHAR[])) ORDER BY eid"
+        query = (
+            "SELECT r.rowid AS eid, r.* REPLACE (w.name AS tbl) FROM read_event r JOIN wanted_table w ON w.number = r.tbl "
+            "WHERE form IN (SELECT unnest($1::VARCHAR[])) ORDER BY eid"
+        )
         rows: list[tuple[object, ...]] = []
         if known:
             table = self.connection.sql(query, params=[list(known)]).to_arrow_table()

@@ -45,7 +45,7 @@ _EVERYTHING = 100.0
 @click.option(
     "--processes", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default="the processors", help="Buckets at one time."
 )
-@click.option("--bucket", type=click.IntRange(min=1), default=10_000, show_default=True, help="People in memory at one time, about.")
+@click.option("--bucket", type=click.IntRange(min=1), default=20_000, show_default=True, help="People in memory at one time, about.")
 @click.option("--memory", default="512MB", show_default=True, metavar="SIZE", help="Of the database, for each process.")
 @click.option(
     "--max-quarantined",

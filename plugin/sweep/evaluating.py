@@ -82,7 +82,7 @@ class Evaluator:
     def __init__(self, job: Job, buckets: Buckets) -> None:
         self._job, self._buckets = job, buckets
         asked = wanted([pack.program for pack in job.packs])
-        buckets.want(asked.codes, asked.tables, asked.uncoded)
+        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
 
     def run(self, bucket: Bucket) -> Step:
         """Evaluate a bucket, unless that was done already."""

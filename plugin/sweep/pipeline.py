@@ -48,7 +48,7 @@ class Asked:
     full: bool = False
     """Read everything anew, and forget what an earlier run left unfinished."""
     processes: int = 1
-    bucket: int = 10_000
+    bucket: int = 20_000
     """People of one bucket, about."""
     memory: str = MEMORY
     limits: Limits = field(default_factory=Limits)

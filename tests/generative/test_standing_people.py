@@ -43,7 +43,7 @@ def test_answers_and_facts_are_the_references(tmp_path: Path, seed: int) -> None
     found: dict[str, Evaluation] = {}
     with buckets_of(tmp_path, 1) as buckets:
         asked = wanted([world.program])
-        buckets.want(asked.codes, asked.tables, asked.uncoded)
+        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
         for low, high in buckets.cuts(25):
             ids = buckets.ids() if buckets.open(low, high) else []
             order_events(buckets.connection)

@@ -103,18 +103,18 @@ class Aggregates:
         return "n > 0 AND (possible = 0 OR possible_high < last_low)"
 
     def value(self, kind: str) -> str:
-        """The value of a fact of this kind; NULL: unknown."""
+        """The value of a fact of this kind; NULL: unknown, NaN where without a row it would be known."""
         match kind:
             case "exists":
-                return "CASE WHEN n > 0 THEN 1e0 END"
+                return self._or_unknown("CASE WHEN n > 0 THEN 1e0 END")
             case "all":
                 return "CASE WHEN failing > 0 THEN 0e0 WHEN n > 0 AND least_passing = 2 THEN 1e0 END"
             case "count":
-                return "CASE WHEN possible = 0 THEN CAST(n AS DOUBLE) END"
+                return self._or_unknown("CASE WHEN possible = 0 THEN CAST(n AS DOUBLE) END")
             case "days covered":
-                return "CASE WHEN possible = 0 AND vague = 0 THEN CAST(covered AS DOUBLE) END"
+                return self._or_unknown("CASE WHEN possible = 0 AND vague = 0 THEN CAST(covered AS DOUBLE) END")
             case "days":
-                return "CASE WHEN possible = 0 AND (partial = 0 OR n = 1) THEN CAST(different AS DOUBLE) END"
+                return self._or_unknown("CASE WHEN possible = 0 AND (partial = 0 OR n = 1) THEN CAST(different AS DOUBLE) END")
             case "latest word" | "earliest word":
                 column = kind.replace(" ", "_")
                 return f"CASE WHEN settled AND {column} <> 1 THEN CAST({column} AS DOUBLE) END"
@@ -123,6 +123,9 @@ class Aggregates:
         if kind in DATED:
             return f"CASE WHEN settled THEN {kind.replace(' ', '_')} END"
         return self._trend(kind.removeprefix("trend ")) if kind.startswith("trend") else self._time_since(kind.removesuffix("s since"))
+
+    def _or_unknown(self, value: str) -> str:
+        return f"coalesce({value}, {self.sql.unknown})"
 
     def _trend(self, unit: str) -> str:
         """The slope of the straight line through the values, as `rules.engines.reference` computes it."""

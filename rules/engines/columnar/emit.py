@@ -8,6 +8,7 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from rules.arithmetic import Arithmetic, Constant, Expression, Reading
+from rules.engines.columnar.aggregates_sql import DATED
 from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Feature, Features
 from rules.engines.columnar.matching_sql import matching
@@ -17,8 +18,9 @@ from rules.facts import HOUSEHOLD, TABLES
 from rules.ir import ComputedFact, PatientFact, Program, rests_on
 from rules.logic import All, Any, AtLeast, Compare, Condition, Holds, Is, Known, Not, leaves
 
-_KEPT: Final = {"unsure": "MATERIALIZED ", "spread": "NOT MATERIALIZED "}
-"""What a planner does not know: that few rows are unsure; and that to find again what a reading reads costs less than to keep it."""
+_WIDE: Final = ("layer", "result")
+"""Steps of one row for each person and many columns. The rows of all others are kept: a planner that wrote a step into each of those that
+read it would plan and run it again and again."""
 
 
 class Step(NamedTuple):
@@ -44,13 +46,14 @@ class Emitter:
         self.sql = dialect
         self.features = Features(program)
         self.reducing = Reducing(self.features, as_of, dialect)
-        self.facts = {f.name: f"f{i}" for i, f in enumerate(program.facts)}
+        own = {f.name: f"f{i}" for i, f in enumerate(program.facts)}
+        self.facts = own | {name: own[twin] for name, twin in program.twins.items()}
         self.columns = self.facts | {d.name: f"d{i}" for i, d in enumerate(program.derived)}
 
     def statement(self, *, ordered: bool = False) -> str:
-        """One row for each person asked about: ``pid``, ``id``, then a column for each of `columns`; if ``ordered``, by ``pid``."""
+        """One row for each person asked about: ``pid``, ``id``, then each of `columns` once; if ``ordered``, by ``pid``."""
         *steps, last = self.steps()
-        named = [f"{step.name} AS {_KEPT.get(step.name, '')}({step.query})" for step in steps]
+        named = [f"{step.name} AS {'' if step.name.startswith(_WIDE) else 'MATERIALIZED '}({step.query})" for step in steps]
         return "WITH " + ",\n".join(named) + f"\n{last.query}" + (" ORDER BY pid" if ordered else "")
 
     def steps(self) -> list[Step]:
@@ -63,19 +66,18 @@ class Emitter:
         found.append(Step("layer0", self._facts()))
         for number, layer in enumerate(self._layers(), 1):
             found.append(Step(f"layer{number}", f"SELECT *, {', '.join(layer)} FROM {found[-1].name}"))
-        return [*found, Step("result", f"SELECT pid, id, {', '.join(self.columns.values())} FROM {found[-1].name}")]
+        return [*found, Step("result", f"SELECT pid, id, {', '.join(dict.fromkeys(self.columns.values()))} FROM {found[-1].name}")]
 
     # ---------------------------------------------------------------- one row for each person
 
     def _facts(self) -> str:
-        base = [f for f in self.program.facts if not isinstance(f, ComputedFact)]
+        base = [f for f in self.program.facts if not isinstance(f, ComputedFact) and f.name not in self.program.twins]
         columns = [f"{self._patient(f) if isinstance(f, PatientFact) else self._event(f.name)} AS {self.facts[f.name]}" for f in base]
         anchors = {self.features.anchor(name) for name in self.features.anchors}
         ages = {number for number, _ in self.features.ages.values()}
-        numbers = sorted({f.number for f in self.features.facts} | {-1 - number for number in anchors} | ages)
+        numbers = sorted({f.number for f in self.features.facts if not f.seen} | {-1 - number for number in anchors} | ages)
         wide = [f"{self.sql.pivot('long', numbers or [0])} w ON w.pid = p.pid"]
-        if self.features.quick:
-            wide.append(f"{self.reducing.glances.side_by_side()} g ON g.pid = p.pid")
+        wide += [f"({query}) b{n} ON b{n}.pid = p.pid" for n, query in enumerate(self.reducing.glances.side_by_side())]
         homes = "JOIN home h ON h.home = p.home" if self.features.households else ""
         picked, joined = ", ".join(["p.pid", "p.id", *columns]), " LEFT JOIN ".join(wide)
         return f"SELECT {picked} FROM person p {homes} LEFT JOIN {joined} WHERE p.asked"
@@ -89,11 +91,11 @@ class Emitter:
             case "exists":
                 value = f"CASE WHEN {v} = 1 THEN TRUE WHEN {v} IS NOT NULL OR {gap} THEN NULL ELSE FALSE END"
             case "all":
-                value = f"CASE WHEN {v} = 0 THEN FALSE WHEN {gap} OR isnan({v}) OR {v} IS NULL THEN NULL ELSE TRUE END"
+                value = f"CASE WHEN {v} = 0 THEN FALSE WHEN {v} = 1 AND NOT {gap} THEN TRUE END"
             case "count" | "days" | "days covered":
                 value = f"CASE WHEN {gap} OR isnan({v}) THEN NULL ELSE coalesce({v}, 0e0) END"
             case _:
-                value = f"CASE WHEN NOT ({gap}) AND NOT isnan({v}) THEN {v} END"
+                value = f"CASE WHEN NOT {gap} THEN {v} END"
         placed = self._placed(feature.fact.window.anchors)
         return f"CASE WHEN {placed} THEN {value} END" if placed else value
 
@@ -107,8 +109,9 @@ class Emitter:
         """Whether there are days to count from; nothing if none are needed."""
         tests = []
         for name in anchors:
-            tests.append(f'w."{-1 - self.features.anchor(name)}" IS NOT NULL')
-            anchor = self.features.by_fact.get(name)
+            anchor, counted = self.features.by_fact.get(name), f'w."{-1 - self.features.anchor(name)}" IS NOT NULL'
+            near = self.reducing.glances.near(anchor) if anchor and anchor.quick and anchor.kind in DATED else ""
+            tests.append(f"({near} OR {counted})" if near else counted)
             if anchor:
                 tests += [f"NOT {self._gap(anchor)}", self._placed(anchor.fact.window.anchors)]
         return " AND ".join(filter(None, tests))
@@ -117,7 +120,7 @@ class Emitter:
         match fact.attribute:
             case "age" if fact.name in self.features.ages:
                 v = f'w."{self.features.ages[fact.name][0]}"'
-                return f"CASE WHEN {self._placed(rests_on(fact))} AND NOT isnan({v}) THEN {v} END"
+                return f"CASE WHEN {self._placed(rests_on(fact))} THEN {v} END"
             case "age":
                 day = self.sql.day(fact.on.fixed(self.as_of) if fact.on else self.as_of)
                 return f"CASE WHEN {age('p.birth_low', day)} = {age('p.birth_high', day)} THEN {age('p.birth_low', day)} END"
@@ -136,7 +139,7 @@ class Emitter:
         level: dict[str, int] = {}
         layers: list[list[str]] = []
         for fact in self.program.facts:
-            if isinstance(fact, ComputedFact):
+            if isinstance(fact, ComputedFact) and fact.name not in self.program.twins:
                 self._put(fact.name, fact.uses(), self._computed(fact), level, layers)
         for derived in self.program.derived:
             used = [leaf.fact for leaf in leaves(derived.condition)]
@@ -144,10 +147,11 @@ class Emitter:
         return layers
 
     def _put(self, name: str, uses: "list[str] | tuple[str, ...]", expression: str, level: dict[str, int], layers: list[list[str]]) -> None:
-        level[name] = 1 + max((level.get(used, -1) for used in uses), default=-1)
-        if level[name] == len(layers):
+        column = self.columns[name]
+        level[column] = 1 + max((level.get(self.columns[used], -1) for used in uses), default=-1)
+        if level[column] == len(layers):
             layers.append([])
-        layers[level[name]].append(f"{expression} AS {self.columns[name]}")
+        layers[level[column]].append(f"{expression} AS {column}")
 
     def _computed(self, fact: ComputedFact) -> str:
         cases = ""

@@ -13,7 +13,7 @@ from rules.engines.columnar.emit import Emitter
 from rules.engines.columnar.features import tables
 from rules.engines.matching import word_of_rank
 from rules.facts import PersonRecord
-from rules.ir import EventFact, Program, Series
+from rules.ir import EventFact, Fact, Program, Series
 
 _FETCH = 10_000
 ORDERED_EVENTS = """
@@ -51,16 +51,23 @@ def evaluation_of(program: Program, row: tuple[object, ...]) -> Evaluation:
     for place, series in _worded(program):
         rank = values[place]
         values[place] = word_of_rank(series, int(rank)) if isinstance(rank, float) else None
-    split = len(program.facts)
-    facts = {f.name: _fact(v) for f, v in zip(program.facts, values[:split], strict=True)}
+    split = len(program.facts) - len(program.twins)
+    own = {f.name: _fact(v) for f, v in zip(_own(program), values[:split], strict=True)}
+    facts = {f.name: own[program.twins.get(f.name, f.name)] for f in program.facts}
     answers = {d.name: v if isinstance(v, bool) else None for d, v in zip(program.derived, values[split:], strict=True)}
     return Evaluation(str(patient), facts, answers)
 
 
 @lru_cache(maxsize=64)
+def _own(program: Program) -> tuple[Fact, ...]:
+    """The facts that have a column: one of those that mean the same."""
+    return tuple(f for f in program.facts if f.name not in program.twins)
+
+
+@lru_cache(maxsize=64)
 def _worded(program: Program) -> tuple[tuple[int, Series], ...]:
     """The facts that are words of answers, by their place: they come as ranks."""
-    return tuple((i, f.series) for i, f in enumerate(program.facts) if isinstance(f, EventFact) and f.type == "word")
+    return tuple((i, f.series) for i, f in enumerate(_own(program)) if isinstance(f, EventFact) and f.type == "word")
 
 
 def _fact(value: object) -> bool | float | str | None:

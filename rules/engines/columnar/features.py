@@ -10,7 +10,7 @@ from typing import Final
 import pyarrow as pa
 
 from rules.days import Duration
-from rules.facts import HOUSEHOLD, TABLES
+from rules.facts import HOUSEHOLD, NUMBERS, TABLES
 from rules.ir import Bound, EventFact, PatientFact, Program, Relation, Series, ValueTest
 
 _INT, _TEXT, _YES, _DAY, _NUMBER = pa.int32(), pa.string(), pa.bool_(), pa.date32(), pa.float64()
@@ -33,8 +33,8 @@ SCHEMAS: Final[dict[str, dict[str, pa.DataType]]] = {
             "answered": _YES,
         },
     },
-    "series_table": {"sid": _INT, "tbl": _TEXT},
-    "series_status": {"sid": _INT, "tbl": _TEXT, "status": _TEXT},
+    "series_table": {"sid": _INT, "tbl": _INT},
+    "series_status": {"sid": _INT, "tbl": _INT, "status": _TEXT},
     "series_code": {"sid": _INT, "system": _TEXT, "code": _TEXT},
     "series_word": {"sid": _INT, "system": _TEXT, "code": _TEXT, "rank": _INT},
     "series_answer": {"sid": _INT, "rank": _INT},
@@ -79,6 +79,19 @@ class Feature:
         """Which events it is about."""
         return self.fact.series
 
+    @property
+    def quick(self) -> bool:
+        """Whether one look at the events answers it; see `rules.engines.columnar.glance_sql`."""
+        window = self.fact.window
+        told = self.kind in ("exists", "latest word")
+        told = told or ((self.kind == "latest" or self.kind.endswith("since")) and not self.series.words)
+        return told and window.timing == "starts" and not window.anchors and not window.upper
+
+    @property
+    def seen(self) -> bool:
+        """Whether that look always answers it."""
+        return self.quick and self.kind == "exists"
+
 
 class Features:
     """The event facts of a program and what they read, numbered; the innermost series first."""
@@ -102,8 +115,8 @@ class Features:
                 self.births[fact.name] = -1_000_000 - len(self.births)
             elif isinstance(fact, PatientFact) and fact.on and fact.on.anchor:
                 self.ages[fact.name] = 2_000_000 + len(self.ages), fact.on
-        self.quick = {f.number for f in self.facts if _is_quick(f)}
-        """The facts that a glance at the latest event answers, where nothing about the events is uncertain."""
+        self.quick = {f.number for f in self.facts if f.quick}
+        """The facts that one look at the events answers; see `rules.engines.columnar.glance_sql`."""
 
     @property
     def households(self) -> bool:
@@ -151,13 +164,6 @@ class Features:
         return self.series[series, judging]
 
 
-def _is_quick(feature: Feature) -> bool:
-    window = feature.fact.window
-    told = feature.kind in ("exists", "latest word") or feature.kind.endswith("since")
-    told = told or (feature.kind == "latest" and not feature.series.words)
-    return told and window.timing == "starts" and not window.anchors and not window.upper
-
-
 def _kind(fact: EventFact) -> str:
     """How the events become one value: the aggregate, told apart by what it gives."""
     match fact.aggregate:
@@ -183,8 +189,8 @@ def tables(features: Features, as_of: date) -> dict[str, pa.Table]:
     for numbered in features.series.values():
         sid, series = numbered.number, numbered.series
         rows["series"].append(_series(numbered))
-        rows["series_table"] += [(sid, tbl) for tbl, _ in series.statuses]
-        rows["series_status"] += [(sid, tbl, status) for tbl, counted in series.statuses for status in sorted(counted)]
+        rows["series_table"] += [(sid, NUMBERS[tbl]) for tbl, _ in series.statuses]
+        rows["series_status"] += [(sid, NUMBERS[tbl], status) for tbl, counted in series.statuses for status in sorted(counted)]
         rows["series_code"] += [(sid, *coding) for coding in sorted(series.codes or ())]
         rows["series_word"] += [(sid, *coding, 2 * i) for i, (_, answers) in enumerate(series.words) for coding in sorted(answers)]
         rows["series_answer"] += [(sid, 2 * i) for i, (word, _) in enumerate(series.words) if word in (series.answers or ())]

@@ -6,7 +6,7 @@ from typing import Final
 import pyarrow as pa
 
 from rules.engines.columnar.features import SOURCES, table
-from rules.facts import HOUSEHOLD, NEVER, DateRange, Event, PersonRecord
+from rules.facts import HOUSEHOLD, NEVER, NUMBERS, DateRange, Event, PersonRecord
 
 _PERSON: Final = {
     "pid": pa.int32(),
@@ -26,7 +26,7 @@ _PERSON: Final = {
 _EVENT: Final = {
     "eid": pa.int64(),
     "pid": pa.int32(),
-    "tbl": pa.string(),
+    "tbl": pa.int32(),
     "status": pa.string(),
     "value": pa.float64(),
     "unit": pa.string(),
@@ -41,7 +41,9 @@ _EVENT: Final = {
     "part": pa.string(),
     "opaque": pa.bool_(),
 }
-_CODE: Final = {"eid": pa.int64(), "system": pa.string(), "code": pa.string()}
+_ANSWER: Final = {"eid": pa.int64(), "system": pa.string(), "code": pa.string()}
+_CODE: Final = _ANSWER | {"alone": pa.bool_()}
+"""``alone``: whether the event is not opaque and has no other code."""
 _TAG: Final = {"eid": pa.int64(), "role": pa.string(), "system": pa.string(), "code": pa.string()}
 
 
@@ -60,14 +62,14 @@ def tables(people: Iterable[PersonRecord]) -> dict[str, pa.Table]:
         for event in record.events:
             eid = len(events)
             events.append(_event(eid, pid, event))
-            codes += [(eid, *coding) for coding in event.codes]
+            codes += [(eid, *coding, len(event.codes) == 1 and not event.opaque) for coding in event.codes]
             answers += [(eid, *coding) for coding in event.answers]
             tags += [(eid, role, *coding) for role, coding in event.tags]
     return {
         "person": table(persons, _PERSON),
         "raw_event": table(events, _EVENT),
         "event_code": table(codes, _CODE),
-        "event_answer": table(answers, _CODE),
+        "event_answer": table(answers, _ANSWER),
         "event_tag": table(tags, _TAG),
     }
 
@@ -105,7 +107,7 @@ def _event(eid: int, pid: int, event: Event) -> tuple[object, ...]:
     return (
         eid,
         pid,
-        event.table,
+        NUMBERS[event.table],
         event.status,
         event.value,
         event.unit or "",

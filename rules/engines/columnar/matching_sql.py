@@ -9,16 +9,20 @@ from typing import Final
 
 from rules.engines.columnar.dialects import Dialect
 from rules.engines.columnar.features import Features
-from rules.facts import TABLES
+from rules.facts import NUMBERS, TABLES
+from rules.ir import Series
 
 COLUMNS: Final = "sid, eid, pid, low, high, end_low, end_high, instant, ord, opaque, value, rank, passes, verdict"
 
-_MATCHED: Final = """
+_BY_CODE: Final = "SELECT c.eid, f.sid FROM event_code c JOIN series_code f ON f.system = c.system AND f.code = c.code WHERE"
+_BY_TABLE: Final = "SELECT e.eid, f.sid FROM event e JOIN series_table t ON t.tbl = e.tbl JOIN series f ON f.sid = t.sid WHERE"
+_MATCHED: Final = f"""
 matched AS (
-  SELECT c.eid, f.sid FROM event_code c JOIN series_code f ON f.system = c.system AND f.code = c.code
-  UNION
-  SELECT e.eid, f.sid FROM event e JOIN series_table t ON t.tbl = e.tbl JOIN series f ON f.sid = t.sid WHERE e.opaque OR NOT f.coded
+  {_BY_CODE} c.alone
+  UNION ALL {_BY_TABLE} NOT f.coded
+  UNION ALL SELECT eid, sid FROM ({_BY_CODE} NOT c.alone UNION {_BY_TABLE} e.opaque AND f.coded)
 )"""
+"""Only what may match twice is looked through for that: an event of several codes, or of which it is not known what it is about."""
 
 _WORD: Final = """
 word AS (
@@ -40,11 +44,12 @@ tagged AS (
 
 def matching(features: Features, as_of: date, sql: Dialect) -> Iterator[str]:
     """The common table expressions that end in ``judged``: every event with the series it may belong to, and its verdict."""
-    tagged = any(series.tags for series, _ in features.series)
-    yield from (_MATCHED, _WORD)
-    if tagged:
+    yield _MATCHED
+    if any(series.words for series, _ in features.series):
+        yield _WORD
+    if any(series.tags for series, _ in features.series):
         yield _TAGGED
-    yield _hit(as_of, sql, tagged=tagged)
+    yield _hit(features, sql.day(as_of), sql)
     judged = [f"SELECT {COLUMNS} FROM hit WHERE level = 0"]
     if features.levels:
         yield _missing()
@@ -54,42 +59,60 @@ def matching(features: Features, as_of: date, sql: Dialect) -> Iterator[str]:
     yield f"\njudged AS ({' UNION ALL '.join(judged)})"
 
 
-def _hit(as_of: date, sql: Dialect, *, tagged: bool) -> str:
-    today = sql.day(as_of)
-    tags = "coalesce(g.verdict, 2)" if tagged else "2"
-    join = "LEFT JOIN tagged g ON g.sid = m.sid AND g.eid = m.eid" if tagged else ""
+def _hit(features: Features, today: str, sql: Dialect) -> str:
+    """Only what some series asks for is looked at."""
+    every = [series for series, _ in features.series]
+    tests, joins = _tests(every), []
+    value, rank, wanted, tags = "CAST(NULL AS DOUBLE)", "1", "FALSE", "2"
+    if any(series.conversions for series in every):
+        value = sql.finite("(e.value * u.factor + u.shift)")
+        joins.append("LEFT JOIN series_unit u ON u.sid = m.sid AND u.unit = e.unit")
+    if any(series.words for series in every):
+        rank = "coalesce(w.rank, 1)"
+        joins.append("LEFT JOIN word w ON w.sid = m.sid AND w.eid = e.eid")
+    if any(series.answers is not None for series in every):
+        wanted = "a.sid IS NOT NULL"
+        joins.append(f"LEFT JOIN series_answer a ON a.sid = m.sid AND a.rank = {rank}")
+    if any(series.tags for series in every):
+        tags = "coalesce(g.verdict, 2)"
+        joins.append("LEFT JOIN tagged g ON g.sid = m.sid AND g.eid = m.eid")
+    usable = "NOT usable OR CASE WHEN worded THEN rank <> 1 ELSE value IS NOT NULL END"
     return f"""
 hit AS (
   SELECT {COLUMNS}, level FROM (
-    SELECT *, CASE WHEN opaque THEN least(begun, 1) ELSE least(begun, counted, tags,
-      CASE WHEN usable AND (CASE WHEN worded THEN rank = 1 ELSE value IS NULL END) THEN 0 ELSE 2 END,
-      CASE WHEN judging THEN 2 ELSE passes END) END AS verdict
+    SELECT *, CASE WHEN opaque THEN 1 ELSE least(begun, counted, tags, CASE WHEN judging THEN 2 ELSE passes END) END AS verdict
     FROM (
-      SELECT *, CASE WHEN opaque THEN 1 ELSE least(
-        CASE WHEN NOT answered THEN 2 WHEN rank = 1 THEN 1 WHEN wanted THEN 2 ELSE 0 END,
-        CASE WHEN NOT tested THEN 2 WHEN value IS NULL THEN 1
-          WHEN (at_least IS NULL OR value >= at_least) AND (above IS NULL OR value > above) AND (at_most IS NULL OR value <= at_most)
-            AND (below IS NULL OR value < below) AND (other_than IS NULL OR value <> other_than) THEN 2 ELSE 0 END) END AS passes
+      SELECT *, CASE WHEN opaque THEN 1 ELSE {tests} END AS passes
       FROM (
       SELECT f.*, e.eid, e.pid, e.low, e.high, e.end_low, e.end_high, e.instant, e.ord, e.opaque,
-        {sql.finite("(e.value * u.factor + u.shift)")} AS value, coalesce(w.rank, 1) AS rank, a.sid IS NOT NULL AS wanted, {tags} AS tags,
-        CASE WHEN e.status IS NULL THEN 1 WHEN s.status IS NULL THEN 0 ELSE 2 END AS counted,
-        CASE WHEN e.low IS NULL THEN 1 WHEN e.low > {today} THEN 0 WHEN e.high <= {today} THEN 2 ELSE 1 END AS begun
+        {value} AS value, {rank} AS rank, {wanted} AS wanted, {tags} AS tags,
+        CASE WHEN e.status IS NULL THEN 1 ELSE 2 END AS counted, CASE WHEN e.high <= {today} THEN 2 ELSE 1 END AS begun
       FROM matched m
       JOIN event e ON e.eid = m.eid
       JOIN series f ON f.sid = m.sid
       JOIN series_table t ON t.sid = m.sid AND t.tbl = e.tbl
       LEFT JOIN series_status s ON s.sid = m.sid AND s.tbl = e.tbl AND s.status = e.status
-      LEFT JOIN series_unit u ON u.sid = m.sid AND u.unit = e.unit
-      LEFT JOIN word w ON w.sid = m.sid AND w.eid = e.eid
-      LEFT JOIN series_answer a ON a.sid = m.sid AND a.rank = coalesce(w.rank, 1)
-      {join})))
-  WHERE verdict > 0
+      {" ".join(joins)}
+      WHERE (e.low IS NULL OR e.low <= {today}) AND (e.opaque OR e.status IS NULL OR s.status IS NOT NULL))
+      WHERE opaque OR {usable}))
+  {"" if tests == tags == "2" else "WHERE verdict > 0"}
 )"""
 
 
+def _tests(every: list[Series]) -> str:
+    """Whether an event passes what the series ask of its answer and its value."""
+    tests = ["2"]
+    if any(series.answers is not None for series in every):
+        tests.append("CASE WHEN NOT answered THEN 2 WHEN rank = 1 THEN 1 WHEN wanted THEN 2 ELSE 0 END")
+    if any(series.values for series in every):
+        tests.append("""CASE WHEN NOT tested THEN 2 WHEN value IS NULL THEN 1
+          WHEN (at_least IS NULL OR value >= at_least) AND (above IS NULL OR value > above) AND (at_most IS NULL OR value <= at_most)
+            AND (below IS NULL OR value < below) AND (other_than IS NULL OR value <> other_than) THEN 2 ELSE 0 END""")
+    return f"least({', '.join(tests)})" if len(tests) > 1 else "2"
+
+
 def _missing() -> str:
-    rows = " UNION ALL ".join(f"SELECT pid, '{table}' AS tbl FROM person WHERE no_{table}" for table in TABLES)
+    rows = " UNION ALL ".join(f"SELECT pid, {NUMBERS[table]} AS tbl FROM person WHERE no_{table}" for table in TABLES)
     return f"""
 relation_gap AS (
   SELECT DISTINCT r.rid, m.pid FROM relation r JOIN series_table t ON t.sid = r.inner_sid JOIN ({rows}) m ON m.tbl = t.tbl

@@ -26,7 +26,7 @@ asked AS (
 )"""
 _UNSURE: Final = """
 unsure AS (
-  SELECT g.pid, f.* FROM glance g JOIN feature f ON f.reading = g.reading WHERE f.quick AND NOT g.plain
+  SELECT g.pid, f.* FROM glance g JOIN feature f ON f.reading = g.reading WHERE f.quick AND f.kind <> 'exists' AND NOT g.plain
 )"""
 _ASKED_TOO: Final = """
   UNION ALL
@@ -45,7 +45,7 @@ _WINDOWED: Final = """CASE timing WHEN 'ends' THEN ended WHEN 'inside' THEN leas
 
 
 class Reducing:
-    """Writes the common table expressions that end in ``long(pid, fid, v)``: a value for each person and fact, NaN for unknown."""
+    """Writes the common table expressions that end in ``long(pid, fid, v)``: a value for each person and fact; see `Aggregates.value`."""
 
     def __init__(self, features: Features, as_of: date, sql: Dialect) -> None:
         """``as_of`` is the day of evaluation."""
@@ -58,20 +58,23 @@ class Reducing:
     def expressions(self) -> Iterator[str]:
         """The expressions in order."""
         yield _SPREAD.format(households=_HOUSEHOLDS if self.features.households else "")
-        if self.glances.quick:
-            yield from (self.glances.expression(), _UNSURE)
-        yield _ASKED.format(unsure=_ASKED_TOO if self.glances.quick else "")
+        yield from self.glances.expressions()
+        if self.glances.told:
+            yield _UNSURE
+        yield _ASKED.format(unsure=_ASKED_TOO if self.glances.told else "")
         for stage in self.features.stages:
             yield from self._stage(stage)
         yield f"\nlong AS ({self._long()})"
 
     def _long(self) -> str:
-        """Values, and for each fact that windows count from a row that says whether there is a day to count from."""
+        """Values, and for each fact that windows count from a row if there is a day to count from, unless a glance tells."""
         anchors = [*self.features.dated, *self.features.births.values()]
         rows = [f"SELECT pid, fid, v FROM group{s}" for s in self.features.stages]
         if anchors:
             counted = ", ".join(map(str, anchors))
-            rows.append(f"SELECT pid, -1 - fid AS fid, 1e0 AS v FROM ({self._days(self.features.stages)}) WHERE fid IN ({counted})")
+            rows.append(
+                f"SELECT pid, -1 - fid AS fid, 1e0 AS v FROM ({self._days(self.features.stages, glances=False)}) WHERE fid IN ({counted})"
+            )
         rows += self._ages()
         return " UNION ALL ".join(rows) or "SELECT 0 AS pid, 0 AS fid, 0e0 AS v WHERE FALSE"
 
@@ -81,14 +84,14 @@ class Reducing:
             anchor = self.features.anchor(on.anchor or "")
             low, high = (self.sql.moved(f"a.{day}", *map(str, shift(on))) for day in ("day_low", "day_high"))
             oldest, youngest = age("p.birth_low", "b.high"), age("p.birth_high", "b.low")
-            yield f"""SELECT p.pid, {number} AS fid, CASE WHEN {oldest} = {youngest} THEN {oldest} ELSE {self.sql.unknown} END AS v
+            yield f"""SELECT p.pid, {number} AS fid, CASE WHEN {oldest} = {youngest} THEN {oldest} END AS v
   FROM (SELECT a.pid, {low} AS low, {high} AS high FROM ({self._days(self.features.stages)}) a WHERE a.fid = {anchor}) b
   JOIN person p ON p.pid = b.pid WHERE p.birth_low IS NOT NULL"""
 
-    def _days(self, stages: Iterable[int]) -> str:
+    def _days(self, stages: Iterable[int], *, glances: bool = True) -> str:
         """The days that others count from: of facts of these stages, and births."""
         rows = [f"SELECT pid, fid, day_low, day_high FROM group{s} WHERE day_low IS NOT NULL" for s in stages]
-        rows += self.glances.days()
+        rows += self.glances.days() if glances else ()
         rows += [
             f"SELECT pid, {number} AS fid, birth_low AS day_low, birth_high AS day_high FROM person WHERE birth_low IS NOT NULL"
             for number in self.features.births.values()
@@ -144,7 +147,7 @@ window{stage} AS (
     # ---------------------------------------------------------------- aggregates
 
     def _group(self, stage: int, kinds: set[str]) -> Iterator[str]:
-        """For each person and feature the value ``v`` (NaN: unknown) and, where one event was chosen, its day."""
+        """For each person and feature the value ``v`` and, where one event was chosen, its day."""
         tallies = dict(self.aggregates.tallies(kinds))
         columns = "".join(f",\n    {expression} AS {name}" for name, expression in tallies.items())
         yield f"""
@@ -161,7 +164,7 @@ tally{stage} AS (
         day_low, day_high = (_cases({k: f"{k.replace(' ', '_')}_{end}" for k in sorted(kinds & DATED)}) for end in ("low", "high"))
         yield f"""
 group{stage} AS (
-  SELECT pid, fid, coalesce(v, {self.sql.unknown}) AS v,
+  SELECT pid, fid, v,
     CASE WHEN settled THEN {day_low} END AS day_low, CASE WHEN settled THEN {day_high} END AS day_high
   FROM (SELECT *, {_cases({k: self.aggregates.value(k) for k in sorted(kinds)})} AS v FROM (
     SELECT t.*{", c.covered" if covered else ""}, d.fid IS NULL AND {settled} AS settled

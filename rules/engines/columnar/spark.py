@@ -23,7 +23,7 @@ _SETTINGS = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.constraintPropagation.enabled": "false",  # it fails on a union of a kept step with itself
 }
-_KEPT = ("hit", "judged", "spread", "glance", "window", "tally", "group", "long", "layer")
+_KEPT = ("hit", "judged", "spread", "sight", "glance", "window", "tally", "group", "long", "layer")
 """Steps whose rows are kept: Spark would otherwise copy them into every later step that reads them, and grow without bounds."""
 
 

@@ -57,7 +57,3 @@ class Dialect(Protocol):
     def pivot(self, source: str, columns: list[int]) -> str:
         """One row for each ``pid`` of ``source(pid, fid, v)``, one column ``"n"`` for each feature number."""
         ...
-
-    def side_by_side(self, source: str, key: str, columns: dict[str, list[int]]) -> str:
-        """One row for each ``pid`` of a query: for each column and each key listed for it, a column of both names, ``ago12``."""
-        ...

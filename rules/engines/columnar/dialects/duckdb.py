@@ -59,12 +59,3 @@ class DuckDB:
         """One row for each ``pid`` of ``source(pid, fid, v)``, one column for each feature number."""
         listed = ", ".join(map(str, columns))
         return f"(PIVOT {source} ON fid IN ({listed}) USING max(v) GROUP BY pid)"
-
-    def side_by_side(self, source: str, key: str, columns: dict[str, list[int]]) -> str:
-        """By lists: what PIVOT does with names, here goes by the place of a number."""
-        keys = sorted({each for listed in columns.values() for each in listed})
-        lists = ", ".join(f"list({name}) AS {name}" for name in columns)
-        places = ", ".join(f"list_position({key}, {each}) AS place{each}" for each in keys)
-        found = ", ".join(f"{name}[place{each}] AS {name}{each}" for name, listed in columns.items() for each in listed)
-        listed = f"SELECT pid, list({key}) AS {key}, {lists} FROM ({source}) GROUP BY pid"
-        return f"(SELECT pid, {found} FROM (SELECT *, {places} FROM ({listed})))"

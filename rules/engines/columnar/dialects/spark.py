@@ -57,10 +57,3 @@ class Spark:
         """Grouped by what is left over: ``pid``."""
         listed = ", ".join(f'{number} AS "{number}"' for number in columns)
         return f"(SELECT * FROM (SELECT pid, fid, v FROM {source}) PIVOT (max(v) FOR fid IN ({listed})))"
-
-    def side_by_side(self, source: str, key: str, columns: dict[str, list[int]]) -> str:
-        """One aggregate a column."""
-        found = ", ".join(
-            f"max(CASE WHEN {key} = {each} THEN {name} END) AS {name}{each}" for name, listed in columns.items() for each in listed
-        )
-        return f"(SELECT pid, {found} FROM ({source}) GROUP BY pid)"

@@ -9,9 +9,10 @@ import pytest
 from rules.days import Duration
 from rules.engines.columnar.engine import ColumnarEngine
 from rules.engines.columnar.features import Features
+from rules.engines.columnar.standing import wanted
 from rules.engines.reference import ReferenceEngine
 from rules.facts import HOUSEHOLD, Coding, DateRange, Event, Person, PersonRecord
-from rules.ir import Bound, Derived, EventFact, Fact, Program, Series, Window
+from rules.ir import Bound, Derived, EventFact, Fact, Program, Series, TagTest, Window
 from rules.logic import Holds
 from rules.units import Conversion
 
@@ -42,6 +43,7 @@ def facts(days: int | None) -> list[Fact]:
         EventFact(f"latest {days}", "latest", "number", SERIES, window),
         EventFact(f"word {days}", "latest", "word", ANSWERED, window),
         EventFact(f"home {days}", "exists", "yes/no", SERIES, window, household=True),
+        EventFact(f"answered {days}", "time since latest", "number", ANSWERED, window, scale="day"),
         *since,
         EventFact(
             f"upon {days}", "exists", "yes/no", SERIES, Window((Bound(f"latest {days}", offset=Duration(20, "day"), backwards=True),))
@@ -105,10 +107,43 @@ def test_every_answer_of_the_short_road_is_met() -> None:
     assert values["days 40"] == {7.0, 10.0, 11.0, 12.0, None}
 
 
+def test_however_many_series_are_looked_at() -> None:
+    """More than are set side by side at a time."""
+    several = [replace(SERIES, codes=frozenset({Coding("urn:codes", str(number))})) for number in range(27)]
+    asked = [
+        EventFact(f"{aggregate} {number}", aggregate, kind, series, within(40 + number))
+        for number, series in enumerate(several)
+        for aggregate, kind in (("exists", "yes/no"), ("latest", "number"))
+    ]
+    program = Program((*asked, replace(asked[3], name="the same")), (Derived("r", Holds("exists 25")),), ("r",))
+    events = [replace(event(38 + n, 38 + n), codes=(Coding("urn:codes", str(n)), Coding("urn:codes", str(n + 1)))) for n in range(0, 26, 3)]
+    people = [person(f"p{number}", tuple(events[number:])) for number in range(len(events) + 1)]
+    expected = {e.patient: e for e in ReferenceEngine().evaluate(program, people, AS_OF)}
+    assert {e.patient: e for e in ColumnarEngine().evaluate(program, people, AS_OF)} == expected
+    assert len({e.facts["exists 25"] for e in expected.values()}) == 2
+
+
+def test_an_event_of_several_codes_of_one_series_is_one_event() -> None:
+    both = replace(SERIES, codes=frozenset({ASKED, Coding("urn:codes", "other")}))
+    program = Program((EventFact("n", "count", "number", both), EventFact("all", "count", "number", replace(both, codes=None))), (), ())
+    twice = replace(event(10, 10), codes=tuple(sorted(both.codes or ())))
+    people = [person("p", (twice, event(9, 9))), person("q", (replace(twice, opaque=True), twice)), person("r", ())]
+    expected = {e.patient: e for e in ReferenceEngine().evaluate(program, people, AS_OF)}
+    assert {e.patient: e for e in ColumnarEngine().evaluate(program, people, AS_OF)} == expected
+    assert (expected["p"].facts["n"], expected["q"].facts["n"]) == (2.0, None)
+
+
+def test_whether_tags_are_asked_for() -> None:
+    tagged = replace(SERIES, tags=(TagTest("class", frozenset({Coding("urn:classes", "AMB")})),))
+    program = Program((EventFact("n", "exists", "yes/no", SERIES),), (), ())
+    assert not wanted([program]).tagged
+    assert wanted([program, Program((EventFact("n", "exists", "yes/no", tagged),), (), ())]).tagged
+
+
 @pytest.mark.parametrize(
     ("fact", "quick"),
     [
-        *((fact, fact.name.split()[0] not in ("upon", "later")) for fact in facts(10) if isinstance(fact, EventFact)),
+        *((fact, fact.name.split()[0] not in ("upon", "later", "answered")) for fact in facts(10) if isinstance(fact, EventFact)),
         (EventFact("n", "count", "number", SERIES, within(10)), False),
         (EventFact("first", "earliest", "number", SERIES, within(10)), False),
         (EventFact("old", "exists", "yes/no", SERIES, Window((), (Bound(offset=Duration(10, "day"), backwards=True),))), False),
