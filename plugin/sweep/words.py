@@ -43,7 +43,15 @@ def outcomes() -> dict[str, str]:
 
 STEPS: Final = (marked("pull"), marked("land"), marked("evaluate"), marked("publish"))
 COUNTS: Final = (
-    *(marked("files"), marked("lines"), marked("withheld types"), marked("written"), marked("removed"), marked("unchanged")),
+    *(
+        marked("files"),
+        marked("lines"),
+        marked("withheld types"),
+        marked("written"),
+        marked("removed"),
+        marked("unchanged"),
+        marked("read beforehand"),
+    ),
     *(marked("people"), marked("explained"), marked("columnar cpu seconds"), marked("buckets"), marked("findings")),
 )
 """What steps count."""
