@@ -23,6 +23,7 @@ from fhir_adapters.warehouse.read import Reader
 from fhir_adapters.warehouse.snapshot import current
 from fhir_adapters.warehouse.views import connect, register
 from rules.facts import HOUSEHOLD, NEVER, TABLES, Coding, Event, PersonRecord, with_households
+from rules.standstill import Stretch
 
 MEMORY: Final = "512MB"
 """Of DuckDB, for one bucket."""
@@ -30,7 +31,6 @@ MEMORY: Final = "512MB"
 _TEXT: Final = pa.string()
 _CODINGS: Final = pa.list_(pa.struct({"system": _TEXT, "code": _TEXT}))
 _TIMES: Final = "start_low, start_high, end_low, end_high, instant, issued, event_updated"
-_ALIKE: Final = f"person, tbl, source, part, answers, tags, value, status, {_TIMES}, opaque"
 
 _ROWS: Final = """
 CREATE OR REPLACE TEMP TABLE person_row AS
@@ -45,14 +45,17 @@ FROM person_row r LEFT JOIN (SELECT person, list(tbl) AS tables FROM gaps GROUP 
 """
 _READ: Final = f"""
 CREATE OR REPLACE TEMP TABLE read_event AS
-SELECT p.pid, {_ALIKE}, codes, unit, form FROM events e JOIN (SELECT pid, id FROM person) p ON p.id = e.person
+SELECT p.pid, person, tbl, source, part, codes, answers, tags, value, unit, status, {_TIMES}, opaque, form,
+       hash(content, n, event_updated, CASE WHEN awaits IS NOT NULL THEN {{'codes': codes, 'opaque': opaque}} END) AS mark
+FROM events e JOIN (SELECT pid, id FROM person) p ON p.id = e.person
 WHERE place > $low AND place <= $high AND tbl IN (SELECT name FROM wanted_table)
 """
-"""The only copy of the events; its ``rowid`` is their number."""
+"""The only copy of the events; its ``rowid`` is their number. ``mark``: of the resource and of what stands elsewhere about it."""
 _TOLD: Final = """
 CREATE OR REPLACE TEMP VIEW told_event AS
-SELECT e.rowid AS eid, e.* EXCLUDE (codes, unit, form), coalesce(u.codes, e.codes) AS codes,
-       CASE WHEN u.eid IS NULL THEN e.unit ELSE u.unit END AS unit
+SELECT e.rowid AS eid, e.* EXCLUDE (codes, unit, form, mark), coalesce(u.codes, e.codes) AS codes,
+       CASE WHEN u.eid IS NULL THEN e.unit ELSE u.unit END AS unit,
+       CASE WHEN u.eid IS NULL THEN mark ELSE hash(mark, u.codes, u.unit) END AS mark
 FROM read_event e LEFT JOIN by_form u ON u.eid = e.rowid
 """
 """With what the forms say of the answers that name one."""
@@ -81,14 +84,21 @@ _TAG: Final = """
 CREATE OR REPLACE TEMP VIEW event_tag AS
 SELECT eid, t.role AS role, t.system AS system, t.code AS code FROM (SELECT eid, unnest(tags) AS t FROM kept_event)
 """
-_PRINT: Final = f"""
+_ENDS: Final = ("start_low", "start_high", "end_low", "end_high")
+_STIRRED: Final = f"""
+CREATE OR REPLACE TEMP TABLE stirred_person AS
+SELECT DISTINCT e.pid FROM (SELECT eid, pid, tbl, opaque, {", ".join(_ENDS)} FROM kept_event WHERE {{there}}) e
+JOIN stretch s ON s.tbl = e.tbl AND ({" OR ".join(f"e.{end} BETWEEN s.first AND s.last" for end in _ENDS)})
+WHERE NOT s.coded OR e.opaque
+   OR (e.eid, s.number) IN (SELECT (c.eid, k.number) FROM event_code c JOIN stretch_code k USING (system, code))
+"""
+_PRINT: Final = """
 CREATE OR REPLACE TEMP TABLE person_print AS
-WITH told AS (
-  SELECT pid, hash(bit_xor(hash({_ALIKE}, codes, unit)), count(*)) AS mark, bool_or({{stirred}}) AS stirred
-  FROM kept_event GROUP BY pid),
+WITH told AS (SELECT pid, hash(bit_xor(mark), count(*)) AS mark FROM kept_event GROUP BY pid),
 own AS (
-  SELECT p.home, p.id, r.place, hash(p, r, t.mark, {{aged}}) AS mark, coalesce(t.stirred, false) AS stirred
-  FROM (SELECT * EXCLUDE (pid) FROM person) p JOIN person q ON q.id = p.id LEFT JOIN told t ON t.pid = q.pid
+  SELECT p.home, p.id, r.place, hash(p, r, t.mark, {aged}) AS mark, s.pid IS NOT NULL AS stirred
+  FROM (SELECT * EXCLUDE (pid) FROM person) p JOIN person q ON q.id = p.id
+  LEFT JOIN told t ON t.pid = q.pid LEFT JOIN stirred_person s ON s.pid = q.pid
   JOIN (SELECT * EXCLUDE (run, seen) FROM person_row) r ON r.patient = p.id)
 SELECT o.id, o.place, hash(h.mark, o.mark) AS print, NOT h.stirred AS still
 FROM own o JOIN (SELECT home, hash(bit_xor(mark), count(*)) AS mark, bool_or(stirred) AS stirred FROM own GROUP BY home) h USING (home)
@@ -158,16 +168,18 @@ class Buckets:
         wanted = set(ids)
         return {record.person.id: record for record in together if record.person.id in wanted}
 
-    def prints(self, as_of: date, stirring: Sequence[tuple[str, date, date]]) -> None:
-        """Make ready what `prints_of` tells; ``stirring``: tables, each with the first and the last day of a stretch."""
-        ends = ("start_low", "start_high", "end_low", "end_high")
-        stirred = [
-            f"tbl = '{table}' AND (" + " OR ".join(f"{end} BETWEEN DATE '{first}' AND DATE '{last}'" for end in ends) + ")"
-            for table, first, last in stirring
-        ]
+    def prints(self, as_of: date, stirring: Sequence[Stretch]) -> None:
+        """Make ready what `prints_of` tells; whoever has an event in one of ``stirring`` does not stand still."""
+        rows = [(number, each.table, each.first, each.last, each.codes is not None) for number, each in enumerate(stirring)]
+        columns = {"number": pa.int32(), "tbl": _TEXT, "first": pa.date32(), "last": pa.date32(), "coded": pa.bool_()}
+        register(self.connection, "stretch", arrow(rows, columns))
+        codes = [(number, *code) for number, each in enumerate(stirring) for code in sorted(each.codes or ())]
+        register(self.connection, "stretch_code", arrow(codes, {"number": pa.int32(), "system": _TEXT, "code": _TEXT}))
+        there = {f"{end} BETWEEN DATE '{first}' AND DATE '{last}'" for _, first, last, _ in stirring for end in _ENDS}
+        self.connection.execute(_STIRRED.format(there=" OR ".join(sorted(there)) or "false"))
         today = as_of.month * 100 + as_of.day
         aged = f"{as_of.year}, " + ", ".join(f"month(p.{birth}) * 100 + day(p.{birth}) > {today}" for birth in ("birth_low", "birth_high"))
-        self.connection.execute(_PRINT.format(stirred=" OR ".join(stirred) or "false", aged=aged))
+        self.connection.execute(_PRINT.format(aged=aged))
 
     def prints_of(self, ids: Sequence[str]) -> dict[str, Print]:
         """Of these people of the open bucket, by id."""
