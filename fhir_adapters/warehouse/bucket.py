@@ -4,7 +4,7 @@ Whole households, so that nothing outside the bucket can matter; memory is that 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -22,7 +22,8 @@ from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.read import Reader
 from fhir_adapters.warehouse.snapshot import current
 from fhir_adapters.warehouse.views import connect, register
-from rules.facts import HOUSEHOLD, NEVER, TABLES, Coding, Event, PersonRecord, with_households
+from rules.engines.columnar.standing import Wanted
+from rules.facts import HOUSEHOLD, NEVER, TABLES, Event, PersonRecord, with_households
 from rules.standstill import Stretch
 
 MEMORY: Final = "512MB"
@@ -45,63 +46,74 @@ FROM person_row r LEFT JOIN (SELECT person, list(tbl) AS tables FROM gaps GROUP 
 """
 _READ: Final = f"""
 CREATE OR REPLACE TEMP TABLE read_event AS
-SELECT p.pid, person, tbl, source, part, codes, answers, tags, value, unit, status, {_TIMES}, opaque, form,
-       hash(content, n, event_updated, CASE WHEN awaits IS NOT NULL THEN {{'codes': codes, 'opaque': opaque}} END) AS mark
+SELECT p.pid, person, tbl, source, part, codes, answers, {{tags}} AS tags, value, unit, status, {_TIMES}, opaque, form,
+       hash(content, n, event_updated, CASE WHEN awaits IS NOT NULL THEN struct_pack(codes := codes, opaque := opaque) END) AS mark
 FROM events e JOIN (SELECT pid, id FROM person) p ON p.id = e.person
 WHERE place > $low AND place <= $high AND tbl IN (SELECT name FROM wanted_table)
 """
 """The only copy of the events; its ``rowid`` is their number. ``mark``: of the resource and of what stands elsewhere about it."""
-_TOLD: Final = """
-CREATE OR REPLACE TEMP VIEW told_event AS
-SELECT e.rowid AS eid, e.* EXCLUDE (codes, unit, form, mark), coalesce(u.codes, e.codes) AS codes,
-       CASE WHEN u.eid IS NULL THEN e.unit ELSE u.unit END AS unit,
-       CASE WHEN u.eid IS NULL THEN mark ELSE hash(mark, u.codes, u.unit) END AS mark
-FROM read_event e LEFT JOIN by_form u ON u.eid = e.rowid
+_UNDERSTOOD: Final = """
+UPDATE read_event SET codes = coalesce(u.codes, read_event.codes), unit = u.unit, mark = hash(read_event.mark, u.codes, u.unit)
+FROM by_form u WHERE read_event.rowid = u.eid
 """
-"""With what the forms say of the answers that name one."""
-
+"""What the forms say of the answers that name one."""
 _CODES: Final = """
 CREATE OR REPLACE TEMP TABLE event_code AS
-SELECT eid, c.system AS system, c.code AS code FROM (SELECT eid, unnest(codes) AS c FROM told_event)
-SEMI JOIN wanted_code w ON w.system = c.system AND w.code = c.code
+SELECT eid, c.system AS system, c.code AS code, w.shared AS shared FROM (SELECT rowid AS eid, unnest(codes) AS c FROM read_event)
+JOIN wanted_code w ON w.system = c.system AND w.code = c.code
 """
-_KEPT: Final = """
-CREATE OR REPLACE TEMP VIEW kept_event AS FROM told_event
-WHERE opaque OR tbl IN (SELECT name FROM wanted_table WHERE uncoded) OR eid IN (SELECT eid FROM event_code)
+_OTHERS: Final = """
+DELETE FROM read_event
+WHERE (opaque OR tbl IN (SELECT name FROM wanted_table WHERE uncoded) OR rowid IN (SELECT eid FROM event_code)) IS NOT TRUE
 """
+_SHARED: Final = """
+CREATE OR REPLACE TEMP VIEW shared_event AS SELECT rowid AS eid, * FROM read_event
+WHERE tbl IN (SELECT name FROM wanted_table WHERE shared)
+AND (opaque OR tbl IN (SELECT name FROM wanted_table WHERE shared_uncoded) OR rowid IN (SELECT eid FROM event_code WHERE shared))
+"""
+"""What can matter to others at the address."""
 _EVENT: Final = f"""
 CREATE OR REPLACE TEMP VIEW raw_event AS
-SELECT eid, pid, tbl, status, value, coalesce(unit, '') AS unit, start_low AS low, start_high AS high, end_low, end_high,
+SELECT rowid AS eid, pid, tbl, status, value, coalesce(unit, '') AS unit, start_low AS low, start_high AS high, end_low, end_high,
        coalesce(instant, {NEVER}) AS instant, coalesce(issued, {NEVER}) AS issued, coalesce(event_updated, {NEVER}) AS updated,
        source, part, opaque
-FROM kept_event
+FROM read_event
 """
 _ANSWER: Final = """
 CREATE OR REPLACE TEMP TABLE event_answer AS
-SELECT eid, c.system AS system, c.code AS code FROM (SELECT eid, unnest(answers) AS c FROM kept_event)
+SELECT eid, c.system AS system, c.code AS code FROM (SELECT rowid AS eid, unnest(answers) AS c FROM read_event)
 """
 _TAG: Final = """
 CREATE OR REPLACE TEMP VIEW event_tag AS
-SELECT eid, t.role AS role, t.system AS system, t.code AS code FROM (SELECT eid, unnest(tags) AS t FROM kept_event)
+SELECT eid, t.role AS role, t.system AS system, t.code AS code FROM (SELECT rowid AS eid, unnest(tags) AS t FROM read_event)
 """
+_SHOWN: Final = """
+FROM read_event WHERE person IN (SELECT id FROM shown WHERE asked)
+UNION ALL BY NAME SELECT * EXCLUDE (eid) FROM shared_event WHERE person IN (SELECT id FROM shown WHERE NOT asked)
+"""
+
 _ENDS: Final = ("start_low", "start_high", "end_low", "end_high")
 _STIRRED: Final = f"""
-CREATE OR REPLACE TEMP TABLE stirred_person AS
-SELECT DISTINCT e.pid FROM (SELECT eid, pid, tbl, opaque, {", ".join(_ENDS)} FROM kept_event WHERE {{there}}) e
+CREATE OR REPLACE TEMP TABLE stirred_event AS
+SELECT DISTINCT e.eid, e.pid FROM (SELECT rowid AS eid, pid, tbl, opaque, {", ".join(_ENDS)} FROM read_event WHERE {{there}}) e
 JOIN stretch s ON s.tbl = e.tbl AND ({" OR ".join(f"e.{end} BETWEEN s.first AND s.last" for end in _ENDS)})
 WHERE NOT s.coded OR e.opaque
    OR (e.eid, s.number) IN (SELECT (c.eid, k.number) FROM event_code c JOIN stretch_code k USING (system, code))
 """
 _PRINT: Final = """
 CREATE OR REPLACE TEMP TABLE person_print AS
-WITH told AS (SELECT pid, hash(bit_xor(mark), count(*)) AS mark FROM kept_event GROUP BY pid),
+WITH told AS (SELECT pid, hash(bit_xor(mark), count(*)) AS told FROM read_event GROUP BY pid),
+shared AS (SELECT pid, hash(bit_xor(mark), count(*)) AS shared FROM shared_event GROUP BY pid),
+stirred AS (SELECT pid, bool_or(eid IN (SELECT eid FROM shared_event)) AS others FROM stirred_event GROUP BY pid),
 own AS (
-  SELECT p.home, p.id, r.place, hash(p, r, t.mark, {aged}) AS mark, s.pid IS NOT NULL AS stirred
+  SELECT p.home, p.id, r.place, hash(p, r) AS who, hash({aged}) AS aged, told, shared,
+         others IS NOT NULL AS stirred, coalesce(others, false) AS others
   FROM (SELECT * EXCLUDE (pid) FROM person) p JOIN person q ON q.id = p.id
-  LEFT JOIN told t ON t.pid = q.pid LEFT JOIN stirred_person s ON s.pid = q.pid
-  JOIN (SELECT * EXCLUDE (run, seen) FROM person_row) r ON r.patient = p.id)
-SELECT o.id, o.place, hash(h.mark, o.mark) AS print, NOT h.stirred AS still
-FROM own o JOIN (SELECT home, hash(bit_xor(mark), count(*)) AS mark, bool_or(stirred) AS stirred FROM own GROUP BY home) h USING (home)
+  LEFT JOIN told USING (pid) LEFT JOIN shared USING (pid) LEFT JOIN stirred USING (pid)
+  JOIN (SELECT * EXCLUDE (run, seen) FROM person_row) r ON r.patient = p.id),
+homes AS (SELECT home, hash(bit_xor(hash(who, shared)), count(*)) AS mark, bool_or(others) AS others FROM own GROUP BY home)
+SELECT o.id, o.place, hash(h.mark, o.who, o.aged, o.told) AS print, NOT (o.stirred OR h.others) AS still
+FROM own o JOIN homes h USING (home)
 """
 
 
@@ -111,9 +123,9 @@ class Print:
 
     place: int
     print: int
-    """A hash of all that can decide or explain an answer, and of how old they are."""
+    """A hash of all that can decide or explain an answer, and of how old the person is."""
     still: bool
-    """Whether none of their events lies in one of the stretches that were asked about."""
+    """Whether none of the events that can matter to the person lies in one of the stretches that were asked about."""
 
 
 class Buckets:
@@ -123,18 +135,22 @@ class Buckets:
         """``reader`` has its views in ``connection``."""
         self.connection = connection
         self._reader = reader
+        self._tagged = True
         register(connection, "left_out_person", arrow([(id,) for id in sorted(reader.left_out)], {"id": _TEXT}))
 
-    def want(self, codes: Collection[Coding], tables: Collection[str], uncoded: Collection[str]) -> None:
-        """Read no other events than those of ``tables`` that carry one of ``codes``, are opaque, or lie in ``uncoded``.
+    def want(self, asked: Wanted, of_others: Wanted | None = None) -> None:
+        """Read no other events than those that are ``asked`` for. ``of_others``: which can matter to others at the address; ``None``: all.
 
         Raises:
             WarehouseNarrow: they are not all here.
         """
-        self._reader.check_covers(Needed(frozenset(tables), frozenset(codes), frozenset(uncoded)))
-        register(self.connection, "wanted_code", arrow(sorted(codes), {"system": _TEXT, "code": _TEXT}))
-        rows = [(name, name in uncoded) for name in sorted(tables)]
-        register(self.connection, "wanted_table", arrow(rows, {"name": _TEXT, "uncoded": pa.bool_()}))
+        self._reader.check_covers(Needed(asked.tables, asked.codes, asked.uncoded))
+        self._tagged, shared = asked.tagged, of_others or asked
+        coded = [(*code, code in shared.codes) for code in sorted(asked.codes)]
+        register(self.connection, "wanted_code", arrow(coded, {"system": _TEXT, "code": _TEXT, "shared": pa.bool_()}))
+        rows = [(name, name in asked.uncoded, name in shared.tables, name in shared.uncoded) for name in sorted(asked.tables)]
+        columns = {"name": _TEXT, **dict.fromkeys(("uncoded", "shared", "shared_uncoded"), pa.bool_())}
+        register(self.connection, "wanted_table", arrow(rows, columns))
 
     def cuts(self, people: int) -> list[tuple[int, int]]:
         """The buckets, of about so many people each."""
@@ -144,9 +160,10 @@ class Buckets:
         """Make the tables of the people whose place is in (low, high]; how many people these are."""
         self.connection.execute(_ROWS, {"low": low, "high": high})
         self.connection.execute(self._people())
-        self.connection.execute(_READ, {"low": low, "high": high})
+        tags = "tags" if self._tagged else "[]::STRUCT(role VARCHAR, system VARCHAR, code VARCHAR)[]"  # dear to read
+        self.connection.execute(_READ.format(tags=tags), {"low": low, "high": high})
         self._understand()
-        for statement in (_TOLD, _CODES, _KEPT, _EVENT, _ANSWER, _TAG):
+        for statement in (_CODES, _OTHERS, _SHARED, _EVENT, _ANSWER, _TAG):
             self.connection.execute(statement)
         found = self.connection.execute("SELECT count(*) FROM person").fetchone()
         return int(found[0]) if found else 0
@@ -156,10 +173,10 @@ class Buckets:
         return [id for (id,) in self.connection.execute("SELECT id FROM person ORDER BY id").fetchall()]
 
     def records(self, ids: Sequence[str]) -> dict[str, PersonRecord]:
-        """These people of the open bucket by id, with the events that were read and with their households."""
+        """These people of the open bucket by id, with the events that were read, and with their households: with what matters of those."""
         self.connection.register("asked_id", pa.table({"id": pa.array(ids, _TEXT)}))
-        homes = "SELECT home FROM person SEMI JOIN asked_id USING (id)"
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE shown AS SELECT id FROM person WHERE home IN ({homes})")
+        asked, homes = "id IN (FROM asked_id)", "SELECT home FROM person SEMI JOIN asked_id USING (id)"
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE shown AS SELECT id, {asked} AS asked FROM person WHERE home IN ({homes})")
         self.connection.unregister("asked_id")
         found = self.connection.sql("SELECT r.* FROM person_row r JOIN shown ON shown.id = r.patient").to_arrow_table()
         events, missing = self._events(), self._missing()
@@ -196,7 +213,7 @@ class Buckets:
         return _PERSON.format(home=home, gaps=", ".join(f"{expression} AS no_{name}" for name, expression in lost.items()))
 
     def _understand(self) -> None:
-        """Make ``by_form``: codes and unit of the answers whose form is at hand."""
+        """Give the answers whose form is at hand their codes and unit."""
         canonical = [url for (url,) in self.connection.execute("SELECT DISTINCT form FROM read_event WHERE form IS NOT NULL").fetchall()]
         known = {url: form for url in canonical if (form := named(self._reader.forms, url))}
         query = "SELECT rowid AS eid, * FROM read_event WHERE form IN (SELECT unnest($1::VARCHAR[])) ORDER BY eid"
@@ -207,11 +224,12 @@ class Buckets:
             for eid, url, event in zip(*columns, events_from(table), strict=True):
                 (read,) = understood((event,), known[url])
                 rows.append((eid, read.codes, read.unit))
-        self.connection.execute("DROP TABLE IF EXISTS by_form")
-        register(self.connection, "by_form", arrow(rows, {"eid": pa.int64(), "codes": _CODINGS, "unit": _TEXT}))
+        if rows:
+            register(self.connection, "by_form", arrow(rows, {"eid": pa.int64(), "codes": _CODINGS, "unit": _TEXT}))
+            self.connection.execute(_UNDERSTOOD)
 
     def _events(self) -> Mapping[str, list[Event]]:
-        table = self.connection.sql("FROM kept_event WHERE person IN (SELECT id FROM shown)").to_arrow_table()
+        table = self.connection.sql(_SHOWN).to_arrow_table()
         found: dict[str, list[Event]] = defaultdict(list)
         for person, event in zip(table.column("person").to_pylist(), events_from(table), strict=True):
             found[person].append(event)

@@ -22,7 +22,7 @@ from plugin.sweep.listing import SHOWN, worklist
 from plugin.sweep.published import person_line
 from plugin.sweep.work import Step, Work
 from rules.engines.base import Evaluation
-from rules.engines.columnar.standing import Standing, order_events, wanted
+from rules.engines.columnar.standing import Standing, order_events, wanted, wanted_of_others
 from rules.evaluation import Explained, explained
 from rules.facts import PersonRecord
 from rules.findings import to_json
@@ -81,8 +81,8 @@ class Evaluator:
 
     def __init__(self, job: Job, buckets: Buckets) -> None:
         self._job, self._buckets = job, buckets
-        asked = wanted([pack.program for pack in job.packs])
-        buckets.want(asked.codes, asked.tables, asked.uncoded)
+        programs = [pack.program for pack in job.packs]
+        buckets.want(wanted(programs), wanted_of_others(programs))
 
     def run(self, bucket: Bucket) -> Step:
         """Evaluate a bucket, unless that was done already."""

@@ -17,7 +17,7 @@ from rules.engines.columnar.emit import Emitter
 from rules.engines.columnar.engine import ORDERED_EVENTS, evaluation_of
 from rules.engines.columnar.features import Features, tables
 from rules.facts import Coding
-from rules.ir import Program
+from rules.ir import EventFact, Program
 
 _FETCH: Final = 1_000
 
@@ -30,6 +30,8 @@ class Wanted:
     tables: frozenset[str]
     uncoded: frozenset[str]
     """Tables of which some fact takes every event, whatever its code."""
+    tagged: bool
+    """Whether some fact asks for their tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,14 @@ def wanted(programs: Sequence[Program]) -> Wanted:
         codes=frozenset(coding for series in found for coding in series.codes or ()),
         tables=frozenset(table for series in found for table in series.tables),
         uncoded=frozenset(table for series in found if series.codes is None for table in series.tables),
+        tagged=any(series.tags for series in found),
+    )
+
+
+def wanted_of_others(programs: Sequence[Program]) -> Wanted:
+    """What of it the facts can rest on that ask of everybody at the address."""
+    return wanted(
+        [program.only((), tuple(f.name for f in program.facts if isinstance(f, EventFact) and f.household)) for program in programs]
     )
 
 
