@@ -165,8 +165,8 @@ class Buckets:
         self._understand()
         for statement in (_CODES, _OTHERS, _SHARED, _EVENT, _ANSWER, _TAG):
             self.connection.execute(statement)
-        found = self.connection.execute("SELECT count(*) FROM person").fetchone()
-        return int(found[0]) if found else 0
+        ((people,),) = self.connection.execute("SELECT count(*) FROM person").fetchall()
+        return int(people)
 
     def ids(self) -> list[str]:
         """Everybody in the open bucket, sorted."""
