@@ -4,7 +4,7 @@ Whole households, so that nothing outside the bucket can matter; memory is that 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -22,9 +22,7 @@ from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.read import Reader
 from fhir_adapters.warehouse.snapshot import current
 from fhir_adapters.warehouse.views import connect, register
-from rules.engines.columnar.standing import Wanted
-from rules.facts import HOUSEHOLD, NEVER, TABLES, Event, PersonRecord, with_households
-from rules.standstill import Stretch
+from rules.facts import HOUSEHOLD, NEVER, TABLES, Coding, Event, PersonRecord, with_households
 
 MEMORY: Final = "512MB"
 """Of DuckDB, for one bucket."""
@@ -138,14 +136,16 @@ class Buckets:
         self._tagged = True
         register(connection, "left_out_person", arrow([(id,) for id in sorted(reader.left_out)], {"id": _TEXT}))
 
-    def want(self, asked: Wanted, of_others: Wanted | None = None) -> None:
-        """Read no other events than those that are ``asked`` for. ``of_others``: which can matter to others at the address; ``None``: all.
+    def want(self, asked: Needed, of_others: Needed | None = None, *, tagged: bool = True) -> None:
+        """Read no other events than those that are ``asked`` for, with their tags if ``tagged``.
+
+        ``of_others``: which of them can matter to others at the address; ``None``: all.
 
         Raises:
             WarehouseNarrow: they are not all here.
         """
-        self._reader.check_covers(Needed(asked.tables, asked.codes, asked.uncoded))
-        self._tagged, shared = asked.tagged, of_others or asked
+        self._reader.check_covers(asked)
+        self._tagged, shared = tagged, of_others or asked
         coded = [(*code, code in shared.codes) for code in sorted(asked.codes)]
         register(self.connection, "wanted_code", arrow(coded, {"system": _TEXT, "code": _TEXT, "shared": pa.bool_()}))
         rows = [(name, name in asked.uncoded, name in shared.tables, name in shared.uncoded) for name in sorted(asked.tables)]
@@ -185,13 +185,16 @@ class Buckets:
         wanted = set(ids)
         return {record.person.id: record for record in together if record.person.id in wanted}
 
-    def prints(self, as_of: date, stirring: Sequence[Stretch]) -> None:
-        """Make ready what `prints_of` tells; whoever has an event in one of ``stirring`` does not stand still."""
-        rows = [(number, each.table, each.first, each.last, each.codes is not None) for number, each in enumerate(stirring)]
+    def prints(self, as_of: date, stirring: Sequence[tuple[str, date, date, Collection[Coding] | None]]) -> None:
+        """Make ready what `prints_of` tells.
+
+        ``stirring``: tables, each with the first and the last day of a stretch, and the codes of the events meant; ``None``: any.
+        """
+        rows = [(number, *days, codes is not None) for number, (*days, codes) in enumerate(stirring)]
         columns = {"number": pa.int32(), "tbl": _TEXT, "first": pa.date32(), "last": pa.date32(), "coded": pa.bool_()}
         register(self.connection, "stretch", arrow(rows, columns))
-        codes = [(number, *code) for number, each in enumerate(stirring) for code in sorted(each.codes or ())]
-        register(self.connection, "stretch_code", arrow(codes, {"number": pa.int32(), "system": _TEXT, "code": _TEXT}))
+        coded = [(number, *code) for number, (*_, codes) in enumerate(stirring) for code in sorted(codes or ())]
+        register(self.connection, "stretch_code", arrow(coded, {"number": pa.int32(), "system": _TEXT, "code": _TEXT}))
         there = {f"{end} BETWEEN DATE '{first}' AND DATE '{last}'" for _, first, last, _ in stirring for end in _ENDS}
         self.connection.execute(_STIRRED.format(there=" OR ".join(sorted(there)) or "false"))
         today = as_of.month * 100 + as_of.day

@@ -19,10 +19,11 @@ from fhir_adapters.warehouse.bucket import Buckets, Print, buckets_of
 from plugin import __version__
 from plugin.sweep.former import EXPLAINED, Former, Said, write_said
 from plugin.sweep.listing import SHOWN, worklist
+from plugin.sweep.needs import needed_by, needed_of_others, needs_tags
 from plugin.sweep.published import person_line
 from plugin.sweep.work import Step, Work
 from rules.engines.base import Evaluation
-from rules.engines.columnar.standing import Standing, order_events, wanted, wanted_of_others
+from rules.engines.columnar.standing import Standing, order_events
 from rules.evaluation import Explained, explained
 from rules.facts import PersonRecord
 from rules.findings import to_json
@@ -81,8 +82,7 @@ class Evaluator:
 
     def __init__(self, job: Job, buckets: Buckets) -> None:
         self._job, self._buckets = job, buckets
-        programs = [pack.program for pack in job.packs]
-        buckets.want(wanted(programs), wanted_of_others(programs))
+        buckets.want(needed_by(job.packs), needed_of_others(job.packs), tagged=needs_tags(job.packs))
 
     def run(self, bucket: Bucket) -> Step:
         """Evaluate a bucket, unless that was done already."""

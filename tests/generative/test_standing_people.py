@@ -10,6 +10,7 @@ from fhir_adapters import Dataset
 from fhir_adapters.report import Report
 from fhir_adapters.warehouse.bucket import buckets_of
 from fhir_adapters.warehouse.load import load_dataset
+from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.read import read_warehouse
 from rules.conformance.populations import random_world
 from rules.engines.base import Evaluation
@@ -42,7 +43,9 @@ def test_answers_and_facts_are_the_references(tmp_path: Path, seed: int) -> None
     expected = {e.patient: e for e in ReferenceEngine().evaluate(world.program, records, world.as_of)}
     found: dict[str, Evaluation] = {}
     with buckets_of(tmp_path, 1) as buckets:
-        buckets.want(wanted([world.program]), wanted_of_others([world.program]) if seed % 2 else None)
+        asked, others = (Needed(w.tables, w.codes, w.uncoded) for w in (wanted([world.program]), wanted_of_others([world.program])))
+        tagged = any(series.tags for series in world.program.series())
+        buckets.want(asked, others if seed % 2 else None, tagged=tagged or seed > 3)
         for low, high in buckets.cuts(25):
             ids = buckets.ids() if buckets.open(low, high) else []
             order_events(buckets.connection)

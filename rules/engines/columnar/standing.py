@@ -30,8 +30,6 @@ class Wanted:
     tables: frozenset[str]
     uncoded: frozenset[str]
     """Tables of which some fact takes every event, whatever its code."""
-    tagged: bool
-    """Whether some fact asks for their tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,6 @@ def wanted(programs: Sequence[Program]) -> Wanted:
         codes=frozenset(coding for series in found for coding in series.codes or ()),
         tables=frozenset(table for series in found for table in series.tables),
         uncoded=frozenset(table for series in found if series.codes is None for table in series.tables),
-        tagged=any(series.tags for series in found),
     )
 
 

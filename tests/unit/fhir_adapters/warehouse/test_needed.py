@@ -20,7 +20,6 @@ from fhir_adapters.warehouse.load import load_export
 from fhir_adapters.warehouse.needed import Needed, covers, together
 from fhir_adapters.warehouse.read import people_batches, read_warehouse
 from fhir_adapters.warehouse.snapshot import current
-from rules.engines.columnar.standing import Wanted
 from rules.facts import TABLES, Coding
 
 A1C, DIABETES = Coding("http://loinc.org", "4548-4"), Coding("http://snomed.info/sct", "44054006")
@@ -162,7 +161,7 @@ def test_rules_that_ask_for_more_are_told_that_it_is_not_there(store: Any, pull:
     with pytest.raises(WarehouseNarrow):
         list(people_batches(store.root))
     with buckets_of(store.root, 1) as buckets, pytest.raises(WarehouseNarrow):
-        buckets.want(Wanted(BOTH.codes, BOTH.tables, BOTH.uncoded, tagged=False))
+        buckets.want(BOTH)
     (record,) = read_warehouse(store.root, asked=RESULTS).records
     assert "conditions" in record.not_loaded
     assert "observations" not in record.not_loaded

@@ -11,14 +11,14 @@ from fhir_adapters import Dataset
 from fhir_adapters.report import Report
 from fhir_adapters.warehouse.bucket import Print, buckets_of
 from fhir_adapters.warehouse.load import load_dataset
-from rules.engines.columnar.standing import Wanted
+from fhir_adapters.warehouse.needed import Needed
 from rules.facts import Coding, DateRange, Event, Person, PersonRecord
 from rules.standstill import Stretch
 
 OWN, SHARED, UNHEARD = (Coding("http://snomed.info/sct", code) for code in ("44054006", "38341003", "73211009"))
 TABLES: Final = frozenset({"conditions"})
-ASKED = Wanted(frozenset({OWN, SHARED}), TABLES, frozenset(), tagged=False)
-OF_OTHERS = Wanted(frozenset({SHARED}), TABLES, frozenset(), tagged=False)
+ASKED = Needed(TABLES, frozenset({OWN, SHARED}), frozenset())
+OF_OTHERS = Needed(TABLES, frozenset({SHARED}), frozenset())
 AT = datetime(2026, 7, 1, tzinfo=UTC)
 DAY, BIRTH = date(2026, 6, 30), date(1980, 7, 1)
 
