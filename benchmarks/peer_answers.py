@@ -16,8 +16,8 @@ from fhir_adapters.warehouse.assembly import Habits
 from fhir_adapters.warehouse.bucket import buckets_of
 from fhir_adapters.warehouse.export import export_in
 from fhir_adapters.warehouse.load import load_export
-from fhir_adapters.warehouse.needed import Needed
-from rules.engines.columnar.standing import Standing, order_events, wanted
+from plugin.sweep.needs import needed_by, want
+from rules.engines.columnar.standing import Standing, order_events
 from rules.pack import load_packs
 
 _AT: Final = datetime(2026, 7, 1, tzinfo=UTC)
@@ -27,11 +27,9 @@ _BUCKET: Final = 10_000
 def answer(files: Path, pack_folder: Path, folder: Path) -> None:
     """Load, evaluate, write."""
     (pack,) = load_packs(pack_folder)
-    asked = wanted([pack.program])
-    needed = Needed(asked.tables, asked.codes, asked.uncoded)
-    load_export(folder / "warehouse", export_in(files, at=_AT), Habits(needed=needed))
+    load_export(folder / "warehouse", export_in(files, at=_AT), Habits(needed=needed_by([pack])))
     with buckets_of(folder / "warehouse", 1) as buckets, (folder / "answers.ndjson").open("wb") as out:
-        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
+        want(buckets, [pack])
         for low, high in buckets.cuts(_BUCKET):
             buckets.open(low, high)
             order_events(buckets.connection)

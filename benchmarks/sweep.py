@@ -31,7 +31,8 @@ from fhir_adapters.warehouse.export import export_in
 from fhir_adapters.warehouse.load import load_export
 from fhir_adapters.warehouse.read import read_warehouse
 from plugin.sweep.listing import SHOWN
-from rules.engines.columnar.standing import Standing, order_events, wanted
+from plugin.sweep.needs import want
+from rules.engines.columnar.standing import Standing, order_events
 from rules.engines.reference import ReferenceEngine
 from rules.evaluation import explained
 from rules.pack import Pack, load_packs
@@ -62,8 +63,7 @@ def answers(root: Path, pack: Pack, bucket: int = BUCKET) -> Parts:
     """Every rule about everybody."""
     parts = Parts()
     with buckets_of(root, 1) as buckets:
-        asked = wanted([pack.program])
-        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
+        want(buckets, [pack])
         parts.done("opening")
         for low, high in buckets.cuts(bucket):
             buckets.open(low, high)
@@ -78,8 +78,7 @@ def answers(root: Path, pack: Pack, bucket: int = BUCKET) -> Parts:
 def explaining(root: Path, pack: Pack) -> tuple[float, int]:
     """CPU seconds to explain some people of the first bucket; how many."""
     with buckets_of(root, 1) as buckets:
-        asked = wanted([pack.program])
-        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
+        want(buckets, [pack])
         buckets.open(*buckets.cuts(BUCKET)[0])
         order_events(buckets.connection)
         standing = Standing(buckets.connection, pack.program, AS_OF)
@@ -97,8 +96,7 @@ def check(root: Path, pack: Pack) -> int:
     expected = {e.patient: e for e in ReferenceEngine().evaluate(pack.program, records, AS_OF)}
     cells = 0
     with buckets_of(root, 1) as buckets:
-        asked = wanted([pack.program])
-        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
+        want(buckets, [pack])
         for low, high in buckets.cuts(BUCKET):
             buckets.open(low, high)
             order_events(buckets.connection)

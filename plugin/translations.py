@@ -11,18 +11,20 @@ from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from io import BytesIO
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
-from flask import Flask, has_request_context, request
 from pydantic import TypeAdapter
 
 from plugin.wording import FILTERS, day, moment
 from plugin.wording import language as named
 from rules.told import Told
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 LANGUAGES: Final = ("en", "es")
 """The first one is for whoever speaks none of them."""
@@ -39,6 +41,8 @@ def texts(package: str, language: str) -> Mapping[str, str]:
 
 def language() -> str:
     """The one of ours that whoever asks chose, or their browser likes best; outside a request the first."""
+    from flask import has_request_context, request  # commands have texts marked too, and start without it
+
     if not has_request_context():
         return LANGUAGES[0]
     chosen = request.cookies.get(COOKIE, "")
@@ -91,7 +95,7 @@ def grouped(number: float, places: int | None = None) -> str:
     return format_decimal(number, written, locale=language())
 
 
-def install(app: Flask) -> None:
+def install(app: "Flask") -> None:
     """Let templates say ``_()``, ``{% trans %}``, and write days and numbers in the language of the request."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension

@@ -33,6 +33,12 @@ def fingerprint(program: ir.Program, rule: str) -> str:
     return Meanings(program).of_name(rule)
 
 
+def fingerprints(program: ir.Program) -> dict[str, str]:
+    """Every rule of a program → its `fingerprint`. What several rules rest on is looked at once."""
+    meanings = Meanings(program)
+    return {rule: meanings.of_name(rule) for rule in program.rules}
+
+
 def measure_fingerprint(measure: Measure) -> str:
     """``sha256:…`` of the meaning of a measure: its populations, its strata by their labels, and which events are its episodes."""
     meanings = Meanings(measure.program)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
-from rules.facts import TABLES
+from rules.facts import TABLES, Coding
 from rules.ir import Bound, EventFact, Program
 
 
@@ -19,6 +19,8 @@ class Stretch(NamedTuple):
     table: str
     first: date
     last: date
+    codes: frozenset[Coding] | None
+    """Only those that carry one of these, or of which nobody knows what they carry; ``None``: whatever they carry."""
 
 
 _ONE_DAY: Final = timedelta(days=1)
@@ -27,17 +29,20 @@ _ONE_DAY: Final = timedelta(days=1)
 def stretches(programs: Iterable[Program], then: date, now: date) -> tuple[Stretch, ...] | None:
     """Across which days the end of some window moves from ``then`` to ``now``, sorted.
 
-    ``None``: that tells too little. For the days that a therapy covers may change on any day; a window may be empty on one day and not
-    on another, which what has gone on all the time feels; a new year brings other days of change into view; and nobody looks back from
-    an earlier day.
+    ``None``: that tells too little. For covered days are looked at only so far ahead, and that moves on from day to day
+    (`rules.forecast`); a window may be empty on one day and not on another, which what has gone on all the time feels; a new year brings
+    other days of change into view; and nobody looks back from an earlier day.
     """
     if then == now:
         return ()
     facts = [fact for program in programs for fact in program.facts if isinstance(fact, EventFact)]
     if then > now or then.year != now.year or any(map(_changes_unseen, facts)):
         return None
-    begun = {Stretch(table, then + _ONE_DAY, now) for table in TABLES}
-    return tuple(sorted(begun | {found for fact in facts for found in _crossed(fact, then, now)}))
+    found: dict[tuple[str, date, date], frozenset[Coding] | None] = {(table, then + _ONE_DAY, now): None for table in TABLES}
+    for table, first, last, codes in (crossed for fact in facts for crossed in _crossed(fact, then, now)):
+        before = found.get((table, first, last), frozenset())
+        found[table, first, last] = None if before is None or codes is None else before | codes
+    return tuple(Stretch(*days, found[days]) for days in sorted(found))
 
 
 def _changes_unseen(fact: EventFact) -> bool:
@@ -49,9 +54,9 @@ def _changes_unseen(fact: EventFact) -> bool:
 def _crossed(fact: EventFact, then: date, now: date) -> Iterator[Stretch]:
     for table in fact.series.tables:
         for bound in _moving(fact.window.lower):  # what lay on or after the first day and lies before it now
-            yield Stretch(table, bound.fixed(then), bound.fixed(now) - _ONE_DAY)
+            yield Stretch(table, bound.fixed(then), bound.fixed(now) - _ONE_DAY, fact.series.codes)
         for bound in _moving(fact.window.upper):  # what lay after the last day and does no longer
-            yield Stretch(table, bound.fixed(then) + _ONE_DAY, bound.fixed(now))
+            yield Stretch(table, bound.fixed(then) + _ONE_DAY, bound.fixed(now), fact.series.codes)
 
 
 def _moving(bounds: Iterable[Bound]) -> Iterator[Bound]:

@@ -18,10 +18,10 @@ from plugin.cds.dispatch import Partners
 from plugin.cds.fetching import Ehrs
 from plugin.cds.gathering import Gathered, PatientUnavailable, gather
 from plugin.cds.ledger import CallEntry, CardEntries, CardEntry, CardState, Ledger, SuggestionEntry
-from plugin.cds.policy import Chosen, Decision, Held, Situation, decide
-from plugin.cds.policy.decision import DRAFTED
+from plugin.cds.policy.decision import DRAFTED, Chosen, Decision, Held, decide
 from plugin.cds.policy.governance import Governance
 from plugin.cds.policy.memory import LONGEST
+from plugin.cds.policy.situation import Situation
 from plugin.cds.proposed import drafted, drafts
 from plugin.cds.request import HookCall
 from plugin.cds.services import DISPATCH, Service

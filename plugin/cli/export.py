@@ -5,11 +5,10 @@ from pathlib import Path
 import click
 import orjson
 
+from plugin.cli import options
 from plugin.cli.output import write_lines
 from plugin.knowledge import export_pack
 from rules.pack import load_packs
-
-BASE = "http://example.org/fhir"
 
 
 @click.group(name="export")
@@ -20,7 +19,7 @@ def command() -> None:
 @command.command(name="fhir")
 @click.argument("path", metavar="PACK", type=click.Path(path_type=Path, exists=True))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the resources.")
-@click.option("--base-url", default=BASE, show_default=True, help="Start of every canonical URL: an address that is yours.")
+@click.option("--base-url", default=options.BASE, show_default=True, help="Start of every canonical URL: an address that is yours.")
 def fhir(path: Path, out: Path, base_url: str) -> None:
     """Write PACK as FHIR R4: a Library with CQL, a PlanDefinition, ActivityDefinitions and ValueSets, and manifest.ndjson.
 

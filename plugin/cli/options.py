@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from getpass import getuser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from fhir_adapters import Dataset
     from plugin.access import Scope
     from plugin.settings import Settings
+
+BASE: Final = "http://example.org/fhir"
+"""Start of canonical URLs, as long as nobody says a better one."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -9,7 +9,6 @@ import click
 
 from fhir_adapters.report import render
 from plugin.cli import options
-from plugin.cli.export import BASE
 from plugin.cli.progress import steps
 from plugin.outreach.taking import take_published
 from plugin.sweep.bands import Action, Bands
@@ -56,7 +55,7 @@ _EVERYTHING = 100.0
     help="Publish nothing if more of the resources of one type cannot be used.",
 )
 @click.option("--fhir", "fhir", is_flag=True, help="Publish what was found as FHIR resources too. They are sent nowhere.")
-@click.option("--base-url", default=BASE, show_default=True, help="Start of every canonical URL in them: an address that is yours.")
+@click.option("--base-url", default=options.BASE, show_default=True, help="Start of every canonical URL in them: an address that is yours.")
 @click.option("--fewer-people", is_flag=True, help="It is right that there are far fewer people than in the last sweep.")
 @click.option("--other-counts", is_flag=True, help="It is right that rules say yes or unknown of far more, or fewer, people than before.")
 def command(

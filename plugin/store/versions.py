@@ -1,34 +1,39 @@
-"""Which version of the tables a store has, and the way to another one (Alembic)."""
+"""Which version of the tables a store has, and the way to another one (Alembic, which is imported only if there is a way to go)."""
 
-from typing import Final
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from plugin.errors import StoreError
 from plugin.store.store import Store
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 HEAD: Final = "head"
 _LOCK: Final = 0x616C6D6F
+_TABLE: Final = "alembic_version"
 
 
 def newest() -> str:
-    """The version that this program needs."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
-    if found is None:
+    """The version that this program needs: steps are numbered, and their files begin with the number."""
+    steps = [step.name for step in files("plugin.migrations").joinpath("versions").iterdir() if step.name.endswith(".py")]
+    if not steps:
         raise StoreError("this program has no migrations: it is not whole")
-    return found
+    return max(steps).split("_", 1)[0]
 
 
 def current(store: Store) -> str | None:
     """The version of the store; ``None`` if it has no tables yet."""
     with store.read() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return _version(connection)
+
+
+def _version(connection: Connection) -> str | None:
+    found = connection.scalar(text(f"SELECT version_num FROM {_TABLE}")) if inspect(connection).has_table(_TABLE) else None  # noqa: S608
+    return None if found is None else str(found)
 
 
 def migrate(store: Store, version: str = HEAD) -> None:
@@ -37,13 +42,16 @@ def migrate(store: Store, version: str = HEAD) -> None:
     Raises:
         StoreError: there is no such version, or the database refused.
     """
+    from alembic import command
+    from alembic.util import CommandError
+
     try:
         with store.write() as connection:
             if not store.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             config = _config()
             config.attributes["connection"] = connection
-            if _is_back(MigrationContext.configure(connection).get_current_revision(), version):
+            if _is_back(_version(connection), version):
                 command.downgrade(config, version)
             else:
                 command.upgrade(config, version)
@@ -68,11 +76,15 @@ def ready(store: Store) -> Store:
 def _is_back(found: str | None, wanted: str) -> bool:
     if wanted in (HEAD, found) or found is None:
         return False
+    from alembic.script import ScriptDirectory
+
     script = ScriptDirectory.from_config(_config())
     return wanted == "base" or wanted in {each.revision for each in script.iterate_revisions(found, "base")}
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", "plugin:migrations")
     return config

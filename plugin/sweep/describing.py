@@ -12,13 +12,13 @@ from typing import Any
 from fhir_adapters.report import Report
 from plugin import __version__
 from plugin.sweep.bands import told_for_history
-from rules.fingerprint import fingerprint
+from rules.fingerprint import fingerprints
 from rules.pack import Pack
 
 
 def meanings(packs: Sequence[Pack]) -> Mapping[str, str]:
     """Rule → the fingerprint of what it means."""
-    return {rule: fingerprint(pack.program, rule) for pack in packs for rule in pack.program.rules}
+    return {rule: meaning for pack in packs for rule, meaning in fingerprints(pack.program).items()}
 
 
 def data_of(report: Report) -> Mapping[str, Any]:
@@ -52,7 +52,7 @@ def identity_of(pack: Pack) -> Sequence[str]:
         pack.document.id,
         pack.document.version,
         texts.hexdigest(),
-        *(fingerprint(pack.program, rule) for rule in sorted(pack.program.rules)),
+        *(meaning for _, meaning in sorted(fingerprints(pack.program).items())),
     ]
 
 

@@ -19,10 +19,11 @@ from fhir_adapters.warehouse.bucket import Buckets, Print, buckets_of
 from plugin import __version__
 from plugin.sweep.former import EXPLAINED, Former, Said, write_said
 from plugin.sweep.listing import SHOWN, worklist
+from plugin.sweep.needs import want
 from plugin.sweep.published import person_line
 from plugin.sweep.work import Step, Work
 from rules.engines.base import Evaluation
-from rules.engines.columnar.standing import Standing, order_events, wanted
+from rules.engines.columnar.standing import Standing, order_events
 from rules.evaluation import Explained, explained
 from rules.facts import PersonRecord
 from rules.findings import to_json
@@ -81,8 +82,7 @@ class Evaluator:
 
     def __init__(self, job: Job, buckets: Buckets) -> None:
         self._job, self._buckets = job, buckets
-        asked = wanted([pack.program for pack in job.packs])
-        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
+        want(buckets, job.packs)
 
     def run(self, bucket: Bucket) -> Step:
         """Evaluate a bucket, unless that was done already."""
@@ -130,17 +130,14 @@ class Evaluator:
         former, as_of = self._job.former, self._job.as_of
         self._buckets.prints(as_of, former.crossed if former else ())
         before = former.between(bucket.low, bucket.high, as_of) if former else {}
-        said: list[Said] = []
-        anew = 0
-        for some in _portions(sorted({id for each in told for id in each.marks})):
-            prints = self._buckets.prints_of(some)
-            answers = {id: " ".join(str(each.marks.get(id)) for each in told) for id in some}
-            held = {id: before[id] for id in some if id in before and before[id].holds(prints[id], answers[id])}
-            left = [id for id in some if id not in held]
-            anew += len(left)
-            said += held.values()
-            said += self._explained(told, left, prints, answers) if left else ()
-        return sorted(said, key=lambda each: each.id), anew
+        patients = sorted({id for each in told for id in each.marks})
+        prints, answers = self._buckets.prints_of(patients), {id: " ".join(str(each.marks.get(id)) for each in told) for id in patients}
+        said = [before[id] for id in patients if id in before and before[id].holds(prints[id], answers[id])]
+        held = {each.id for each in said}
+        left = [id for id in patients if id not in held]
+        for some in _portions(left):
+            said += self._explained(told, some, prints, answers)
+        return sorted(said, key=lambda each: each.id), len(left)
 
     def _explained(
         self, told: Sequence[_Told], patients: Sequence[str], prints: Mapping[str, Print], answers: Mapping[str, str]

@@ -16,7 +16,6 @@ from fhir_adapters.warehouse.bucket import MEMORY, buckets_of
 from fhir_adapters.warehouse.read import snapshot_people, snapshot_report
 from fhir_adapters.warehouse.snapshot import manifest_path
 from plugin import __version__
-from plugin.servers.exporting import watching
 from plugin.sweep.assembling import Assembled, assemble
 from plugin.sweep.bands import Counted, Outside, check_rules, history
 from plugin.sweep.describing import data_of, identity_of, meanings, versions, write_quarantine
@@ -140,6 +139,8 @@ class Pipeline:
             return
         done = self.work.done("pull", inputs)
         if done is None:
+            from plugin.servers.exporting import watching
+
             asked, started = self._asked, time.monotonic()
             with ahead(asked.source, asked.state, full=asked.full, needed=needed_by(asked.packs)) as early:
                 early.say, early.progress = asked.say, lambda done, begun: self._progress("reading ahead", begun)(done)
@@ -152,7 +153,7 @@ class Pipeline:
 
     def _land(self) -> Landed:
         """Bring the source into the warehouse, unless this run did."""
-        inputs: Mapping[str, Any] = {"source": self._asked.identity["source"]}
+        inputs: Mapping[str, Any] = {"source": self._asked.source.identity}
         if (done := self.work.done("land", inputs)) and manifest_path(Path(done.counts["warehouse"]), done.counts["snapshot"]).is_file():
             found = Landed(Path(done.counts["warehouse"]), done.counts["snapshot"], done.counts["counts"])
             self._note("land", done.seconds, found.counts)
@@ -210,7 +211,7 @@ class Pipeline:
     def _people_before(self) -> int | None:
         """Of the last sweep of the same source."""
         before = self._published.manifest()
-        same = before is not None and before.get("source") == self._asked.identity["source"]
+        same = before is not None and before.get("source") == self._asked.source.identity
         return int(before["people"]) if before is not None and same else None
 
     def _manifest(
@@ -230,7 +231,7 @@ class Pipeline:
             "outside": [each.to_json() for each in outside],
             "fingerprints": meanings(self._asked.packs),
             "engine": "columnar",
-            "source": self._asked.identity["source"],
+            "source": self._asked.source.identity,
             "warehouse": {"path": str(landed.warehouse), "snapshot": landed.snapshot},
             "data": data_of(report),
             "steps": self.steps,

@@ -3,20 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from fhir_adapters.bulk import VERSIONS, ExportRequest, Level, Options, Pending, Pull, Retries, Watching
 from fhir_adapters.errors import PullConflict
 from fhir_adapters.pulled import Pulled
-from fhir_adapters.transport import origin
 from plugin.errors import SettingsUnreadable
-from plugin.servers.exporting import as_it_likes, exporter, types_read, with_forms
-from plugin.settings import Settings
 from rules.pack import Pack
+
+if TYPE_CHECKING:
+    from fhir_adapters.bulk import ExportRequest, Level, Pull, Watching
+    from plugin.settings import Settings
 
 SEARCH: Final = "search"
 _GROUP: Final = "group/"
-_LEVELS: Final[dict[str, Level]] = {"patient": "patient", "system": "system"}
+_LEVELS: Final[dict[str, "Level"]] = {"patient": "patient", "system": "system"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,20 @@ class Exports:
     whom: str
     """``patient``, ``system`` or ``group/ID``."""
     packs: tuple[Pack, ...]
-    settings: Callable[[], Settings]
+    settings: Callable[[], "Settings"]
 
-    def into(self, folder: Path, watching: Watching, *, full: bool) -> Pulled:
+    def into(self, folder: Path, watching: "Watching", *, full: bool) -> Pulled:
         """Bring into ``folder`` what changed since the last time, or everything; an export that was begun before is ended first.
 
         Raises:
             EhrUnavailable: the server cannot be asked any further; the next call goes on from there.
             PullConflict: the server makes no such export.
         """
+        # Most sweeps read files, and need nothing of what speaks to servers.
+        from fhir_adapters.bulk import VERSIONS, ExportRequest, Options, Pending, Pull, Retries
+        from fhir_adapters.transport import origin
+        from plugin.servers.exporting import as_it_likes, exporter, types_read, with_forms
+
         group = self.whom.removeprefix(_GROUP) if self.whom.startswith(_GROUP) else ""
         request = ExportRequest(types=types_read(self.packs), level="group" if group else _LEVELS[self.whom], group=group)
         found = exporter(self.settings, self.name, request)
@@ -54,7 +59,7 @@ class Exports:
         return pulled
 
 
-def _begin(pull: Pull, request: ExportRequest, *, full: bool) -> None:
+def _begin(pull: "Pull", request: "ExportRequest", *, full: bool) -> None:
     """What an earlier sweep asked for in other words is not thrown away: the server has made it."""
     try:
         pull.begin(request, full=full)
@@ -65,7 +70,7 @@ def _begin(pull: Pull, request: ExportRequest, *, full: bool) -> None:
         pull.begin(request, full=full)
 
 
-def exports(name: str, chosen: str | None, packs: tuple[Pack, ...], settings: Callable[[], Settings]) -> Exports | None:
+def exports(name: str, chosen: str | None, packs: tuple[Pack, ...], settings: Callable[[], "Settings"]) -> Exports | None:
     """Who is exported, as the command says, else as the settings of the server say; ``None``: nobody, for the source is read otherwise.
 
     Raises:

@@ -10,10 +10,11 @@ from fhir_adapters import Dataset
 from fhir_adapters.report import Report
 from fhir_adapters.warehouse.bucket import buckets_of
 from fhir_adapters.warehouse.load import load_dataset
+from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.read import read_warehouse
 from rules.conformance.populations import random_world
 from rules.engines.base import Evaluation
-from rules.engines.columnar.standing import Standing, order_events, wanted
+from rules.engines.columnar.standing import Standing, order_events, wanted, wanted_of_others
 from rules.engines.reference import ReferenceEngine
 from rules.facts import HOUSEHOLD, TABLES, Event, PersonRecord
 
@@ -42,8 +43,9 @@ def test_answers_and_facts_are_the_references(tmp_path: Path, seed: int) -> None
     expected = {e.patient: e for e in ReferenceEngine().evaluate(world.program, records, world.as_of)}
     found: dict[str, Evaluation] = {}
     with buckets_of(tmp_path, 1) as buckets:
-        asked = wanted([world.program])
-        buckets.want(asked.codes, asked.tables, asked.uncoded, tags=asked.tagged)
+        asked, of_others = wanted([world.program]), wanted_of_others([world.program])
+        needed, shared = (Needed(w.tables, w.codes, w.uncoded) for w in (asked, of_others))
+        buckets.want(needed, shared if seed % 2 else None, tagged=asked.tagged or seed > 3)
         for low, high in buckets.cuts(25):
             ids = buckets.ids() if buckets.open(low, high) else []
             order_events(buckets.connection)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from rules.conformance.populations import World
 from rules.engines.base import FactResult
 from rules.engines.reference import reduce_facts
-from rules.facts import PersonRecord
+from rules.facts import Event, PersonRecord
 from rules.ir import Program
 from rules.standstill import Stretch, stretches
 
@@ -14,15 +14,14 @@ LATER = (1, 7, 31)
 
 
 def stirred(record: PersonRecord, crossed: tuple[Stretch, ...]) -> bool:
-    days = {
-        (event.table, day)
-        for member in record.household_records()
-        for event in member.events
-        for range_ in (event.start, event.end)
-        if range_
-        for day in (range_.low, range_.high)
-    }
-    return any(table == stretch.table and stretch.first <= day <= stretch.last for table, day in days for stretch in crossed)
+    return any(_lies_in(event, stretch) for member in record.household_records() for event in member.events for stretch in crossed)
+
+
+def _lies_in(event: Event, stretch: Stretch) -> bool:
+    if event.table != stretch.table or not (stretch.codes is None or event.opaque or not stretch.codes.isdisjoint(event.codes)):
+        return False
+    days = [day for range_ in (event.start, event.end) if range_ for day in (range_.low, range_.high)]
+    return any(stretch.first <= day <= stretch.last for day in days)
 
 
 def results(world: World, part: Program, day: date) -> Iterator[dict[str, FactResult]]:

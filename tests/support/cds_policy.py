@@ -11,7 +11,8 @@ from support.cds_advice import advised
 from plugin.cds.advice import Advice
 from plugin.cds.feedback import Outcome, OverrideReason
 from plugin.cds.ledger import CardState, Shown
-from plugin.cds.policy import Situation, Terms
+from plugin.cds.policy.decision import Terms
+from plugin.cds.policy.situation import Situation
 from plugin.settings import RolloutSettings
 
 NOW: Final = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -17,7 +17,7 @@ from rules.engines.columnar.emit import Emitter
 from rules.engines.columnar.engine import ORDERED_EVENTS, evaluation_of
 from rules.engines.columnar.features import Features, tables
 from rules.facts import Coding
-from rules.ir import Program
+from rules.ir import EventFact, Program
 
 _FETCH: Final = 1_000
 
@@ -53,6 +53,13 @@ def wanted(programs: Sequence[Program]) -> Wanted:
     )
 
 
+def wanted_of_others(programs: Sequence[Program]) -> Wanted:
+    """What of it the facts can rest on that ask of everybody at the address."""
+    return wanted(
+        [program.only((), tuple(f.name for f in program.facts if isinstance(f, EventFact) and f.household)) for program in programs]
+    )
+
+
 class Standing:
     """The answers of one program about everybody in a connection; its table stays until the next one of that number is made there."""
 
@@ -72,8 +79,8 @@ class Standing:
     def counted(self) -> Mapping[str, Counted]:
         """Rule → how many people."""
         counts = ", ".join(f"count(*) FILTER (WHERE {c}), count(*) - count({c})" for c in self._columns.values())
-        found = self._connection.execute(f"SELECT {counts} FROM {self._answer}").fetchone() if counts else ()
-        numbers = iter(found or ())
+        found = self._connection.execute(f"SELECT {counts} FROM {self._answer}").fetchall() if counts else [()]
+        numbers = iter(found[0])
         return {rule: Counted(next(numbers), next(numbers)) for rule in self._columns}
 
     def ids(self, rules: Collection[str]) -> list[str]:

@@ -21,9 +21,11 @@ from unit.fhir_adapters.warehouse.conftest import ADDING, Store
 
 from fhir_adapters.warehouse.bucket import Buckets, buckets_of
 from fhir_adapters.warehouse.errors import WarehouseDamaged
+from fhir_adapters.warehouse.needed import Needed
 from rules.facts import TABLES, Coding, PersonRecord
 
 TYPES = ("Patient", "Condition", "Observation", "MedicationRequest", "Medication", "QuestionnaireResponse", "Questionnaire")
+EVERYTHING = Needed(frozenset(TABLES), frozenset(), frozenset(TABLES))
 LOINC = "http://loinc.org"
 
 
@@ -64,7 +66,7 @@ def everything(buckets: Buckets, people: int) -> dict[str, PersonRecord]:
 def test_asked_for_every_event_it_has_the_records_of_the_warehouse(wide: Store, people: int) -> None:
     wide.pull()
     with opened(wide) as buckets:
-        buckets.want((), TABLES.keys(), TABLES.keys())
+        buckets.want(EVERYTHING)
         found = everything(buckets, people)
     assert found == wide.records()
     assert "p4" not in found
@@ -80,7 +82,7 @@ def test_of_what_changes_it_has_what_is_so_now(wide: Store) -> None:
     wide.ehr.put(questionnaire("f", unit="g"))
     wide.pull(last)
     with opened(wide) as buckets:
-        buckets.want((), TABLES.keys(), TABLES.keys())
+        buckets.want(EVERYTHING)
         assert everything(buckets, 2) == wide.records()
 
 
@@ -89,7 +91,7 @@ def test_it_reads_what_carries_a_code_and_what_might(wide: Store) -> None:
     whole = wide.records()
     code = Coding(LOINC, "88122-7")
     with opened(wide) as buckets:
-        buckets.want([code], ["observations", "medications"], [])
+        buckets.want(Needed(frozenset({"observations", "medications"}), frozenset({code}), frozenset()))
         found = everything(buckets, 100)
     kept = {id: tuple(e for e in r.events if e.table != "conditions" and (e.opaque or code in e.codes)) for id, r in whole.items()}
     bare = {id: replace(r, events=kept[id], household=()) for id, r in whole.items()}

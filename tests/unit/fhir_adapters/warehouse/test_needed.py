@@ -161,7 +161,7 @@ def test_rules_that_ask_for_more_are_told_that_it_is_not_there(store: Any, pull:
     with pytest.raises(WarehouseNarrow):
         list(people_batches(store.root))
     with buckets_of(store.root, 1) as buckets, pytest.raises(WarehouseNarrow):
-        buckets.want(BOTH.codes, BOTH.tables, BOTH.uncoded)
+        buckets.want(BOTH)
     (record,) = read_warehouse(store.root, asked=RESULTS).records
     assert "conditions" in record.not_loaded
     assert "observations" not in record.not_loaded

@@ -13,7 +13,7 @@ from support.cds_policy import NOW, advice, shown, situation, terms
 from plugin.cds.feedback import Outcome
 from plugin.cds.ledger import CardState
 from plugin.cds.overrides import REASONS
-from plugin.cds.policy import Decision, decide
+from plugin.cds.policy.decision import Decision, decide
 from plugin.cds.policy.memory import RESTS
 from plugin.cds.policy.rollout import CARD, CONTROL, arm, is_in_pilot
 from plugin.settings import RolloutSettings
