@@ -33,6 +33,8 @@ from plugin.sweep.work import Step, open_work
 from rules.pack import Pack
 
 _FORMAT: Final = 1
+_LEAST: Final = 5_000
+"""People for whom another process is worth its start."""
 Progress = Callable[[str, int], Callable[[int], None]]
 
 
@@ -120,7 +122,7 @@ class Pipeline:
         landed = self._land()
         report = snapshot_report(landed.warehouse, landed.snapshot)
         check_data(report, self._people_before(), self._asked.limits)
-        steps = self._evaluate(landed)
+        steps = self._evaluate(landed, report.people)
         started = time.monotonic()
         found = assemble(self.work, steps, before, self._asked.as_of)
         if found.people != report.people:
@@ -166,11 +168,12 @@ class Pipeline:
         self._note("land", done.seconds, found.counts)
         return found
 
-    def _evaluate(self, landed: Landed) -> list[Step]:
-        """Every bucket; sorted by number."""
+    def _evaluate(self, landed: Landed, people: int) -> list[Step]:
+        """Every bucket, so many that each process has one if that is worth its start; sorted by number."""
         asked, started = self._asked, time.monotonic()
         with buckets_of(landed.warehouse, landed.snapshot) as whole:
-            buckets = [Bucket(number, low, high) for number, (low, high) in enumerate(whole.cuts(asked.bucket))]
+            size = min(asked.bucket, max(_LEAST, -(-people // asked.processes)))
+            buckets = [Bucket(number, low, high) for number, (low, high) in enumerate(whole.cuts(size))]
             before = None if asked.full else former(asked.state, asked.packs, asked.as_of)
             job = Job(landed.warehouse, landed.snapshot, asked.packs, asked.as_of, self.work, asked.memory, before)
             shown, steps = self._progress("evaluating", len(buckets)), []
