@@ -14,7 +14,7 @@ from plugin.api import once
 from plugin.api.answering import done
 from plugin.api.asking import version
 from plugin.inbound.keeping import NoSuchInbound
-from plugin.outreach.acting import ChangedMeanwhile, NotNow
+from plugin.outreach.acting import ChangedMeanwhile, NotNow, Refused
 from plugin.outreach.episodes import NoSuchEpisode
 from plugin.referrals.reading import NoSuchReferral
 
@@ -47,14 +47,14 @@ def deed(step: Step, *, begins: bool = False) -> Response:
 
 
 def problem_of(wrong: BaseException) -> HTTPException | None:
-    """What a refusal of ours means over HTTP; ``None``: it is a defect, or means something already."""
+    """What a refusal of ours means over HTTP; ``None``: it is a defect, whose text may hold anything, or means something already."""
     if isinstance(wrong, NoSuchEpisode | NoSuchReferral | NoSuchInbound):
         return NotFound(NOT_THERE)
     if isinstance(wrong, ChangedMeanwhile):
         return PreconditionFailed(f"Nothing was changed: {wrong}.")
     if isinstance(wrong, once.InFlight):
         return Conflict("The same request is being worked on. Send it again in a few seconds.")
-    if isinstance(wrong, NotNow | IllegalMove | ValueError):
+    if isinstance(wrong, NotNow | IllegalMove | Refused):
         return Conflict(f"Nothing was changed: {wrong}.")
     return None
 
