@@ -91,8 +91,10 @@ def candidates(episode: uuid.UUID, rule: str) -> Response:
             found, offer = _offer(connection, str(episode), rule)
         except NoSuchEpisode:
             raise NotFound(NOT_THERE) from None
-        wish = offering.sought(offer, _answers(told, offer), found.row)
-        services = offering.services(directory(connection), wish, now.date())
+    with access().store.read() as connection:
+        known = directory(connection)
+    # All services are looked at, which takes its time: nobody who wants to write waits for it.
+    services = offering.services(known, offering.sought(offer, _answers(told, offer), found.row), now.date())
     return slice_only(Slice([telling.candidate(each) for each in services], len(services), 1, max(1, len(services))))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from support import referrals as given
 from support.api import PATH, Program, program
 from support.outreach import REFERS
@@ -13,6 +13,7 @@ from support.outreach import REFERS
 from fhir_adapters.referral_states import MAY_SET, Side, Status
 from plugin.access import Role, verify
 from plugin.openapi.views import document
+from plugin.referrals import offering
 from plugin.store import Store
 from plugin.store.tables.access import AUDIT
 from plugin.store.tables.outreach import PEOPLE
@@ -53,6 +54,19 @@ def test_candidates_come_with_the_reasons_why_and_why_not(staff: Program, offere
     assert staff.ask(f"/conversations/00000000-0000-0000-0000-000000000001/offers/{REFERS}/candidates").status_code == 404
     with store.read() as connection:
         assert "episode.see" in connection.scalars(select(AUDIT.c.action)).all()
+
+
+def test_others_can_write_while_services_are_compared(staff: Program, offered: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare, written = offering.services, []
+
+    def meanwhile(*asked: Any) -> Any:
+        with store.write() as connection:
+            written.append(connection.execute(update(PEOPLE).values(best_time="mornings")).rowcount)
+        return compare(*asked)
+
+    monkeypatch.setattr(offering, "services", meanwhile)
+    assert staff.ask(f"{offered}/candidates").status_code == 200
+    assert written == [2]
 
 
 def test_somebody_who_wants_it_is_referred_once(staff: Program, offered: str, store: Store) -> None:
