@@ -1,7 +1,7 @@
 """What a program asks for: arguments of an address, fields of a body, the version that it saw. What has no meaning is refused."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -40,11 +40,11 @@ def page(told: Mapping[str, str]) -> int:
     return int(number)
 
 
-def fields(allowed: Fields) -> dict[str, str]:
+def fields(allowed: Fields, needed: Iterable[str] = ()) -> dict[str, str]:
     """Those of the body, a JSON object, as a form would have them; null is as if it were not there.
 
     Raises:
-        BadRequest: it is no such object; 413 and 415 for what is too long, or no JSON.
+        BadRequest: it is no such object, or lacks what is ``needed``; 413 and 415 for what is too long, or no JSON.
     """
     read = _body()
     if unknown := sorted(set(read) - set(allowed)):
@@ -52,6 +52,8 @@ def fields(allowed: Fields) -> dict[str, str]:
     told = {name: _as_text(name, value, allowed[name]) for name, value in read.items() if value is not None}
     for name, value in told.items():
         check(name, value, allowed[name])
+    if missing := [name for name in needed if name not in told]:
+        raise BadRequest(f"Say {', '.join(missing)}.")
     return told
 
 

@@ -1,7 +1,7 @@
 """Conversations: the list as the page filters it, one whole, what staff do with one, and what its person wants."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from flask import Blueprint, Response
@@ -40,9 +40,11 @@ DEEDS: Final[Mapping[str, Fields]] = {
     "attempt": {"channel": CHANNELS, "outcome": _STAFF_OUTCOMES, "again_on": None, "note": 1_000},
     "close": {"ending": [code for code, ending in ENDINGS.items() if ending.by_staff]},
     "reopen": {},
-    "prefer": {"channel": CHANNELS, "best_time": 64},
+    "prefer": {"channel": (*CHANNELS, ""), "best_time": 64},
 }
 """Verb → the fields that it takes."""
+NEEDED: Final[Mapping[str, Sequence[str]]] = {"prefer": ("channel", "best_time")}
+"""Verb → those that must be there, because it would forget what is not named; an empty text forgets."""
 WISHES: Final[Mapping[str, Fields]] = {
     "restrict": {"what": (*CHANNELS, str(Restriction.UNSAFE)), "until": None, "note": 200},
     "lift": {"id": None},
@@ -97,7 +99,7 @@ def one(id: uuid.UUID) -> Response:
 @blueprint.post(f"/<uuid:id>/<any({', '.join(DEEDS)}):verb>")
 def act(id: uuid.UUID, verb: str) -> Response:
     """Do something with one."""
-    told = fields(DEEDS[verb])
+    told = fields(DEEDS[verb], NEEDED.get(verb, ()))
     if verb == "attempt":
         told["attempt"] = str(uuid.uuid4())
 

@@ -112,6 +112,12 @@ def body(path: str) -> dict[str, Any]:
     return {name: kind(field) for name, field in resolved(sent).get("properties", {}).items()}
 
 
+def must(path: str) -> set[str]:
+    """The fields that must be there."""
+    sent = DESCRIBED[PATH + path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    return set(resolved(sent).get("required", ()))
+
+
 def taken(fields: Fields) -> dict[str, Any]:
     """The same, as the service takes it."""
     return {name: allowed if allowed is None or isinstance(allowed, int) else set(allowed) for name, allowed in fields.items()}
@@ -122,6 +128,8 @@ def test_the_fields_and_words_are_those_that_are_taken() -> None:
     assert body("/conversations/search") == taken(conversations.SEARCH)
     for verb, fields in conversations.DEEDS.items():
         assert body(f"{one}/{verb}") == taken(fields), verb
+    for verb, needed in conversations.NEEDED.items():
+        assert must(f"{one}/{verb}") == set(needed), verb
     for verb, fields in conversations.WISHES.items():
         assert body(f"{one}/wishes/{verb}") == taken(fields), verb
     assert body(f"{one}/offers/{{rule}}/candidates") == taken(referrals.WANTING)

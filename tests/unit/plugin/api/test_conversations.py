@@ -103,6 +103,7 @@ DEEDS: list[tuple[str, Any, dict[str, Any]]] = [
     ("attempt", {"channel": "phone", "outcome": "no-answer", "note": "twice"}, {"attempts": 1, "last_outcome": "no-answer"}),
     ("close", {"ending": "helped"}, {"state": "closed", "outcome": "helped"}),
     ("prefer", {"channel": "sms", "best_time": "mornings"}, {"channel": "sms", "best_time": "mornings"}),
+    ("prefer", {"channel": "", "best_time": ""}, {"channel": None, "best_time": None}),
 ]
 
 
@@ -136,7 +137,10 @@ def test_the_deeds_are_those_of_the_page() -> None:
         ("assign", {"owner": "nobody-here"}, 409),
         ("assign", {"owner": ["ann"]}, 400),
         ("assign", {"owner": True}, 400),
-        ("prefer", {"best_time": "x" * 65}, 400),
+        ("prefer", {"channel": "sms", "best_time": "x" * 65}, 400),
+        ("prefer", {"best_time": "mornings"}, 400),
+        ("prefer", {"channel": "sms"}, 400),
+        ("prefer", {"channel": None, "best_time": "mornings"}, 400),
         ("claim", {"owner": "ann"}, 400),
     ],
 )
