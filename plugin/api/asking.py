@@ -1,17 +1,23 @@
 """What a program asks for: arguments of an address, fields of a body, the version that it saw. What has no meaning is refused."""
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, NoReturn
 
 import orjson
 from flask import request
 from werkzeug.exceptions import BadRequest, PreconditionFailed, PreconditionRequired, RequestEntityTooLarge, UnsupportedMediaType
 
+from plugin.store.walking import Place
+
 MOST: Final = 64 * 1024
 """Bytes of a body."""
 _VERSION: Final = re.compile(r'"(\d{1,9})(?:-[0-9a-f]+)?"')
-_NUMBER: Final = re.compile(r"[1-9]\d{0,3}")
+_PLACE: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?\+00:00) ([!-~]{1,64})")
+AFTER: Final = 192
+"""Characters of what says where the next step of a list begins."""
 
 YES_OR_NO: Final = frozenset({"yes", "no"})
 """Of a field that is true or false."""
@@ -32,12 +38,19 @@ def arguments(allowed: Fields) -> dict[str, str]:
     return {name: values[0] for name, values in found.items()}
 
 
-def page(told: Mapping[str, str]) -> int:
-    """The number of the page; the first if none is named. Raises 400."""
-    number = told.get("page", "1")
-    if not _NUMBER.fullmatch(number):
-        raise BadRequest("page is a number from 1 to 9999.")
-    return int(number)
+def place(told: Mapping[str, str]) -> Place | None:
+    """Where the step begins that is asked for; ``None``: at the beginning. Raises 400."""
+    if "after" not in told:
+        return None
+    try:
+        found = _PLACE.fullmatch(urlsafe_b64decode(told["after"].encode("ascii")).decode("ascii"))
+        return Place(datetime.fromisoformat(found[1]), found[2]) if found else _nowhere()
+    except ValueError:
+        return _nowhere()
+
+
+def _nowhere() -> NoReturn:
+    raise BadRequest("after is what another answer named as next; leave it out to begin.")
 
 
 def fields(allowed: Fields, needed: Iterable[str] = ()) -> dict[str, str]:
@@ -90,8 +103,6 @@ def _as_text(name: str, value: Any, kind: Kind) -> str:
         if not isinstance(value, bool):
             raise BadRequest(f"{name} is true or false.")
         return "yes" if value else "no"
-    if name == "page" and isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
     if not isinstance(value, str):
         raise BadRequest(f"{name} is one text.")
     return value

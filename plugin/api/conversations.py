@@ -6,19 +6,19 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 from sqlalchemy import Connection
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import BadRequest, NotFound
 
 from plugin.access import accounts
 from plugin.access.web import access, scope
 from plugin.api import PATH, telling
 from plugin.api.answering import Slice, listing, slice_only, whole
-from plugin.api.asking import Fields, arguments, fields, page
+from plugin.api.asking import AFTER, Fields, arguments, fields, place
 from plugin.api.doing import NOT_THERE, deed
 from plugin.findings.catalogue import rules_by_id
 from plugin.messages import reading as messages
 from plugin.outreach import acting, episodes, forms, wishing
 from plugin.outreach.acting import ChangedMeanwhile, Grip
-from plugin.outreach.episodes import PAGE, SORTS, VIEWS, NoSuchEpisode
+from plugin.outreach.episodes import MOST, SORTS, VIEWS, NoSuchEpisode
 from plugin.outreach.looking import look
 from plugin.outreach.views import site_now, wish_from
 from plugin.outreach.words import CHANNELS, ENDINGS, OUTCOMES, Restriction
@@ -28,8 +28,8 @@ from rules.document import Rule
 
 blueprint: Final = Blueprint("api_conversations", __name__, url_prefix=f"{PATH}/conversations")
 
-FILTERS: Final[Fields] = {"view": VIEWS, "sort": SORTS, "rule": 128, "language": 35, "owner": 128, "page": None}
-"""What the list is narrowed by."""
+FILTERS: Final[Fields] = {"view": VIEWS, "sort": SORTS, "rule": 128, "language": 35, "owner": 128, "after": AFTER}
+"""What the list is narrowed by. ``sort``: its beginning in an order that changes with what happens, so that nobody can walk along it."""
 SEARCH: Final[Fields] = {**FILTERS, "text": 200}
 _STAFF_OUTCOMES: Final = [code for code, outcome in OUTCOMES.items() if outcome.by_staff]
 DEEDS: Final[Mapping[str, Fields]] = {
@@ -72,12 +72,18 @@ def search() -> Response:
 
 
 def _found(told: Mapping[str, str]) -> Slice:
-    page(told)
+    after, wish, today = place(told), wish_from(told, told.get("text", "")), site_now().date()
+    if after and "sort" in told:
+        raise BadRequest("A sorted list is told as its beginning alone: leave out sort to read all.")
     with access().store.read() as connection:
-        found = episodes.listed(connection, scope(), wish_from(told, told.get("text", "")), site_now().date())
-        names = accounts.names(connection, [each.row.owner for each in found.episodes])
-    items = [telling.conversation(each, names) for each in found.episodes]
-    return Slice(items, found.total, found.number, PAGE, found.more)
+        if "sort" in told:
+            first = episodes.listed(connection, scope(), wish, today)
+            found, total, last = first.episodes, first.total, None
+        else:
+            found, step = episodes.walked(connection, scope(), wish, today, after)
+            total, last = step.total, step.last
+        names = accounts.names(connection, [each.row.owner for each in found])
+    return Slice([telling.conversation(each, names) for each in found], total, last, total == MOST)
 
 
 @blueprint.get("/<uuid:id>")

@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 from plugin.access.web import access, scope
 from plugin.api import PATH, telling
 from plugin.api.answering import Slice, listing, slice_only, whole
-from plugin.api.asking import YES_OR_NO, Fields, arguments, check, fields, page
+from plugin.api.asking import AFTER, YES_OR_NO, Fields, arguments, check, fields, place
 from plugin.api.conversations import held
 from plugin.api.doing import NOT_THERE, deed
 from plugin.listings.site import directory
@@ -22,14 +22,14 @@ from plugin.referrals import acting, offering, reading
 from plugin.referrals.acting import Grip
 from plugin.referrals.consenting import GIVEN_BY
 from plugin.referrals.offering import Answers, Offer, answers_of
-from plugin.referrals.reading import PAGE, VIEWS, NoSuchReferral
+from plugin.referrals.reading import VIEWS, NoSuchReferral
 from plugin.referrals.views import tenant
 from plugin.referrals.words import CHOSEN
 from plugin.runtime import runtime
 
 blueprint: Final = Blueprint("api_referrals", __name__, url_prefix=PATH)
 
-FILTERS: Final[Fields] = {"view": VIEWS, "page": None}
+FILTERS: Final[Fields] = {"view": VIEWS, "after": AFTER}
 CANCEL: Final[Fields] = {"reason_code": CHOSEN, "reason": 200}
 WANTING: Final[Fields] = {"partner": None, "postcode": 16}
 """For what kind of partner services are looked for, and where somebody lives."""
@@ -44,11 +44,11 @@ ANSWERS: Final[Fields] = {
 def listed() -> Response:
     """A page of referrals; those that somebody must look at have a view of their own."""
     told = arguments(FILTERS)
-    number = page(told)
+    after = place(told)
     with access().store.read() as connection:
-        rows, total = reading.listed(connection, scope(), told.get("view", "open"), number)
-        names = reading.names(connection, scope(), rows)
-    return listing(Slice([telling.referral(row, names) for row in rows], total, number, PAGE), told)
+        found = reading.walked(connection, scope(), told.get("view", "open"), after)
+        names = reading.names(connection, scope(), found.rows)
+    return listing(Slice([telling.referral(row, names) for row in found.rows], found.total, found.last), told)
 
 
 @blueprint.get("/referrals/<uuid:id>")
@@ -95,7 +95,7 @@ def candidates(episode: uuid.UUID, rule: str) -> Response:
         known = directory(connection)
     # All services are looked at, which takes its time: nobody who wants to write waits for it.
     services = offering.services(known, offering.sought(offer, _answers(told, offer), found.row), now.date())
-    return slice_only(Slice([telling.candidate(each) for each in services], len(services), 1, max(1, len(services))))
+    return slice_only(Slice([telling.candidate(each) for each in services], len(services)))
 
 
 @blueprint.post("/conversations/<uuid:episode>/offers/<rule>/refer")

@@ -90,7 +90,7 @@ def test_what_is_over_is_forgotten_and_keys_are_kept_as_hashes(store: Store, ann
 
 
 def path_of(staff: Program) -> str:
-    return f"/conversations/{staff.read('/conversations')['items'][1]['id']}"
+    return f"/conversations/{staff.read('/conversations?sort=priority')['items'][1]['id']}"
 
 
 class TestOverHttp:
