@@ -73,9 +73,10 @@ def whole(body: Json) -> Response:
 
 
 def done(body: Json) -> Response:
-    """What was done: ids, and the new version to act on, which is its ETag, too."""
+    """What was done: ids, and the new version to act on, which is its ETag, too, if it is one thing that has versions."""
     response = _json(body)
-    response.set_etag(str(body["version"]))
+    if "version" in body:
+        response.set_etag(str(body["version"]))
     return response
 
 

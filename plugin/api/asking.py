@@ -16,6 +16,7 @@ MOST: Final = 64 * 1024
 """Bytes of a body."""
 _VERSION: Final = re.compile(r'"(\d{1,9})(?:-[0-9a-f]+)?"')
 _PLACE: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?\+00:00) ([!-~]{1,64})")
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 AFTER: Final = 192
 """Characters of what says where the next step of a list begins."""
 
@@ -59,7 +60,10 @@ def fields(allowed: Fields, needed: Iterable[str] = ()) -> dict[str, str]:
     Raises:
         BadRequest: it is no such object, or lacks what is ``needed``; 413 and 415 for what is too long, or no JSON.
     """
-    read = _body()
+    return _told(_body(), allowed, needed)
+
+
+def _told(read: Mapping[str, Any], allowed: Fields, needed: Iterable[str] = ()) -> dict[str, str]:
     if unknown := sorted(set(read) - set(allowed)):
         raise BadRequest(f"There is no field {_shown(unknown[0])} here; there are {', '.join(sorted(allowed)) or 'none'}.")
     told = {name: _as_text(name, value, allowed[name]) for name, value in read.items() if value is not None}
@@ -68,6 +72,26 @@ def fields(allowed: Fields, needed: Iterable[str] = ()) -> dict[str, str]:
     if missing := [name for name in needed if name not in told]:
         raise BadRequest(f"Say {', '.join(missing)}.")
     return told
+
+
+def seen_in(allowed: Fields, most: int) -> tuple[list[tuple[str, int]], dict[str, str]]:
+    """Of several things the id and the version that was seen (``chosen``), and the other fields of the body. Raises as `fields`."""
+    read = _body()
+    chosen = read.get("chosen")
+    if not isinstance(chosen, list) or not 0 < len(chosen) <= most:
+        raise BadRequest(f"chosen is a list of 1 to {most}.")
+    found = [_seen(each) for each in chosen]
+    if len(dict(found)) < len(found):
+        raise BadRequest("chosen names each once.")
+    return found, _told({name: value for name, value in read.items() if name != "chosen"}, allowed)
+
+
+def _seen(each: Any) -> tuple[str, int]:
+    if isinstance(each, dict) and set(each) == {"id", "version"}:
+        id, version = each["id"], each["version"]
+        if isinstance(id, str) and _ID.fullmatch(id) and type(version) is int and 0 <= version < 10**9:
+            return id, version
+    raise BadRequest("Each of chosen has an id, and the version that was seen of it.")
 
 
 def _body() -> dict[str, Any]:

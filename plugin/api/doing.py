@@ -24,10 +24,15 @@ Step = Callable[[Connection, int], Json]
 NOT_THERE: Final = "There is none, or none that you may see."
 
 
+class NotHere(Exception):
+    """There is none, or none of whoever asked."""
+
+
 def deed(step: Step, *, begins: bool = False) -> Response:
     """Do it once. Raises the problem that whoever calls is told; nothing was done then.
 
-    ``begins``: it makes something that nobody can have seen, so no version is asked for, and ``step`` gets 0.
+    ``begins``: it makes something that nobody can have seen, or is of several things, or of one without versions: If-Match is not asked
+    for, and ``step`` gets 0.
     """
     seen, key, now = 0 if begins else version(), _key(), access().clock()
     claimed = _claimed(key, now)
@@ -48,7 +53,7 @@ def deed(step: Step, *, begins: bool = False) -> Response:
 
 def problem_of(wrong: BaseException) -> HTTPException | None:
     """What a refusal of ours means over HTTP; ``None``: it is a defect, whose text may hold anything, or means something already."""
-    if isinstance(wrong, NoSuchEpisode | NoSuchReferral | NoSuchInbound):
+    if isinstance(wrong, NoSuchEpisode | NoSuchReferral | NoSuchInbound | NotHere):
         return NotFound(NOT_THERE)
     if isinstance(wrong, ChangedMeanwhile):
         return PreconditionFailed(f"Nothing was changed: {wrong}.")
