@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 from sqlalchemy import Connection
-from werkzeug.exceptions import NotFound
 
 from fhir_adapters.referral_states import MAY_SET, Side
 from plugin.access.web import access, scope
@@ -15,10 +14,9 @@ from plugin.agency.views import VIEWS
 from plugin.api import PATH, telling
 from plugin.api.answering import Slice, listing, whole
 from plugin.api.asking import AFTER, Fields, arguments, fields, place
-from plugin.api.doing import NOT_THERE, deed
+from plugin.api.doing import deed, looking
 from plugin.referrals import reading
 from plugin.referrals.acting import Grip, answer
-from plugin.referrals.reading import NoSuchReferral
 from plugin.referrals.words import CHOSEN
 
 blueprint: Final = Blueprint("api_agency", __name__, url_prefix=f"{PATH}/agency/referrals")
@@ -42,11 +40,8 @@ def listed() -> Response:
 def one(id: uuid.UUID) -> Response:
     """One of them; that it was looked at is recorded."""
     now = access().clock()
-    with access().store.write(durable=False) as connection:
-        try:
-            found = reading.one(connection, scope(), str(id), now)
-        except NoSuchReferral:
-            raise NotFound(NOT_THERE) from None
+    with looking() as connection:
+        found = reading.one(connection, scope(), str(id), now)
         person = person_of(connection, found.row, now.date())
     return whole(telling.at_an_agency_whole(found, person))
 

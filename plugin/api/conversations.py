@@ -6,19 +6,19 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 from sqlalchemy import Connection
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.exceptions import BadRequest
 
 from plugin.access import accounts
 from plugin.access.web import access, scope
 from plugin.api import PATH, telling
 from plugin.api.answering import Slice, listing, slice_only, whole
 from plugin.api.asking import AFTER, Fields, arguments, fields, place
-from plugin.api.doing import NOT_THERE, deed
+from plugin.api.doing import deed, looking
 from plugin.findings.catalogue import rules_by_id
 from plugin.messages import reading as messages
 from plugin.outreach import acting, episodes, forms, wishing
 from plugin.outreach.acting import ChangedMeanwhile, Grip
-from plugin.outreach.episodes import MOST, SORTS, VIEWS, NoSuchEpisode
+from plugin.outreach.episodes import MOST, SORTS, VIEWS
 from plugin.outreach.looking import look
 from plugin.outreach.views import site_now, wish_from
 from plugin.outreach.words import CHANNELS, ENDINGS, OUTCOMES, Restriction
@@ -89,11 +89,8 @@ def _found(told: Mapping[str, str]) -> Slice:
 @blueprint.get("/<uuid:id>")
 def one(id: uuid.UUID) -> Response:
     """Everything about one conversation; that it was looked at is recorded."""
-    with access().store.write(durable=False) as connection:
-        try:
-            looked = look(connection, scope(), str(id), rules(), site_now())
-        except NoSuchEpisode:
-            raise NotFound(NOT_THERE) from None
+    with looking() as connection:
+        looked = look(connection, scope(), str(id), rules(), site_now())
         row = looked.whole.episode.row
         names = accounts.names(connection, [row.owner])
         sent = messages.of_person(connection, scope(), row.patient)
@@ -120,11 +117,8 @@ def act(id: uuid.UUID, verb: str) -> Response:
 def wishes(id: uuid.UUID) -> Response:
     """What stands against reaching or helping them, and what they agreed to; that it was looked at is recorded."""
     now = site_now()
-    with access().store.write(durable=False) as connection:
-        try:
-            row = episodes.whole(connection, scope(), str(id), now).episode.row
-        except NoSuchEpisode:
-            raise NotFound(NOT_THERE) from None
+    with looking() as connection:
+        row = episodes.whole(connection, scope(), str(id), now).episode.row
         found = wishing.wishes(connection, scope(), row.patient, now.date(), rules())
     return whole(telling.wishes(row, found))
 

@@ -1,6 +1,7 @@
 """How a program does something: it says which version it saw, and under which key the answer is kept: sent twice, it is done once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -28,6 +29,9 @@ class NotHere(Exception):
     """There is none, or none of whoever asked."""
 
 
+NOT_FOUND: Final = (NoSuchEpisode, NoSuchReferral, NoSuchInbound, NotHere)
+
+
 def deed(step: Step, *, begins: bool = False) -> Response:
     """Do it once. Raises the problem that whoever calls is told; nothing was done then.
 
@@ -51,9 +55,19 @@ def deed(step: Step, *, begins: bool = False) -> Response:
     return done(answer)
 
 
+@contextmanager
+def looking() -> Iterator[Connection]:
+    """A transaction in which somebody is looked at, which is recorded. Raises 404 for what is not there, or not for whoever asks."""
+    with access().store.write(durable=False) as connection:
+        try:
+            yield connection
+        except NOT_FOUND:
+            raise NotFound(NOT_THERE) from None
+
+
 def problem_of(wrong: BaseException) -> HTTPException | None:
     """What a refusal of ours means over HTTP; ``None``: it is a defect, whose text may hold anything, or means something already."""
-    if isinstance(wrong, NoSuchEpisode | NoSuchReferral | NoSuchInbound | NotHere):
+    if isinstance(wrong, NOT_FOUND):
         return NotFound(NOT_THERE)
     if isinstance(wrong, ChangedMeanwhile):
         return PreconditionFailed(f"Nothing was changed: {wrong}.")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 from sqlalchemy import Connection
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.exceptions import BadRequest
 
 from fhir_adapters.referral_states import Status
 from plugin.access.web import access, scope
@@ -13,12 +13,12 @@ from plugin.agency.referring import name_of_agency
 from plugin.api import PATH, telling
 from plugin.api.answering import Slice, listing, whole
 from plugin.api.asking import AFTER, YES_OR_NO, Fields, arguments, fields, place
-from plugin.api.doing import NOT_THERE, deed
+from plugin.api.doing import deed, looking
 from plugin.inbound import acting, keeping
 from plugin.inbound.acting import Saying
 from plugin.inbound.asking import GIVEN_BY, MOST_TEXT, NEEDS, PURPOSES, NotAsked
 from plugin.inbound.forms import asked_of
-from plugin.inbound.keeping import VIEWS, Grip, NoSuchInbound
+from plugin.inbound.keeping import VIEWS, Grip
 from plugin.inbound.recognising import same
 from plugin.outreach.views import site_now
 from plugin.referrals.words import CHOSEN
@@ -54,11 +54,8 @@ def listed() -> Response:
 def one(id: uuid.UUID) -> Response:
     """One of them, with the records that have the same details; that it was looked at is recorded."""
     now = site_now()
-    with access().store.write(durable=False) as connection:
-        try:
-            row, history = keeping.one(connection, scope(), str(id), now)
-        except NoSuchInbound:
-            raise NotFound(NOT_THERE) from None
+    with looking() as connection:
+        row, history = keeping.one(connection, scope(), str(id), now)
         known = same(connection, scope(), row, now.date()) if row.state == Status.REQUESTED else ()
     return whole(telling.inbound_whole(row, history, known))
 
@@ -103,11 +100,8 @@ def own() -> Response:
 @sent.get("/<uuid:id>")
 def own_one(id: uuid.UUID) -> Response:
     """What became of one; that it was looked at is recorded."""
-    with access().store.write(durable=False) as connection:
-        try:
-            row, history = keeping.one(connection, scope(), str(id), access().clock())
-        except NoSuchInbound:
-            raise NotFound(NOT_THERE) from None
+    with looking() as connection:
+        row, history = keeping.one(connection, scope(), str(id), access().clock())
     return whole(telling.sent_whole(row, history))
 
 

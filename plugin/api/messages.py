@@ -6,18 +6,16 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 from sqlalchemy import Connection
-from werkzeug.exceptions import NotFound
 
-from plugin.access.web import access, scope
+from plugin.access.web import scope
 from plugin.api import PATH, telling
 from plugin.api.answering import whole
 from plugin.api.asking import Fields, arguments, check, fields
-from plugin.api.doing import NOT_THERE, deed
+from plugin.api.doing import deed, looking
 from plugin.messages import drafting
 from plugin.messages.views import desk
 from plugin.messages.words import CHANNELS, LEVELS
 from plugin.outreach.acting import Grip, locked
-from plugin.outreach.episodes import NoSuchEpisode
 from plugin.outreach.views import site_now
 from plugin.translations import LANGUAGES
 
@@ -33,11 +31,8 @@ NEEDED: Final = ("topic", "channel", "language", "level", "seen")
 def looked_at(id: uuid.UUID) -> Response:
     """The message as chosen, to the letter; that the person was looked at is recorded."""
     told = arguments(CHOICE)
-    with access().store.write(durable=False) as connection:
-        try:
-            found = drafting.draft(connection, scope(), desk(), str(id), told, site_now())
-        except NoSuchEpisode:
-            raise NotFound(NOT_THERE) from None
+    with looking() as connection:
+        found = drafting.draft(connection, scope(), desk(), str(id), told, site_now())
     _known(told, found.topics)
     return whole(telling.message(found, desk()))
 
