@@ -12,7 +12,7 @@ _MOST_TEXT: Final = 200
 
 
 def said_in(form: Mapping[str, str]) -> Answer:
-    """What the form says. Raises `ValueError` or `IllegalMove`."""
+    """What the form says. Raises `Refused` or `IllegalMove`."""
     try:
         to = Status(form.get("to", ""))
     except ValueError:

@@ -16,7 +16,7 @@ from plugin.agency.forms import said_in
 from plugin.agency.links import usable
 from plugin.agency.pages import not_here, page, say
 from plugin.agency.seeing import answers, person_of
-from plugin.outreach.acting import NotNow
+from plugin.outreach.acting import NotNow, Refused
 from plugin.referrals.acting import Grip, answer
 from plugin.referrals.reading import NoSuchReferral, listed, one
 from plugin.referrals.words import CHOSEN
@@ -76,7 +76,7 @@ def answered(id: uuid.UUID) -> ResponseReturnValue:
         said = said_in(request.form)
         with access().store.write() as connection:
             answer(connection, scope(), Grip(str(id), request.form.get("version", 0, type=int)), said, access().clock())
-    except (NotNow, IllegalMove, ValueError) as why:
+    except (NotNow, IllegalMove, Refused) as why:
         return _one(str(id), why_not=translated(why), status=HTTPStatus.CONFLICT)
     except NoSuchReferral:
         return not_here("no such referral")

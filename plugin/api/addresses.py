@@ -2,6 +2,9 @@
 
 from typing import Final
 
-from plugin.api import agency, conversations, inbound, referrals
+from plugin.api import agency, conversations, inbound, messages, referrals, together, views
 
-BLUEPRINTS: Final = (conversations.blueprint, referrals.blueprint, agency.blueprint, inbound.inbound, inbound.sent)
+BLUEPRINTS: Final = (
+    *(conversations.blueprint, messages.blueprint, together.blueprint, views.blueprint),
+    *(referrals.blueprint, agency.blueprint, inbound.inbound, inbound.sent),
+)

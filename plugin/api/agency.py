@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 from sqlalchemy import Connection
-from werkzeug.exceptions import NotFound
 
 from fhir_adapters.referral_states import MAY_SET, Side
 from plugin.access.web import access, scope
@@ -14,16 +13,15 @@ from plugin.agency.seeing import person_of
 from plugin.agency.views import VIEWS
 from plugin.api import PATH, telling
 from plugin.api.answering import Slice, listing, whole
-from plugin.api.asking import Fields, arguments, fields, page
-from plugin.api.doing import NOT_THERE, deed
+from plugin.api.asking import AFTER, Fields, arguments, fields, place
+from plugin.api.doing import deed, looking
 from plugin.referrals import reading
 from plugin.referrals.acting import Grip, answer
-from plugin.referrals.reading import PAGE, NoSuchReferral
 from plugin.referrals.words import CHOSEN
 
 blueprint: Final = Blueprint("api_agency", __name__, url_prefix=f"{PATH}/agency/referrals")
 
-FILTERS: Final[Fields] = {"view": VIEWS, "page": None}
+FILTERS: Final[Fields] = {"view": VIEWS, "after": AFTER}
 ANSWER: Final[Fields] = {"to": sorted(MAY_SET[Side.TARGET]), "reason_code": CHOSEN, "reason": 200, "outcome": 200}
 
 
@@ -31,22 +29,19 @@ ANSWER: Final[Fields] = {"to": sorted(MAY_SET[Side.TARGET]), "reason_code": CHOS
 def listed() -> Response:
     """A page of the agency's own referrals."""
     told = arguments(FILTERS)
-    number, today = page(told), access().clock().date()
+    after, today = place(told), access().clock().date()
     with access().store.read() as connection:
-        rows, total = reading.listed(connection, scope(), told.get("view", "open"), number)
-        items = [telling.at_an_agency(row, person_of(connection, row, today)) for row in rows]
-    return listing(Slice(items, total, number, PAGE), told)
+        found = reading.walked(connection, scope(), told.get("view", "open"), after)
+        items = [telling.at_an_agency(row, person_of(connection, row, today)) for row in found.rows]
+    return listing(Slice(items, found.total, found.last), told)
 
 
 @blueprint.get("/<uuid:id>")
 def one(id: uuid.UUID) -> Response:
     """One of them; that it was looked at is recorded."""
     now = access().clock()
-    with access().store.write(durable=False) as connection:
-        try:
-            found = reading.one(connection, scope(), str(id), now)
-        except NoSuchReferral:
-            raise NotFound(NOT_THERE) from None
+    with looking() as connection:
+        found = reading.one(connection, scope(), str(id), now)
         person = person_of(connection, found.row, now.date())
     return whole(telling.at_an_agency_whole(found, person))
 

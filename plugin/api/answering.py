@@ -1,5 +1,6 @@
-"""How answers are made: with an ETag, and 304 for whoever has it; pages with their neighbours (RFC 8288)."""
+"""How answers are made: with an ETag, and 304 for whoever has it; lists step by step, each with the way to the next (RFC 8288)."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,6 +11,8 @@ from urllib.parse import urlencode
 import orjson
 from flask import Response, request
 
+from plugin.store.walking import Place
+
 Json = dict[str, Any]
 _JSON: Final = "application/json"
 _DIGITS: Final = 16
@@ -17,39 +20,43 @@ _DIGITS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A page of a list."""
+    """A step of a list."""
 
     items: Sequence[Json]
     total: int
-    """How many there are on all pages."""
-    number: int
-    size: int
+    """How many the whole list has."""
+    last: Place | None = None
+    """After which the next step begins; ``None``: there is none."""
     more: bool = False
     """Whether there are more than were counted."""
 
     @property
-    def pages(self) -> int:
-        """How many there are, at least one."""
-        return max(1, -(-self.total // self.size))
+    def next(self) -> str | None:
+        """What is sent as ``after`` for the next step."""
+        return None if self.last is None else urlsafe_b64encode(f"{self.last.at.isoformat()} {self.last.id}".encode()).decode()
 
     def to_json(self) -> Json:
         """As it is answered."""
-        return {"items": self.items, "total": self.total, "more": self.more, "page": self.number, "pages": self.pages}
+        return {"items": self.items, "total": self.total, "more": self.more, "next": self.next}
 
 
 def listing(found: Slice, asked: Mapping[str, str]) -> Response:
-    """A page, with links to others: the same address with what was ``asked``. Such links are relative to the address of the call."""
-    numbers = {"first": 1, "prev": found.number - 1, "next": found.number + 1, "last": found.pages}
+    """A step, with links to the first and the next: the address of the call with what was ``asked``."""
     response = _json(found.to_json())
-    for name, number in numbers.items():
-        if 1 <= number <= found.pages:
-            query = urlencode({**asked, "page": number})
-            response.headers.add("Link", f'<{request.path}?{query}>; rel="{name}"')
+    begun = {name: value for name, value in asked.items() if name != "after"}
+    _link(response, "first", begun)
+    if found.next:
+        _link(response, "next", {**begun, "after": found.next})
     return response
 
 
+def _link(response: Response, name: str, asked: Mapping[str, str]) -> None:
+    query = urlencode(asked)
+    response.headers.add("Link", f'<{request.path}{"?" if query else ""}{query}>; rel="{name}"')
+
+
 def slice_only(found: Slice) -> Response:
-    """A page of what was searched for by a body, to which no link can lead."""
+    """A step of what was searched for by a body, to which no link can lead."""
     return _json(found.to_json())
 
 
@@ -66,9 +73,10 @@ def whole(body: Json) -> Response:
 
 
 def done(body: Json) -> Response:
-    """What was done: ids, and the new version to act on, which is its ETag, too."""
+    """What was done: ids, and the new version to act on, which is its ETag, too, if it is one thing that has versions."""
     response = _json(body)
-    response.set_etag(str(body["version"]))
+    if "version" in body:
+        response.set_etag(str(body["version"]))
     return response
 
 

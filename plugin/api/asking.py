@@ -1,17 +1,24 @@
 """What a program asks for: arguments of an address, fields of a body, the version that it saw. What has no meaning is refused."""
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Any, Final
+from base64 import urlsafe_b64decode
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final, NoReturn
 
 import orjson
 from flask import request
 from werkzeug.exceptions import BadRequest, PreconditionFailed, PreconditionRequired, RequestEntityTooLarge, UnsupportedMediaType
 
+from plugin.store.walking import Place
+
 MOST: Final = 64 * 1024
 """Bytes of a body."""
 _VERSION: Final = re.compile(r'"(\d{1,9})(?:-[0-9a-f]+)?"')
-_NUMBER: Final = re.compile(r"[1-9]\d{0,3}")
+_PLACE: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?\+00:00) ([!-~]{1,64})")
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+AFTER: Final = 192
+"""Characters of what says where the next step of a list begins."""
 
 YES_OR_NO: Final = frozenset({"yes", "no"})
 """Of a field that is true or false."""
@@ -32,27 +39,59 @@ def arguments(allowed: Fields) -> dict[str, str]:
     return {name: values[0] for name, values in found.items()}
 
 
-def page(told: Mapping[str, str]) -> int:
-    """The number of the page; the first if none is named. Raises 400."""
-    number = told.get("page", "1")
-    if not _NUMBER.fullmatch(number):
-        raise BadRequest("page is a number from 1 to 9999.")
-    return int(number)
+def place(told: Mapping[str, str]) -> Place | None:
+    """Where the step begins that is asked for; ``None``: at the beginning. Raises 400."""
+    if "after" not in told:
+        return None
+    try:
+        found = _PLACE.fullmatch(urlsafe_b64decode(told["after"].encode("ascii")).decode("ascii"))
+        return Place(datetime.fromisoformat(found[1]), found[2]) if found else _nowhere()
+    except ValueError:
+        return _nowhere()
 
 
-def fields(allowed: Fields) -> dict[str, str]:
+def _nowhere() -> NoReturn:
+    raise BadRequest("after is what another answer named as next; leave it out to begin.")
+
+
+def fields(allowed: Fields, needed: Iterable[str] = ()) -> dict[str, str]:
     """Those of the body, a JSON object, as a form would have them; null is as if it were not there.
 
     Raises:
-        BadRequest: it is no such object; 413 and 415 for what is too long, or no JSON.
+        BadRequest: it is no such object, or lacks what is ``needed``; 413 and 415 for what is too long, or no JSON.
     """
-    read = _body()
+    return _told(_body(), allowed, needed)
+
+
+def _told(read: Mapping[str, Any], allowed: Fields, needed: Iterable[str] = ()) -> dict[str, str]:
     if unknown := sorted(set(read) - set(allowed)):
         raise BadRequest(f"There is no field {_shown(unknown[0])} here; there are {', '.join(sorted(allowed)) or 'none'}.")
     told = {name: _as_text(name, value, allowed[name]) for name, value in read.items() if value is not None}
     for name, value in told.items():
         check(name, value, allowed[name])
+    if missing := [name for name in needed if name not in told]:
+        raise BadRequest(f"Say {', '.join(missing)}.")
     return told
+
+
+def seen_in(allowed: Fields, most: int) -> tuple[list[tuple[str, int]], dict[str, str]]:
+    """Of several things the id and the version that was seen (``chosen``), and the other fields of the body. Raises as `fields`."""
+    read = _body()
+    chosen = read.get("chosen")
+    if not isinstance(chosen, list) or not 0 < len(chosen) <= most:
+        raise BadRequest(f"chosen is a list of 1 to {most}.")
+    found = [_seen(each) for each in chosen]
+    if len(dict(found)) < len(found):
+        raise BadRequest("chosen names each once.")
+    return found, _told({name: value for name, value in read.items() if name != "chosen"}, allowed)
+
+
+def _seen(each: Any) -> tuple[str, int]:
+    if isinstance(each, dict) and set(each) == {"id", "version"}:
+        id, version = each["id"], each["version"]
+        if isinstance(id, str) and _ID.fullmatch(id) and type(version) is int and 0 <= version < 10**9:
+            return id, version
+    raise BadRequest("Each of chosen has an id, and the version that was seen of it.")
 
 
 def _body() -> dict[str, Any]:
@@ -88,8 +127,6 @@ def _as_text(name: str, value: Any, kind: Kind) -> str:
         if not isinstance(value, bool):
             raise BadRequest(f"{name} is true or false.")
         return "yes" if value else "no"
-    if name == "page" and isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
     if not isinstance(value, str):
         raise BadRequest(f"{name} is one text.")
     return value

@@ -1,24 +1,24 @@
 """Conversations: the list as the page filters it, one whole, what staff do with one, and what its person wants."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from flask import Blueprint, Response
 from sqlalchemy import Connection
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import BadRequest
 
 from plugin.access import accounts
 from plugin.access.web import access, scope
 from plugin.api import PATH, telling
 from plugin.api.answering import Slice, listing, slice_only, whole
-from plugin.api.asking import Fields, arguments, fields, page
-from plugin.api.doing import NOT_THERE, deed
+from plugin.api.asking import AFTER, Fields, arguments, fields, place
+from plugin.api.doing import deed, looking
 from plugin.findings.catalogue import rules_by_id
 from plugin.messages import reading as messages
 from plugin.outreach import acting, episodes, forms, wishing
 from plugin.outreach.acting import ChangedMeanwhile, Grip
-from plugin.outreach.episodes import PAGE, SORTS, VIEWS, NoSuchEpisode
+from plugin.outreach.episodes import MOST, SORTS, VIEWS
 from plugin.outreach.looking import look
 from plugin.outreach.views import site_now, wish_from
 from plugin.outreach.words import CHANNELS, ENDINGS, OUTCOMES, Restriction
@@ -28,8 +28,8 @@ from rules.document import Rule
 
 blueprint: Final = Blueprint("api_conversations", __name__, url_prefix=f"{PATH}/conversations")
 
-FILTERS: Final[Fields] = {"view": VIEWS, "sort": SORTS, "rule": 128, "language": 35, "owner": 128, "page": None}
-"""What the list is narrowed by."""
+FILTERS: Final[Fields] = {"view": VIEWS, "sort": SORTS, "rule": 128, "language": 35, "owner": 128, "after": AFTER}
+"""What the list is narrowed by. ``sort``: its beginning in an order that changes with what happens, so that nobody can walk along it."""
 SEARCH: Final[Fields] = {**FILTERS, "text": 200}
 _STAFF_OUTCOMES: Final = [code for code, outcome in OUTCOMES.items() if outcome.by_staff]
 DEEDS: Final[Mapping[str, Fields]] = {
@@ -40,9 +40,11 @@ DEEDS: Final[Mapping[str, Fields]] = {
     "attempt": {"channel": CHANNELS, "outcome": _STAFF_OUTCOMES, "again_on": None, "note": 1_000},
     "close": {"ending": [code for code, ending in ENDINGS.items() if ending.by_staff]},
     "reopen": {},
-    "prefer": {"channel": CHANNELS, "best_time": 64},
+    "prefer": {"channel": (*CHANNELS, ""), "best_time": 64},
 }
 """Verb → the fields that it takes."""
+NEEDED: Final[Mapping[str, Sequence[str]]] = {"prefer": ("channel", "best_time")}
+"""Verb → those that must be there, because it would forget what is not named; an empty text forgets."""
 WISHES: Final[Mapping[str, Fields]] = {
     "restrict": {"what": (*CHANNELS, str(Restriction.UNSAFE)), "until": None, "note": 200},
     "lift": {"id": None},
@@ -70,22 +72,25 @@ def search() -> Response:
 
 
 def _found(told: Mapping[str, str]) -> Slice:
-    page(told)
+    after, wish, today = place(told), wish_from(told, told.get("text", "")), site_now().date()
+    if after and "sort" in told:
+        raise BadRequest("A sorted list is told as its beginning alone: leave out sort to read all.")
     with access().store.read() as connection:
-        found = episodes.listed(connection, scope(), wish_from(told, told.get("text", "")), site_now().date())
-        names = accounts.names(connection, [each.row.owner for each in found.episodes])
-    items = [telling.conversation(each, names) for each in found.episodes]
-    return Slice(items, found.total, found.number, PAGE, found.more)
+        if "sort" in told:
+            first = episodes.listed(connection, scope(), wish, today)
+            found, total, last = first.episodes, first.total, None
+        else:
+            found, step = episodes.walked(connection, scope(), wish, today, after)
+            total, last = step.total, step.last
+        names = accounts.names(connection, [each.row.owner for each in found])
+    return Slice([telling.conversation(each, names) for each in found], total, last, total == MOST)
 
 
 @blueprint.get("/<uuid:id>")
 def one(id: uuid.UUID) -> Response:
     """Everything about one conversation; that it was looked at is recorded."""
-    with access().store.write(durable=False) as connection:
-        try:
-            looked = look(connection, scope(), str(id), rules(), site_now())
-        except NoSuchEpisode:
-            raise NotFound(NOT_THERE) from None
+    with looking() as connection:
+        looked = look(connection, scope(), str(id), rules(), site_now())
         row = looked.whole.episode.row
         names = accounts.names(connection, [row.owner])
         sent = messages.of_person(connection, scope(), row.patient)
@@ -97,7 +102,7 @@ def one(id: uuid.UUID) -> Response:
 @blueprint.post(f"/<uuid:id>/<any({', '.join(DEEDS)}):verb>")
 def act(id: uuid.UUID, verb: str) -> Response:
     """Do something with one."""
-    told = fields(DEEDS[verb])
+    told = fields(DEEDS[verb], NEEDED.get(verb, ()))
     if verb == "attempt":
         told["attempt"] = str(uuid.uuid4())
 
@@ -112,11 +117,8 @@ def act(id: uuid.UUID, verb: str) -> Response:
 def wishes(id: uuid.UUID) -> Response:
     """What stands against reaching or helping them, and what they agreed to; that it was looked at is recorded."""
     now = site_now()
-    with access().store.write(durable=False) as connection:
-        try:
-            row = episodes.whole(connection, scope(), str(id), now).episode.row
-        except NoSuchEpisode:
-            raise NotFound(NOT_THERE) from None
+    with looking() as connection:
+        row = episodes.whole(connection, scope(), str(id), now).episode.row
         found = wishing.wishes(connection, scope(), row.patient, now.date(), rules())
     return whole(telling.wishes(row, found))
 

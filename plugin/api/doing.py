@@ -1,6 +1,7 @@
 """How a program does something: it says which version it saw, and under which key the answer is kept: sent twice, it is done once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from plugin.api import once
 from plugin.api.answering import done
 from plugin.api.asking import version
 from plugin.inbound.keeping import NoSuchInbound
-from plugin.outreach.acting import ChangedMeanwhile, NotNow
+from plugin.outreach.acting import ChangedMeanwhile, NotNow, Refused
 from plugin.outreach.episodes import NoSuchEpisode
 from plugin.referrals.reading import NoSuchReferral
 
@@ -24,10 +25,18 @@ Step = Callable[[Connection, int], Json]
 NOT_THERE: Final = "There is none, or none that you may see."
 
 
+class NotHere(Exception):
+    """There is none, or none of whoever asked."""
+
+
+NOT_FOUND: Final = (NoSuchEpisode, NoSuchReferral, NoSuchInbound, NotHere)
+
+
 def deed(step: Step, *, begins: bool = False) -> Response:
     """Do it once. Raises the problem that whoever calls is told; nothing was done then.
 
-    ``begins``: it makes something that nobody can have seen, so no version is asked for, and ``step`` gets 0.
+    ``begins``: it makes something that nobody can have seen, or is of several things, or of one without versions: If-Match is not asked
+    for, and ``step`` gets 0.
     """
     seen, key, now = 0 if begins else version(), _key(), access().clock()
     claimed = _claimed(key, now)
@@ -46,15 +55,25 @@ def deed(step: Step, *, begins: bool = False) -> Response:
     return done(answer)
 
 
+@contextmanager
+def looking() -> Iterator[Connection]:
+    """A transaction in which somebody is looked at, which is recorded. Raises 404 for what is not there, or not for whoever asks."""
+    with access().store.write(durable=False) as connection:
+        try:
+            yield connection
+        except NOT_FOUND:
+            raise NotFound(NOT_THERE) from None
+
+
 def problem_of(wrong: BaseException) -> HTTPException | None:
-    """What a refusal of ours means over HTTP; ``None``: it is a defect, or means something already."""
-    if isinstance(wrong, NoSuchEpisode | NoSuchReferral | NoSuchInbound):
+    """What a refusal of ours means over HTTP; ``None``: it is a defect, whose text may hold anything, or means something already."""
+    if isinstance(wrong, NOT_FOUND):
         return NotFound(NOT_THERE)
     if isinstance(wrong, ChangedMeanwhile):
         return PreconditionFailed(f"Nothing was changed: {wrong}.")
     if isinstance(wrong, once.InFlight):
         return Conflict("The same request is being worked on. Send it again in a few seconds.")
-    if isinstance(wrong, NotNow | IllegalMove | ValueError):
+    if isinstance(wrong, NotNow | IllegalMove | Refused):
         return Conflict(f"Nothing was changed: {wrong}.")
     return None
 

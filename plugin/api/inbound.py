@@ -5,20 +5,20 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 from sqlalchemy import Connection
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.exceptions import BadRequest
 
 from fhir_adapters.referral_states import Status
 from plugin.access.web import access, scope
 from plugin.agency.referring import name_of_agency
 from plugin.api import PATH, telling
 from plugin.api.answering import Slice, listing, whole
-from plugin.api.asking import YES_OR_NO, Fields, arguments, fields, page
-from plugin.api.doing import NOT_THERE, deed
+from plugin.api.asking import AFTER, YES_OR_NO, Fields, arguments, fields, place
+from plugin.api.doing import deed, looking
 from plugin.inbound import acting, keeping
 from plugin.inbound.acting import Saying
 from plugin.inbound.asking import GIVEN_BY, MOST_TEXT, NEEDS, PURPOSES, NotAsked
 from plugin.inbound.forms import asked_of
-from plugin.inbound.keeping import PAGE, VIEWS, Grip, NoSuchInbound
+from plugin.inbound.keeping import VIEWS, Grip
 from plugin.inbound.recognising import same
 from plugin.outreach.views import site_now
 from plugin.referrals.words import CHOSEN
@@ -28,7 +28,7 @@ from plugin.wording import LANGUAGES
 inbound: Final = Blueprint("api_inbound", __name__, url_prefix=f"{PATH}/inbound")
 sent: Final = Blueprint("api_sent", __name__, url_prefix=f"{PATH}/agency/sent")
 
-FILTERS: Final[Fields] = {"view": VIEWS, "page": None}
+FILTERS: Final[Fields] = {"view": VIEWS, "after": AFTER}
 TAKE: Final[Fields] = {"patient": 128, "sure": YES_OR_NO}
 ANSWER: Final[Fields] = {
     "to": (Status.COMPLETED, Status.IN_PROGRESS, Status.ON_HOLD, Status.REJECTED, Status.FAILED),
@@ -44,21 +44,18 @@ REFER: Final[Fields] = {
 def listed() -> Response:
     """A page of those who were referred to us; those of whom nobody has said who they are if no view is named."""
     told = arguments(FILTERS)
-    number = page(told)
+    after = place(told)
     with access().store.read() as connection:
-        rows, total = keeping.listed(connection, scope(), told.get("view", "new"), number)
-    return listing(Slice([telling.inbound(row) for row in rows], total, number, PAGE), told)
+        found = keeping.walked(connection, scope(), told.get("view", "new"), after)
+    return listing(Slice([telling.inbound(row) for row in found.rows], found.total, found.last), told)
 
 
 @inbound.get("/<uuid:id>")
 def one(id: uuid.UUID) -> Response:
     """One of them, with the records that have the same details; that it was looked at is recorded."""
     now = site_now()
-    with access().store.write(durable=False) as connection:
-        try:
-            row, history = keeping.one(connection, scope(), str(id), now)
-        except NoSuchInbound:
-            raise NotFound(NOT_THERE) from None
+    with looking() as connection:
+        row, history = keeping.one(connection, scope(), str(id), now)
         known = same(connection, scope(), row, now.date()) if row.state == Status.REQUESTED else ()
     return whole(telling.inbound_whole(row, history, known))
 
@@ -94,20 +91,17 @@ def answer(id: uuid.UUID) -> Response:
 def own() -> Response:
     """A page of those whom the agency referred to us."""
     told = arguments(FILTERS)
-    number = page(told)
+    after = place(told)
     with access().store.read() as connection:
-        rows, total = keeping.listed(connection, scope(), told.get("view", "all"), number)
-    return listing(Slice([telling.sent(row) for row in rows], total, number, PAGE), told)
+        found = keeping.walked(connection, scope(), told.get("view", "all"), after)
+    return listing(Slice([telling.sent(row) for row in found.rows], found.total, found.last), told)
 
 
 @sent.get("/<uuid:id>")
 def own_one(id: uuid.UUID) -> Response:
     """What became of one; that it was looked at is recorded."""
-    with access().store.write(durable=False) as connection:
-        try:
-            row, history = keeping.one(connection, scope(), str(id), access().clock())
-        except NoSuchInbound:
-            raise NotFound(NOT_THERE) from None
+    with looking() as connection:
+        row, history = keeping.one(connection, scope(), str(id), access().clock())
     return whole(telling.sent_whole(row, history))
 
 

@@ -5,14 +5,13 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 from sqlalchemy import Connection
-from werkzeug.exceptions import NotFound
 
 from plugin.access.web import access, scope
 from plugin.api import PATH, telling
 from plugin.api.answering import Slice, listing, slice_only, whole
-from plugin.api.asking import YES_OR_NO, Fields, arguments, check, fields, page
+from plugin.api.asking import AFTER, YES_OR_NO, Fields, arguments, check, fields, place
 from plugin.api.conversations import held
-from plugin.api.doing import NOT_THERE, deed
+from plugin.api.doing import deed, looking
 from plugin.listings.site import directory
 from plugin.outreach import episodes
 from plugin.outreach.acting import locked
@@ -22,14 +21,14 @@ from plugin.referrals import acting, offering, reading
 from plugin.referrals.acting import Grip
 from plugin.referrals.consenting import GIVEN_BY
 from plugin.referrals.offering import Answers, Offer, answers_of
-from plugin.referrals.reading import PAGE, VIEWS, NoSuchReferral
+from plugin.referrals.reading import VIEWS
 from plugin.referrals.views import tenant
 from plugin.referrals.words import CHOSEN
 from plugin.runtime import runtime
 
 blueprint: Final = Blueprint("api_referrals", __name__, url_prefix=PATH)
 
-FILTERS: Final[Fields] = {"view": VIEWS, "page": None}
+FILTERS: Final[Fields] = {"view": VIEWS, "after": AFTER}
 CANCEL: Final[Fields] = {"reason_code": CHOSEN, "reason": 200}
 WANTING: Final[Fields] = {"partner": None, "postcode": 16}
 """For what kind of partner services are looked for, and where somebody lives."""
@@ -44,21 +43,18 @@ ANSWERS: Final[Fields] = {
 def listed() -> Response:
     """A page of referrals; those that somebody must look at have a view of their own."""
     told = arguments(FILTERS)
-    number = page(told)
+    after = place(told)
     with access().store.read() as connection:
-        rows, total = reading.listed(connection, scope(), told.get("view", "open"), number)
-        names = reading.names(connection, scope(), rows)
-    return listing(Slice([telling.referral(row, names) for row in rows], total, number, PAGE), told)
+        found = reading.walked(connection, scope(), told.get("view", "open"), after)
+        names = reading.names(connection, scope(), found.rows)
+    return listing(Slice([telling.referral(row, names) for row in found.rows], found.total, found.last), told)
 
 
 @blueprint.get("/referrals/<uuid:id>")
 def one(id: uuid.UUID) -> Response:
     """One of them; that it was looked at is recorded."""
-    with access().store.write(durable=False) as connection:
-        try:
-            found = reading.one(connection, scope(), str(id), site_now())
-        except NoSuchReferral:
-            raise NotFound(NOT_THERE) from None
+    with looking() as connection:
+        found = reading.one(connection, scope(), str(id), site_now())
         names = reading.names(connection, scope(), [found.row])
     return whole(telling.referral_whole(found, names))
 
@@ -86,14 +82,13 @@ def candidates(episode: uuid.UUID, rule: str) -> Response:
     It is posted because somebody's postcode may be in it, and because that the person was looked at is recorded.
     """
     told, now = fields(WANTING), site_now()
-    with access().store.write(durable=False) as connection:
-        try:
-            found, offer = _offer(connection, str(episode), rule)
-        except NoSuchEpisode:
-            raise NotFound(NOT_THERE) from None
-        wish = offering.sought(offer, _answers(told, offer), found.row)
-        services = offering.services(directory(connection), wish, now.date())
-    return slice_only(Slice([telling.candidate(each) for each in services], len(services), 1, max(1, len(services))))
+    with looking() as connection:
+        found, offer = _offer(connection, str(episode), rule)
+    with access().store.read() as connection:
+        known = directory(connection)
+    # All services are looked at, which takes its time: nobody who wants to write waits for it.
+    services = offering.services(known, offering.sought(offer, _answers(told, offer), found.row), now.date())
+    return slice_only(Slice([telling.candidate(each) for each in services], len(services)))
 
 
 @blueprint.post("/conversations/<uuid:episode>/offers/<rule>/refer")

@@ -10,6 +10,8 @@ from fhir_adapters.referral_states import Status
 from plugin.agency.seeing import Seen, answers
 from plugin.inbound.acting import answers as can_answer
 from plugin.inbound.acting import can_be_called_off
+from plugin.messages.agreeing import masked
+from plugin.messages.drafting import Desk, Draft
 from plugin.outreach.episodes import Episode, Why
 from plugin.outreach.looking import Looked
 from plugin.outreach.wishing import Wishes
@@ -89,6 +91,23 @@ def candidate(found: Candidate) -> Json:
     """A service of the directory, with the answer of every criterion and its reason; ``null``: not known, to be asked."""
     named = {name: getattr(found, name) for name in ("listing", "name", "agency", "agency_name", "verdict", "stale")}
     return named | {"grounds": [ground._asdict() for ground in found.grounds]}
+
+
+def message(found: Draft, desk: Desk) -> Json:
+    """As it would go out now. ``instead`` and ``why_not``: in words; the address is told as far as the page does."""
+    choice, words = found.asked, found.message
+    return {
+        "id": found.episode.id,
+        "version": found.episode.row.version,
+        "topics": [{"topic": id, "title": desk.topics[id].title} for id in found.topics],
+        **{name: getattr(choice, name) for name in ("topic", "channel", "language", "level")},
+        **{name: getattr(words, name) for name in ("subject", "text", "neutral")},
+        "instead": words.instead or None,
+        "address": masked(found.address),
+        "by": desk.settings.by(choice.channel),
+        "why_not": found.why_not,
+        "seen": found.seen,
+    }
 
 
 def wishes(row: Row[Any], found: Wishes) -> Json:

@@ -14,6 +14,7 @@ from plugin.outreach.acting import NotNow
 from plugin.referrals.words import BY_ITS_NATURE_UNSAFE
 from plugin.store.inserting import insert_one
 from plugin.store.tables.inbound import HISTORY, INBOUND
+from plugin.store.walking import Place, Stretch, stretch
 
 PAGE: Final = 50
 VIEWS: Final = ("new", "open", "closed", "all")
@@ -78,6 +79,17 @@ def listed(connection: Connection, scope: Scope, view: str = "all", page: int = 
     Raises:
         Forbidden: see `plugin.access.scope`.
     """
+    table, query = INBOUND.c, _in_view(scope, view)
+    total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+    return connection.execute(query.order_by(table.changed.desc(), table.id).limit(PAGE).offset((page - 1) * PAGE)).all(), total
+
+
+def walked(connection: Connection, scope: Scope, view: str, after: Place | None) -> Stretch:
+    """A step of somebody who reads them all; see `plugin.store.walking`. Raises as `listed`."""
+    return stretch(connection, _in_view(scope, view), INBOUND.c.created, after, PAGE)
+
+
+def _in_view(scope: Scope, view: str) -> Select[Any]:
     table = INBOUND.c
     wanted = {
         "new": (table.state == Status.REQUESTED,),
@@ -85,9 +97,7 @@ def listed(connection: Connection, scope: Scope, view: str = "all", page: int = 
         "closed": (table.state.in_(FINAL),),
         "all": (),
     }[view]
-    query = _may_see(select(INBOUND).where(*wanted), scope)
-    total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-    return connection.execute(query.order_by(table.changed.desc(), table.id).limit(PAGE).offset((page - 1) * PAGE)).all(), total
+    return _may_see(select(INBOUND).where(*wanted), scope)
 
 
 def one(connection: Connection, scope: Scope, id: str, at: datetime) -> tuple[Row[Any], Sequence[Row[Any]]]:

@@ -12,7 +12,7 @@ from plugin.messages.agreeing import agreed, missing
 from plugin.messages.composing import Message
 from plugin.messages.gateways.gateway import Word
 from plugin.messages.words import CHANNELS
-from plugin.outreach.acting import Attempt, Grip, NotNow, attempt, learned, refusal, wrong_moment
+from plugin.outreach.acting import Attempt, Grip, NotNow, Refused, attempt, learned, refusal, wrong_moment
 from plugin.outreach.episodes import Episode
 from plugin.store.tables.messages import MESSAGES
 from plugin.store.tables.outreach import REASONS
@@ -91,7 +91,7 @@ def send(
         raise NotNow(Told("it would not be what you saw any more; look at it again"))
     try:
         tried = Attempt(sending.id, choice.channel, "sending" if sending.by else "sent")
-    except ValueError as wrong:
+    except Refused as wrong:
         raise NotNow(*wrong.args) from None
     attempt(connection, scope, sending.grip, tried, now)
     kept = {

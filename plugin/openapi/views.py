@@ -11,7 +11,7 @@ import plugin
 from plugin.runtime import runtime
 
 PATH: Final = "/openapi.json"
-_PARTS: Final = ("document", "api", "conversations", "referrals", "inbound")
+_PARTS: Final = ("document", "api", "conversations", "messages", "together", "referrals", "inbound")
 """What is written by hand: CDS Hooks and operation with all that belongs to none alone, then the API."""
 
 blueprint = Blueprint("openapi", __name__)

@@ -44,6 +44,10 @@ class ChangedMeanwhile(NotNow):
         super().__init__(Told("somebody changed it meanwhile; look at it again"))
 
 
+class Refused(ValueError):
+    """What was said cannot be kept. The message says why, to whoever said it; any other `ValueError` is a defect of ours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grip:
     """An episode as somebody saw it, when they decided to do something with it."""
@@ -65,13 +69,13 @@ class Attempt:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.id) <= _LONGEST_ID:
-            raise ValueError(Told("an attempt has an id; load the page again"))
+            raise Refused(Told("an attempt has an id; load the page again"))
         if self.channel not in CHANNELS or self.outcome not in OUTCOMES:
-            raise ValueError(Told("an attempt has a channel and an outcome that are known"))
+            raise Refused(Told("an attempt has a channel and an outcome that are known"))
         if self.outcome == "call-back" and self.again_on is None:
-            raise ValueError(Told("when do they want to be called back?"))
+            raise Refused(Told("when do they want to be called back?"))
         if len(self.note) > _MOST_TEXT:
-            raise ValueError(Told("a note has at most %(most)s characters", most=str(_MOST_TEXT)))
+            raise Refused(Told("a note has at most %(most)s characters", most=str(_MOST_TEXT)))
 
 
 def assign(connection: Connection, scope: Scope, grip: Grip, owner: str | None, at: datetime) -> int:

@@ -14,6 +14,7 @@ from plugin.outreach.deciding import Held
 from plugin.outreach.restricting import forbids, in_force
 from plugin.outreach.words import CHANNELS, SHARED
 from plugin.store.tables.outreach import ATTEMPTS, EPISODES, PEOPLE, REASONS
+from plugin.store.walking import Place, Stretch, stretch
 from plugin.translations import marked
 
 PAGE: Final = 50
@@ -131,6 +132,14 @@ def listed(connection: Connection, scope: Scope, wish: Wish, today: date) -> Pag
     number = min(wish.page, max(1, -(-total // PAGE)))
     ids = connection.scalars(found.order_by(*_order(wish)).limit(PAGE).offset((number - 1) * PAGE)).all()
     return Page(tuple(_loaded(connection, scope, ids, today)), total, number)
+
+
+def walked(connection: Connection, scope: Scope, wish: Wish, today: date, after: Place | None) -> tuple[tuple[Episode, ...], Stretch]:
+    """A step of somebody who reads all that ``wish`` names; see `plugin.store.walking`. Raises as `listed`."""
+    scope.require(Right.SEE_PEOPLE)
+    found = _wanted(select(EPISODES.c.id, EPISODES.c.opened), scope, wish, today)
+    step = stretch(connection, found, EPISODES.c.opened, after, PAGE, counted=MOST)
+    return tuple(_loaded(connection, scope, [row.id for row in step.rows], today)), step
 
 
 def everybody(connection: Connection, scope: Scope, wish: Wish, today: date) -> Iterator[Episode]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from plugin.access import Right, Scope, accounts
 from plugin.outreach import acting
-from plugin.outreach.acting import Attempt, Grip, NotNow
+from plugin.outreach.acting import Attempt, Grip, NotNow, Refused
 from plugin.outreach.cadence import USUAL, Cadence
 from plugin.outreach.words import OUTCOMES
 from plugin.translations import marked
@@ -72,7 +72,7 @@ def _attempt(deed: Deed) -> int:
     again = _day(fields, "again_on", wanted) if fields.get("outcome") == "call-back" else None
     try:
         tried = Attempt(fields.get("attempt", ""), fields.get("channel", ""), fields.get("outcome", ""), again, fields.get("note", ""))
-    except ValueError as wrong:
+    except Refused as wrong:
         raise NotNow(*wrong.args) from None
     if not OUTCOMES[tried.outcome].by_staff:
         raise NotNow(Told("that only the delivery of a message can tell"))

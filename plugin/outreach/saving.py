@@ -46,8 +46,8 @@ def saved(connection: Connection, scope: Scope) -> list[Saved]:
     return [Saved(row.id, row.name, row.wish, row.user == scope.user, row.role is not None) for row in rows]
 
 
-def save(connection: Connection, scope: Scope, name: str, wish: Wish, role: str | None, at: datetime) -> None:
-    """Keep the filters of ``wish`` under a name; an own view of that name is replaced. ``role``: share it with everybody who has that.
+def save(connection: Connection, scope: Scope, name: str, wish: Wish, role: str | None, at: datetime) -> str:
+    """Keep the filters of ``wish`` under a name; its id. An own view of that name is replaced. ``role``: share it with all who have that.
 
     Raises:
         NotNow: it has no name, there are too many, or it cannot be shared so.
@@ -66,8 +66,9 @@ def save(connection: Connection, scope: Scope, name: str, wish: Wish, role: str 
     filters = {each: getattr(wish, each) for each in _KEPT if getattr(wish, each) != getattr(Wish(), each)}
     kept = {"wish": filters, "role": role, "saved": at}
     statement = upsert(connection, SAVED_VIEWS).values({"id": str(uuid.uuid4()), "user": scope.user, "name": name, **kept})
-    connection.execute(statement.on_conflict_do_update(index_elements=["user", "name"], set_=kept))
+    id = connection.scalars(statement.on_conflict_do_update(index_elements=["user", "name"], set_=kept).returning(table.id)).one()
     record(connection, scope, Entry("view.save", "view", detail={"role": role, **filters}), at)
+    return str(id)
 
 
 def forget(connection: Connection, scope: Scope, id: str, at: datetime) -> bool:

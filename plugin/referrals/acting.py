@@ -14,7 +14,7 @@ from fhir_adapters.referral_states import WITH_REASON, Move, Side, Status, check
 from fhir_adapters.writeback import Key
 from plugin.access import Right, Scope
 from plugin.outreach import acting as outreach
-from plugin.outreach.acting import ChangedMeanwhile, NotNow
+from plugin.outreach.acting import ChangedMeanwhile, NotNow, Refused
 from plugin.outreach.words import ASKED
 from plugin.referrals.consenting import agreed, standing
 from plugin.referrals.moving import Output, Step, taken, tell
@@ -49,9 +49,9 @@ class Answer:
 
     def __post_init__(self) -> None:
         if self.reason_code is not None and self.reason_code not in CHOSEN:
-            raise ValueError(Told("choose one of the reasons of the list"))
+            raise Refused(Told("choose one of the reasons of the list"))
         if len(self.reason) > _MOST_TEXT:
-            raise ValueError(Told("a reason has at most %(most)s characters", most=_MOST_TEXT))
+            raise Refused(Told("a reason has at most %(most)s characters", most=_MOST_TEXT))
 
 
 def send(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:

@@ -12,6 +12,7 @@ from plugin.access import Entry, Right, Role, Scope, record
 from plugin.referrals.words import RELAY
 from plugin.store.tables.outreach import PEOPLE
 from plugin.store.tables.referrals import HISTORY, OUTPUTS, REFERRALS
+from plugin.store.walking import Place, Stretch, stretch
 
 PAGE: Final = 50
 VIEWS: Final = ("open", "attention", "closed", "all")
@@ -56,6 +57,18 @@ def found(connection: Connection, scope: Scope, id: str, *, locked: bool = False
 
 def listed(connection: Connection, scope: Scope, view: str = "open", page: int = 1) -> tuple[Sequence[Row[Any]], int]:
     """A page of referrals, those that changed last first, and how many there are. Raises as `one`."""
+    table, query = REFERRALS.c, _in_view(scope, view)
+    total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+    rows = connection.execute(query.order_by(table.changed.desc(), table.id).limit(PAGE).offset((page - 1) * PAGE)).all()
+    return rows, total
+
+
+def walked(connection: Connection, scope: Scope, view: str, after: Place | None) -> Stretch:
+    """A step of somebody who reads them all; see `plugin.store.walking`. Raises as `one`."""
+    return stretch(connection, _in_view(scope, view), REFERRALS.c.created, after, PAGE)
+
+
+def _in_view(scope: Scope, view: str) -> Select[Any]:
     table = REFERRALS.c
     wanted = {
         "open": (table.state.in_(OPEN),),
@@ -63,10 +76,7 @@ def listed(connection: Connection, scope: Scope, view: str = "open", page: int =
         "closed": (table.state.not_in(OPEN),),
         "all": (),
     }[view]
-    query = _may_see(select(REFERRALS).where(*wanted), scope)
-    total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-    rows = connection.execute(query.order_by(table.changed.desc(), table.id).limit(PAGE).offset((page - 1) * PAGE)).all()
-    return rows, total
+    return _may_see(select(REFERRALS).where(*wanted), scope)
 
 
 def names(connection: Connection, scope: Scope, rows: Iterable[Row[Any]]) -> dict[str, str]:

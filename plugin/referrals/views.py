@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from fhir_adapters.referral_states import IllegalMove, Status, sources
 from plugin.access.web import access, scope
 from plugin.listings.site import directory
-from plugin.outreach.acting import NotNow
+from plugin.outreach.acting import NotNow, Refused
 from plugin.outreach.episodes import Episode, NoSuchEpisode, whole
 from plugin.outreach.views import site_now
 from plugin.referrals import acting
@@ -44,7 +44,7 @@ def offer(episode: uuid.UUID, rule: str) -> ResponseReturnValue:
     try:
         with access().store.write() as connection:
             sent = refer(connection, scope(), whom, what, answers, directory(connection), tenant(), now)
-    except (NotNow, IllegalMove, ValueError) as why:
+    except (NotNow, IllegalMove, Refused) as why:
         return _form(whom, what, answers, now, told=gettext("Nothing was sent: %(why)s.", why=translated(why)), status=HTTPStatus.CONFLICT)
     there = url_for(".referral", id=sent) if sent else url_for("outreach.episode", id=episode)
     return redirect(there, HTTPStatus.SEE_OTHER)
@@ -141,7 +141,7 @@ def act(id: uuid.UUID, verb: str) -> ResponseReturnValue:
                 acting.mistaken(connection, scope(), grip, now)
             else:
                 acting.looked_into(connection, scope(), grip, now)
-    except (NotNow, IllegalMove, ValueError) as why:
+    except (NotNow, IllegalMove, Refused) as why:
         return _one(str(id), gettext("Nothing was changed: %(why)s.", why=translated(why)), HTTPStatus.CONFLICT)
     except NoSuchReferral:
         return _not_here(gettext("No such referral"))

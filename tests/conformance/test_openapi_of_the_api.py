@@ -21,7 +21,7 @@ from support.outreach import REFERS
 from werkzeug.routing import Rule
 
 from plugin.access import Role
-from plugin.api import agency, conversations, inbound, referrals
+from plugin.api import agency, conversations, inbound, messages, referrals, together, views
 from plugin.api.asking import YES_OR_NO, Fields
 from plugin.openapi.views import document
 from plugin.store import Store
@@ -90,12 +90,18 @@ def test_no_name_stands_in_two_of_its_parts() -> None:
 
 def test_every_deed_is_on_a_version_and_under_a_key() -> None:
     deeds = {path for path, item in DESCRIBED.items() if "412" in item.get("post", {}).get("responses", {})}
-    assert len(deeds) == 19
+    assert len(deeds) == 20
     for path in deeds:
         names = {resolved(each)["name"] for each in DESCRIBED[path]["post"]["parameters"]}
         assert {"If-Match", "Idempotency-Key"} <= names
     others = {path.rpartition("/")[2] for method, path in OPERATIONS if method == "post" and path not in deeds}
-    assert others == {"search", "candidates", "sent"}, "two change nothing, and one makes what nobody can have seen"
+    of_several = {"claim", "snooze", "wake"}
+    assert others == {"search", "candidates", "sent", "views", "forget"} | of_several, (
+        "these change nothing, or need no version in a header"
+    )
+    keyed = {path for path in DESCRIBED if path.endswith(("/sent", "/views", "/forget")) or "/together/" in path}
+    for path in keyed:
+        assert "Idempotency-Key" in {resolved(each)["name"] for each in DESCRIBED[path]["post"]["parameters"]}
 
 
 def kind(schema: Mapping[str, Any]) -> Any:
@@ -112,6 +118,12 @@ def body(path: str) -> dict[str, Any]:
     return {name: kind(field) for name, field in resolved(sent).get("properties", {}).items()}
 
 
+def must(path: str) -> set[str]:
+    """The fields that must be there."""
+    sent = DESCRIBED[PATH + path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    return set(resolved(sent).get("required", ()))
+
+
 def taken(fields: Fields) -> dict[str, Any]:
     """The same, as the service takes it."""
     return {name: allowed if allowed is None or isinstance(allowed, int) else set(allowed) for name, allowed in fields.items()}
@@ -122,6 +134,8 @@ def test_the_fields_and_words_are_those_that_are_taken() -> None:
     assert body("/conversations/search") == taken(conversations.SEARCH)
     for verb, fields in conversations.DEEDS.items():
         assert body(f"{one}/{verb}") == taken(fields), verb
+    for verb, needed in conversations.NEEDED.items():
+        assert must(f"{one}/{verb}") == set(needed), verb
     for verb, fields in conversations.WISHES.items():
         assert body(f"{one}/wishes/{verb}") == taken(fields), verb
     assert body(f"{one}/offers/{{rule}}/candidates") == taken(referrals.WANTING)
@@ -131,6 +145,14 @@ def test_the_fields_and_words_are_those_that_are_taken() -> None:
     assert body("/inbound/{id}/take") == taken(inbound.TAKE)
     assert body("/inbound/{id}/answer") == taken(inbound.ANSWER)
     assert body("/agency/sent") == taken(inbound.REFER)
+    assert body(f"{one}/message/send") == taken(messages.SEND)
+    assert must(f"{one}/message/send") == set(messages.NEEDED)
+    for verb, fields in together.FIELDS.items():
+        assert body(f"/conversations/together/{verb}") == taken({"chosen": None, **fields}), verb
+    assert body("/views") == taken(views.SAVE)
+    assert must("/views") == set(views.NEEDED)
+    looked_at = [resolved(each) for each in DESCRIBED[f"{PATH}{one}/message"]["get"]["parameters"]]
+    assert {each["name"]: kind(each["schema"]) for each in looked_at if each["in"] == "query"} == taken(messages.CHOICE)
     lists = {"/conversations": conversations.FILTERS, "/referrals": referrals.FILTERS, "/agency/referrals": agency.FILTERS}
     lists |= {"/inbound": inbound.FILTERS, "/agency/sent": inbound.FILTERS}
     for path, fields in lists.items():

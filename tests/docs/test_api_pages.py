@@ -46,7 +46,7 @@ def staff(tmp_path: Path) -> Program:
 
 
 def test_its_commands_do_what_it_says(staff: Program, root: Path) -> None:
-    conversation = staff.read("/conversations")["items"][0]
+    conversation = staff.read("/conversations?sort=priority")["items"][0]
     listing = str(staff.ask(f"/conversations/{conversation['id']}/offers/{REFERS}/candidates").json["items"][0]["listing"])  # type: ignore[index]
     version = conversation["version"]
     known = {"$TOKEN": staff.token, "$ALMONER": "", "$ID": conversation["id"], "$RULE": REFERS, "town#HealthcareService/7": listing}

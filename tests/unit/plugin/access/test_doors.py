@@ -96,6 +96,12 @@ WHO_PASSES: dict[str, set[Role] | str] = {
     "api_conversations.act": STAFF,
     "api_conversations.wishes": STAFF,
     "api_conversations.said": STAFF,
+    "api_messages.looked_at": STAFF,
+    "api_messages.send": STAFF,
+    "api_together.act": STAFF,
+    "api_views.listed": STAFF,
+    "api_views.save": STAFF,
+    "api_views.forget": STAFF,
     "api_referrals.listed": STAFF,
     "api_referrals.one": STAFF,
     "api_referrals.act": STAFF,
@@ -125,7 +131,7 @@ WHO_PASSES: dict[str, set[Role] | str] = {
     "playground.run": REPORTS,
 }
 """The view → who passes its door."""
-API_VERBS = {"api_conversations.act": "claim", "api_conversations.said": "lift", "api_referrals.act": "cancel"}
+API_VERBS = {"api_conversations.act": "claim", "api_conversations.said": "lift", "api_referrals.act": "cancel", "api_together.act": "wake"}
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ def id_of(staff: Program, patient: str) -> str:
 
 
 def test_the_list_is_that_of_the_page(staff: Program) -> None:
-    found = staff.read("/conversations")
+    found = staff.read("/conversations?sort=priority")
     assert [each["name"] for each in found["items"]] == ["Ann Lee", "Bo Ray"]
-    assert (found["total"], found["more"], found["page"], found["pages"]) == (2, False, 1, 1)
+    assert (found["total"], found["more"], found["next"]) == (2, False, None)
     ann = found["items"][0]
     assert {why["title"] for why in ann["why"]} == {"diabetes food insecurity", "not named on a shared list"}
     assert staff.read("/conversations?language=es&sort=name")["total"] == 1
@@ -34,8 +34,12 @@ def test_the_list_is_that_of_the_page(staff: Program) -> None:
     [
         ("view=nowhere", "view is one of ready"),
         ("text=ann", "There is no argument text here"),
-        ("page=0", "page is a number"),
-        ("page=x", "page is a number"),
+        ("page=2", "There is no argument page here"),
+        ("after=", "after is what another answer named"),
+        ("after=x", "after is what another answer named"),
+        ("after=%C3%BC", "after is what another answer named"),
+        ("after=MjAyNi0xMy0wMVQwMDowMDowMCswMDowMCBh", "after is what another answer named"),
+        ("after=MjAyNi0wMS0wMVQwMDowMDowMCswMDowMCBh&sort=due", "A sorted list is told as its beginning alone"),
         ("view=ready&view=mine", "view is one text"),
         ("Ann%20Lee=1", "There is no argument of that name here"),
     ],
@@ -48,8 +52,31 @@ def test_what_has_no_meaning_is_refused(staff: Program, query: str, said: str) -
     assert "Ann" not in answer.text
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_list_is_read_to_its_end_although_it_changes_meanwhile(staff: Program, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    monkeypatch.setattr("plugin.outreach.episodes.PAGE", 1)
+
+    def step(after: str = "") -> Any:
+        if method == "get":
+            return staff.read(f"/conversations{'?after=' if after else ''}{after}")
+        return staff.ask("/conversations/search", {"after": after or None}).json
+
+    first = step()
+    told = first["items"][0]
+    assert staff.do(f"/conversations/{told['id']}/snooze", told["version"], {"until": "2026-07-10", "why": "away"}).status_code == 200
+    second = step(first["next"])
+    assert {told["name"], second["items"][0]["name"]} == {"Ann Lee", "Bo Ray"}
+    assert (first["total"], second["total"], second["next"]) == (2, 1, None)
+
+
+def test_a_sorted_list_is_told_as_its_beginning(staff: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plugin.outreach.episodes.PAGE", 1)
+    found = staff.read("/conversations?sort=name")
+    assert ([each["name"] for each in found["items"]], found["total"], found["next"]) == (["Ann Lee"], 2, None)
+
+
 def test_somebody_is_searched_for_in_the_body(staff: Program) -> None:
-    found = staff.ask("/conversations/search", {"text": "lee ANN", "page": 1}).json
+    found = staff.ask("/conversations/search", {"text": "lee ANN"}).json
     assert found is not None
     assert [each["patient"] for each in found["items"]] == ["a"]
     assert staff.ask("/conversations/search").status_code == 200
@@ -103,6 +130,7 @@ DEEDS: list[tuple[str, Any, dict[str, Any]]] = [
     ("attempt", {"channel": "phone", "outcome": "no-answer", "note": "twice"}, {"attempts": 1, "last_outcome": "no-answer"}),
     ("close", {"ending": "helped"}, {"state": "closed", "outcome": "helped"}),
     ("prefer", {"channel": "sms", "best_time": "mornings"}, {"channel": "sms", "best_time": "mornings"}),
+    ("prefer", {"channel": "", "best_time": ""}, {"channel": None, "best_time": None}),
 ]
 
 
@@ -136,7 +164,10 @@ def test_the_deeds_are_those_of_the_page() -> None:
         ("assign", {"owner": "nobody-here"}, 409),
         ("assign", {"owner": ["ann"]}, 400),
         ("assign", {"owner": True}, 400),
-        ("prefer", {"best_time": "x" * 65}, 400),
+        ("prefer", {"channel": "sms", "best_time": "x" * 65}, 400),
+        ("prefer", {"best_time": "mornings"}, 400),
+        ("prefer", {"channel": "sms"}, 400),
+        ("prefer", {"channel": None, "best_time": "mornings"}, 400),
         ("claim", {"owner": "ann"}, 400),
     ],
 )
@@ -159,8 +190,8 @@ def test_what_cannot_be_is_told_and_changes_nothing(staff: Program, store: Store
         ({"data": b"text", "content_type": "text/plain"}, 415),
         ({"json": {"text": "x" * 201}}, 400),
         ({"json": {"text": True}}, 400),
-        ({"json": {"page": True}}, 400),
-        ({"json": {"page": "2"}}, 200),
+        ({"json": {"after": True}}, 400),
+        ({"json": {"after": "MjAyNi0wMS0wMVQwMDowMDowMCswMDowMCBh"}}, 200),
         ({"json": None}, 200),
     ],
 )

@@ -90,7 +90,7 @@ def test_what_is_over_is_forgotten_and_keys_are_kept_as_hashes(store: Store, ann
 
 
 def path_of(staff: Program) -> str:
-    return f"/conversations/{staff.read('/conversations')['items'][1]['id']}"
+    return f"/conversations/{staff.read('/conversations?sort=priority')['items'][1]['id']}"
 
 
 class TestOverHttp:
@@ -159,13 +159,23 @@ class TestOverHttp:
         assert answer.status_code == 409
         assert "being worked on" in answer.text
 
-    def test_a_defect_of_ours_gives_the_key_back(self, app: Flask, staff: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("defect", [ZeroDivisionError("division by zero"), ValueError("invalid literal for int(): 'Ann Lee'")], ids=str)
+    def test_a_defect_of_ours_gives_the_key_back(
+        self, app: Flask, staff: Program, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, defect: Exception
+    ) -> None:
+        """It is told under an id with which it can be found in the log, and nothing of its text is."""
+
+        def broken_claim(_: forms.Deed) -> int:
+            raise defect
+
         path = path_of(staff)
         with monkeypatch.context() as broken:
-            broken.setattr(forms, "VERBS", {**forms.VERBS, "claim": lambda _: 1 / 0})
+            broken.setattr(forms, "VERBS", {**forms.VERBS, "claim": broken_claim})
             sent = {"Authorization": f"Bearer {staff.token}", "If-Match": '"1"', "Idempotency-Key": "one"}
             answer = staff.client.post(f"/api/v1{path}/claim", headers=sent)
         assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
+        assert "Ann" not in answer.text + caplog.text
+        assert answer.headers["X-Almoner-Error-Id"] in caplog.text
         assert staff.do(f"{path}/claim", 1, key="one").status_code == 200
 
 

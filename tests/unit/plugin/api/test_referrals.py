@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from support import referrals as given
 from support.api import PATH, Program, program
 from support.outreach import REFERS
@@ -13,6 +13,7 @@ from support.outreach import REFERS
 from fhir_adapters.referral_states import MAY_SET, Side, Status
 from plugin.access import Role, verify
 from plugin.openapi.views import document
+from plugin.referrals import offering
 from plugin.store import Store
 from plugin.store.tables.access import AUDIT
 from plugin.store.tables.outreach import PEOPLE
@@ -23,7 +24,7 @@ SECOND = "dir#Organization/bank-2"
 
 
 def conversation(staff: Program) -> dict[str, Any]:
-    first: dict[str, Any] = staff.read("/conversations")["items"][0]
+    first: dict[str, Any] = staff.read("/conversations?sort=priority")["items"][0]
     return first
 
 
@@ -53,6 +54,19 @@ def test_candidates_come_with_the_reasons_why_and_why_not(staff: Program, offere
     assert staff.ask(f"/conversations/00000000-0000-0000-0000-000000000001/offers/{REFERS}/candidates").status_code == 404
     with store.read() as connection:
         assert "episode.see" in connection.scalars(select(AUDIT.c.action)).all()
+
+
+def test_others_can_write_while_services_are_compared(staff: Program, offered: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare, written = offering.services, []
+
+    def meanwhile(*asked: Any) -> Any:
+        with store.write() as connection:
+            written.append(connection.execute(update(PEOPLE).values(best_time="mornings")).rowcount)
+        return compare(*asked)
+
+    monkeypatch.setattr(offering, "services", meanwhile)
+    assert staff.ask(f"{offered}/candidates").status_code == 200
+    assert written == [2]
 
 
 def test_somebody_who_wants_it_is_referred_once(staff: Program, offered: str, store: Store) -> None:
@@ -195,21 +209,23 @@ def test_what_is_not_for_an_agency_to_say_is_refused(bank: Program, store: Store
     assert bank.do(f"/agency/referrals/{id}/answer", given.stored(store, id).version, {"to": str(to)}).status_code == 400
 
 
-def test_a_long_list_has_links_to_its_neighbours(bank: Program, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_list_is_read_to_its_end_although_it_changes_meanwhile(bank: Program, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers what stands on the first step misses nobody on the next."""
     monkeypatch.setattr("plugin.referrals.reading.PAGE", 2)
-    monkeypatch.setattr("plugin.api.agency.PAGE", 2)
-    ids = {given.sent(store, patient) for patient in ("ann", "b", "c", "d", "e")}
-    seen: set[str] = set()
-    path: str | None = "/agency/referrals?view=all"
-    pages = 0
+    ids = [given.sent(store, patient) for patient in ("ann", "b", "c", "d", "e")]
+    seen: list[str] = []
+    path: str | None = "/agency/referrals?view=open"
+    steps = 0
     while path:
         answer = bank.get(path)
         assert answer.json is not None
-        seen |= {each["id"] for each in answer.json["items"]}
-        links = dict(reversed(link.split("; rel=")) for link in answer.headers.getlist("Link"))  # type: ignore[misc]
+        for each in answer.json["items"]:
+            seen.append(each["id"])
+            assert bank.do(f"/agency/referrals/{each['id']}/answer", each["version"], {"to": "accepted"}).status_code == 200
+        links = {link.partition("; rel=")[2]: link.partition("; rel=")[0] for link in answer.headers.getlist("Link")}
+        assert links['"first"'] == "</api/v1/agency/referrals?view=open>"
         following = links.get('"next"')
+        assert (following is None) == (answer.json["next"] is None)
         path = following.strip("<>").removeprefix("/api/v1") if following else None
-        pages += 1
-    assert (pages, seen) == (3, ids)
-    last = bank.get("/agency/referrals?view=all&page=3").headers.getlist("Link")
-    assert [link.partition("; ")[2] for link in last] == ['rel="first"', 'rel="prev"', 'rel="last"']
+        steps += 1
+    assert (steps, sorted(seen)) == (3, sorted(ids))
