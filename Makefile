@@ -8,7 +8,7 @@ TYPED := plugin rules fhir_adapters $(wildcard tests/support tests/robustness)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: demo test check install dev peer robustness lock vendor clean bench bench-large long roads chaos kills mutation fuzz hostile cql docs texts
+.PHONY: demo test check install dev peer robustness lock vendor clean bench bench-large long roads postgresql chaos kills mutation fuzz hostile cql docs texts
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
@@ -98,6 +98,10 @@ long: dev peer
 # The same 20,000 people through the sweep, evaluate --engine durable, and CDS Hooks.
 roads: dev
 	ALMONER_ROADS_PEOPLE=20000 $(PY) -m pytest tests/integration/test_sweep_three_roads.py $(ARGS)
+
+# The tests of pages, API, browser and integration with every application's database on a real PostgreSQL server.
+postgresql: dev peer
+	ALMONER_TESTS_ON=postgresql $(PY) -m pytest tests/unit/plugin tests/browser tests/integration -n auto --maxprocesses 4 $(ARGS)
 
 # Kills pulls and sweeps by the hundred; prints what it counted. ALMONER_KILLS=5000 for more.
 chaos: dev

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 CANARY = "ZZ" + "CANARY"
 """Part of the name, number and phone of people in the tests: wherever it turns up in output, a real person's data would have."""
+ON_POSTGRESQL = os.environ.get("ALMONER_TESTS_ON") == "postgresql"
+"""Whether the databases of applications under test are on a PostgreSQL server (make postgresql); else they are SQLite files."""
 
 # A slow machine is no failure, and the suite gives the same verdict twice; `--hypothesis-profile search` looks for new cases.
 settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -46,6 +48,24 @@ def postgresql_server() -> Iterator[str]:
 
     with postgresql() as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=ON_POSTGRESQL)
+def _applications_on_postgresql(postgresql_server: str) -> Iterator[None]:
+    """With ``ALMONER_TESTS_ON=postgresql``, every application under test has its database on the server."""
+    from support.databases import settings_on
+
+    with settings_on(postgresql_server):
+        yield
+
+
+@pytest.fixture(autouse=ON_POSTGRESQL)
+def _databases_go_with_their_test(_applications_on_postgresql: None) -> Iterator[None]:
+    """What fixtures of a module or the session made stays, for it was there before."""
+    from support.databases import dropped_afterwards
+
+    with dropped_afterwards():
+        yield
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -13,6 +13,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed: 
 from browser.conftest import served
 from browser.test_accessibility import failures
 from playwright.sync_api import Browser, Page, expect
+from support.databases import database_of
 from support.messages import WRITERS
 from support.outreach import REFERS, person, published
 from support.worklist import AS_OF
@@ -31,7 +32,7 @@ NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
-    store = ready(open_store(f"sqlite:///{tmp_path / 'state' / 'almoner.db'}"))
+    store = ready(open_store(database_of(tmp_path / "state")))
     people = [
         person("a", {REFERS: "yes"}, name="Ana Robles", language="es"),
         person("b", {"phq9-no-follow-up": "yes"}, name="Ben Hale", phone="555 0102"),
@@ -80,7 +81,7 @@ def test_what_is_looked_at_is_what_goes_out(site: str, page: Page, tmp_path: Pat
     expect(page.get_by_text("¿Le cuesta pagar la comida?")).to_be_visible()
     assert failures(page) == []
 
-    store = open_store(f"sqlite:///{tmp_path}/state/almoner.db")
+    store = open_store(database_of(tmp_path / "state"))
     assert carry_out(store, {"files": Folder(tmp_path / "out")}, lambda: datetime.now(UTC).replace(year=2026, month=6, day=30)) == {
         "sent": 1
     }

@@ -10,6 +10,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed: 
 from browser.conftest import served
 from browser.test_accessibility import failures
 from playwright.sync_api import Browser, Page, expect
+from support.databases import database_of
 from support.sweeping import sweep
 from support.worklist import AS_OF
 
@@ -95,7 +96,7 @@ def test_a_care_manager_works_the_list_of_a_morning(morning: tuple[str, Path], p
     # None of the three is to be done now; the sweep of the next night asks nobody twice.
     page.goto(f"{url}/outreach")
     assert not {first, second, third} & set(names(page))
-    taken = take_published(f"sqlite:///{state}/almoner.db", state, AS_OF)
+    taken = take_published(database_of(state), state, AS_OF)
     assert taken["opened"] == 0
     page.goto(f"{url}/outreach?view=later")
     assert sorted(names(page)) == sorted([first, third])

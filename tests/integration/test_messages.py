@@ -14,7 +14,7 @@ pytest.importorskip("aiosmtpd", reason="aiosmtpd is not installed: make dev")
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import select
-from support.databases import opened
+from support.databases import database_of, opened
 from support.ehr_server import Ehr
 from support.mail_server import Mailbox, hang_up, serving
 from support.messages import NOON, TODAY, Desk
@@ -76,7 +76,7 @@ def seated(desk: Desk, folder: Path) -> Desk:
 
 
 def test_each_gets_one_mail_and_what_nobody_knows_is_said(tmp_path: Path) -> None:
-    with opened(f"sqlite:///{tmp_path / 'almoner.db'}") as store:
+    with opened(database_of(tmp_path)) as store:
         desk, box = seated(Desk(store, tmp_path), tmp_path), Moody()
         for id in PEOPLE:
             desk.agree(id, "email", f"{id}@example.org")
@@ -96,7 +96,7 @@ def test_each_gets_one_mail_and_what_nobody_knows_is_said(tmp_path: Path) -> Non
 
 
 def test_a_portal_message_stands_in_the_chart_once_the_outbox_is_delivered(tmp_path: Path, ehr: Ehr) -> None:
-    with opened(f"sqlite:///{tmp_path / 'almoner.db'}") as store:
+    with opened(database_of(tmp_path)) as store:
         desk, outbox = seated(Desk(store, tmp_path), tmp_path), Outbox.at(tmp_path / "outbox.sqlite")
         gateways = {"fhir": Chart(outbox, TENANT)}
         desk.send(PEOPLE[0], by="fhir", channel="portal")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from support.databases import opened
+from support.databases import database_of, opened
 from support.ehr_server import Ehr
 from support.fault_proxy import Asked, Fault, Proxy, fault_proxy
 from support.referrals import CARE, NOON, TENANT, agency, bank, directory, grip, sent, stored
@@ -38,7 +38,7 @@ def proxy(ehr: Ehr) -> Iterator[Proxy]:
 
 @pytest.fixture
 def sqlite_store(tmp_path: Path) -> Iterator[Store]:
-    with opened(f"sqlite:///{tmp_path / 'almoner.db'}") as found:
+    with opened(database_of(tmp_path)) as found:
         yield found
 
 

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import update
 from support.cds_calls import patient
 from support.command_line import almoner_here
+from support.databases import database_of
 from support.fifty_rules import write_fifty_rules
 from support.sweeping import FIRST, SECOND, a_week_later, contents, current, lines_of, sweep, town
 from support.worklist import application
@@ -306,7 +307,7 @@ def test_an_example_that_is_not_answered_as_expected_stops_the_sweep(people: Pat
 
 def test_of_two_sweeps_at_once_one_runs(people: Path, swept: Path, tmp_path: Path) -> None:
     state = copied(swept, tmp_path / "state")
-    store = ready(open_store(f"sqlite:///{state / 'almoner.db'}"))
+    store = ready(open_store(database_of(state)))
     with Lease(state, store):
         before = contents(current(state))
         ran = sweep(people, state, SECOND)
@@ -321,7 +322,7 @@ def test_whoever_stood_still_while_another_took_over_publishes_nothing(
 ) -> None:
     state = copied(swept, tmp_path / "state")
     before = current(state)
-    store = ready(open_store(f"sqlite:///{state / 'almoner.db'}"))
+    store = ready(open_store(database_of(state)))
 
     def overtaken(*arguments: Any) -> Any:
         with store.write() as connection:

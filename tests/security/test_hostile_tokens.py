@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from support.cds_tokens import CALLED, GONE, ISSUER, JWKS_URL, NOW, PATH, PUBLIC_URL, Ehr, Keys, base64url, client, public, signed, trusting
-from support.databases import opened
+from support.databases import database_of, opened
 from support.smart_keys import ec_key, jwk, rsa_key
 
 from plugin.cds.trust import Reason, Trust, Unauthorized
@@ -31,7 +31,7 @@ BEARER: Final = "Bearer "
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with opened(f"sqlite:///{tmp_path_factory.mktemp('tokens') / 'almoner.db'}") as found:
+    with opened(database_of(tmp_path_factory.mktemp("tokens"))) as found:
         yield found
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from support.cds_tokens import CALLED, GONE, JWKS_URL, NOW, PUBLIC_URL, Ehr, client, public, trusting, written
 from support.certificates import issue
 from support.connections import connections
-from support.databases import opened
+from support.databases import database_of, opened
 from support.faulty_ehr import Answer, Faulty, body, fixed, in_turn, serving
 from support.smart_keys import ec_key, jwk, rsa_key
 
@@ -99,7 +99,7 @@ def published(place: tuple[Faulty, Path]) -> Published:
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[Store]:
-    with opened(f"sqlite:///{tmp_path / 'almoner.db'}") as found:
+    with opened(database_of(tmp_path)) as found:
         yield found
 
 

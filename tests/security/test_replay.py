@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import func, select
 from support.cds_tokens import CALLED, GONE, NOW, Ehr, client, trusting, written
+from support.databases import database_of
 
 from plugin.cds.trust import Reason, Unauthorized
 from plugin.store import Store, open_store
@@ -103,7 +104,7 @@ def test_any_jti_can_be_remembered(store: Store) -> None:
 
 @pytest.mark.parametrize("state", ["no tables", "no database"])
 def test_without_a_memory_nobody_is_let_in(state: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    store = open_store(f"sqlite:///{tmp_path / 'almoner.db'}")
+    store = open_store(database_of(tmp_path))
     if state == "no database":
         migrate(store)
         store.close()

@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jsonschema_rs import Draft202012Validator
 from support.access import SHELL, account, store_of
+from support.databases import database_of
 from support.outreach import REFERS, person, published
 from support.worklist import AS_OF
 from werkzeug.test import TestResponse
@@ -40,7 +41,7 @@ NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 def town(folder: Path) -> Flask:
     """An application behind accounts, with two people on its list and a directory of agencies."""
     state = folder / "state"
-    store = ready(open_store(f"sqlite:///{state / 'almoner.db'}"))
+    store = ready(open_store(database_of(state)))
     people = [
         person("a", {REFERS: "yes", "unsafe-home": "yes"}, name="Ann Lee", language="es"),
         person("b", {"screening-overdue": "yes", "damp-home": "unknown"}, name="Bo Ray"),

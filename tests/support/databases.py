@@ -1,6 +1,7 @@
 """Real databases for tests: a SQLite file, and a PostgreSQL server that is started for the run."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
@@ -10,10 +11,74 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import text
+import pytest
+from sqlalchemy import Engine, event, text
 
+from plugin.settings import Settings
 from plugin.store import Store, open_store
 from plugin.store.versions import migrate
+
+ON_POSTGRESQL = os.environ.get("ALMONER_TESTS_ON") == "postgresql"
+"""Whether the databases of applications under test are on a PostgreSQL server (make postgresql); else they are SQLite files."""
+_PLACE = "ALMONER_TESTS_DATABASES"
+
+
+def database_of(state: Path) -> str:
+    """The URL of the database that belongs to a folder of state; on the server of this run it is there, with all tables, once asked for."""
+    if not ON_POSTGRESQL:
+        return f"sqlite:///{state / 'almoner.db'}"
+    server, _, template = os.environ[_PLACE].rpartition(" ")
+    name = f"s{hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:20]}"
+    if name not in _MADE:
+        _copied(server, template, name)
+        _MADE.add(name)
+    return _at(server, name)
+
+
+_MADE: set[str] = set()
+"""Databases that are known to be there."""
+_USED: set[Engine] = set()
+"""Whose connections are to be closed before their database goes: applications under test close none."""
+
+
+def _copied(server: str, template: str, name: str) -> None:
+    """A new database, unless a process that shares the folder of state has made it."""
+    import psycopg
+
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(1)")
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type,unused-ignore]
+
+
+@contextlib.contextmanager
+def dropped_afterwards() -> Iterator[None]:
+    """Databases of folders of state that are made in between are gone afterwards."""
+    import psycopg
+
+    before = set(_MADE)
+    yield
+    if new := _MADE - before:
+        for engine in [engine for engine in _USED if engine.url.database in new]:
+            engine.dispose()
+            _USED.discard(engine)
+        with psycopg.connect(os.environ[_PLACE].rpartition(" ")[0], autocommit=True) as connection:
+            for name in new:
+                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type,unused-ignore]
+        _MADE.difference_update(new)
+
+
+@contextlib.contextmanager
+def settings_on(server: str) -> Iterator[None]:
+    """Settings that name no database take the one of their folder of state on ``server``, here and in forks."""
+    template = _created(server, "template1")
+    with opened(_at(server, template)):
+        pass
+    with pytest.MonkeyPatch.context() as patch:
+        event.listen(Engine, "engine_connect", lambda connection: _USED.add(connection.engine))
+        patch.setenv(_PLACE, f"{server} {template}")
+        patch.setattr(Settings, "database_url", property(lambda found: found.database or database_of(found.state)))
+        yield
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 from support import referrals as given
+from support.databases import database_of
 from support.inbound import ID, known, received
 from support.ledger import fill
 from support.outreach import REFERS, person
@@ -133,7 +134,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     _swept(state)
     _cards(state)
     directory = _directory()
-    store = ready(open_store(f"sqlite:///{state / 'almoner.db'}"))
+    store = ready(open_store(database_of(state)))
     take(store, state / "sweeps" / SWEEP, AS_OF, clock=lambda: given.NOON)
     _spoken_of(store, directory)
     store.close()

@@ -12,6 +12,7 @@ from babel.messages.pofile import read_po
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from support.access import signed_in, site, token
+from support.databases import database_of
 from support.messages import WRITERS
 from support.outreach import REFERS, person, published
 from support.worklist import AS_OF, application
@@ -111,7 +112,7 @@ class Visitor:
 def care(tmp_path_factory: pytest.TempPathFactory) -> Visitor:
     """A desk with conversations of every kind: new, tried, put off, unsafe, closed, and one that stands on no shared list."""
     state = tmp_path_factory.mktemp("spanish") / "state"
-    store = ready(open_store(f"sqlite:///{state / 'almoner.db'}"))
+    store = ready(open_store(database_of(state)))
     people = [
         person("a", {REFERS: "yes", "damp-home": "unknown"}, name="Ana Example", language="es-MX", interpreter=True, household="h"),
         person("b", {"phq9-no-follow-up": "yes", "unsafe-home": "yes"}, language="vi", interpreter=False, household="h"),

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import delete, select, update
 from support.access import PASSWORD
+from support.databases import database_of
 
 from plugin.access import accounts
 from plugin.cli import account, audit
@@ -36,7 +37,7 @@ def test_an_account_from_its_beginning_to_its_end(tmp_path: Path) -> None:
     assert listed[0] == "ann  care-manager  may sign in  last signed in: never  wrong passwords since: 0"
     assert listed[1].startswith("food  agency of bank-1  ")
     assert accounting("password", "ann", typed="another password\n").output == "ann has a new password\n"
-    store = open_store(f"sqlite:///{tmp_path / 'almoner.db'}")
+    store = open_store(database_of(tmp_path))
     with store.read() as connection:
         assert accounts.matches(connection, "ann", "another password") is not None
         assert str(connection.scalar(select(AUDIT.c.user))).startswith("shell:")
@@ -80,7 +81,7 @@ def test_the_record_is_verified_against_an_end_that_was_noted(tmp_path: Path) ->
     assert auditing("verify", "--noted", "1:x").exit_code == 2
     other = auditing("verify", "--noted", "1:" + "0" * 64)
     assert (other.exit_code, "another one" in other.output) == (1, True)
-    store = open_store(f"sqlite:///{tmp_path / 'almoner.db'}")
+    store = open_store(database_of(tmp_path))
     with store.write() as connection:
         connection.execute(update(AUDIT).where(AUDIT.c.seq == 1).values(user="somebody else"))
     broken = auditing("verify")

@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import select, update
 from support.access import SHELL, Clock, account, signed_in, site, store_of
 from support.api import Program, program, token_of
+from support.databases import database_of
 
 from plugin.access import Role, accounts, attempts, tokens
 from plugin.cli import account as commands
@@ -174,6 +175,6 @@ def test_an_operator_makes_shows_and_revokes_them(tmp_path: Path, monkeypatch: p
     assert command("token", "ann", "--days", "0").exit_code == 2
     command("disable", "ann")
     assert "may not sign in" in command("token", "ann").output
-    store = open_store(f"sqlite:///{tmp_path / 'almoner.db'}")
+    store = open_store(database_of(tmp_path))
     assert [each for each in actions(store) if each.startswith("token.")] == ["token.make", "token.revoke"]
     store.close()

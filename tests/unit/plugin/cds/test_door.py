@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 from support.cds_tokens import PATH, PUBLIC_URL, Ehr, client, trusting
-from support.databases import opened
+from support.databases import database_of, opened
 from support.door_app import door_app
 from werkzeug.test import TestResponse
 
@@ -28,7 +28,7 @@ SECOND: Final = client("second", tenant="two", allowed_origins=("https://second.
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
-    with opened(f"sqlite:///{tmp_path / 'almoner.db'}") as store:
+    with opened(database_of(tmp_path)) as store:
         yield door_app((FIRST, SECOND), trusting(store, FIRST, SECOND))
 
 

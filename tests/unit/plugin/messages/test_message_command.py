@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from support.databases import database_of
 from support.messages import Desk, desk_at
 
 from plugin.cli import cli
@@ -15,7 +16,7 @@ EMAIL = "ana@example.org"
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    found = desk_at(ready(open_store(f"sqlite:///{tmp_path / 'state' / 'almoner.db'}")), tmp_path)
+    found = desk_at(ready(open_store(database_of(tmp_path / "state"))), tmp_path)
     found.agree("a", "email", EMAIL)
     return found
 

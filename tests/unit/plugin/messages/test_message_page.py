@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from support.databases import database_of
 from support.messages import WRITERS
 from support.outreach import REFERS, person, published
 from support.worklist import AS_OF, application
@@ -28,7 +29,7 @@ MAILED = MessageSettings(**WRITERS.model_dump() | {"email": "files"})
 @pytest.fixture
 def site(tmp_path: Path) -> Store:
     """The store of an application with three people on its list."""
-    found = ready(open_store(f"sqlite:///{tmp_path / 'state' / 'almoner.db'}"))
+    found = ready(open_store(database_of(tmp_path / "state")))
     people = [
         person("a", {REFERS: "yes"}, name="Ana <b>", language="es-MX", phone="555 0101"),
         person("b", {"phq9-no-follow-up": "yes", "unsafe-home": "yes"}, language="vi"),

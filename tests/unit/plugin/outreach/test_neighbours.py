@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from support.databases import database_of
 from support.outreach import person, published
 from support.worklist import AS_OF, application
 
@@ -112,7 +113,7 @@ def test_who_sees_no_people_sees_no_neighbours(store: Store) -> None:
 
 
 def test_the_pages_lead_from_one_to_the_other(tmp_path: Path) -> None:
-    store = ready(open_store(f"sqlite:///{tmp_path / 'state' / 'almoner.db'}"))
+    store = ready(open_store(database_of(tmp_path / "state")))
     taken(store, tmp_path, {"a": "h1", "b": "h1", "c": "h2"})
     client = application(tmp_path / "state", today=AS_OF).test_client()
     there = f'at the same address: <a href="/outreach/{row(store, "b").id}"><bdi>Person b</bdi></a>'

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from support.databases import database_of
 from support.outreach import person, published
 from support.worklist import AS_OF, application
 
@@ -94,7 +95,7 @@ def test_who_has_no_list_has_no_views(store: Store) -> None:
 
 
 def test_the_page_offers_what_was_saved(tmp_path: Path) -> None:
-    store = ready(open_store(f"sqlite:///{tmp_path / 'state' / 'almoner.db'}"))
+    store = ready(open_store(database_of(tmp_path / "state")))
     take(store, published(tmp_path / "state", "s1", [person("a", {"damp-home": "yes"})]), AS_OF, clock=lambda: NOON)
     client = application(tmp_path / "state").test_client()
     answer = client.post("/outreach/views", data={"name": "Damp <b>", "rule": "damp-home", "view": "ready", "role": ""})

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from support.databases import database_of
 from support.outreach import person, published
 from support.worklist import AS_OF, application
 
@@ -25,7 +26,7 @@ NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 @pytest.fixture
 def site(tmp_path: Path) -> Store:
     """The store of an application with two people on its list."""
-    found = ready(open_store(f"sqlite:///{tmp_path / 'state' / 'almoner.db'}"))
+    found = ready(open_store(database_of(tmp_path / "state")))
     people = [
         person("a", {"phq9-no-follow-up": "yes", "unsafe-home": "yes"}, name="=HYPERLINK(1)", language="es"),
         person("b", {"screening-overdue": "yes", "damp-home": "unknown"}),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from support.databases import database_of
 from support.outreach import REFERS, person, published
 from support.worklist import AS_OF, application
 
@@ -25,7 +26,7 @@ NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """With one person who may want food."""
-    found = ready(open_store(f"sqlite:///{tmp_path / 'state' / 'almoner.db'}"))
+    found = ready(open_store(database_of(tmp_path / "state")))
     take(found, published(tmp_path / "state", "s1", [person("a", {REFERS: "yes"})]), AS_OF, clock=lambda: NOON)
     return found
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
-from support.databases import opened
+from support.databases import database_of, opened
 from support.referrals import stored
 from support.relays import ASKED, BANK, MRN, ORDER, Two
 
@@ -266,7 +266,7 @@ def test_what_is_taken_back_does_not_wait_for_the_agencys_server(tmp_path: Path,
     servers = {name: {"base_url": f"http://{name}.example/fhir"} for name in ("clinic", "bank")}
     platform = {"owner": "Organization/us", "to": "bank", "agency": "Organization/bank", "partner": "food bank"}
     config.write_text(json.dumps({"state": str(tmp_path / "state"), "servers": servers, "referrals": {"platforms": {"clinic": platform}}}))
-    with opened(f"sqlite:///{tmp_path / 'state' / 'almoner.db'}") as store:
+    with opened(database_of(tmp_path / "state")) as store:
         two = Two(store, tmp_path)
         there = {"clinic": two.post.source, "bank": two.post.target}
         opens = {name: SimpleNamespace(server=each, connection=SimpleNamespace(tenant=name)) for name, each in there.items()}

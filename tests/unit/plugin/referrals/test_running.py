@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import insert, select
-from support.databases import opened
+from support.databases import database_of, opened
 from support.referral_ehr import MemoryEhr, policy
 from support.referrals import CARE, NEED, NOON, TENANT, bank, directory, proposal, sent, stored
 
@@ -60,7 +60,7 @@ ORDER: dict[str, Any] = {
 @pytest.fixture
 def sqlite_store(tmp_path: Path) -> Iterator[Store]:
     (tmp_path / "state").mkdir()
-    with opened(f"sqlite:///{tmp_path / 'state' / 'almoner.db'}") as found:
+    with opened(database_of(tmp_path / "state")) as found:
         yield found
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.databases import opened
+from support.databases import database_of, opened
 from support.referral_ehr import MemoryEhr, policy
 from support.referral_loop import Loop
 from support.referrals import CARE, TENANT, sent, stored
@@ -159,7 +159,7 @@ def test_what_is_no_referral_of_ours_goes(loop: Loop) -> None:
 def test_an_operator_sends_nothing_that_was_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]) -> None:
     monkeypatch.setenv("ALMONER_STATE", str(tmp_path / "state"))
     (tmp_path / "state").mkdir()
-    with opened(f"sqlite:///{tmp_path / 'state' / 'almoner.db'}") as store:
+    with opened(database_of(tmp_path / "state")) as store:
         ran, ehr = _delivered(store, tmp_path, monkeypatch, options)
     assert ("2 parked: withheld-taken-back" in ran, "would be kept back: taken-back" in ran) == (bool(options), not options)
     assert ehr.held == {}

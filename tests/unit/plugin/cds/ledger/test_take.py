@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
-from support.databases import opened
+from support.databases import database_of, opened
 from support.ledger import CLIENT, KEY, NOON, REASONS, accepted, call, card, message, overridden, refer
 
 from plugin.cds.feedback import Outcome, parse_feedback
@@ -182,7 +182,7 @@ def entry(cards: list[CardEntry], number: int, what: str, second: int) -> Any:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with opened(f"sqlite:///{tmp_path_factory.mktemp('take')}/almoner.db") as store:
+    with opened(database_of(tmp_path_factory.mktemp("take"))) as store:
         yield Ledger(store, KEY)
 
 

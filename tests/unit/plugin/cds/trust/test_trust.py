@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 from support.cds_tokens import CALLED, GONE, ISSUER, NOW, PATH, PUBLIC_URL, Ehr, Keys, client, trusting
-from support.databases import opened
+from support.databases import database_of, opened
 
 from plugin.cds.trust import Reason, Trust, Unauthorized
 from plugin.store import Store
@@ -19,7 +19,7 @@ OUTSIDE: Final = PUBLIC_URL + PATH
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with opened(f"sqlite:///{tmp_path / 'almoner.db'}") as found:
+    with opened(database_of(tmp_path)) as found:
         yield found
 
 
