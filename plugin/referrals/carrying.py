@@ -74,7 +74,7 @@ def _carry(store: Store, outbox: Outbox, referral: str, writes: Sequence[Row[Any
         return Counter({WAITS: len(writes) - number})
     with store.write() as connection:
         row = connection.execute(select(REFERRALS).where(REFERRALS.c.id == referral).with_for_update()).one()
-        if unasked and (write.kind != REFER or hindrance(connection, row) is not None):
+        if unasked and (write.kind != REFER or hindrance(connection, row, at.date()) is not None):
             return Counter({KEPT_BACK: keep_back(connection, row, at, row.request_place)})
         if _waits(connection, write):
             _put(outbox, row, write, connection.scalar(select(CONSENTS.c.place).where(CONSENTS.c.id == row.consent)))

@@ -1,10 +1,12 @@
 """Between the outbox and the server: what was taken back meanwhile, or lost its consent, does not go; what went already is taken back."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import update
 from support.databases import opened
 from support.referral_ehr import MemoryEhr, policy
 from support.referral_loop import Loop
@@ -17,11 +19,14 @@ from fhir_adapters.writeback import Preview, State
 from plugin.access import verify
 from plugin.cli import outbox as commands
 from plugin.cli.outbox import command
+from plugin.outreach.restricting import restrict
+from plugin.outreach.words import Restriction
 from plugin.referrals.acting import mistaken
 from plugin.referrals.carrying import carry_out
-from plugin.referrals.consenting import withdraw
+from plugin.referrals.consenting import refuse, withdraw
 from plugin.referrals.withholding import Withholding
 from plugin.store import Store
+from plugin.store.tables.referrals import CONSENTS
 
 TAKEN_BACK, NO_CONSENT = (State.PARKED, "withheld-taken-back"), (State.PARKED, "withheld-consent-withdrawn")
 
@@ -43,10 +48,38 @@ def error(loop: Loop, id: str) -> None:
         mistaken(connection, CARE, loop.grip(id), loop.at)
 
 
+def expire(loop: Loop, id: str) -> None:
+    with loop.store.write() as connection:
+        ended = (loop.at.date() - timedelta(days=1)).isoformat()
+        connection.execute(update(CONSENTS).where(CONSENTS.c.id == stored(loop.store, id).consent).values(until=ended))
+
+
+def refused(loop: Loop, id: str) -> None:
+    with loop.store.write() as connection:
+        refuse(connection, CARE, "ann", stored(loop.store, id).need, (), loop.at)
+
+
+def restricted(kind: Restriction) -> Callable[[Loop, str], None]:
+    def restricts(loop: Loop, id: str) -> None:
+        with loop.store.write() as connection:
+            restrict(connection, CARE, "ann", kind, loop.at)
+
+    return restricts
+
+
+def kept_back(why: str) -> tuple[State, str]:
+    return State.PARKED, f"withheld-{why}"
+
+
 CHANGES: dict[str, tuple[Callable[[Loop, str], None], tuple[State, str], str, str | None]] = {
     "cancelled": (Loop.cancelled, TAKEN_BACK, "cancelled", None),
     "an error": (error, TAKEN_BACK, "entered-in-error", None),
     "no consent": (revoke, NO_CONSENT, "requested", "not-sent"),
+    "consent over": (expire, kept_back("consent-over"), "requested", "not-sent"),
+    "dead": (restricted(Restriction.DECEASED), kept_back("objection"), "requested", "not-sent"),
+    "opted out": (restricted(Restriction.OPTED_OUT), kept_back("objection"), "requested", "not-sent"),
+    "refused": (refused, kept_back("objection"), "requested", "not-sent"),
+    "unsafe": (restricted(Restriction.UNSAFE), kept_back("unsafe-since"), "requested", "not-sent"),
 }
 
 
@@ -86,6 +119,20 @@ def test_what_was_seen_to_stays_where_it_is(loop: Loop) -> None:
     loop.cancelled(id)
     loop.deliver()
     assert (loop.ehr.held, carry_out(loop.store, loop.outbox, loop.at)) == ({}, {})
+
+
+def test_what_tells_of_the_danger_goes(loop: Loop) -> None:
+    restricted(Restriction.UNSAFE)(loop, "")
+    put(loop)
+    assert loop.settled() == {(State.SENT, None): 2}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_not_in_the_outbox_yet_does_not_get_there(loop: Loop, change: str) -> None:
+    id = sent(loop.store, at=loop.at)
+    CHANGES[change][0](loop, id)
+    assert set(carry_out(loop.store, loop.outbox, loop.at)) == {"kept back"}
+    assert list(loop.outbox.ledger.rows()) == []
 
 
 @pytest.mark.parametrize("fate", ["lost after", "crash after"])
