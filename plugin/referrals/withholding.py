@@ -102,3 +102,15 @@ def keep_back(connection: Connection, row: Row[Any], at: datetime, order: str | 
         if order is not None and row.request_place is None:
             tell(connection, _CARRIER, row.id, version, ORDER, Step(Status.CANCELLED, only_from=()), at)
     return kept
+
+
+def end_order(connection: Connection, id: str, order: str, at: datetime) -> None:
+    """Note where the order of a referral came to stand after all, and end it there, if its Task was kept back."""
+    table = WRITES.c
+    row = connection.execute(select(REFERRALS).where(REFERRALS.c.id == id).with_for_update()).one()
+    kept_back = select(table.number).where(table.referral == id, table.kind == REFER, table.withdrawn.is_not(None))
+    if row.request_place is not None or connection.scalar(kept_back) is None:
+        return
+    connection.execute(update(REFERRALS).where(REFERRALS.c.id == id).values(request_place=order))
+    if not connection.execute(update(WRITES).where(table.referral == id, table.kind == ORDER).values(withdrawn=None)).rowcount:
+        tell(connection, _CARRIER, id, row.version, ORDER, Step(Status.CANCELLED, only_from=()), at)

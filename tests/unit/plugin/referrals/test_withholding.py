@@ -15,7 +15,7 @@ from support.writeback import task
 
 from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.referral_states import Status
-from fhir_adapters.writeback import Preview, State
+from fhir_adapters.writeback import Claim, Preview, State
 from plugin.access import verify
 from plugin.cli import outbox as commands
 from plugin.cli.outbox import command
@@ -163,6 +163,48 @@ def test_an_order_that_went_before_its_task_could_ends_there(loop: Loop, change:
     if state == "requested":
         loop.cancelled(id)
     loop.deliver()
+    assert carry_out(loop.store, loop.outbox, loop.at) == {}
+
+
+@pytest.mark.parametrize("asked_before", [1, 2, 3])
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changes_while_it_is_delivered_leaves_no_order_behind(loop: Loop, change: str, asked_before: int) -> None:
+    """The gate is asked for the order and for its Task, and for each once more when it is written."""
+    id, asked = put(loop), 0
+    kept = Withholding(lambda: loop.store, TENANT, lambda: loop.at)
+
+    def gate(claim: Claim) -> str | None:
+        nonlocal asked
+        if asked == asked_before:
+            CHANGES[change][0](loop, id)
+        asked += 1
+        return kept(claim)
+
+    loop.at += timedelta(seconds=2)
+    loop.outbox.deliver(loop.server, policy(TENANT), gate=gate, commit=True)
+    loop.deliver()
+    assert loop.ehr.of("Task") == []
+    assert [order["status"] for order in loop.ehr.of("ServiceRequest")].count("active") == 0
+    assert len(loop.ehr.held) == (1 if asked_before == 3 else 0)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_order_that_comes_to_stand_after_its_task_was_kept_back_ends_there(loop: Loop, change: str) -> None:
+    id = put(loop)
+    loop.ehr.fates = ["lost before"]
+    loop.settled()
+    CHANGES[change][0](loop, id)
+    order = next(row for row in loop.outbox.ledger.rows() if row.type == "ServiceRequest")
+    with loop.outbox.transaction() as database:
+        database.execute("UPDATE intents SET due = due + 60 WHERE id = ?", (order.id,))
+    loop.settled()
+    with loop.outbox.transaction() as database:  # what was under way came late
+        database.execute("UPDATE intents SET state = 'sent', place = ? WHERE id = ?", (f"ServiceRequest/{order.id}", order.id))
+    loop.ehr.store({"resourceType": "ServiceRequest", "id": order.id, "status": "active", "subject": {"reference": "Patient/ann"}})
+    for _ in range(2):
+        loop.deliver()
+    (there,) = loop.ehr.of("ServiceRequest")
+    assert (there["status"], loop.ehr.of("Task")) == ("entered-in-error" if change == "an error" else "revoked", [])
     assert carry_out(loop.store, loop.outbox, loop.at) == {}
 
 
