@@ -30,5 +30,5 @@ def withholding(desk: Desk, claim: Claim, gate: Gate, *, tried: bool) -> str | N
 
 
 def asked(desk: Desk, claim: Claim, gate: Gate) -> str | None:
-    """What ``gate`` says of a claim now. It knows without asking a server, so it is asked once more when all that had to be is looked up."""
+    """What ``gate`` says of a claim now. It needs no server: it is asked once more when all else is looked up."""
     return gate(replace(claim, needs={id: place or desk.places.get(id) for id, place in claim.needs.items()}))
