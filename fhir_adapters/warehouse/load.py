@@ -249,7 +249,7 @@ def _salt(household_key: bytes) -> bytes:
     """Another key makes other households, and another version of the mapping other events: the same resource is then no longer *same*."""
     adapters = Path(__file__).parent.parent
     patterns = ("*.py", "mapping/*.py", *(f"warehouse/{name}.py" for name in ("columns", "needed", "staging", "ingest/*")))
-    meaning = (Path(module.__file__) for module in (facts, units))
+    meaning = (Path(str(module.__file__)) for module in (facts, units))
     found = hashlib.blake2b(household_key, digest_size=32)
     for module in (*sorted(path for pattern in patterns for path in adapters.glob(pattern)), *meaning):
         found.update(module.read_bytes())
