@@ -30,6 +30,7 @@ from fhir_adapters.warehouse.snapshot import Snapshot, current, newest, publish,
 from fhir_adapters.warehouse.staging import Stage
 from fhir_adapters.warehouse.state import delivered, failed
 from fhir_adapters.warehouse.views import connect_on_disk, create_views
+from rules import facts, units
 from rules.facts import TABLES
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -247,8 +248,9 @@ def _check_whole(root: Path, found: Snapshot, intake: Intake) -> None:
 def _salt(household_key: bytes) -> bytes:
     """Another key makes other households, and another version of the mapping other events: the same resource is then no longer *same*."""
     adapters = Path(__file__).parent.parent
-    patterns = ("*.py", "mapping/*.py", "warehouse/columns.py", "warehouse/ingest/*.py")
+    patterns = ("*.py", "mapping/*.py", *(f"warehouse/{name}.py" for name in ("columns", "needed", "staging", "ingest/*")))
+    meaning = (Path(str(module.__file__)) for module in (facts, units))
     found = hashlib.blake2b(household_key, digest_size=32)
-    for module in sorted(path for pattern in patterns for path in adapters.glob(pattern)):
+    for module in (*sorted(path for pattern in patterns for path in adapters.glob(pattern)), *meaning):
         found.update(module.read_bytes())
     return found.digest()

@@ -7,16 +7,17 @@ from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.quarantine import Json
 from fhir_adapters.search import Query, find
 from fhir_adapters.writeback.desk import Desk, Later, Park, at_fault, place_of, refusal
+from fhir_adapters.writeback.gate import Gate, asked
 from fhir_adapters.writeback.intent import referring
 from fhir_adapters.writeback.looking import carries, standing
 from fhir_adapters.writeback.states import Claim, Settled, State
 
 
-def create(desk: Desk, claim: Claim) -> Settled:
-    """Have the resource of ``claim`` on the server, once."""
+def create(desk: Desk, claim: Claim, gate: Gate) -> Settled:
+    """Have the resource of ``claim`` on the server, once, unless ``gate`` keeps it back."""
     if claim.type not in desk.abilities.takes:
         raise Park("not-supported")
-    places = standing(desk, claim) or _sent(desk, claim)
+    places = standing(desk, claim) or _sent(desk, claim, gate)
     desk.landed(claim, places)
     return vouched(desk, claim, places[0])
 
@@ -54,9 +55,11 @@ def if_none_exist(desk: Desk, claim: Claim, name: str) -> dict[str, str]:
     return {name: search} if desk.abilities.vendor.writing.if_none_exist else {}
 
 
-def _sent(desk: Desk, claim: Claim) -> list[str]:
+def _sent(desk: Desk, claim: Claim, gate: Gate) -> list[str]:
     by_id = claim.type in desk.abilities.by_id
     body = fit(referring(claim.body, desk.known(claim)), by_id)
+    if (withheld := asked(desk, claim, gate)) is not None:
+        raise Park(f"withheld-{withheld}")
     try:
         if by_id:
             # Servers that know it refuse to overwrite; the others were asked a moment ago whether it is there.

@@ -78,9 +78,9 @@ class _Run:
         left = [claim for claim in claims if self._may(claim)]
         # Whatever failed before goes alone: it may be what spoils a transaction for the others.
         new = [claim for claim in left if claim.kind == Suggestion.__name__ and claim.attempts == 1]
-        if self.desk.abilities.transaction and len(new) > 1:
+        if self.report.ended is None and self.desk.abilities.transaction and len(new) > 1:
             try:
-                alone = {claim.id for claim in create_together(self.desk, new)}
+                alone = {claim.id for claim in create_together(self.desk, new, self.gate)}
             except (EhrUnavailable, Stopped, LeaseLost) as error:
                 for claim in new:
                     self._trouble(claim, error)
@@ -101,12 +101,15 @@ class _Run:
             self.report.refused.add(refusal)
             self._settle(claim, Settled(State.PARKED, "not-taken"))
             return False
+        tried = claim.attempts > 1
         try:
-            withheld = withholding(self.desk, claim, self.gate, tried=claim.attempts > 1)
+            withheld = withholding(self.desk, claim, self.gate, tried=tried)
         except (EhrUnavailable, Park) as error:
             self._trouble(claim, error)
             self._blame(error)
             return False
+        if tried and claim.kind == Suggestion.__name__:
+            self.trouble = 0  # it was looked for, and the server said
         if withheld is not None:
             self._settle(claim, Settled(State.PARKED, f"withheld-{withheld}"))
         return withheld is None
@@ -116,7 +119,7 @@ class _Run:
             self._settle(claim, Settled(State.PENDING))
             return
         try:
-            settled = (create if claim.kind == Suggestion.__name__ else update)(self.desk, claim)
+            settled = create(self.desk, claim, self.gate) if claim.kind == Suggestion.__name__ else update(self.desk, claim)
         except (EhrUnavailable, Later, Park, Stopped, LeaseLost) as error:
             self._trouble(claim, error)
             self._blame(error)

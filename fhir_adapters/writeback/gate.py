@@ -26,4 +26,9 @@ def withholding(desk: Desk, claim: Claim, gate: Gate, *, tried: bool) -> str | N
     if tried and claim.kind == Suggestion.__name__ and (places := standing(desk, claim)):
         desk.places[claim.id] = places[0]
         return None
+    return asked(desk, claim, gate)
+
+
+def asked(desk: Desk, claim: Claim, gate: Gate) -> str | None:
+    """What ``gate`` says of a claim now. It needs no server: it is asked once more when all else is looked up."""
     return gate(replace(claim, needs={id: place or desk.places.get(id) for id, place in claim.needs.items()}))

@@ -7,18 +7,20 @@ from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.quarantine import Json
 from fhir_adapters.writeback.creating import fit, if_none_exist
 from fhir_adapters.writeback.desk import Desk, at_fault, place_of
+from fhir_adapters.writeback.gate import Gate, asked
 from fhir_adapters.writeback.intent import URN, referring
 from fhir_adapters.writeback.looking import absent
 from fhir_adapters.writeback.states import Claim, Settled, State
 
 
-def create_together(desk: Desk, claims: Sequence[Claim]) -> list[Claim]:
+def create_together(desk: Desk, claims: Sequence[Claim], gate: Gate) -> list[Claim]:
     """Send those that surely are not on the server yet, in one transaction. Returns the claims that must be seen to one by one.
 
-    One bad entry makes the server refuse the whole: then all are seen to one by one, and only the bad one is parked.
+    One bad entry makes the server refuse the whole: then all are seen to one by one, and only the bad one is parked. So they are where
+    ``gate`` keeps one of them back.
     """
     group = _closed(claims, absent(desk, claims) & {claim.id for claim in claims if claim.type in desk.abilities.takes})
-    if len(group) < 2:
+    if len(group) < 2 or any(asked(desk, claim, gate) is not None for claim in group):
         return list(claims)
     entries = [entry for claim in group for entry in entries_of(desk, claim, group)]
     try:

@@ -10,6 +10,7 @@ from fhir_adapters.bulk import VERSIONS, ExportRequest, Level, Options, Pending,
 from fhir_adapters.pulled import Pulled
 from fhir_adapters.transport import origin
 from fhir_adapters.vendors import Vendor
+from fhir_adapters.warehouse.ingest.beforehand import Shelf
 from plugin.cli import options
 from plugin.cli.progress import steps
 from plugin.servers.exporting import ADDRESSES, as_it_likes, exporter, types_read, watching, with_forms
@@ -77,6 +78,7 @@ def command(context: click.Context, /, packs: Path, name: str, into: Path, confi
     with steps(quiet=False) as step, Pull(found.server, into, _options(given, watching(step, _say), found.vendor)) as pull:
         if given["cancel"]:
             click.echo(f"{pull.cancel()} export(s) given up", err=True)
+            Shelf(into).clear()
             return
         if not given["resume"]:
             pull.begin(request, full=full)

@@ -20,7 +20,7 @@ from plugin.referrals.apart import FAILED, REFUSED
 from plugin.referrals.cards import take_over, tell
 from plugin.referrals.carrying import carry_out
 from plugin.referrals.engines import answers_by
-from plugin.referrals.orders import Orders
+from plugin.referrals.orders import NEVER_SIGNED, Orders
 from plugin.referrals.polling import Polled, overdue, poll
 from plugin.referrals.reading import PAGE, VIEWS, listed
 from plugin.referrals.relaying import Post, carry_back, receive
@@ -51,8 +51,8 @@ def poll_(context: click.Context, servers: tuple[str, ...], whole: bool, config:
     """Ask servers of the settings (all of them, if none is named) what became of Tasks, and put what is to be told into the outbox.
 
     Run it at least hourly in working hours. A server that was asked less than 15 minutes ago is left alone. Exits with 1 if the server
-    shows what cannot be or cannot be taken in, refuses to show a part, or was not asked for more than a business day, with 4 if a server
-    failed.
+    shows what cannot be or cannot be taken in, refuses to show a part, or was not asked for more than a business day, and once for an order
+    that was never signed; with 4 if a server failed.
     """
     settings = options.settings(config)
     now = datetime.now(UTC)
@@ -74,7 +74,7 @@ def poll_(context: click.Context, servers: tuple[str, ...], whole: bool, config:
                 steps = _ordered(settings, store, outbox, name, opened, now) | _relayed(settings, store, outbox, name, opened, now)
                 done, problems = _each(name, steps)
                 failed |= problems
-                amiss |= bool(done[FAILED] + done[REFUSED])
+                amiss |= bool(done[FAILED] + done[REFUSED] + done[NEVER_SIGNED])
         _say("to the EHR", _carried(settings, store, outbox, now))
     if failed or amiss:
         context.exit(ExitCode.SERVER_FAILED if failed else ExitCode.ANSWER_IS_NO)

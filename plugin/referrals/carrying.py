@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
 from fhir_adapters.writeback import Outbox, State
 from plugin.referrals.resources import ORDER, REFER, TASK, intents, key
-from plugin.referrals.withholding import hindrance, keep_back
+from plugin.referrals.withholding import end_order, hindrance, keep_back
 from plugin.referrals.words import EPISODE, RELAY
 from plugin.store import Store
 from plugin.store.tables.referrals import CONSENTS, REFERRALS, WRITES
@@ -26,25 +26,33 @@ def carry_out(store: Store, outbox: Outbox, at: datetime) -> Counter[str]:
 
     What was taken back before the agency heard of it, or has lost its consent by then, is ``kept back``.
     """
-    places(store, outbox)
+    places(store, outbox, at)
     done: Counter[str] = Counter()
     for referral, writes in _waiting(store).items():
         done += _carry(store, outbox, referral, writes, at)
     return done
 
 
-def places(store: Store, outbox: Outbox) -> int:
-    """Note where orders and Tasks came to stand on their servers; how many are new."""
+def places(store: Store, outbox: Outbox, at: datetime) -> int:
+    """Note where orders and Tasks came to stand on their servers; how many are new. An order ends whose Task was kept back."""
     with store.read() as connection:
         table = REFERRALS.c
         unplaced = or_(table.task_place.is_(None), table.request_place.is_(None))
         rows = connection.execute(select(REFERRALS).where(table.origin.in_((EPISODE, RELAY)), table.task.is_not(None), unplaced)).all()
     found = {row.id: (_place(outbox, row, "Task"), _place(outbox, row, "ServiceRequest")) for row in rows}
     known = {id: both for id, both in found.items() if all(both)}
+    alone = {row.id: order for row in rows if row.request_place is None and (order := found[row.id][1]) and _is_parked(outbox, row)}
     with store.write() as connection:
         for id, (task, order) in known.items():
             connection.execute(update(REFERRALS).where(REFERRALS.c.id == id).values(task_place=task, request_place=order))
+        for id, order in alone.items():
+            end_order(connection, id, order, at)
     return len(known)
+
+
+def _is_parked(outbox: Outbox, row: Row[Any]) -> bool:
+    status = outbox.status(key(row, "Task"))
+    return status is not None and status.state is State.PARKED
 
 
 def _place(outbox: Outbox, row: Row[Any], type: str) -> str | None:
@@ -74,7 +82,7 @@ def _carry(store: Store, outbox: Outbox, referral: str, writes: Sequence[Row[Any
         return Counter({WAITS: len(writes) - number})
     with store.write() as connection:
         row = connection.execute(select(REFERRALS).where(REFERRALS.c.id == referral).with_for_update()).one()
-        if unasked and (write.kind != REFER or hindrance(connection, row) is not None):
+        if unasked and (write.kind != REFER or hindrance(connection, row, at.date()) is not None):
             return Counter({KEPT_BACK: keep_back(connection, row, at, row.request_place)})
         if _waits(connection, write):
             _put(outbox, row, write, connection.scalar(select(CONSENTS.c.place).where(CONSENTS.c.id == row.consent)))

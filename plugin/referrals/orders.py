@@ -38,6 +38,10 @@ _NOT_SIGNED: Final = frozenset({"draft", "entered-in-error"})
 Json = Mapping[str, Any]
 
 
+class Unclear(LookupError):
+    """Something signed is there, but not surely the one order with its one Task: a person must look, and nothing is given up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Orders:
     """Where they are looked for: the server of one tenant."""
@@ -58,7 +62,7 @@ class Orders:
         return Counter(filter(None, (apart(self.tenant, step) for step in (*steps, *whole))))
 
     def _take_over(self, row: Row[Any], name: Key, handover: Handover, at: datetime) -> str | None:
-        """What the client made whole."""
+        """What the client made whole. Raises `Unclear`."""
         order = self._order(row.suggestion, row.patient)
         task = self._task(order, row.patient) if order else None
         if order is not None and task is not None:
@@ -69,6 +73,8 @@ class Orders:
             return what
         if row.accepted > at - SIGNED_WITHIN:
             return None
+        if order is not None:
+            raise Unclear("signed, but nobody is asked")
         handover.give_up(row.suggestion)
         return NEVER_SIGNED
 
@@ -81,7 +87,10 @@ class Orders:
             return list(connection.execute(select(REFERRALS).where(*mine).order_by(table.id)))
 
     def _complete(self, known: Row[Any], outbox: Outbox, at: datetime) -> str | None:
-        """Where the order stands and whom it names; the Task is told whose it is. Unless the referral is over or placed by then."""
+        """Where the order stands and whom it names; the Task is told whose it is. Unless the referral is over or placed by then.
+
+        Raises `Unclear`.
+        """
         order = self._order(known.origin_id, known.patient)
         if order is None and known.created > at - SIGNED_WITHIN:
             return None
@@ -103,7 +112,7 @@ class Orders:
         return FOUND
 
     def _order(self, suggestion: str, patient: str) -> Json | None:
-        """The one of that suggestion about that person, signed; ``None``: it is not there yet, or nobody can say which it is."""
+        """The one of that suggestion about that person, signed; ``None``: it is not there yet. Raises `Unclear`."""
         name = order_identifier(suggestion)
         wanted = Identifier(name["system"], name["value"])
         query = Query("ServiceRequest", (("identifier", f"{name['system']}|{name['value']}"),))
@@ -111,7 +120,7 @@ class Orders:
         return _only(found, "subject", patient)
 
     def _task(self, order: Json, patient: str) -> Json | None:
-        """The one that has it fulfilled."""
+        """The one that has it fulfilled; ``None``: it is not there yet. Raises `Unclear`."""
         place = f"ServiceRequest/{order['id']}"
         found = find(self.server, Query("Task", (("focus", place),)), lambda each: str(literal(each.get("focus"))) == place)
         return _only(found, "for", patient)
@@ -125,5 +134,8 @@ def _owner(row: Row[Any], order: Json, at: datetime) -> Change:
 
 
 def _only(found: list[dict[str, Any]], subject: str, patient: str) -> Json | None:
-    signed = [each for each in found if each.get("status") not in _NOT_SIGNED and patient_id(each.get(subject)) == patient]
-    return signed[0] if len(signed) == 1 else None
+    signed = [each for each in found if each.get("status") not in _NOT_SIGNED]
+    theirs = [each for each in signed if patient_id(each.get(subject)) == patient]
+    if signed and len(theirs) != 1:
+        raise Unclear("nobody can say which it is")
+    return theirs[0] if theirs else None

@@ -74,7 +74,7 @@ class Attention(StrEnum):
     ILLEGAL = "illegal"
     """The server shows what cannot follow from what it showed before."""
     NOT_SENT = "not-sent"
-    """The consent was withdrawn before it went out."""
+    """Something came up before it went out: the consent is over, they refused, died …"""
     NO_ORDER = "no-order"
     """Whoever accepted the card never signed the order that the EHR made of it."""
 
@@ -85,7 +85,7 @@ ATTENTION: Final = {
     Attention.OUTCOME: marked("Ask what came of it"),
     Attention.OVERTAKEN: marked("Changed elsewhere meanwhile"),
     Attention.ILLEGAL: marked("The server shows something that cannot be"),
-    Attention.NOT_SENT: marked("Not sent: the consent was withdrawn"),
+    Attention.NOT_SENT: marked("Not sent: something stands against it"),
     Attention.NO_ORDER: marked("The order was never signed: ask whoever ordered it"),
 }
 """Each in words."""

@@ -22,7 +22,7 @@ from fhir_adapters.pulled import PulledFile
 from fhir_adapters.quarantine import Quarantine
 from fhir_adapters.report import Part
 from fhir_adapters.warehouse.assembly import Habits, Loaded
-from fhir_adapters.warehouse.ingest.beforehand import Shelf
+from fhir_adapters.warehouse.ingest.beforehand import Shelf, _publish
 from fhir_adapters.warehouse.ingest.files import Reading
 from fhir_adapters.warehouse.load import beforehand, load_pulled
 
@@ -260,6 +260,26 @@ def test_a_pull_is_not_harmed_where_nothing_can_be_staged(trial: Trial) -> None:
     assert trial.told == ["a file could not be read ahead (FileExistsError): what is left is read once everything is here"]
     trial.shelf.folder.unlink()
     assert trial.load().beforehand == 0
+
+
+def test_where_something_went_wrong_nothing_staged_is_left_to_fill_the_disk(trial: Trial) -> None:
+    trial.pull()
+    assert trial.staged()
+    with beforehand(trial.folder / "with", trial.pulled, EVERYTHING) as early:
+        early._give_up(OSError("no space left"))
+    assert not trial.shelf.folder.exists()
+
+
+def test_of_two_files_of_the_same_content_one_is_staged(tmp_path: Path) -> None:
+    first, second, target = (tmp_path / name for name in ("first", "second", "target"))
+    for folder in (first, second):
+        folder.mkdir()
+        (folder / "account").write_text(folder.name)
+    _publish(first, target)
+    _publish(second, target)
+    assert (target / "account").read_text() == "first"
+    with pytest.raises(FileNotFoundError):
+        _publish(first, tmp_path / "other")
 
 
 def test_a_process_that_is_killed_leaves_nothing_that_is_taken_for_whole(trial: Trial) -> None:

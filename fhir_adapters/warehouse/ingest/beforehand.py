@@ -11,6 +11,7 @@
 A key says all that the rows depend on, so that what no longer fits is never found: the load reads the file itself.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -28,6 +29,7 @@ from threading import Lock
 from typing import Any, Final
 
 import duckdb
+import msgspec
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -141,6 +143,8 @@ class Beforehand:
             self._pool.shutdown(cancel_futures=True)
         if self._work:
             self._work.cleanup()
+        if self._trouble:
+            self.shelf.clear()  # it may be what fills the disk, which the load needs
 
     def take(self, file: PulledFile) -> None:
         """A file has arrived; for any thread."""
@@ -224,8 +228,17 @@ def _stage(pulled: Path, file: PulledFile, terms: Terms) -> None:
             if tables:
                 _keep(HERE[0], tables, whole / f"{kind}.parquet")
         _write_account(staged, whole)
-        if _mark(path) == mark and not target.exists():  # another file of the same content
-            whole.rename(target)
+        if _mark(path) == mark:
+            _publish(whole, target)
+
+
+def _publish(whole: Path, target: Path) -> None:
+    """Unless another file of the same content was faster."""
+    try:
+        whole.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
 
 
 def _mark(path: Path) -> tuple[int, int, int]:
@@ -273,7 +286,8 @@ class _Others(Deletions):
 def key(job: Job) -> str:
     """Says what the rows of a file depend on, but for their place and for what was deleted since."""
     limits, needed = asdict(job.reading.limits), job.needed.as_json() if job.needed else None
-    said = [_FORMAT, duckdb.__version__, job.sha256, named_type(job.part), limits, needed]
+    made_by = [duckdb.__version__, msgspec.__version__, orjson.__version__, pa.__version__]
+    said = [_FORMAT, made_by, job.sha256, named_type(job.part), limits, needed]
     return blake2b(json.dumps(said).encode(), digest_size=20, key=job.salt).hexdigest()
 
 

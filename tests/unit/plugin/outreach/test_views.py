@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from support.databases import database_of
 from support.outreach import person, published
 from support.worklist import AS_OF, application
@@ -18,6 +18,7 @@ from plugin.outreach.taking import take
 from plugin.store import Store, open_store
 from plugin.store.tables.access import AUDIT
 from plugin.store.tables.outreach import EPISODES
+from plugin.store.tables.outreach import REASONS as WHY
 from plugin.store.versions import ready
 
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -55,6 +56,14 @@ def test_the_list_tells_who_why_and_by_when(client: FlaskClient) -> None:
     assert "not named on a shared list" in page
     assert "Also not known: damp home" in page
     assert "7 Jul 2026" in page
+
+
+def test_a_title_that_is_no_text_of_ours_is_shown_as_it_is(client: FlaskClient, site: Store) -> None:
+    """One of no rule may hold what somebody wrote."""
+    with site.write() as connection:
+        connection.execute(update(WHY).values(rule="", title="100%s <b>").where(WHY.c.rule == "screening-overdue"))
+    page = client.get("/outreach")
+    assert (page.status_code, "100%s &lt;b&gt;" in page.text) == (200, True)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """As a coordination platform: from an EHR's server to an agency's, and back, whoever is late, refuses or thinks better of it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,6 @@ from support.relays import ASKED, BANK, MRN, ORDER, Two
 
 from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.referral_states import Status
-from fhir_adapters.writeback import Outbox
 from plugin.access import verify
 from plugin.cli.refer import command
 from plugin.referrals.apart import FAILED, REFUSED
@@ -248,15 +248,17 @@ def test_what_one_task_says_is_carried_although_another_is_not_shown(two: Two) -
     assert two.states() == {ASKED: "cancelled", "Task/before": "requested"}
 
 
-@pytest.mark.parametrize("call", [receive, lambda store, post, at: carry_back(store, post, Outbox.at(Path("unused")), at)])
-def test_a_server_that_fails_is_not_asked_for_each(two: Two, call: Any) -> None:
+@pytest.mark.parametrize(
+    "call", [lambda two: receive(two.store, two.post, two.at), lambda two: carry_back(two.store, two.post, two.outbox, two.at)]
+)
+def test_a_server_that_fails_is_not_asked_for_each(two: Two, call: Callable[[Two], object]) -> None:
     two.ask()
     two.received()
     two.ask_for_another()
     two.ehr.down = True
     asked = two.ehr.asked
     with pytest.raises(EhrUnavailable):
-        call(two.store, two.post, two.at)
+        call(two)
     assert two.ehr.asked == asked + 1
 
 

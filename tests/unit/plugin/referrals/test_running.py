@@ -203,16 +203,43 @@ def test_what_the_client_made_whole_is_followed_once_it_stands_on_its_server(sql
 
 
 @pytest.mark.parametrize(
-    "more", [{"subject": {"reference": "Patient/bob"}}, {"identifier": [order_identifier("another")]}, {"status": "entered-in-error"}]
+    ("more", "told"),
+    [
+        ({"subject": {"reference": "Patient/bob"}}, {"failed": 1}),
+        ({"identifier": [order_identifier("another")]}, {}),
+        ({"status": "entered-in-error"}, {}),
+    ],
 )
-def test_an_order_that_is_not_surely_the_one_is_left_alone(sqlite_store: Store, tmp_path: Path, more: dict[str, Any]) -> None:
+def test_an_order_that_is_not_surely_the_one_is_left_alone(
+    sqlite_store: Store, tmp_path: Path, more: dict[str, Any], told: dict[str, int]
+) -> None:
     cards = Cards(sqlite_store, tmp_path, creates=("ServiceRequest",))
     cards.deliver()
     cards.ehr.store(ORDER | {"id": "order-1", "status": "active", "identifier": [order_identifier(SUGGESTION)]} | more)
-    assert cards.follow() == {}
+    assert cards.follow() == told
     for id in ("twin-1", "twin-2"):
         cards.sign(id=id)
-    assert cards.follow() == {}, "two of one name"
+    for _ in range(2):
+        assert cards.follow() == {"failed": 1}, "two of one name"
+        cards.at += timedelta(days=91)
+    assert stored(sqlite_store, SUGGESTION).attention is None
+
+
+@pytest.mark.parametrize("tasks", [0, 2])
+def test_what_is_signed_is_not_given_up_because_its_task_is_not_clear(sqlite_store: Store, tmp_path: Path, tasks: int) -> None:
+    cards = Cards(sqlite_store, tmp_path, creates=("ServiceRequest", "Task"))
+    cards.deliver()
+    cards.sign()
+    for number in range(tasks):
+        task = {"resourceType": "Task", "id": f"t{number}", "status": "requested", "for": {"reference": "Patient/ann"}}
+        cards.ehr.store(task | {"focus": {"reference": "ServiceRequest/order-1"}})
+    assert cards.follow() == ({"failed": 1} if tasks else {})
+    cards.at += timedelta(days=91)
+    assert [cards.follow() for _ in range(2)] == [{"failed": 1}] * 2
+    cards.ehr.held = {place: each for place, each in cards.ehr.held.items() if place not in ("Task/t0", "Task/t1")}
+    task = {"resourceType": "Task", "id": "t2", "status": "requested", "for": {"reference": "Patient/ann"}}
+    cards.ehr.store(task | {"focus": {"reference": "ServiceRequest/order-1"}})
+    assert cards.follow() == {"taken over": 1}
 
 
 def test_an_order_that_is_found_is_a_step(sqlite_store: Store, tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Between the outbox and the server: what was taken back meanwhile, or lost its consent, does not go; what went already is taken back."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import update
 from support.databases import database_of, opened
 from support.referral_ehr import MemoryEhr, policy
 from support.referral_loop import Loop
@@ -13,15 +15,18 @@ from support.writeback import task
 
 from fhir_adapters.errors import EhrUnavailable
 from fhir_adapters.referral_states import Status
-from fhir_adapters.writeback import Preview, State
+from fhir_adapters.writeback import Claim, Preview, State
 from plugin.access import verify
 from plugin.cli import outbox as commands
 from plugin.cli.outbox import command
+from plugin.outreach.restricting import restrict
+from plugin.outreach.words import Restriction
 from plugin.referrals.acting import mistaken
 from plugin.referrals.carrying import carry_out
-from plugin.referrals.consenting import withdraw
+from plugin.referrals.consenting import refuse, withdraw
 from plugin.referrals.withholding import Withholding
 from plugin.store import Store
+from plugin.store.tables.referrals import CONSENTS
 
 TAKEN_BACK, NO_CONSENT = (State.PARKED, "withheld-taken-back"), (State.PARKED, "withheld-consent-withdrawn")
 
@@ -43,10 +48,38 @@ def error(loop: Loop, id: str) -> None:
         mistaken(connection, CARE, loop.grip(id), loop.at)
 
 
+def expire(loop: Loop, id: str) -> None:
+    with loop.store.write() as connection:
+        ended = (loop.at.date() - timedelta(days=1)).isoformat()
+        connection.execute(update(CONSENTS).where(CONSENTS.c.id == stored(loop.store, id).consent).values(until=ended))
+
+
+def refused(loop: Loop, id: str) -> None:
+    with loop.store.write() as connection:
+        refuse(connection, CARE, "ann", stored(loop.store, id).need, (), loop.at)
+
+
+def restricted(kind: Restriction) -> Callable[[Loop, str], None]:
+    def restricts(loop: Loop, id: str) -> None:
+        with loop.store.write() as connection:
+            restrict(connection, CARE, "ann", kind, loop.at)
+
+    return restricts
+
+
+def kept_back(why: str) -> tuple[State, str]:
+    return State.PARKED, f"withheld-{why}"
+
+
 CHANGES: dict[str, tuple[Callable[[Loop, str], None], tuple[State, str], str, str | None]] = {
     "cancelled": (Loop.cancelled, TAKEN_BACK, "cancelled", None),
     "an error": (error, TAKEN_BACK, "entered-in-error", None),
     "no consent": (revoke, NO_CONSENT, "requested", "not-sent"),
+    "consent over": (expire, kept_back("consent-over"), "requested", "not-sent"),
+    "dead": (restricted(Restriction.DECEASED), kept_back("objection"), "requested", "not-sent"),
+    "opted out": (restricted(Restriction.OPTED_OUT), kept_back("objection"), "requested", "not-sent"),
+    "refused": (refused, kept_back("objection"), "requested", "not-sent"),
+    "unsafe": (restricted(Restriction.UNSAFE), kept_back("unsafe-since"), "requested", "not-sent"),
 }
 
 
@@ -88,6 +121,20 @@ def test_what_was_seen_to_stays_where_it_is(loop: Loop) -> None:
     assert (loop.ehr.held, carry_out(loop.store, loop.outbox, loop.at)) == ({}, {})
 
 
+def test_what_tells_of_the_danger_goes(loop: Loop) -> None:
+    restricted(Restriction.UNSAFE)(loop, "")
+    put(loop)
+    assert loop.settled() == {(State.SENT, None): 2}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_not_in_the_outbox_yet_does_not_get_there(loop: Loop, change: str) -> None:
+    id = sent(loop.store, at=loop.at)
+    CHANGES[change][0](loop, id)
+    assert set(carry_out(loop.store, loop.outbox, loop.at)) == {"kept back"}
+    assert list(loop.outbox.ledger.rows()) == []
+
+
 @pytest.mark.parametrize("fate", ["lost after", "crash after"])
 def test_what_went_without_an_answer_is_taken_back_there(loop: Loop, fate: str) -> None:
     id = put(loop)
@@ -116,6 +163,48 @@ def test_an_order_that_went_before_its_task_could_ends_there(loop: Loop, change:
     if state == "requested":
         loop.cancelled(id)
     loop.deliver()
+    assert carry_out(loop.store, loop.outbox, loop.at) == {}
+
+
+@pytest.mark.parametrize("asked_before", [1, 2, 3])
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changes_while_it_is_delivered_leaves_no_order_behind(loop: Loop, change: str, asked_before: int) -> None:
+    """The gate is asked for the order and for its Task, and for each once more when it is written."""
+    id, asked = put(loop), 0
+    kept = Withholding(lambda: loop.store, TENANT, lambda: loop.at)
+
+    def gate(claim: Claim) -> str | None:
+        nonlocal asked
+        if asked == asked_before:
+            CHANGES[change][0](loop, id)
+        asked += 1
+        return kept(claim)
+
+    loop.at += timedelta(seconds=2)
+    loop.outbox.deliver(loop.server, policy(TENANT), gate=gate, commit=True)
+    loop.deliver()
+    assert loop.ehr.of("Task") == []
+    assert [order["status"] for order in loop.ehr.of("ServiceRequest")].count("active") == 0
+    assert len(loop.ehr.held) == (1 if asked_before == 3 else 0)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_order_that_comes_to_stand_after_its_task_was_kept_back_ends_there(loop: Loop, change: str) -> None:
+    id = put(loop)
+    loop.ehr.fates = ["lost before"]
+    loop.settled()
+    CHANGES[change][0](loop, id)
+    order = next(row for row in loop.outbox.ledger.rows() if row.type == "ServiceRequest")
+    with loop.outbox.transaction() as database:
+        database.execute("UPDATE intents SET due = due + 60 WHERE id = ?", (order.id,))
+    loop.settled()
+    with loop.outbox.transaction() as database:  # what was under way came late
+        database.execute("UPDATE intents SET state = 'sent', place = ? WHERE id = ?", (f"ServiceRequest/{order.id}", order.id))
+    loop.ehr.store({"resourceType": "ServiceRequest", "id": order.id, "status": "active", "subject": {"reference": "Patient/ann"}})
+    for _ in range(2):
+        loop.deliver()
+    (there,) = loop.ehr.of("ServiceRequest")
+    assert (there["status"], loop.ehr.of("Task")) == ("entered-in-error" if change == "an error" else "revoked", [])
     assert carry_out(loop.store, loop.outbox, loop.at) == {}
 
 
