@@ -47,7 +47,8 @@ class SparkEngine:
         emitter = Emitter(program, as_of, Spark())
         for name, rows in (load.tables(people) | tables(emitter.features, as_of)).items():
             self._frame(rows).createOrReplaceTempView(name)
-        self._session.sql(ORDERED_EVENTS).createOrReplaceTempView("event")
+        # Kept too: it is read three times over, and numbering all events cannot be shared out.
+        self._session.sql(ORDERED_EVENTS).localCheckpoint().createOrReplaceTempView("event")
         *steps, result = emitter.steps()
         for step in steps:
             found = self._session.sql(step.query)
