@@ -47,7 +47,8 @@ class SparkEngine:
         emitter = Emitter(program, as_of, Spark())
         for name, rows in (load.tables(people) | tables(emitter.features, as_of)).items():
             self._frame(rows).createOrReplaceTempView(name)
-        self._session.sql(ORDERED_EVENTS).createOrReplaceTempView("event")
+        # Kept too: several steps read it, and an event's place must be the same in each, even of two that compare alike.
+        self._session.sql(ORDERED_EVENTS).localCheckpoint().createOrReplaceTempView("event")
         *steps, result = emitter.steps()
         for step in steps:
             found = self._session.sql(step.query)
