@@ -103,7 +103,7 @@ HANDOVERS: Final = Table(
     Column("version", String(64), nullable=False),
     Column("accepted", Moment, nullable=False),
     Column("meaning", JSON, nullable=False),
-    Column("state", String(16), nullable=False, index=True, comment="waiting, outbox, theirs, ordered, given-up or refused"),
+    Column("state", String(16), nullable=False, index=True, comment="waiting, outbox, theirs, ordered or refused"),
     Column("reason", String(200), comment="why it was refused"),
 )
 
