@@ -4,6 +4,8 @@ ARGS ?=
 PY := .venv/bin/python
 PIP_INSTALL := -m pip install --quiet --no-input --disable-pip-version-check
 LOCKED := $(PIP_INSTALL) --require-hashes --build-constraint requirements/build.lock -r
+# One more than processors, for many tests wait for servers; at most four.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); if [ $$n -lt 4 ]; then echo $$((n + 1)); else echo 4; fi)
 TYPED := plugin rules fhir_adapters $(wildcard tests/support tests/robustness)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
@@ -14,7 +16,7 @@ demo: install
 	.venv/bin/almoner demo $(ARGS)
 
 test: check peer
-	$(PY) -m pytest -n auto --maxprocesses 4 $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
 check: dev
 	$(PY) -m ruff check .

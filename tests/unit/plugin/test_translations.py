@@ -51,11 +51,13 @@ def test_every_text_stands_in_the_catalogue_and_nothing_else_does() -> None:
     assert (set(said()) - there, there - set(said())) == (set(), set()), "run `make texts`, then translate"
 
 
-@pytest.mark.parametrize("message", messages(), ids=lambda message: str(message.id)[:60])
-def test_it_is_translated_with_the_same_places_to_fill(message: Message) -> None:
-    ids, strings = ([each] if isinstance(each, str) else list(each) for each in (message.id, message.string))
-    assert all(strings)
-    assert {*PLACE.findall(" ".join(strings))} == {*PLACE.findall(" ".join(ids))}
+def test_every_text_is_translated_with_the_same_places_to_fill() -> None:
+    wrong = []
+    for message in messages():
+        ids, strings = ([each] if isinstance(each, str) else list(each) for each in (message.id, message.string))
+        if not all(strings) or {*PLACE.findall(" ".join(strings))} != {*PLACE.findall(" ".join(ids))}:
+            wrong.append(message.id)
+    assert wrong == []
 
 
 def forgotten(text: str) -> Iterator[str]:
