@@ -103,7 +103,7 @@ roads: dev
 
 # The tests of pages, API, browser and integration with every application's database on a real PostgreSQL server.
 postgresql: dev peer
-	ALMONER_TESTS_ON=postgresql $(PY) -m pytest tests/unit/plugin tests/browser tests/integration -n auto --maxprocesses 4 $(ARGS)
+	ALMONER_TESTS_ON=postgresql $(PY) -m pytest tests/unit/plugin tests/browser tests/integration -n $(WORKERS) $(ARGS)
 
 # Kills pulls and sweeps by the hundred; prints what it counted. ALMONER_KILLS=5000 for more.
 chaos: dev
