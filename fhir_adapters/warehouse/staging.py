@@ -38,13 +38,28 @@ _KINDS: Final[dict[str, dict[str, pa.DataType]]] = {
 _BATCH: Final = 20_000
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows in Parquet files."""
+
+    files: tuple[Path, ...]
+    columns: str = "*"
+    """What is read of them, in SQL; see `MOVED`."""
+    part_nos: tuple[int, ...] = ()
+    """For `MOVED`: of each file."""
+
+
+MOVED: Final = "$part_no::INTEGER AS part_no"
+"""In the columns of `Rows`: for the rows of a file that was written as if it were another part of the account."""
+
+
 @dataclass(slots=True)
 class Halves:
     """Events in tables of two kinds, which are joined only where all their columns are needed: few differ from row to row."""
 
-    own: list[str] = field(default_factory=list)
-    """What is a row's own, as tables in SQL: ``part_no`` and ``row`` say what it shares with others."""
-    common: list[str] = field(default_factory=list)
+    own: list[Rows] = field(default_factory=list)
+    """What is a row's own: ``part_no`` and ``row`` say what it shares with others."""
+    common: list[Rows] = field(default_factory=list)
     """What rows share."""
 
     WHOLE: ClassVar = "type || '/' || id AS source, to_hex(digest) AS content"
@@ -56,7 +71,7 @@ class Halves:
     def together(self, own: str = "") -> str:
         """The whole rows; ``own``: instead of all of them, as a table in SQL."""
         columns = f"* EXCLUDE (row, id, digest), {self.WHOLE}"
-        return f"(SELECT {columns} FROM {own or united(self.own)} d JOIN {united(self.common)} c USING (part_no, row))"
+        return f"(SELECT {columns} FROM {own or united(scans(self.own))} d JOIN {united(scans(self.common))} c USING (part_no, row))"
 
     def add(self, other: "Halves") -> None:
         """Put those of another file beside them."""
@@ -85,8 +100,8 @@ class Stage:
     """The place of the last resource in the order of reading. Whoever reads parts of the input elsewhere may leave places free."""
     parts_before: int = 0
     """Parts of the account before the first of this report's."""
-    elsewhere: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in _KINDS})
-    """Kind → rows that were staged elsewhere, as tables in SQL."""
+    elsewhere: dict[str, list[Rows]] = field(default_factory=lambda: {kind: [] for kind in _KINDS})
+    """Kind → rows that were staged elsewhere."""
     halves: Halves = field(default_factory=Halves)
     """Events that were staged elsewhere."""
     made: set[str] = field(default_factory=set)
@@ -189,7 +204,7 @@ class Stage:
     def tables(self, kind: str) -> list[str]:
         """Where rows of a kind are staged; after `done`."""
         halves = [self.halves.together()] if kind == "events" and self.halves else []
-        return [*([f"here_{kind}"] if kind in self.made else []), *self.elsewhere[kind], *halves]
+        return [*([f"here_{kind}"] if kind in self.made else []), *scans(self.elsewhere[kind]), *halves]
 
     def join(self) -> None:
         """Make the views of what is staged, here and elsewhere: ``staged_people`` and so on of all, ``whole_people`` and so on without
@@ -197,7 +212,7 @@ class Stage:
         """
         for kind in KINDS:
             self._make(kind)
-            whole = [f"here_{kind}", *self.elsewhere[kind]]
+            whole = [f"here_{kind}", *scans(self.elsewhere[kind])]
             for name, tables in (("whole", whole), ("staged", self.tables(kind))):
                 self.connection.execute(f"CREATE VIEW {name}_{kind} AS {united(tables)}")
 
@@ -210,6 +225,20 @@ def quoted(path: Path) -> str:
 def united(tables: Iterable[str]) -> str:
     """Tables in SQL as one."""
     return f"({' UNION ALL BY NAME '.join(f'SELECT * FROM {table}' for table in tables)})"
+
+
+def scans(found: Iterable[Rows]) -> list[str]:
+    """As tables in SQL, of which there are no more when there are more files: each takes memory of its own, whatever it holds."""
+    alike: dict[tuple[str, bool], list[Rows]] = {}
+    for rows in found:
+        alike.setdefault((rows.columns, bool(rows.part_nos)), []).append(rows)
+    return [_scan(columns, same) for (columns, _), same in alike.items()]
+
+
+def _scan(columns: str, alike: list[Rows]) -> str:
+    part_nos = ", ".join(str(number) for rows in alike for number in rows.part_nos)
+    files = from_files(file for rows in alike for file in rows.files)
+    return f"(SELECT {columns.replace('$part_no', f'[{part_nos}][file_index::BIGINT + 1]')} FROM {files})"
 
 
 def from_files(paths: Iterable[Path]) -> str:

@@ -10,7 +10,7 @@ import duckdb
 
 from fhir_adapters.warehouse.columns import KINDS
 from fhir_adapters.warehouse.homes import STRAY
-from fhir_adapters.warehouse.staging import Halves, united
+from fhir_adapters.warehouse.staging import Halves, scans, united
 
 ROWS: Final = 250_000
 """Rows of one file at most (a household's are never parted, so it may be somewhat more). So many are sorted at a time: to sort everything
@@ -55,7 +55,7 @@ def place(connection: duckdb.DuckDBPyConnection, halves: Halves, run: int, at: i
     staged is gone then, but for the halves.
     """
     if halves:
-        connection.execute(_PLACED_HALVES.format(own=united(halves.own)))
+        connection.execute(_PLACED_HALVES.format(own=united(scans(halves.own))))
     for kind, columns in KINDS.items():
         statement = _PLACED.format(
             kind=kind,

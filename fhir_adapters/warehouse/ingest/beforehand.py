@@ -39,10 +39,10 @@ from fhir_adapters.mapping import Outcome
 from fhir_adapters.pulled import Deletions, PulledFile, unchanged
 from fhir_adapters.quarantine import Entry, Quarantine, Reason
 from fhir_adapters.report import Part
-from fhir_adapters.warehouse.ingest.files import HERE, Job, Reading, Staged, begin, fast_type, staged_from
+from fhir_adapters.warehouse.ingest.files import HERE, PLACES, Job, Reading, Staged, begin, fast_type, staged_from
 from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.snapshot import digest
-from fhir_adapters.warehouse.staging import Halves, from_files, quoted, united
+from fhir_adapters.warehouse.staging import MOVED, Halves, Rows, from_files, quoted, scans, united
 
 _FOLDER: Final = ".staged"
 _FORMAT: Final = 1
@@ -95,17 +95,11 @@ class Shelf:
         if said is None or _touched(folder, said["files"], job, connection):
             return None
         self.taken += 1
-        number, place = f"{job.part_no}::INTEGER AS part_no", f"ordinal + {job.place}::BIGINT AS ordinal"
-        found = {
-            kind: f"(SELECT * REPLACE ({number}, {place}) FROM {_rows(folder, kind)})" for kind in {*said["files"]} - {_OTHERS, _COMMON}
-        }
-        halves = Halves()
-        if _OWN in found:
-            halves = Halves([found.pop(_OWN)], [f"(SELECT * REPLACE ({number}) FROM {_rows(folder, _COMMON)})"])
-        tables = {kind: [table] for kind, table in found.items()}
+        found = {kind: [_rows(folder, kind, job.part_no)] for kind in {*said["files"]} - {_OTHERS}}
+        halves = Halves(found.pop(_OWN, []), found.pop(_COMMON, []))
         tally = Counter({(name, Outcome(outcome)): count for name, outcome, count in said["tally"]})
         part = Part(job.part.name, said["lines"], said["entries"], tally, said["cut_short"])
-        return Staged(part, _quarantine(said["refused"]), _quarantine(said["noted"]), frozenset(said["types"]), tables, halves)
+        return Staged(part, _quarantine(said["refused"]), _quarantine(said["noted"]), frozenset(said["types"]), found, halves)
 
     def clear(self) -> None:
         """Forget everything: it was taken, or never will be."""
@@ -222,11 +216,11 @@ def _stage(pulled: Path, file: PulledFile, terms: Terms) -> None:
     with TemporaryDirectory(prefix=_NEW, dir=folder) as new:
         whole = Path(new) / "whole"
         whole.mkdir(mode=0o700)
-        with _Others(whole / f"{_OTHERS}.parquet") as others:
+        with _Others(_file(whole, _OTHERS)) as others:
             staged = staged_from(replace(job, gone=Gone(others), folder=Path(new) / "part"), HERE[0])
-        for kind, tables in (staged.tables | {_OWN: staged.halves.own, _COMMON: staged.halves.common}).items():
-            if tables:
-                _keep(HERE[0], tables, whole / f"{kind}.parquet")
+        for kind, rows in (staged.rows | {_OWN: staged.halves.own, _COMMON: staged.halves.common}).items():
+            if rows:
+                _keep(HERE[0], rows, _file(whole, kind))
         _write_account(staged, whole)
         if _mark(path) == mark:
             _publish(whole, target)
@@ -247,9 +241,9 @@ def _mark(path: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _keep(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], path: Path) -> None:
-    """In one file, whatever parts the rows were made in: the load then need not put them together."""
-    connection.execute(f"COPY {united(tables)} TO '{quoted(path)}' (FORMAT parquet, COMPRESSION lz4_raw)")
+def _keep(connection: duckdb.DuckDBPyConnection, rows: Iterable[Rows], path: Path) -> None:
+    """In one file, whatever parts the rows were made in."""
+    connection.execute(f"COPY {united(scans(rows))} TO '{quoted(path)}' (FORMAT parquet, COMPRESSION lz4_raw)")
 
 
 class _Others(Deletions):
@@ -314,7 +308,7 @@ def _account(folder: Path) -> dict[str, Any] | None:
     if sha256(content).hexdigest().encode() != known:
         return None
     said: dict[str, Any] = orjson.loads(content)
-    return said if all(digest(folder / f"{name}.parquet") == was for name, was in said["files"].items()) else None
+    return said if all(digest(_file(folder, name)) == was for name, was in said["files"].items()) else None
 
 
 def _plain(found: Quarantine) -> dict[str, Any]:
@@ -327,8 +321,14 @@ def _quarantine(said: dict[str, Any]) -> Quarantine:
     return Quarantine(entries, Counter({(name, Reason(reason)): count for name, reason, count in said["counts"]}))
 
 
-def _rows(folder: Path, kind: str) -> str:
-    return from_files([folder / f"{kind}.parquet"])
+def _file(folder: Path, kind: str) -> Path:
+    return folder / f"{kind}.parquet"
+
+
+def _rows(folder: Path, kind: str, part_no: int) -> Rows:
+    """In their place."""
+    place = "" if kind == _COMMON else f", ordinal + $part_no::BIGINT * {PLACES} AS ordinal"
+    return Rows((_file(folder, kind),), f"* REPLACE ({MOVED}{place})", (part_no,))
 
 
 def _touched(folder: Path, kinds: Iterable[str], job: Job, connection: duckdb.DuckDBPyConnection) -> bool:
@@ -339,6 +339,8 @@ def _touched(folder: Path, kinds: Iterable[str], job: Job, connection: duckdb.Du
     if job.needed and job.name in job.needed.spared and any(name.startswith(f"{job.name}/") for name in names):
         return True
     said = {_OWN: f"'{job.name}/' || id AS source"}
-    sources = " UNION ALL ".join(f"SELECT {said.get(kind, 'source')} FROM {_rows(folder, kind)}" for kind in kinds if kind != _COMMON)
+    sources = " UNION ALL ".join(
+        f"SELECT {said.get(kind, 'source')} FROM {from_files([_file(folder, kind)])}" for kind in kinds if kind != _COMMON
+    )
     query = f"SELECT 1 FROM ({sources}) WHERE source IN (SELECT unnest($1::VARCHAR[])) LIMIT 1"
     return bool(connection.execute(query, [names]).fetchall())

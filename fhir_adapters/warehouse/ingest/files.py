@@ -34,12 +34,12 @@ from fhir_adapters.warehouse.ingest.lines import Reader
 from fhir_adapters.warehouse.ingest.patterns import Patterns
 from fhir_adapters.warehouse.ingest.plain import NotKept, PlainLines, deleted_of
 from fhir_adapters.warehouse.ingest.sieve import sieve_of
-from fhir_adapters.warehouse.ingest.statements import staged_passed
+from fhir_adapters.warehouse.ingest.statements import of_passed
 from fhir_adapters.warehouse.needed import Needed
-from fhir_adapters.warehouse.staging import PASSED, Halves, Stage, from_files, set_aside
+from fhir_adapters.warehouse.staging import PASSED, Halves, Rows, Stage, set_aside
 from fhir_adapters.warehouse.views import MEMORY, connect
 
-_PLACES: Final = 1 << 47
+PLACES: Final = 1 << 47
 """Places in the order of reading that one file has."""
 _SHARE: Final = 1 << 24
 """Bytes (as they lie on the disk) that take longer to read than a process to start."""
@@ -98,7 +98,7 @@ class Staged:
     refused: Quarantine
     noted: Quarantine
     types: frozenset[str]
-    tables: dict[str, list[str]]
+    rows: dict[str, list[Rows]]
     halves: Halves = field(default_factory=Halves)
 
 
@@ -114,14 +114,14 @@ def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading, ahead: A
     named, jobs = set(), []
     first = stage.part_no(inputs[0].part) if inputs else 0
     for number, given in enumerate(inputs, first):
-        stage.ordinal = number * _PLACES
+        stage.ordinal = number * PLACES
         name = fast_type(given.file, reading, stage.needed)
         if name:
             jobs.append(_job(given, name, number, stage, reading))
             named.add(named_type(given.part))
         else:
             named |= read_file(given.file, given.part, stage, given.gone)
-    stage.ordinal = (first + len(inputs)) * _PLACES
+    stage.ordinal = (first + len(inputs)) * PLACES
     before = {job.part_no: ahead(job, stage.connection) for job in jobs}
     with closing(_all_staged([job for job in jobs if not before[job.part_no]], reading, stage.folder)) as read:
         for job in jobs:
@@ -147,7 +147,7 @@ def fast_type(file: Path, reading: Reading, needed: Needed | None) -> str:
 
 def _job(given: Input, name: str, number: int, stage: Stage, reading: Reading) -> Job:
     here = stage.folder / f"part-{number}"
-    place, keys = number * _PLACES, (stage.salt, stage.household_key)
+    place, keys = number * PLACES, (stage.salt, stage.household_key)
     return Job(given.file, name, given.part, number, given.gone, place, here, *keys, stage.needed, reading, given.sha256)
 
 
@@ -215,14 +215,14 @@ def staged_from(job: Job, connection: duckdb.DuckDBPyConnection) -> Staged:
     except OSError as error:
         raise SourceUnreadable(f"{job.file}: {error.strerror or 'cannot be read'}") from error
     stage.done()
-    tables = {kind: [from_files([path]) for path in _written(stage, kind)] for kind in (*KINDS, PASSED)}
+    rows = {kind: [Rows((path,)) for path in _written(stage, kind)] for kind in (*KINDS, PASSED)}
     halves = Halves()
     if plain and plain.files:
         plain.patterns.forget()
-        halves = Halves([from_files(plain.files)], [from_files(plain.patterns.files)])
+        halves = Halves([Rows(tuple(plain.files))], [Rows(tuple(plain.patterns.files))])
     if plain and plain.passed:
-        tables[PASSED].append(f"({staged_passed(job.name, from_files(plain.passed))})")
-    return Staged(job.part, report.quarantine, stage.noted, frozenset(stage.types), tables, halves)
+        rows[PASSED].append(Rows(tuple(plain.passed), of_passed(job.name)))
+    return Staged(job.part, report.quarantine, stage.noted, frozenset(stage.types), rows, halves)
 
 
 def _plain_lines(job: Job, stage: Stage) -> PlainLines | None:
@@ -252,6 +252,6 @@ def _take(staged: Staged, part: Part, stage: Stage) -> None:
     stage.report.quarantine = joined(stage.report.quarantine, staged.refused)
     stage.noted = joined(stage.noted, staged.noted)
     stage.types |= staged.types
-    for kind, tables in staged.tables.items():
-        stage.elsewhere[kind] += tables
+    for kind, rows in staged.rows.items():
+        stage.elsewhere[kind] += rows
     stage.halves.add(staged.halves)

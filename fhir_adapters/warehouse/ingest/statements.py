@@ -52,9 +52,9 @@ def shared(name: str) -> str:
     return f"SELECT row, $part::INTEGER AS part_no, {header}, {event} FROM pattern"
 
 
-def staged_passed(name: str, found: str) -> str:
-    """The lines in these files, of which it is known which version of what they are, as rows of ``staged_passed``."""
-    return f"SELECT * EXCLUDE (id), '{name}' AS type, '{name}/' || id AS source FROM {found}"
+def of_passed(name: str) -> str:
+    """The columns of ``staged_passed``, of the files of lines of which it is known which version of what they are."""
+    return f"* EXCLUDE (id), '{name}' AS type, '{name}/' || id AS source"
 
 
 def _last(n: int, there: Collection[str]) -> str:
