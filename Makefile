@@ -10,7 +10,7 @@ TYPED := plugin rules fhir_adapters $(wildcard tests/support tests/robustness)
 RESOLVE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: demo test check install dev peer robustness lock vendor clean bench bench-large long roads postgresql chaos kills mutation fuzz hostile cql docs texts
+.PHONY: demo test check install dev peer robustness lock vendor clean bench bench-large long roads spark postgresql chaos kills mutation fuzz hostile cql docs texts
 
 demo: install
 	.venv/bin/almoner demo $(ARGS)
@@ -51,6 +51,13 @@ robustness: .venv-robustness/.installed
 	@.venv-robustness/bin/python $(LOCKED) requirements/robustness.lock
 	@touch $@
 
+# Spark, and what our tests need: half a gigabyte, of which few make use.
+.venv-spark/.installed: pyproject.toml requirements/build.lock requirements/spark.lock
+	@sh requirements/venv.sh .venv-spark "$(PYTHON)"
+	@.venv-spark/bin/python $(LOCKED) requirements/spark.lock
+	@.venv-spark/bin/python $(PIP_INSTALL) --no-deps --build-constraint requirements/build.lock --editable .
+	@touch $@
+
 # Gathers what pages for staff say; new texts stand in es.po without a translation, and a test fails until they have one.
 texts: dev
 	@.venv/bin/pybabel --quiet extract --mapping-file pyproject.toml --keywords marked --keywords Told --no-location --sort-output --omit-header --output almoner.pot plugin fhir_adapters rules
@@ -62,6 +69,7 @@ lock: dev
 	$(PY) $(PIP_INSTALL) uv==0.13.9
 	$(RESOLVE) pyproject.toml -o requirements/runtime.lock
 	$(RESOLVE) pyproject.toml --group dev -c requirements/runtime.lock -o requirements/dev.lock
+	$(RESOLVE) pyproject.toml --group dev --extra spark -c requirements/dev.lock -o requirements/spark.lock
 	$(RESOLVE) --group build -o requirements/build.lock
 	$(RESOLVE) --group peer -o requirements/peer.lock
 	$(RESOLVE) --group robustness -o requirements/robustness.lock
@@ -71,7 +79,7 @@ vendor:
 	cd requirements/editor && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 clean:
-	rm -rf .venv .venv-peer .venv-robustness .fuzz requirements/editor/node_modules $(CQL)/node_modules build dist
+	rm -rf .venv .venv-peer .venv-robustness .venv-spark .fuzz requirements/editor/node_modules $(CQL)/node_modules build dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # What it costs, side by side in one run; read the ratios.
@@ -82,11 +90,15 @@ bench: dev
 	$(PY) -m benchmarks.cds_hooks --short
 	$(PY) -m benchmarks.ingest
 	$(PY) -m benchmarks.delta_sweep --people 1000
+	$(PY) -m benchmarks.registry --people 10000
 	$(PY) -m benchmarks.outreach
 
-# The same beside programs of others, which are fetched from npm and PyPI into a folder of their own. Takes a while.
+# Beside programs of others, which are fetched from npm and PyPI into a folder of their own; and whole sweeps of up to a million people,
+# and of people with as many resources as in a real export. Takes hours, and 10 GB of the disk.
 bench-large: dev
 	$(PY) -m benchmarks.peers $(ARGS)
+	$(PY) -m benchmarks.registry --people 10000 100000 1000000
+	$(PY) -m benchmarks.registry --people 10000 100000 --heavy 25
 
 # Long forms: a million generated comparisons, with a seed of their own; a warehouse through 500 sequences of pulls and 500 kills;
 # 10,000 hook calls and messages of feedback that went wrong on the way.
@@ -100,6 +112,12 @@ long: dev peer
 # The same 20,000 people through the sweep, evaluate --engine durable, and CDS Hooks.
 roads: dev
 	ALMONER_ROADS_PEOPLE=20000 $(PY) -m pytest tests/integration/test_sweep_three_roads.py $(ARGS)
+
+# 100,000 people on Spark, in this process and over Spark Connect: no cell may differ from DuckDB's. Needs Java 17 or 21.
+ON_SPARK := PYSPARK_SUBMIT_ARGS="--driver-memory 4g pyspark-shell" .venv-spark/bin/python -m pytest tests/integration/test_spark.py
+spark: .venv-spark/.installed
+	ALMONER_SPARK_PEOPLE=$${ALMONER_SPARK_PEOPLE:-100000} $(ON_SPARK) $(ARGS)
+	ALMONER_SPARK_PEOPLE=$${ALMONER_SPARK_PEOPLE:-100000} SPARK_REMOTE="local[2]" $(ON_SPARK) $(ARGS)
 
 # The tests of pages, API, browser and integration with every application's database on a real PostgreSQL server.
 postgresql: dev peer
