@@ -110,7 +110,7 @@ class Writer:
     def write(self, stage: Stage) -> Loaded:
         """Settle, place, write; nobody sees any of it yet."""
         self._prepare()
-        settle(self.connection, self.at, narrow=self.needed is not None)
+        settle(self.connection, self.at, narrow=self.needed is not None, everybody=self.before.everybody)
         self._close_account(stage.report)
         find_homes(self.connection)
         anew = self._is_due()
@@ -128,7 +128,7 @@ class Writer:
             types=self.intake.types,
             account=account,
             written=datetime.now(UTC).isoformat(timespec="seconds"),
-            everybody=self.intake.everybody,
+            everybody=self._of_everybody(),
             taken=self.intake.taken,
             needed=self.needed,
         )
@@ -165,6 +165,12 @@ class Writer:
         base = sum(file.rows for file in rows if file.run == self.before.base)
         later = sum(file.rows for file in rows if file.run != self.before.base) + sum(f.rows for f in self.before.of_kind("dead"))
         return later + self._count("verdict WHERE verdict = 'write'") + self._count("leaving") > self.habits.rewrite_at * base
+
+    def _of_everybody(self) -> bool:
+        """As the newest pull of all Patients said: changes, or what was so before, neither make a group everybody nor the contrary."""
+        known = self.before.types.get("Patient", TypeState()).watermark
+        newest = "Patient" in self.intake.whole and (known is None or self.at >= known)
+        return self.intake.everybody if newest or known is None else self.before.everybody
 
     def _is_fresh(self) -> bool:
         """Whether this load is the whole of everything: then the account begins with it."""

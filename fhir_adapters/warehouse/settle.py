@@ -47,7 +47,7 @@ WHERE covered OR k.source IN (SELECT source FROM newest UNION ALL SELECT source 
 _VERDICT: Final = """
 CREATE TEMP TABLE verdict AS
 SELECT n.source, n.ordinal, k.run AS old_run,
-  CASE WHEN k.source IS NULL AND $narrow AND $at < w.seen THEN 'older'
+  CASE WHEN k.source IS NULL AND $narrow AND $at < w.seen AND ($everybody OR n.patient IN (SELECT patient FROM live_people)) THEN 'older'
        WHEN k.source IS NULL THEN
          CASE WHEN g.gone_at IS NULL OR n.updated > g.gone_at OR $at > g.gone_at THEN 'write' ELSE 'older' END
        WHEN NOT CASE WHEN n.updated IS NULL OR k.updated IS NULL THEN $at >= k.seen
@@ -60,7 +60,7 @@ LEFT JOIN (SELECT source, max(gone_at) AS gone_at FROM gone GROUP BY source) g U
 """
 """A dated version replaces a dated one that is not newer. Where a date is missing, the pull's own time decides. What was deleted
 comes back only by a pull, or with a date, after the deletion. And what a later pull of all had, and a narrow warehouse has not, was not
-needed by then."""
+needed by then; a pull of a group says that of its people only."""
 
 _LEAVING: Final = """
 CREATE TEMP TABLE leaving AS
@@ -97,14 +97,14 @@ WHERE h.patient <> '' AND (h.ordinal > f.first OR o.source IS NOT NULL) GROUP BY
 """What is nobody's is accounted for as it comes: which version of it counts changes what others say, not who says it."""
 
 
-def settle(connection: duckdb.DuckDBPyConnection, at: int, *, narrow: bool) -> None:
+def settle(connection: duckdb.DuckDBPyConnection, at: int, *, narrow: bool, everybody: bool) -> None:
     """Make ``verdict`` (write, same or older, for each staged resource) and ``leaving`` for a pull as of ``at``.
 
-    ``narrow``: not everything is kept.
+    ``narrow``: not everything is kept. ``everybody``: whether what was there is of all people, and not of a group.
     """
     for statement in (_STAGED, _AGAIN, _SUPERSEDED, _NEWEST, _KNOWN):
         connection.execute(statement)
-    connection.execute(_VERDICT, {"at": at, "narrow": narrow})
+    connection.execute(_VERDICT, {"at": at, "narrow": narrow, "everybody": everybody})
     connection.execute(_LEAVING, {"at": at})
 
 

@@ -5,7 +5,7 @@ import select
 import subprocess
 from contextlib import suppress
 from time import monotonic
-from typing import Final
+from typing import IO, Final
 
 from rules.engines.frames import MAX_FRAME, frame, size_of
 
@@ -29,7 +29,7 @@ class Channel:
         try:
             self._write(frame(request), until)
             return self._read(until)
-        except (OSError, EOFError, ValueError):  # ValueError: select of a stream that was closed
+        except (OSError, EOFError, ValueError):  # ValueError: the stream was closed
             return None
 
     def close(self) -> None:
@@ -45,7 +45,7 @@ class Channel:
             try:
                 rest = rest[os.write(self._input.fileno(), rest) :]
             except BlockingIOError:
-                if not select.select([], [self._input], [], max(0.0, until - monotonic()))[1]:
+                if not _ready(self._input, select.POLLOUT, until):
                     raise EOFError from None
 
     def _read(self, until: float) -> bytes | None:
@@ -53,11 +53,17 @@ class Channel:
         found = bytearray()
         size = MAX_FRAME
         while len(found) < 4 + size:
-            ready, _, _ = select.select([self._output], [], [], max(0.0, until - monotonic()))
-            piece = os.read(self._output.fileno(), _PIECE) if ready else b""
+            piece = os.read(self._output.fileno(), _PIECE) if _ready(self._output, select.POLLIN, until) else b""
             if not piece:
                 raise EOFError
             found += piece
             if len(found) >= 4 and (size := size_of(bytes(found[:4]))) > MAX_FRAME:
                 return None
         return bytes(found[4:]) if len(found) == 4 + size else None
+
+
+def _ready(stream: IO[bytes], event: int, until: float) -> bool:
+    """Whether a stream can be used before a time. Not by ``select``, which refuses any above number 1023: a server may hold more open."""
+    poll = select.poll()
+    poll.register(stream.fileno(), event)
+    return bool(poll.poll(max(0.0, until - monotonic()) * 1000))

@@ -19,7 +19,7 @@ SCHEMAS: Final[dict[str, dict[str, pa.DataType]]] = {
         **{"fid": _INT, "reading": _INT, "kind": _TEXT, "quick": _YES, "stage": _INT, "timing": _TEXT},
         **{"lo": _DAY, "up": _DAY, "bounds": _INT},
     },
-    "feature_bound": {"fid": _INT, "anchor": _INT, "lower": _YES, "days": _INT, "months": _INT},
+    "feature_bound": {"fid": _INT, "anchor": _INT, "lower": _YES, "days": _INT, "months": _INT, "more": _INT},
     "reading": {"number": _INT, "sid": _INT, "household": _YES},
     "series": {
         **{"sid": _INT, "coded": _YES, "worded": _YES, "usable": _YES, "judging": _YES, "level": _INT},
@@ -265,10 +265,10 @@ def _bounds(feature: Feature, features: Features) -> list[tuple[object, ...]]:
     return [(feature.number, features.anchor(b.anchor or ""), lower, *shift(b)) for b, lower in both]
 
 
-def shift(bound: Bound) -> tuple[int, int]:
-    """How far a bound lies from its day, as days and months."""
+def shift(bound: Bound) -> tuple[int, int, int]:
+    """How far a bound lies from its day, as days and months, and then further days: between them the calendar may end."""
     days, months = _length(bound.offset)
-    return (bound.days - days, -months) if bound.backwards else (bound.days + days, months)
+    return (-days, -months, bound.days) if bound.backwards else (days, months, bound.days)
 
 
 def _length(length: Duration | None) -> tuple[int, int]:

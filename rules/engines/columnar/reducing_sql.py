@@ -82,7 +82,7 @@ class Reducing:
         """Ages on days that are counted from other facts."""
         for number, on in self.features.ages.values():
             anchor = self.features.anchor(on.anchor or "")
-            low, high = (self.sql.moved(f"a.{day}", *map(str, shift(on))) for day in ("day_low", "day_high"))
+            low, high = (self._shifted(f"a.{day}", *map(str, shift(on))) for day in ("day_low", "day_high"))
             oldest, youngest = age("p.birth_low", "b.high"), age("p.birth_high", "b.low")
             yield f"""SELECT p.pid, {number} AS fid, CASE WHEN {oldest} = {youngest} THEN {oldest} END AS v
   FROM (SELECT a.pid, {low} AS low, {high} AS high FROM ({self._days(self.features.stages)}) a WHERE a.fid = {anchor}) b
@@ -110,7 +110,7 @@ class Reducing:
 
     def _place(self, stage: int) -> str:
         """Where the bounds that count from other facts lie on each person's calendar; a person without all of them has no row."""
-        low, high = (self.sql.moved(f"a.{day}", "b.days", "b.months") for day in ("day_low", "day_high"))
+        low, high = (self._shifted(f"a.{day}", "b.days", "b.months", "b.more") for day in ("day_low", "day_high"))
         return f"""
 place{stage} AS (
   SELECT b.fid, a.pid, max({low}) FILTER (WHERE b.lower) AS lo_low, max({high}) FILTER (WHERE b.lower) AS lo_high,
@@ -118,6 +118,9 @@ place{stage} AS (
   FROM feature_bound b JOIN feature f ON f.fid = b.fid AND f.stage = {stage} JOIN ({self._days(range(stage))}) a ON a.fid = b.anchor
   GROUP BY b.fid, a.pid, f.bounds HAVING count(*) = f.bounds
 )"""
+
+    def _shifted(self, day: str, days: str, months: str, more: str) -> str:
+        return self.sql.moved(self.sql.moved(day, days, months), more, "0")
 
     def _window(self, stage: int, *, anchored: bool) -> str:
         """The events of a stage that lie, or may lie, in their window; ``certain`` tells which."""

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import shutil
 import signal
 from collections.abc import Iterable, Iterator, Mapping
@@ -49,6 +50,22 @@ def pid_of(engine: DurableEngine) -> int:
     process = child_of(engine)._process
     assert process is not None
     return process.pid
+
+
+def test_a_process_with_thousands_of_open_files_can_still_ask(world: World, engine: DurableEngine) -> None:
+    """A server under load holds a connection for each call."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1200:
+        pytest.skip("this user may not open so many files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1050)]
+    try:
+        found = list(engine.evaluate(world.program, world.people[:2], world.as_of))
+    finally:
+        for each in opened:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [each.answers for each in found] == [e.answers for e in ReferenceEngine().evaluate(world.program, world.people[:2], world.as_of)]
 
 
 def test_a_killed_child_is_replaced_and_nothing_is_lost(world: World, engine: DurableEngine) -> None:

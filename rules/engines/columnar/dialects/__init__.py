@@ -39,7 +39,7 @@ class Dialect(Protocol):
         ...
 
     def moved(self, day: str, days: str, months: str) -> str:
-        """A date column moved by whole days and months; months clip as in `rules.days`."""
+        """A date column moved by whole days and months, months first; clipped as in `rules.days`: to the month, and to years 1 to 9999."""
         ...
 
     def days_between(self, start: str, end: str) -> str:

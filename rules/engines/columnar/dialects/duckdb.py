@@ -40,8 +40,8 @@ class DuckDB:
         return f"list_reduce(list_prepend(0e0, coalesce({values}, [])), lambda a, b: a + b)"
 
     def moved(self, day: str, days: str, months: str) -> str:
-        """A date column moved by whole days and months; months clip as in `rules.days`."""
-        return f"CAST({day} + to_months({months}) + to_days({days}) AS DATE)"
+        """A date column moved by whole days and months; clipped as in `rules.days`."""
+        return f"greatest(least(CAST({day} + to_months({months}) + to_days({days}) AS DATE), {self.day(date.max)}), {self.day(date.min)})"
 
     def days_between(self, start: str, end: str) -> str:
         """Days from the date ``start`` to ``end``."""

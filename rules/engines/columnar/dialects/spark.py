@@ -38,8 +38,8 @@ class Spark:
         return f"aggregate(array_sort({rows}), 0D, (a, x) -> a + x.v)"
 
     def moved(self, day: str, days: str, months: str) -> str:
-        """``add_months`` clips as `rules.days` does."""
-        return f"date_add(add_months({day}, {months}), {days})"
+        """``add_months`` clips to the month as `rules.days` does."""
+        return f"greatest(least(date_add(add_months({day}, {months}), {days}), {self.day(date.max)}), {self.day(date.min)})"
 
     def days_between(self, start: str, end: str) -> str:
         """Days from the date ``start`` to ``end``."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from support.ehr_history import (
@@ -22,6 +23,7 @@ from unit.fhir_adapters.warehouse.conftest import ADDING, Store
 from fhir_adapters.warehouse.bucket import Buckets, buckets_of
 from fhir_adapters.warehouse.errors import WarehouseDamaged
 from fhir_adapters.warehouse.needed import Needed
+from rules.engines.columnar.standing import order_events
 from rules.facts import TABLES, Coding, PersonRecord
 
 TYPES = ("Patient", "Condition", "Observation", "MedicationRequest", "Medication", "QuestionnaireResponse", "Questionnaire")
@@ -98,6 +100,40 @@ def test_it_reads_what_carries_a_code_and_what_might(wide: Store) -> None:
     assert {id: replace(record, household=()) for id, record in found.items()} == bare
     assert any(event.opaque for events in kept.values() for event in events)
     assert any(code in event.codes for event in kept["p3"])
+
+
+STRAYED = """
+SELECT count(*) FROM event_code c LEFT JOIN (SELECT rowid AS eid, codes FROM read_event) e USING (eid)
+WHERE NOT coalesce(list_contains(list_transform(e.codes, lambda x: x.code), c.code), false)
+"""
+"""Codes whose event is another one by now."""
+
+
+MANY = """
+CREATE OR REPLACE VIEW events AS
+SELECT b.* REPLACE ('Observation/' || range AS source,
+                    [{'system': 'http://loinc.org', 'code': if(range % 10 = 0, '4548-4', '2345-7')}] AS codes)
+FROM one b, range(300000)
+"""
+
+
+def test_events_keep_their_numbers_for_as_long_as_a_bucket_is_open(wide: Store) -> None:
+    """They are rowids, which a checkpoint gives anew once most of a large table was deleted: nothing may cause one."""
+    wide.pull()
+    code = Coding(LOINC, "4548-4")
+    with opened(wide) as buckets:
+        buckets.connection.execute("CREATE TEMP TABLE one AS SELECT * FROM events WHERE source = 'Observation/o0'")
+        buckets.connection.execute(MANY)
+        buckets.want(Needed(frozenset({"observations"}), frozenset({code}), frozenset()))
+        buckets.open(*buckets.cuts(100)[0])
+        order_events(buckets.connection)
+        buckets.prints(date(2026, 6, 30), [("observations", date(2025, 1, 1), date(2026, 1, 1), {code})])
+        assert list(buckets.records(["p3"])) == ["p3"]
+        strayed = buckets.connection.execute(STRAYED).fetchall()
+        buckets.connection.execute("CHECKPOINT temp")
+        noticed = buckets.connection.execute(STRAYED).fetchall()
+    assert strayed == [(0,)]
+    assert noticed > strayed, "a checkpoint gives other numbers, and this test notices"
 
 
 def test_a_snapshot_that_is_no_longer_there_is_not_replaced_by_another(wide: Store) -> None:

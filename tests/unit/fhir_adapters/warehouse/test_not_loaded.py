@@ -115,6 +115,41 @@ def test_errors_in_a_manifest_withhold_its_types_unless_somebody_says_which(fill
     assert reasons(filled) == {}
 
 
+def test_a_name_that_two_lists_share_is_told_apart_by_its_folder(filled: Store) -> None:
+    """Some servers count the files of each list from one, and sign the addresses."""
+    folder = filled.folder / "bulk"
+    listed = {"output": patient("p3"), "deleted-files": {"reference": "Observation/o1"}, "errors": {"resourceType": "OperationOutcome"}}
+    for name, content in listed.items():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "1 a.ndjson").write_text(json.dumps(content) + "\n")
+    lists = zip(("output", "deleted", "error"), ("Patient", "Bundle", "OperationOutcome"), listed, strict=True)
+    manifest = {key: [{"type": type, "url": f"https://ehr.example/x/{name}/1%20a.ndjson?signature=a/b"}] for key, type, name in lists}
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"transactionTime": "2026-06-01T00:00:00Z"}))
+    load_export(filled.root, export_in(folder, since=filled.ehr.clock), filled.habits)
+    assert filled.sources() == {"p1": ["Condition/c1"], "p2": [], "p3": []}
+
+
+def test_a_name_that_leaves_open_what_a_file_holds_is_refused(filled: Store) -> None:
+    """Resources that are taken for deletions would be deleted."""
+    folder = filled.folder / "bulk"
+    folder.mkdir()
+    (folder / "1.ndjson").write_text(json.dumps(patient("p1")) + "\n")
+    lists = {key: [{"type": "Patient", "url": f"https://ehr.example/{key}/1.ndjson"}] for key in ("output", "deleted")}
+    (folder / "manifest.json").write_text(json.dumps({"transactionTime": "2026-06-01T00:00:00Z"} | lists))
+    with pytest.raises(SourceUnreadable, match=r"1\.ndjson: manifest.json gives several files this name"):
+        export_in(folder)
+
+
+def test_errors_concern_every_type_if_the_manifest_does_not_say_which_came(filled: Store) -> None:
+    folder = filled.folder / "bulk"
+    folder.mkdir()
+    (folder / "Observation.ndjson").write_text(json.dumps(observation("o9", "p1")) + "\n")
+    output, error = ([{"url": name}] for name in ("Observation.ndjson", "errors.ndjson"))
+    (folder / "manifest.json").write_text(json.dumps({"transactionTime": "2026-06-01T00:00:00Z", "output": output, "error": error}))
+    load_export(filled.root, export_in(folder, since=filled.ehr.clock), filled.habits)
+    assert reasons(filled) == dict.fromkeys(("observations", "conditions"), "the export reported errors")
+
+
 def test_files_without_a_time_are_refused(filled: Store) -> None:
     folder = filled.folder / "timeless"
     folder.mkdir()
