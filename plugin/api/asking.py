@@ -54,22 +54,22 @@ def _nowhere() -> NoReturn:
     raise BadRequest("after is what another answer named as next; leave it out to begin.")
 
 
-def fields(allowed: Fields, needed: Iterable[str] = ()) -> dict[str, str]:
-    """Those of the body, a JSON object, as a form would have them; null is as if it were not there.
+def fields(allowed: Fields, needed: Iterable[str] = (), named: Iterable[str] = ()) -> dict[str, str]:
+    """Those of the body, a JSON object, as a form would have them; null is as if it were not there, but must be said of what is ``named``.
 
     Raises:
-        BadRequest: it is no such object, or lacks what is ``needed``; 413 and 415 for what is too long, or no JSON.
+        BadRequest: it is no such object, or lacks what is ``needed`` or ``named``; 413 and 415 for what is too long, or no JSON.
     """
-    return _told(_body(), allowed, needed)
+    return _told(_body(), allowed, needed, named)
 
 
-def _told(read: Mapping[str, Any], allowed: Fields, needed: Iterable[str] = ()) -> dict[str, str]:
+def _told(read: Mapping[str, Any], allowed: Fields, needed: Iterable[str] = (), named: Iterable[str] = ()) -> dict[str, str]:
     if unknown := sorted(set(read) - set(allowed)):
         raise BadRequest(f"There is no field {_shown(unknown[0])} here; there are {', '.join(sorted(allowed)) or 'none'}.")
     told = {name: _as_text(name, value, allowed[name]) for name, value in read.items() if value is not None}
     for name, value in told.items():
         check(name, value, allowed[name])
-    if missing := [name for name in needed if name not in told]:
+    if missing := [*(name for name in needed if name not in told), *(name for name in named if name not in read)]:
         raise BadRequest(f"Say {', '.join(missing)}.")
     return told
 

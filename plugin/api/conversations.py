@@ -45,6 +45,8 @@ DEEDS: Final[Mapping[str, Fields]] = {
 """Verb → the fields that it takes."""
 NEEDED: Final[Mapping[str, Sequence[str]]] = {"prefer": ("channel", "best_time")}
 """Verb → those that must be there, because it would forget what is not named; an empty text forgets."""
+NAMED: Final[Mapping[str, Sequence[str]]] = {"assign": ("owner",)}
+"""Verb → those that must be there, if only as null: nobody loses a conversation because a program said nothing."""
 WISHES: Final[Mapping[str, Fields]] = {
     "restrict": {"what": (*CHANNELS, str(Restriction.UNSAFE)), "until": None, "note": 200},
     "lift": {"id": None},
@@ -102,7 +104,7 @@ def one(id: uuid.UUID) -> Response:
 @blueprint.post(f"/<uuid:id>/<any({', '.join(DEEDS)}):verb>")
 def act(id: uuid.UUID, verb: str) -> Response:
     """Do something with one."""
-    told = fields(DEEDS[verb], NEEDED.get(verb, ()))
+    told = fields(DEEDS[verb], NEEDED.get(verb, ()), NAMED.get(verb, ()))
     if verb == "attempt":
         told["attempt"] = str(uuid.uuid4())
 

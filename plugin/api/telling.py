@@ -69,6 +69,7 @@ def conversation_whole(looked: Looked, offered: Iterable[Offer], messages: Itera
     return conversation(episode, names) | {
         "why": [_why(why) | {"evidence": why.evidence} for why in episode.why],
         "held": [{"kind": each.kind, "scope": each.scope} for each in looked.held],
+        "neighbours": [{"id": each.episode, "name": each.name} for each in looked.neighbours],
         "objections": looked.objections,
         "tried": [_told(row, _ATTEMPT) for row in looked.whole.attempts],
         "messages": [_told(row, _MESSAGE) for row in messages],

@@ -1,6 +1,6 @@
 """One episode with all that whoever works on it needs to know now: why, what was tried, and what stands against it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from plugin.access import Right, Scope
 from plugin.outreach import acting
 from plugin.outreach.deciding import Held
 from plugin.outreach.episodes import Whole, whole
+from plugin.outreach.neighbours import Neighbour, neighbours
 from plugin.outreach.words import CHANNELS
 from plugin.referrals import consenting
 from rules.document import Rule
@@ -24,6 +25,8 @@ class Looked:
     """What stands against reaching or helping them, as far as it may be told."""
     objections: Mapping[str, str | None]
     """Channel → what stands against using it now; ``None``: nothing. Empty for whoever may not use any."""
+    neighbours: Sequence[Neighbour]
+    """The others at their address; see `plugin.outreach.neighbours`."""
 
 
 def look(connection: Connection, scope: Scope, id: str, rules: Mapping[str, Rule], now: datetime) -> Looked:
@@ -36,4 +39,5 @@ def look(connection: Connection, scope: Scope, id: str, rules: Mapping[str, Rule
         found,
         tuple(each for each in found.episode.held if each.scope not in untold),
         {channel: acting.objection(connection, scope, patient, channel, now) for channel in channels},
+        neighbours(connection, scope, [patient], now.date()).get(patient, ()),
     )

@@ -122,7 +122,6 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
         found = looked.whole
         names = accounts.names(connection, [found.episode.row.owner])
         beside = told_beside(connection, scope(), found.episode.row)
-        home = neighbours(connection, scope(), [found.episode.row.patient], now.date())
         sent = messages.of_person(connection, scope(), found.episode.row.patient)
     return make_response(
         render_template(
@@ -135,7 +134,7 @@ def _one(id: str, told: str = "", status: HTTPStatus = HTTPStatus.OK) -> Respons
             helping={why.rule: helping(why.rule, rules.values()) for why in found.episode.why if why.rule.startswith(ASKED)},
             objections=looked.objections,
             messages=sent,
-            home=home.get(found.episode.row.patient, ()),
+            home=looked.neighbours,
             beside=beside,
             told=told,
             attempt=str(uuid.uuid4()),

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from support.api import Program, assert_as_described, program
 
 from plugin.access import Role, verify
 from plugin.outreach.forms import VERBS
 from plugin.store import Store
 from plugin.store.tables.access import AUDIT
-from plugin.store.tables.outreach import ATTEMPTS
+from plugin.store.tables.outreach import ATTEMPTS, PEOPLE, REASONS
 
 
 def id_of(staff: Program, patient: str) -> str:
@@ -121,6 +121,17 @@ def test_a_deed_is_done_on_the_version_that_was_seen(staff: Program, store: Stor
         assert verify(connection) > 0
 
 
+def test_others_at_the_address_are_told_unless_contact_there_could_be_unsafe(staff: Program, store: Store) -> None:
+    ann, bo = (id_of(staff, patient) for patient in "ab")
+    assert staff.read(f"/conversations/{bo}")["neighbours"] == []
+    with store.write() as connection:
+        connection.execute(update(PEOPLE).values(household="one address"))
+    assert staff.read(f"/conversations/{bo}")["neighbours"] == [], "something about Ann stands on no shared list"
+    with store.write() as connection:
+        connection.execute(update(REASONS).values(restricted=False))
+    assert staff.read(f"/conversations/{bo}")["neighbours"] == [{"id": ann, "name": "Ann Lee"}]
+
+
 DEEDS: list[tuple[str, Any, dict[str, Any]]] = [
     ("claim", None, {"owner_name": "Ann"}),
     ("assign", {"owner": "ann"}, {"owner_name": "Ann"}),
@@ -164,6 +175,7 @@ def test_the_deeds_are_those_of_the_page() -> None:
         ("assign", {"owner": "nobody-here"}, 409),
         ("assign", {"owner": ["ann"]}, 400),
         ("assign", {"owner": True}, 400),
+        ("assign", {}, 400),
         ("prefer", {"channel": "sms", "best_time": "x" * 65}, 400),
         ("prefer", {"best_time": "mornings"}, 400),
         ("prefer", {"channel": "sms"}, 400),
