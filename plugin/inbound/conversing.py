@@ -12,6 +12,7 @@ from plugin.access import Entry, Right, Role, Scope, record
 from plugin.findings.index import folded
 from plugin.inbound.recognising import age_of
 from plugin.outreach.acting import end, hold
+from plugin.outreach.asked import title
 from plugin.outreach.restricting import lift, restrict
 from plugin.outreach.taking import ranked
 from plugin.outreach.telephone import comparable
@@ -181,10 +182,8 @@ def _shown(person: Row[Any]) -> Json:
 
 
 def _reason(connection: Connection, episode: Row[Any], row: Row[Any], at: datetime) -> None:
-    by = f"asked by {row.agency_name}" if row.agency else "they asked for help themselves"
-    what = "assessment, " if row.purpose == "assessment" else ""
     why = {
-        "title": f"{row.need.replace('-', ' ').capitalize()}: {what}{by}"[:300],
+        "title": title(row.need, row.agency_name if row.agency else "", assessment=row.purpose == "assessment"),
         "level": LEVEL,
         "priority": PRIORITY,
         "restricted": row.restricted,

@@ -18,6 +18,7 @@ from plugin.inbound.conversing import told_beside
 from plugin.messages import reading as messages
 from plugin.outreach import forms, saving, writing_out
 from plugin.outreach.acting import Grip, NotNow
+from plugin.outreach.asked import shown
 from plugin.outreach.episodes import MOST, PAGE, SORTS, VIEWS, Episode, NoSuchEpisode, Wish, everybody, listed
 from plugin.outreach.looking import look
 from plugin.outreach.neighbours import neighbours
@@ -28,6 +29,7 @@ from plugin.sweep.published import WorklistPerson
 from plugin.translations import gettext, translated
 
 blueprint: Final = Blueprint("outreach", __name__, url_prefix="/outreach")
+blueprint.add_app_template_filter(shown, "reason")
 
 _MOST_TEXT: Final = 200
 _FILES: Final = {"csv": ("text/csv", writing_out.as_csv), "ndjson": ("application/x-ndjson", writing_out.as_ndjson)}
@@ -157,7 +159,8 @@ def _as_row(episode: Episode) -> Row:
     named = {name: getattr(row, name) for name in ("name", "age", "sex", "language", "interpreter", "phone")}
     findings = tuple(
         {
-            **{name: getattr(why, name) for name in ("rule", "title", "level", "priority", "status")},
+            **{name: getattr(why, name) for name in ("rule", "level", "priority", "status")},
+            "title": shown(why),
             "restricted": not why.rule,
             "next_flip": None,
             "reasons": why.evidence,
@@ -165,8 +168,8 @@ def _as_row(episode: Episode) -> Row:
         for why in episode.why
         if why.ended is None
     )
-    (shown,) = rows_of([(0, WorklistPerson(id=row.patient, **named, findings=findings))], patient_facts(runtime().packs))
-    return shown
+    (found,) = rows_of([(0, WorklistPerson(id=row.patient, **named, findings=findings))], patient_facts(runtime().packs))
+    return found
 
 
 @blueprint.post("/<uuid:id>/<verb>")

@@ -211,6 +211,8 @@ def test_staff_say_who_it_is_and_what_came_of_it(app: Flask, store: Store) -> No
     assert f"/outreach/{episode}" in manager.get(f"/inbound/{ID}").text
     shown = manager.get(f"/outreach/{episode}").text
     assert "Food insecurity: asked by Food bank 1" in shown
+    spanish = manager.get(f"/outreach/{episode}", headers={"Accept-Language": "es"}).text
+    assert "Inseguridad alimentaria: lo pidió Food bank 1" in spanish
     assert "Taken" in agency.get(f"/agency/sent/{ID}").text
     assert "p1" not in agency.get(f"/agency/sent/{ID}").text
     said = {"csrf": csrf, "version": "2", "to": "completed"}
