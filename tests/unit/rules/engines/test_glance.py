@@ -71,6 +71,7 @@ EVENTS = (
     event(11, 11),
     event(11, 11, -10),  # at the same moment as the first, on another day: time zones
     event(12, 12, -5),  # the last moment, but not the last day
+    event(14, 5, -11),  # at the same moment as another, perhaps outside the window that it lies in
     event(30, 9),  # a month, perhaps before and perhaps after the others
     event(60, 30),
     event(60, 30, 0),
