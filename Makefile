@@ -101,9 +101,10 @@ long: dev peer
 roads: dev
 	ALMONER_ROADS_PEOPLE=20000 $(PY) -m pytest tests/integration/test_sweep_three_roads.py $(ARGS)
 
-# The tests of pages, API, browser and integration with every application's database on a real PostgreSQL server.
+# Every test that may open an application or start a command, with the databases of them all on a real PostgreSQL server.
+ON_A_SERVER := $(addprefix tests/,unit/plugin browser integration acceptance conformance security)
 postgresql: dev peer
-	ALMONER_TESTS_ON=postgresql $(PY) -m pytest tests/unit/plugin tests/browser tests/integration -n $(WORKERS) $(ARGS)
+	ALMONER_TESTS_ON=postgresql $(PY) -m pytest $(ON_A_SERVER) -n $(WORKERS) $(ARGS)
 
 # Kills pulls and sweeps by the hundred; prints what it counted. ALMONER_KILLS=5000 for more.
 chaos: dev

@@ -102,16 +102,16 @@ def test_any_jti_can_be_remembered(store: Store) -> None:
         assert reason(store, bearer(jti=jti)) is Reason.REPLAYED
 
 
-@pytest.mark.parametrize("state", ["no tables", "no database"])
+@pytest.mark.parametrize("state", ["no tables", pytest.param("no database", marks=pytest.mark.about_sqlite)])
 def test_without_a_memory_nobody_is_let_in(state: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    store = open_store(database_of(tmp_path))
+    store = open_store(database_of(tmp_path, tables=False))
     if state == "no database":
         migrate(store)
         store.close()
         (tmp_path / "almoner.db").unlink()
         (tmp_path / "almoner.db").mkdir()
     assert reason(store, bearer()) is Reason.MEMORY_UNAVAILABLE
-    assert "token_memory_unavailable type=OperationalError" in caplog.text
+    assert "token_memory_unavailable type=" in caplog.text
     store.close()
 
 
