@@ -124,7 +124,7 @@ def test_a_database_that_is_down_lets_nobody_in_and_one_that_is_back_does(postgr
         assert trust.client_of(bearer(), CALLED, NOW).name == "clinic"
         with connect(postgresql_server, autocommit=True) as connection:
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")  # type: ignore[arg-type,unused-ignore]
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+            connection.execute("SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = %s", (name,))
             with pytest.raises(Unauthorized) as refused:
                 trust.client_of(bearer(), CALLED, NOW)
             assert refused.value.reason is Reason.MEMORY_UNAVAILABLE
