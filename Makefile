@@ -119,9 +119,10 @@ spark: .venv-spark/.installed
 	ALMONER_SPARK_PEOPLE=$${ALMONER_SPARK_PEOPLE:-100000} $(ON_SPARK) $(ARGS)
 	ALMONER_SPARK_PEOPLE=$${ALMONER_SPARK_PEOPLE:-100000} SPARK_REMOTE="local[2]" $(ON_SPARK) $(ARGS)
 
-# The tests of pages, API, browser and integration with every application's database on a real PostgreSQL server.
+# Every test that may open an application or start a command, with the databases of them all on a real PostgreSQL server.
+ON_A_SERVER := $(addprefix tests/,unit/plugin browser integration acceptance conformance security)
 postgresql: dev peer
-	ALMONER_TESTS_ON=postgresql $(PY) -m pytest tests/unit/plugin tests/browser tests/integration -n $(WORKERS) $(ARGS)
+	ALMONER_TESTS_ON=postgresql $(PY) -m pytest $(ON_A_SERVER) -n $(WORKERS) $(ARGS)
 
 # Kills pulls and sweeps by the hundred; prints what it counted. ALMONER_KILLS=5000 for more.
 chaos: dev

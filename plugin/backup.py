@@ -130,6 +130,7 @@ def _copy_database(url: URL, to: Path) -> None:
         _copy_sqlite(Path(str(url.database)), to / _DATABASE)
     else:
         _run("pg_dump", url, "--format=custom", f"--file={to / _DUMP}")
+        (to / _DUMP).chmod(0o600)
 
 
 def _restore_database(url: URL, source: Path) -> None:

@@ -245,10 +245,11 @@ class PersonRecord:
         return [self._ordered[place] for place in sorted(found)]
 
     def _index(self) -> dict[Coding | None, list[int]]:
-        self._places[None] = []
+        places: dict[Coding | None, list[int]] = {None: []}
         for place, event in enumerate(self.ordered()):
             for code in (None,) if event.opaque else event.codes:
-                self._places.setdefault(code, []).append(place)
+                places.setdefault(code, []).append(place)
+        self._places.update(places)  # at one stroke: other threads may ask meanwhile
         return self._places
 
     def household_records(self) -> Iterator["PersonRecord"]:

@@ -308,7 +308,8 @@ class Program:
     def judges(self) -> Mapping[str, Judge]:
         """The conditions of ``derived``, ready to be asked of one person's facts after another. Made when first asked for."""
         if not self._judges:
-            self._judges.update((d.name, judge(d.condition)) for d in self.derived)
+            made = {d.name: judge(d.condition) for d in self.derived}
+            self._judges.update(made)  # at one stroke: other threads may ask meanwhile
         return self._judges
 
     def series(self) -> Iterator[Series]:

@@ -104,8 +104,11 @@ def store(request: pytest.FixtureRequest, templates: "Templates", tmp_path: Path
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first: a mistake shows early."""
+    """Fast tests first: a mistake shows early. What is about SQLite alone is told nothing by a server."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    for item in items:
+        if ON_POSTGRESQL and item.get_closest_marker("about_sqlite"):
+            item.add_marker(pytest.mark.skip(reason="about SQLite's file, and this run is on PostgreSQL"))
 
 
 class PhiCanary:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from sqlalchemy import make_url, select, update
 from support.access import signed_in, site
 from support.actor import PEOPLE, Actor
-from support.databases import emptied
+from support.databases import database_of, emptied
 from support.messages import Carrier, Desk, desk_at
 from support.outreach import person, published
 from support.referral_ehr import MemoryEhr, policy
@@ -84,6 +84,7 @@ def test_what_is_copied_while_people_act_is_one_moment_and_whole(store: Store, e
     before, after = entries(_url(store)), entries(elsewhere)
     assert 0 < len(after) < len(before), "acts went on after the copy"
     assert before[: len(after)] == after
+    assert {each.stat().st_mode & 0o077 for each in (tmp_path / "copy", *(tmp_path / "copy").glob("almoner.*"))} == {0}
 
 
 def test_what_waited_for_an_ehr_is_written_once_although_the_copy_is_older(store: Store, elsewhere: str, tmp_path: Path) -> None:
@@ -142,22 +143,22 @@ def copied(tmp_path: Path) -> Path:
     published(state, "2026-06-30-1", [person("a", {"damp-home": "yes"})])
     signed_in(app, Role.CARE_MANAGER)
     (state / "ledger.key").write_text("k" * 32)
-    back_up(f"sqlite:///{state / 'almoner.db'}", state, tmp_path / "copy", BEGAN)
+    back_up(database_of(state), state, tmp_path / "copy", BEGAN)
     return tmp_path / "copy"
 
 
 def test_the_published_sweep_and_keys_come_along(copied: Path, tmp_path: Path) -> None:
-    restore(copied, f"sqlite:///{tmp_path / 'there' / 'almoner.db'}", tmp_path / "there", BEGAN)
+    restore(copied, database_of(tmp_path / "there", tables=False), tmp_path / "there", BEGAN)
     current = Published(tmp_path / "there").current
     assert current
     assert current.name == "2026-06-30-1"
     assert (tmp_path / "there" / "ledger.key").read_text() == "k" * 32
-    assert (copied.stat().st_mode & 0o077, (copied / "almoner.db").stat().st_mode & 0o077) == (0, 0)
     assert not (tmp_path / "there" / LIST).exists()
 
 
 def _spoil(copied: Path) -> None:
-    with (copied / "almoner.db").open("r+b") as file:
+    (database,) = copied.glob("almoner.*")
+    with database.open("r+b") as file:
         file.seek(5000)
         file.write(b"x" * 100)
 
@@ -176,22 +177,23 @@ def _unfinished(copied: Path) -> None:
 def test_a_copy_that_is_not_whole_is_not_put_back(copied: Path, tmp_path: Path, harm: Any, why: str) -> None:
     harm(copied)
     with pytest.raises(StoreError, match=why):
-        restore(copied, f"sqlite:///{tmp_path / 'there' / 'almoner.db'}", tmp_path / "there", BEGAN)
+        restore(copied, database_of(tmp_path / "there", tables=False), tmp_path / "there", BEGAN)
     assert not (tmp_path / "there").exists()
 
 
 def test_nothing_that_is_there_is_overwritten(copied: Path, tmp_path: Path) -> None:
-    state = tmp_path / "state"
+    state, file = tmp_path / "state", f"sqlite:///{tmp_path / 'other.db'}"
+    other = file if (copied / "almoner.pgdump").exists() else "postgresql+psycopg://nobody@nowhere.invalid/x"
     with pytest.raises(StoreError, match="is not empty"):
-        restore(copied, f"sqlite:///{state / 'almoner.db'}", state, BEGAN)
+        restore(copied, database_of(state), state, BEGAN)
+    with pytest.raises(StoreError, match=r"there already|the database is not empty"):
+        restore(copied, database_of(state), tmp_path / "new", BEGAN)
     with pytest.raises(StoreError, match="there already"):
-        restore(copied, f"sqlite:///{state / 'almoner.db'}", tmp_path / "new", BEGAN)
-    with pytest.raises(StoreError, match="there already"):
-        back_up(f"sqlite:///{state / 'almoner.db'}", state, copied, BEGAN)
+        back_up(database_of(state), state, copied, BEGAN)
     with pytest.raises(StoreError, match="nothing to copy"):
-        back_up(f"sqlite:///{tmp_path / 'empty.db'}", state, tmp_path / "other", BEGAN)
+        back_up(database_of(tmp_path / "empty", tables=False), state, tmp_path / "other", BEGAN)
     with pytest.raises(StoreError, match="the other kind of database"):
-        restore(copied, "postgresql+psycopg://nobody@nowhere.invalid/x", tmp_path / "third", BEGAN)
+        restore(copied, other, tmp_path / "third", BEGAN)
 
 
 def test_an_operator_copies_and_restores(copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,6 +202,7 @@ def test_an_operator_copies_and_restores(copied: Path, tmp_path: Path, monkeypat
     assert ran.exit_code == 0
     assert ran.stdout.startswith(f"copied: {read(tmp_path / 'second').files} files, made ")
     monkeypatch.setenv("ALMONER_STATE", str(tmp_path / "third"))
+    third = database_of(tmp_path / "third", tables=False)
     ran = CliRunner().invoke(command, ["restore", str(tmp_path / "second")], catch_exceptions=False)
     assert "the record is whole" in ran.stdout
-    assert entries(f"sqlite:///{tmp_path / 'third' / 'almoner.db'}") == entries(f"sqlite:///{tmp_path / 'state' / 'almoner.db'}")
+    assert entries(third) == entries(database_of(tmp_path / "state"))

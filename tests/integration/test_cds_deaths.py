@@ -3,21 +3,23 @@
 import json
 import os
 import signal
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import select
 from support.almoner_server import Running, almoner_running
 from support.calling import Clients, Got, send
 from support.cds_calls import AS_OF, hook_call, patient, prefetch, resources
+from support.databases import database_of, opened
 from support.faulty_ehr import body, page, serving
 
 from plugin.serve import free_port
+from plugin.store.tables.cds import CARDS
 
 pytestmark = pytest.mark.slow
 
@@ -43,8 +45,8 @@ def said(answer: Got) -> list[tuple[str, str, str]]:
 
 def recorded(folder: Path) -> list[str]:
     """The ids of all cards in the ledger that were sent."""
-    with closing(sqlite3.connect(folder / "state" / "almoner.db")) as connection:
-        return [id for (id,) in connection.execute("SELECT id FROM cds_cards WHERE state = 'returned'")]
+    with opened(database_of(folder / "state")) as store, store.read() as connection:
+        return list(connection.scalars(select(CARDS.c.id).where(CARDS.c.state == "returned")))
 
 
 def check(clients: Clients, expected: list[tuple[str, str, str]], folder: Path) -> None:

@@ -102,16 +102,16 @@ def test_any_jti_can_be_remembered(store: Store) -> None:
         assert reason(store, bearer(jti=jti)) is Reason.REPLAYED
 
 
-@pytest.mark.parametrize("state", ["no tables", "no database"])
+@pytest.mark.parametrize("state", ["no tables", pytest.param("no database", marks=pytest.mark.about_sqlite)])
 def test_without_a_memory_nobody_is_let_in(state: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    store = open_store(database_of(tmp_path))
+    store = open_store(database_of(tmp_path, tables=False))
     if state == "no database":
         migrate(store)
         store.close()
         (tmp_path / "almoner.db").unlink()
         (tmp_path / "almoner.db").mkdir()
     assert reason(store, bearer()) is Reason.MEMORY_UNAVAILABLE
-    assert "token_memory_unavailable type=OperationalError" in caplog.text
+    assert "token_memory_unavailable type=" in caplog.text
     store.close()
 
 
@@ -124,7 +124,7 @@ def test_a_database_that_is_down_lets_nobody_in_and_one_that_is_back_does(postgr
         assert trust.client_of(bearer(), CALLED, NOW).name == "clinic"
         with connect(postgresql_server, autocommit=True) as connection:
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")  # type: ignore[arg-type,unused-ignore]
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+            connection.execute("SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = %s", (name,))
             with pytest.raises(Unauthorized) as refused:
                 trust.client_of(bearer(), CALLED, NOW)
             assert refused.value.reason is Reason.MEMORY_UNAVAILABLE

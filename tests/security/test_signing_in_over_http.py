@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 from support.almoner_server import almoner_running
+from support.databases import environment_of
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +19,7 @@ HTML = {"Accept": "text/html"}
 
 
 def almoner(state: Path, *arguments: str, typed: str = "") -> str:
-    env = environ | {"ALMONER_STATE": str(state)}
+    env = environ | environment_of(state)
     done = subprocess.run([sys.executable, "-m", "plugin", *arguments], env=env, input=typed, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -54,7 +55,7 @@ def test_people_sign_in_at_one_worker_and_are_known_to_the_other(tmp_path: Path)
 
 
 def test_pages_of_a_trial_are_not_served_to_other_machines(tmp_path: Path) -> None:
-    env = environ | {"ALMONER_STATE": str(tmp_path), "ALMONER_CDS__ANONYMOUS": "true"}
+    env = environ | environment_of(tmp_path) | {"ALMONER_CDS__ANONYMOUS": "true"}
     command = [sys.executable, "-m", "plugin", "serve", "--host", "0.0.0.0", "--port", "0"]  # noqa: S104
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 3

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from support.databases import environment_of
+
 _READY: Final = re.compile(r"^CDS Hooks +(\S+)/cds-services$", re.MULTILINE)
 _READY_WITHIN: Final = 60.0
 
@@ -54,7 +56,7 @@ def almoner_server(folder: Path, as_of: str, fhir_servers: Sequence[str] = (), o
 @contextmanager
 def almoner_running(folder: Path, as_of: str, port: int = 0, **more: str) -> Iterator[Running]:
     """The same with any settings, as variables of the environment, and with its processes in hand."""
-    settings: Mapping[str, str] = {"ALMONER_AS_OF": as_of, "ALMONER_STATE": str(folder / "state")} | more
+    settings: Mapping[str, str] = {"ALMONER_AS_OF": as_of} | environment_of(folder / "state") | more
     log = folder / "almoner.log"
     with log.open("wb") as output:
         command = [sys.executable, "-m", "plugin", "serve", "--port", str(port)]

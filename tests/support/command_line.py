@@ -9,6 +9,8 @@ from io import StringIO
 from pathlib import Path
 from unittest.mock import patch
 
+from support.databases import environment_of
+
 from plugin.cli import main
 
 
@@ -24,8 +26,15 @@ class Ran:
 def almoner(*arguments: str | Path, cwd: Path | None = None) -> Ran:
     """Run ``almoner`` with these arguments and wait for it."""
     command = [sys.executable, "-m", "plugin", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, cwd=cwd)
+    env = os.environ | _environment(*map(str, arguments))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, cwd=cwd, env=env)
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def _environment(*arguments: str) -> dict[str, str]:
+    """The state that the arguments or the environment name, and its database; of another, settings in a file say all."""
+    state = arguments[arguments.index("--state") + 1] if "--state" in arguments else os.environ.get("ALMONER_STATE")
+    return environment_of(Path(state)) if state else {}
 
 
 def almoner_here(*arguments: str | Path) -> Ran:

@@ -1,4 +1,5 @@
-"""Sweeps in forks of itself, for tests that kill them: ``python -m support.sweep_once SOURCE DAY [MORE…]`` reads lines ``STATE AFTER``.
+"""Sweeps in forks of itself, for tests that kill them: ``python -m support.sweep_once SOURCE DAY [MORE…]`` reads lines
+``STATE DATABASE AFTER``.
 
 Each line is a sweep in a new fork; it prints the fork's id and then its exit status. ``AFTER``: the fork kills itself with SIGKILL when
 it is about to open, make, rename or remove a file for the so-many-th time (0: never), so that every moment between two changes of the
@@ -38,11 +39,12 @@ def main(source: str, day: str, *more: str) -> None:
     assert sweep.command.name == "sweep", "everything is imported before the first fork"
     assert TYPES, "that too"
     for line in sys.stdin:
-        state, after = line.split()
+        state, database, after = line.split()
         fork = os.fork()
         if fork == 0:
             if int(after):
                 _die_after(int(after))
+            os.environ["ALMONER_DATABASE"] = database
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             options = ["--source", source, "--state", state, "--as-of", day, "--processes", "1", "--bucket", "15", "--fewer-people", *more]
             sys.argv = ["almoner", "sweep", *options]

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 from support.command_line import Ran, almoner_here
+from support.databases import database_of
 
 from fhir_adapters.synthetic import write_ndjson
 
@@ -87,7 +88,7 @@ class Sweeps:
         """The exit code; -9 if it was killed: when it is about to change the disk for the so-many-th time, or after some seconds."""
         assert self._starter.stdin is not None
         assert self._starter.stdout is not None
-        self._starter.stdin.write(f"{state} {touches}\n")
+        self._starter.stdin.write(f"{state} {database_of(state)} {touches}\n")
         self._starter.stdin.flush()
         fork = int(self._starter.stdout.readline())
         timer = Timer(seconds or 0, _kill, [fork])

@@ -9,6 +9,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from support.databases import environment_of
 
 from plugin.cds.body import LIMIT
 from plugin.serve import SPARE_THREADS, gunicorn_settings
@@ -63,7 +64,7 @@ def test_systemd_waits_until_calls_are_finished(root: Path) -> None:
 def test_gunicorn_reads_its_file_and_the_application(root: Path, tmp_path: Path) -> None:
     """What starts a worker, short of listening."""
     command = [sys.executable, "-m", "gunicorn", "--print-config", "--config", str(root / "config" / "gunicorn.conf.py")]
-    env = os.environ | {"ALMONER_STATE": str(tmp_path), "ALMONER_CDS__CALLS_AT_ONCE": "5", "ALMONER_ENGINE": "reference"}
+    env = os.environ | environment_of(tmp_path) | {"ALMONER_CDS__CALLS_AT_ONCE": "5", "ALMONER_ENGINE": "reference"}
     done = subprocess.run([*command, "plugin.serve:application()"], env=env, capture_output=True, text=True, check=True)
     shown = dict(re.findall(r"^(\w+)\s+= (.*)$", done.stdout, re.MULTILINE))
     assert (shown["threads"], shown["workers"]) == (str(5 + SPARE_THREADS), "2")

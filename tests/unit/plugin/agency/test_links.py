@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import func, select
 from support.access import Clock, site, store_of
+from support.databases import database_of
 
 from plugin.access import Forbidden, Role, Scope, verify
 from plugin.agency.links import LASTS, TRIES, Invitation, LinkOver, WrongNumber, enter, invite, usable, withdraw
@@ -138,18 +139,18 @@ def test_a_link_that_is_over_says_what_to_do(app: tuple[Flask, Clock]) -> None:
 
 def test_the_operator_invites_and_withdraws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALMONER_CONFIG", raising=False)
-    monkeypatch.setenv("ALMONER_DATABASE", f"sqlite:///{tmp_path}/almoner.db")
+    monkeypatch.setenv("ALMONER_DATABASE", database_of(tmp_path))
     monkeypatch.setenv("ALMONER_PUBLIC_URL", "https://almoner.example.org/")
     told = CliRunner().invoke(command, ["invite", BANK, "--name", "A volunteer"], catch_exceptions=False)
     assert told.exit_code == 0
     link = told.stdout.strip()
     assert link.startswith("https://almoner.example.org/agency/enter/")
     number = told.stderr.split()[1]
-    store = open_store(f"sqlite:///{tmp_path}/almoner.db")
+    store = open_store(database_of(tmp_path))
     assert enter(store, link.rpartition("/")[2], number, datetime.now(UTC))
     store.close()
     assert CliRunner().invoke(command, ["withdraw", BANK], catch_exceptions=False).output == "1 ended\n"
-    store = open_store(f"sqlite:///{tmp_path}/almoner.db")
+    store = open_store(database_of(tmp_path))
     with store.read() as connection:
         by = connection.scalars(select(AUDIT.c.user).where(AUDIT.c.action.in_(("agency.invite", "agency.withdraw")))).all()
     assert by == [f"shell:{getuser()}"] * 2
@@ -158,6 +159,6 @@ def test_the_operator_invites_and_withdraws(tmp_path: Path, monkeypatch: pytest.
 
 def test_the_operator_names_somebody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALMONER_CONFIG", raising=False)
-    monkeypatch.setenv("ALMONER_DATABASE", f"sqlite:///{tmp_path}/almoner.db")
+    monkeypatch.setenv("ALMONER_DATABASE", database_of(tmp_path))
     told = CliRunner().invoke(command, ["invite", BANK, "--name", " "], catch_exceptions=False)
     assert (told.exit_code, "who there" in told.stderr) == (2, True)

@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter
 from contextlib import nullcontext, suppress
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
@@ -17,7 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import func, select
-from support.databases import opened
+from support.databases import Templates
 from support.referral_ehr import Crash, MemoryEhr, policy
 from support.referrals import CARE, NOON, TENANT, agency, bank, consent, directory, proposal
 
@@ -37,7 +38,7 @@ from plugin.referrals.reading import NoSuchReferral
 from plugin.referrals.timers import run
 from plugin.referrals.withholding import Withholding
 from plugin.referrals.words import status_reason
-from plugin.store import Store, open_store
+from plugin.store import open_store
 from plugin.store.tables.referrals import QUARANTINE, REFERRALS
 
 pytestmark = pytest.mark.slow
@@ -48,7 +49,6 @@ REFUSALS: tuple[type[Exception], ...] = (NotNow, IllegalMove, NoSuchReferral)
 fates = st.lists(st.sampled_from(FATES), max_size=4)
 _MEMORY = Path("/dev/shm")  # noqa: S108 a file system in memory, if there is one: thousands of transactions
 _PLACE = str(_MEMORY) if _MEMORY.is_dir() else None
-_TEMPLATE: list[Path] = []
 
 
 def next_of(state: str, turn: int) -> Status:
@@ -57,15 +57,9 @@ def next_of(state: str, turn: int) -> Status:
     return found[turn % len(found)]
 
 
-def empty(folder: Path) -> Store:
-    """A store of one's own; the tables are made once and copied."""
-    if not _TEMPLATE:
-        made = Path(tempfile.mkdtemp(dir=_PLACE)) / "almoner.db"
-        with opened(f"sqlite:///{made}"):
-            pass
-        _TEMPLATE.append(made)
-    shutil.copy(_TEMPLATE[0], folder / "almoner.db")
-    return open_store(f"sqlite:///{folder / 'almoner.db'}")
+@cache
+def templates() -> Templates:
+    return Templates(Path(tempfile.mkdtemp(dir=_PLACE)))
 
 
 class Histories(RuleBasedStateMachine):
@@ -74,7 +68,7 @@ class Histories(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp(dir=_PLACE))
-        self.store = empty(self.folder)
+        self.store = open_store(templates().of(self.folder))
         self.at = NOON
         self.ehr = MemoryEhr()
         self.server = cast(FhirServer, self.ehr)
