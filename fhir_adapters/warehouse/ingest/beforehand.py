@@ -34,12 +34,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fhir_adapters.files import LINES, Gone, named_type
+from fhir_adapters.files import Gone, named_type
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.pulled import Deletions, PulledFile, unchanged
 from fhir_adapters.quarantine import Entry, Quarantine, Reason
 from fhir_adapters.report import Part
-from fhir_adapters.warehouse.ingest.files import HERE, PLACES, Job, Reading, Staged, begin, fast_type, staged_from
+from fhir_adapters.warehouse.ingest.files import HERE, PLACES, Job, Reading, Staged, begin, fast_type, is_long, staged_from
 from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.snapshot import digest
 from fhir_adapters.warehouse.staging import MOVED, Halves, Rows, from_files, quoted, scans, united
@@ -142,7 +142,7 @@ class Beforehand:
 
     def take(self, file: PulledFile) -> None:
         """A file has arrived; for any thread."""
-        if self._trouble or file.kind != "output" or file.bytes < self.terms.reading.fast_from or not file.path.endswith(LINES):
+        if self._trouble or file.kind != "output" or not is_long(file.path, file.bytes, self.terms.reading):
             return
         try:
             with self._lock:

@@ -43,6 +43,8 @@ PLACES: Final = 1 << 47
 """Places in the order of reading that one file has."""
 _SHARE: Final = 1 << 24
 """Bytes (as they lie on the disk) that take longer to read than a process to start."""
+_PACKED: Final = 8
+"""So many times as long are files of FHIR resources unpacked, at the least."""
 _LAST: Final = -1000
 """After everything else that `multiprocessing` does in a process that ends."""
 _TYPE: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
@@ -53,7 +55,7 @@ class Reading:
     """How files are read."""
 
     fast_from: int = 1 << 18
-    """Bytes (as they lie on the disk) of a file from which the fast road is worth its while."""
+    """Bytes of a file, unpacked, from which the fast road is worth its while."""
     processes: int = 0
     """Files that are read at once; 0: as many as there are processors, if there is so much to share that it pays."""
     memory: str = MEMORY
@@ -132,7 +134,7 @@ def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading, ahead: A
 def fast_type(file: Path, reading: Reading, needed: Needed | None) -> str:
     """The type of the resources in a file of lines, if it is one for the fast road, as its first line says; else empty."""
     try:
-        if not file.name.endswith(LINES) or file.stat().st_size < reading.fast_from:
+        if not is_long(file.name, file.stat().st_size, reading):
             return ""
         with opened(file) as stream:
             line = next(bounded_lines(stream, MAX_LINE), Flaw.BROKEN)
@@ -143,6 +145,11 @@ def fast_type(file: Path, reading: Reading, needed: Needed | None) -> str:
     slow = {*(READ_TYPES - DESCRIPTIONS.keys() - (needed.spared if needed else set())), "Bundle"}
     known = isinstance(name, str) and _TYPE.fullmatch(name) and name not in slow
     return str(name) if known else ""
+
+
+def is_long(name: str, size: int, reading: Reading) -> bool:
+    """Whether a file of so many bytes on the disk holds lines, and enough of them for the fast road."""
+    return name.endswith(LINES) and size * (_PACKED if name.endswith((".gz", ".zst")) else 1) >= reading.fast_from
 
 
 def _job(given: Input, name: str, number: int, stage: Stage, reading: Reading) -> Job:

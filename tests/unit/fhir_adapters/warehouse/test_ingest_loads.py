@@ -13,7 +13,7 @@ from fhir_adapters.synthetic import write_ndjson
 from fhir_adapters.warehouse.assembly import Habits
 from fhir_adapters.warehouse.export import export_in
 from fhir_adapters.warehouse.ingest.fast import Limits
-from fhir_adapters.warehouse.ingest.files import Reading
+from fhir_adapters.warehouse.ingest.files import Reading, is_long
 from fhir_adapters.warehouse.load import load_export
 from fhir_adapters.warehouse.read import read_warehouse
 
@@ -84,3 +84,18 @@ def test_a_skeleton_that_is_rare_in_each_batch_still_gets_a_pattern(tmp_path: Pa
     file.write_bytes(b"\n".join(lines) + b"\n")
     limits = Limits(block=100, batch=20 * len(lines[0]), least=2)
     assert assert_equal([file], Reading(fast_from=0, processes=1, limits=limits)).fast >= 38
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "expected"),
+    [
+        ("Goal.ndjson", 799, False),
+        ("Goal.ndjson", 800, True),
+        ("Goal.ndjson.gz", 99, False),
+        ("Goal.ndjson.zst", 100, True),
+        ("bundle.json", 10_000, False),
+    ],
+)
+def test_how_long_a_file_is_counts_unpacked(name: str, size: int, *, expected: bool) -> None:
+    """Packed files are many times shorter: they went the slow road, one after another."""
+    assert is_long(name, size, Reading(fast_from=800)) is expected
