@@ -211,6 +211,8 @@ class Person:
     """The census tract that the address was located in, if somebody did."""
     areas: tuple[Area, ...] = ()
     """Where the home lies, by the tables of areas that the site supplied."""
+    email: str = field(default="", repr=False)
+    """As the record has it: that they agreed to be written to there is not said."""
 
 
 @dataclass(frozen=True, slots=True)

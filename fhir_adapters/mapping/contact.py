@@ -1,4 +1,4 @@
-"""How to speak to a person: language, interpreter, phone, and the way in which they want to be reached."""
+"""How to speak to a person: language, interpreter, phone, e-mail address, and the way in which they want to be reached."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -20,6 +20,9 @@ _PREFERENCE: Final = f"{_UK}ContactPreference"
 _YES: Final = frozenset({YES.code, "373066001"})
 _NO: Final = frozenset({NO.code, "373067005"})
 _PHONE_USES: Final = ("mobile", "home")
+_EMAIL_USES: Final = ("home", "mobile")
+_LONGEST_EMAIL: Final = 254
+"""Characters: no longer one can be written to (RFC 5321)."""
 
 
 def language(spoken: list[Json], extensions: list[Json], reading: Reading) -> str | None:
@@ -57,8 +60,23 @@ def preferred_contact(telecom: list[Json], extensions: list[Json], reading: Read
 
 def phone(telecom: list[Json]) -> str:
     """The number to call: the one ranked first, else a mobile, else one at home; empty if there is none."""
-    numbers = [item for item in telecom if item.get("system") in ("phone", "sms") and isinstance(item.get("value"), str) and _current(item)]
-    chosen = min(numbers, key=lambda item: (_rank(item), _place(item)), default=None)
+    return _first(telecom, ("phone", "sms"), _PHONE_USES)
+
+
+def email(telecom: list[Json]) -> str:
+    """The address to write to: the one ranked first, else one at home, else a mobile's; empty if there is none that can be written to."""
+    written = [item for item in telecom if isinstance(item.get("value"), str) and _is_address(item["value"].strip())]
+    return _first(written, ("email",), _EMAIL_USES)
+
+
+def _is_address(value: str) -> bool:
+    return "@" in value and len(value) <= _LONGEST_EMAIL
+
+
+def _first(telecom: list[Json], systems: tuple[str, ...], uses: tuple[str, ...]) -> str:
+    """The value of these systems that is ranked first, else of the first of ``uses``; never one that is past."""
+    found = [item for item in telecom if item.get("system") in systems and isinstance(item.get("value"), str) and _current(item)]
+    chosen = min(found, key=lambda item: (_rank(item), _place(item, uses)), default=None)
     return chosen["value"].strip() if chosen else ""
 
 
@@ -70,8 +88,8 @@ def _rank(item: Json) -> int:
     return rank if isinstance(rank, int) and not isinstance(rank, bool) and rank > 0 else _UNRANKED
 
 
-def _place(item: Json) -> int:
-    return _PHONE_USES.index(item["use"]) if item.get("use") in _PHONE_USES else len(_PHONE_USES)
+def _place(item: Json, uses: tuple[str, ...]) -> int:
+    return uses.index(item["use"]) if item.get("use") in uses else len(uses)
 
 
 def _current(item: Json) -> bool:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from fhir_adapters.codes import read_codes, read_coding, read_status
 from fhir_adapters.dates import Moment, read_instant, read_moment
 from fhir_adapters.mapping.addresses import ended, home, household, postcode, tract
-from fhir_adapters.mapping.contact import interpreter, language, phone, preferred_contact
+from fhir_adapters.mapping.contact import email, interpreter, language, phone, preferred_contact
 from fhir_adapters.mapping.lists import objects
 from fhir_adapters.quarantine import Json, Reading, Reason
 from rules.facts import Person
@@ -45,6 +45,7 @@ def person(resource: Json, reading: Reading, household_key: bytes = DEFAULT_KEY)
         phone=phone(telecom),
         interpreter=interpreter(spoken, extensions, reading),
         contact=preferred_contact(telecom, extensions, reading),
+        email=email(telecom),
     )
 
 

@@ -19,7 +19,7 @@ from fhir_adapters.mapping import Mapped
 from fhir_adapters.mapping.identities import Identity
 from rules.facts import Area, Coding, DateRange, Event, Person
 
-SCHEMA: Final = 4
+SCHEMA: Final = 5
 """The version of the columns below, and of what a snapshot says of itself (since 4 that it lacks what was not needed). Files keep the
 version they were written in; `views` adds to older ones what they lack."""
 
@@ -72,6 +72,7 @@ PERSON: Final[dict[str, pa.DataType]] = {
     "contact_code": _TEXT,
     "tract": _TEXT,
     "areas": _AREAS,
+    "email": _TEXT,
 }
 EVENT: Final[dict[str, pa.DataType]] = {
     "n": _INT,
@@ -130,6 +131,7 @@ def person_row(person: Person, said: Identity) -> tuple[object, ...]:
         *(person.contact or (None, None)),
         person.tract,
         person.areas,
+        person.email,
     )
 
 
@@ -188,7 +190,7 @@ def people_from(table: pa.Table) -> list[Person]:
     others = (columns[name] for name in ("ethnicity", "name", "phone", "interpreter"))
     races, areas = map(tuple, columns["race"]), map(_areas, columns["areas"])
     contact = map(_contact, columns["contact_system"], columns["contact_code"])
-    last = (*others, contact, columns["tract"], areas)
+    last = (*others, contact, columns["tract"], areas, columns["email"])
     rows = zip(columns["patient"], born, columns["sex"], columns["deceased"], died, *plain, races, *last, strict=True)
     return list(starmap(Person, rows))
 

@@ -23,6 +23,7 @@ LACKING: Final[dict[int, dict[str, str]]] = {
         "form": "NULL::VARCHAR",
     },
     3: {},
+    4: {"email": "''"},
 }
 """Version of the columns → what the next one added, and what that is in older files. So an old warehouse is read as it is: its files
 are brought up to date when they are next written anew."""

@@ -43,6 +43,8 @@ class Draft:
     why_not: str | None
     """What stands against sending it."""
     agreed: Mapping[str, Any]
+    charted: str
+    """The e-mail address in the record, to ask about; empty: none is known, they already named one, or it may not be safe."""
 
     @property
     def seen(self) -> str:
@@ -70,7 +72,9 @@ def draft(connection: Connection, scope: Scope, desk: Desk, episode: str, wish: 
     if scope.may(Right.REACH_OUT):
         why_not = why_not or sending.stands_against(connection, scope, row.patient, choice.channel, now)
     address = sending.address_of(connection, found, choice.channel)
-    return Draft(found, topics, choice, written, address, why_not, agreeing.agreed(connection, row.patient))
+    agreed = agreeing.agreed(connection, row.patient)
+    charted = "" if unsafe or choice.channel != "email" or "email" in agreed else row.email or ""
+    return Draft(found, topics, choice, written, address, why_not, agreed, charted)
 
 
 def send(connection: Connection, scope: Scope, desk: Desk, grip: Grip, wish: Mapping[str, str], message: str, now: datetime) -> None:

@@ -239,7 +239,8 @@ def _decided(id: str, sweep: _Sweep, decision: Decision) -> Json:
 
 def _person_row(person: WorklistPerson, sweep: str) -> Json:
     named = {name: getattr(person, name) for name in ("name", "age", "sex", "language", "interpreter", "phone")}
-    return {"patient": person.id, **named, "sweep": sweep, "household": person.household, "number": comparable(person.phone)}
+    others = {"household": person.household, "number": comparable(person.phone), "email": person.email or None}
+    return {"patient": person.id, **named, "sweep": sweep, **others}
 
 
 def _reason_row(episode: str, reason: Reason, at: datetime) -> Json:

@@ -39,6 +39,8 @@ class WorklistPerson:
     """Each: rule, title, level, priority, status, next_flip, restricted, reasons (asks, value, unit, evidence)."""
     household: str | None = None
     """A key shared by people at one address; ``None`` if it is not known, and in sweeps from before it was kept."""
+    email: str = ""
+    """As the record has it; empty: none, and in sweeps from before it was kept."""
 
     @property
     def priority(self) -> int:
@@ -128,6 +130,7 @@ def worklist_person(person: Person, age: float | None, findings: Iterable[Mappin
         phone=person.phone,
         findings=tuple(ordered),
         household=person.household,
+        email=person.email,
     )
 
 

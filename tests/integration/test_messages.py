@@ -1,5 +1,6 @@
 """Messages from the desk to a real mail server and to a real chart: each person gets one, and what nobody knows is said."""
 
+import json
 from collections import Counter
 from datetime import timedelta
 from email import message_from_bytes
@@ -19,6 +20,7 @@ from support.ehr_server import Ehr
 from support.mail_server import Mailbox, hang_up, serving
 from support.messages import NOON, TODAY, Desk
 from support.outreach import REFERS, person, published
+from support.sweeping import FIRST, current, lines_of, sweep, town
 from support.writeback import TENANT, on_server, server
 
 from fhir_adapters.writeback import Outbox, Policy
@@ -28,8 +30,10 @@ from plugin.messages.gateways.chart import Chart
 from plugin.messages.gateways.smtp import Smtp
 from plugin.messages.settings import SmtpSettings
 from plugin.messages.withholding import Withholding
+from plugin.outreach.acting import NotNow
 from plugin.outreach.taking import take
 from plugin.store.tables.messages import MESSAGES
+from plugin.store.tables.outreach import PEOPLE as KNOWN
 
 pytestmark = pytest.mark.slow
 
@@ -93,6 +97,36 @@ def test_each_gets_one_mail_and_what_nobody_knows_is_said(tmp_path: Path) -> Non
     mails = [message_from_bytes(each, policy=default) for each in box.taken]
     assert Counter(mail["To"] for mail in mails) == Counter(address for address in states if states[address] != "failed")
     assert len({mail["Message-ID"] for mail in mails}) == len(mails)
+
+
+def test_an_address_in_the_chart_is_known_after_a_sweep_and_written_to_once_they_agreed(tmp_path: Path) -> None:
+    source, state = town(tmp_path / "town", 12), tmp_path / "state"
+    old = {"system": "email", "value": "old@example.org", "use": "old", "rank": 1}
+    patients = lines_of(source / "Patient.ndjson")
+    charted = {each["id"]: f"somebody{number}@example.org" for number, each in enumerate(patients)}
+    for each in patients:
+        each["name"] = [{"text": "Somebody"}]  # a mail server that is under test logs what it takes
+        each["telecom"] = [old, {"system": "email", "value": charted[each["id"]], "rank": 2}]
+    (source / "Patient.ndjson").write_text("".join(json.dumps(each) + "\n" for each in patients), encoding="utf-8")
+    ran = sweep(source, state, FIRST)
+    assert ran.code == 0, ran.err
+    assert "@example.org" not in ran.out + ran.err
+    with opened(database_of(tmp_path)) as store:
+        take(store, current(state), TODAY, clock=lambda: NOON)
+        desk, box = Desk(store, state), Mailbox()
+        with store.read() as connection:
+            known = {row.patient: row.email for row in connection.execute(select(KNOWN))}
+        assert known == {id: charted[id] for id in known}
+        patient, address = next(iter(known.items()))
+        with pytest.raises(NotNow, match="not agreed"):
+            desk.send(patient)
+        desk.agree(patient, "email", address)
+        desk.send(patient)
+        with serving(box) as port:
+            own = SmtpSettings(host="127.0.0.1", port=port, security="none", sender="post@north.example.org", seconds=5)
+            assert carry_out(store, {"smtp": Smtp(own, None, "Northside")}, lambda: NOON) == {"sent": 1}
+    (mail,) = (message_from_bytes(each, policy=default) for each in box.taken)
+    assert mail["To"] == address
 
 
 def test_a_portal_message_stands_in_the_chart_once_the_outbox_is_delivered(tmp_path: Path, ehr: Ehr) -> None:

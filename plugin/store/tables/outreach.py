@@ -21,6 +21,7 @@ PEOPLE: Final = Table(
     Column("sweep", String(64), nullable=False, comment="the last sweep that told of them"),
     Column("household", String(64), index=True, comment="a keyed hash of the address; null: not known"),
     Column("number", String(9), index=True, comment="the last digits of the phone, by which numbers are compared; null: none"),
+    Column("email", String(254), comment="as the record has it, for staff to ask about; null: none is known"),
 )
 
 _OPEN: Final = text("state = 'open'")

@@ -156,6 +156,27 @@ def test_how_they_want_to_be_reached(map_one: MapOne) -> None:
     assert read(map_one, telecom=telecom[3:]).contact is None
 
 
+@pytest.mark.parametrize(
+    ("telecom", "email"),
+    [
+        pytest.param([{"value": "b@x.org", "use": "home"}, {"value": " a@x.org ", "rank": 1, "use": "work"}], "a@x.org", id="ranked first"),
+        pytest.param([{"value": "b@x.org", "rank": 3}, {"value": "a@x.org", "rank": 2}], "a@x.org", id="by rank"),
+        pytest.param([{"value": "b@x.org", "use": "work"}, {"value": "a@x.org", "use": "home"}], "a@x.org", id="at home before at work"),
+        pytest.param([{"value": "b@x.org", "rank": 1, "use": "old"}, {"value": "a@x.org"}], "a@x.org", id="never an old one"),
+        pytest.param(
+            [{"value": "b@x.org", "rank": 1, "period": {"end": "2001-01-01"}}, {"value": "a@x.org"}], "a@x.org", id="never a past one"
+        ),
+        pytest.param([{"value": "none", "rank": 1}, {"value": "a@x.org"}], "a@x.org", id="no address is none"),
+        pytest.param([{"value": f"{'a' * 250}@x.org"}], "", id="too long to be one"),
+        pytest.param([{"system": "phone", "value": "1@x.org"}, {"use": "home"}], "", id="none"),
+    ],
+)
+def test_the_address_to_write_to(map_one: MapOne, telecom: list[dict[str, object]], email: str) -> None:
+    found = read(map_one, telecom=[{"system": "email"} | each for each in telecom])
+    assert found.email == email
+    assert "x.org" not in repr(found)
+
+
 def test_a_census_tract_is_taken_from_the_home(map_one: MapOne) -> None:
     located = {"url": "http://hl7.org/fhir/StructureDefinition/iso21090-ADXP-censusTract", "valueString": "25009217200"}
     assert read(map_one, address=[HOME | {"extension": [located]}]).tract == "25009217200"

@@ -40,6 +40,7 @@ FULL_PERSON = Person(
     contact=Coding("s", "6"),
     tract="25009204300",
     areas=(Area("adi", "2022", "x", 97.5), Area("imd", "2019", "y")),
+    email="n@example.org",
 )
 FULL_EVENT = Event(
     table="observations",

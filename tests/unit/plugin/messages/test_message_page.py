@@ -9,12 +9,14 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from support.databases import database_of
-from support.messages import WRITERS
+from support.messages import CARE, WRITERS
 from support.outreach import REFERS, person, published
 from support.worklist import AS_OF, application
 
 from plugin.messages.settings import MessageSettings
+from plugin.outreach.restricting import restrict
 from plugin.outreach.taking import take
+from plugin.outreach.words import Restriction
 from plugin.store import Store, open_store
 from plugin.store.tables.messages import MESSAGES
 from plugin.store.tables.outreach import EPISODES
@@ -203,3 +205,32 @@ def test_an_application_with_a_wrong_template_does_not_start(site: Store, tmp_pa
     (tmp_path / "food.yaml").write_text('title: Food\ntexts:\n  - for: sms\n    text: "{nobody}"\n', encoding="utf-8")
     with pytest.raises(RuleError, match=r"food\.yaml:4:11: ALM530"):
         application(tmp_path / "state", messages=MessageSettings(templates=tmp_path))
+
+
+def test_the_address_in_the_record_is_asked_about_and_never_written_to_unasked(client: FlaskClient, site: Store, tmp_path: Path) -> None:
+    charted(site, tmp_path)
+    there = f"{address(site, 'a')}/message?channel=email"
+    page = client.get(there).text
+    assert f"The record has <bdi>{EMAIL}</bdi>: ask" in page
+    assert "they have not agreed to be written to by e-mail" in html.unescape(page)
+    assert EMAIL not in client.get(f"{address(site, 'a')}/message?channel=sms").text
+    told = fields(page, "Their leave") | {"address": "other@example.org"}
+    assert client.post(f"{address(site, 'a')}/message/agreed", data=told).status_code == 303
+    after = client.get(there).text
+    assert "o•••@example.org" in after
+    assert EMAIL not in after, "what they told wins over the record"
+
+
+def test_the_address_in_the_record_is_not_shown_where_contact_may_not_be_safe(client: FlaskClient, site: Store, tmp_path: Path) -> None:
+    charted(site, tmp_path)
+    there = f"{address(site, 'c')}/message?channel=email"
+    assert EMAIL in client.get(there).text
+    with site.write() as connection:
+        restrict(connection, CARE, "c", Restriction.UNSAFE, NOON)
+    assert EMAIL not in client.get(there).text
+
+
+def charted(site: Store, tmp_path: Path) -> None:
+    """A sweep tells of addresses."""
+    people = [person("a", {REFERS: "yes"}, email=EMAIL), person("c", {"unsafe-home": "yes"}, email=EMAIL)]
+    take(site, published(tmp_path / "state", "s2", people), AS_OF, clock=lambda: NOON)
