@@ -10,6 +10,7 @@ from uuid import UUID
 
 _EPIC: Final = "com.epic.cdshooks.feedback.overrideReason."
 _LONGEST_ID: Final = 200
+_NOT_KEPT: Final = re.compile(r"[\x00\ud800-\udfff]")
 MOST_ENTRIES: Final = 2_000
 """Of one message; what comes after is not looked at, and counted."""
 _CODE: Final = re.compile(r"\S(?:.{0,126}\S)?")
@@ -137,7 +138,7 @@ def _read(entry: Any) -> Feedback | Unusable:
 
 
 def _id(value: Any) -> str | None:
-    return plain_id(value.strip()) if isinstance(value, str) and 0 < len(value.strip()) <= _LONGEST_ID else None
+    return plain_id(_kept(value.strip())) if isinstance(value, str) and 0 < len(value.strip()) <= _LONGEST_ID else None
 
 
 def _outcome(value: Any) -> Outcome | None:
@@ -198,7 +199,7 @@ def _coded(coding: Any) -> OverrideReason | None:
     code, system = coding.get("code"), coding.get("system")
     if not isinstance(code, str) or not _CODE.fullmatch(code):
         return None
-    return OverrideReason(system[:200] if isinstance(system, str) else "", code, _display(coding.get("display")))
+    return OverrideReason(_kept(system[:200]) if isinstance(system, str) else "", _kept(code), _display(coding.get("display")))
 
 
 def _built_in(entry: Json) -> OverrideReason | None:
@@ -212,11 +213,16 @@ def _built_in(entry: Json) -> OverrideReason | None:
     if not said:
         return None
     code = next(said[name] for name in ("reasonCategory", "Title", "Display") if name in said)
-    return OverrideReason(_EPIC.rstrip("."), code[:128], _display(said.get("Title") or said.get("Display")))
+    return OverrideReason(_EPIC.rstrip("."), _kept(code[:128]), _display(said.get("Title") or said.get("Display")))
 
 
 def _display(value: Any) -> str | None:
-    return _SPACES.sub(" ", value).strip()[:100] or None if isinstance(value, str) else None
+    return _kept(_SPACES.sub(" ", value).strip()[:100]) or None if isinstance(value, str) else None
+
+
+def _kept(text: str) -> str:
+    """The text as every database keeps it."""
+    return _NOT_KEPT.sub("\ufffd", text)
 
 
 def _commented(entry: Json) -> bool:

@@ -110,6 +110,17 @@ def test_what_cannot_be_placed_is_counted_and_not_kept(ledger: Ledger) -> None:
     assert outcome(ledger, theirs) == (None, [], None)
 
 
+@pytest.mark.parametrize("odd", ["\x00", "a\x00b", "\ud800"])
+def test_what_a_database_cannot_keep_stops_no_message(ledger: Ledger, odd: str) -> None:
+    ours = card()
+    ledger.record(call(ours))
+    unknown = accepted(ours) | {"acceptedSuggestions": [{"id": odd}]}
+    assert told(ledger, accepted(ours) | {"card": odd}).quarantined == {"unknown-card": 1}
+    assert told(ledger, overridden(ours, f"o{odd}o", reason={"code": f"o{odd}o", "system": f"https://{odd}", "display": odd})).taken == 1
+    assert outcome(ledger, ours)[1] == [f"o{odd}o".translate(dict.fromkeys((0, 0xD800), "\ufffd"))]
+    assert (told(ledger, unknown).taken, outcome(ledger, ours)[0]) == (1, "accepted")
+
+
 def test_a_suggestion_of_another_card_opens_nothing(ledger: Ledger) -> None:
     offer = refer()
     food, damp = card("food", offer), card("damp")
