@@ -24,7 +24,7 @@ from fhir_adapters.warehouse.settle import repeated, settle, surplus
 from fhir_adapters.warehouse.snapshot import DataFile, Snapshot, described
 from fhir_adapters.warehouse.staging import Halves, Stage
 from fhir_adapters.warehouse.state import TypeState
-from fhir_adapters.warehouse.views import MEMORY, SMALL, register
+from fhir_adapters.warehouse.views import SMALL, register
 from fhir_adapters.warehouse.writing import ROWS, Files, leave, place, write, write_rows
 
 
@@ -37,7 +37,8 @@ class Habits:
     """Everything is written anew once what was added since the last time is this share of it: then nothing superseded is left."""
     keep: int = 2
     """Snapshots that stay, the newest one among them; those being read stay longer."""
-    memory: str = MEMORY
+    memory: str = "512MB"
+    """Of the database that brings everything together: its largest joins are as long as the resources are many."""
     rows: int = ROWS
     """Rows of one file, about."""
     reading: Reading = field(default_factory=Reading)

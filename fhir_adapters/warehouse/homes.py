@@ -15,7 +15,7 @@ _AFTER: Final = f"""
 CREATE TEMP TABLE people_after AS
 SELECT {_COLUMNS} FROM live_people ANTI JOIN leaving USING (run, source)
 UNION ALL SELECT {_COLUMNS} FROM staged_people
-SEMI JOIN (SELECT ordinal FROM verdict WHERE verdict = 'write') USING (ordinal)
+SEMI JOIN written USING (ordinal)
 """
 _BEFORE: Final = f"CREATE TEMP TABLE people_before AS SELECT {_COLUMNS} FROM live_people"
 _EVENTS: Final = "(SELECT patient FROM live_events UNION ALL SELECT patient FROM staged_events)"

@@ -62,6 +62,10 @@ LEFT JOIN (SELECT source, max(gone_at) AS gone_at FROM gone GROUP BY source) g U
 comes back only by a pull, or with a date, after the deletion. And what a later pull of all had, and a narrow warehouse has not, was not
 needed by then; a pull of a group says that of its people only."""
 
+_WRITTEN: Final = "CREATE TEMP VIEW written AS SELECT ordinal FROM verdict WHERE verdict = 'write'"
+_UNWRITTEN: Final = "CREATE TEMP TABLE unwritten AS SELECT ordinal FROM header ANTI JOIN written USING (ordinal)"
+"""All others. Of a first load these are few, of a night that pulled everything again nearly all: see `which_are_written`."""
+
 _LEAVING: Final = """
 CREATE TEMP TABLE leaving AS
 SELECT k.run, k.source, true AS for_good FROM known k ANTI JOIN newest USING (source)
@@ -105,7 +109,15 @@ def settle(connection: duckdb.DuckDBPyConnection, at: int, *, narrow: bool, ever
     for statement in (_STAGED, _AGAIN, _SUPERSEDED, _NEWEST, _KNOWN):
         connection.execute(statement)
     connection.execute(_VERDICT, {"at": at, "narrow": narrow, "everybody": everybody})
+    connection.execute(_WRITTEN)
+    connection.execute(_UNWRITTEN)
     connection.execute(_LEAVING, {"at": at})
+
+
+def which_are_written(connection: duckdb.DuckDBPyConnection) -> str:
+    """The join that keeps what is staged and to be written, with the shorter of both lists: the memory of a load is that of its joins."""
+    ((written, unwritten),) = connection.execute("SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM unwritten)").fetchall()
+    return f"{'SEMI JOIN written' if written <= unwritten else 'ANTI JOIN unwritten'} USING (ordinal)"
 
 
 def surplus(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, str, bool, int]]:

@@ -10,6 +10,7 @@ import duckdb
 
 from fhir_adapters.warehouse.columns import KINDS
 from fhir_adapters.warehouse.homes import STRAY
+from fhir_adapters.warehouse.settle import which_are_written
 from fhir_adapters.warehouse.staging import Halves, scans, united
 
 ROWS: Final = 250_000
@@ -33,16 +34,15 @@ class Files:
 
 
 _WHERE: Final = f"coalesce(h.place, {STRAY.format(patient='r.patient')}) AS place, coalesce(h.person, r.patient) AS person"
-_WRITTEN: Final = "SEMI JOIN (SELECT ordinal FROM verdict WHERE verdict = 'write') USING (ordinal)"
 _PLACED: Final = f"""
 CREATE TEMP TABLE placed_{{kind}} AS
 SELECT $run::INTEGER AS run, {_WHERE}, r.seen, {{columns}}
-FROM (SELECT {{columns}}, $at::BIGINT AS seen FROM whole_{{kind}} {_WRITTEN}
+FROM (SELECT {{columns}}, $at::BIGINT AS seen FROM whole_{{kind}} {{written}}
       UNION ALL SELECT {{columns}}, seen FROM live_{{kind}} ANTI JOIN leaving USING (run, source) {{moving}}) r
 LEFT JOIN homes_after h USING (patient)
 """
 _PLACED_HALVES: Final = f"""
-CREATE TEMP TABLE placed_halves AS SELECT {_WHERE}, r.* FROM {{own}} r {_WRITTEN} LEFT JOIN homes_after h USING (patient)
+CREATE TEMP TABLE placed_halves AS SELECT {_WHERE}, r.* FROM {{own}} r {{written}} LEFT JOIN homes_after h USING (patient)
 """
 _ORDER: Final = {"people": "place, person, source", "events": "place, person, source, n", "named": "place, source"}
 _ORDER_OF_HALVES: Final = "place, person, part_no, id, row"
@@ -54,13 +54,15 @@ def place(connection: duckdb.DuckDBPyConnection, halves: Halves, run: int, at: i
     """Make ``placed_people`` and so on, and ``placed_halves``, of what is new and what moves, or of everything that counts. What was
     staged is gone then, but for the halves.
     """
+    written = which_are_written(connection)
     if halves:
-        connection.execute(_PLACED_HALVES.format(own=united(scans(halves.own))))
+        connection.execute(_PLACED_HALVES.format(own=united(scans(halves.own)), written=written))
     for kind, columns in KINDS.items():
         statement = _PLACED.format(
             kind=kind,
             columns=", ".join(columns),
             moving="" if everything else "SEMI JOIN moving USING (patient)",
+            written=written,
         )
         connection.execute(statement, {"run": run, "at": at})
         connection.execute(f"DROP VIEW staged_{kind}; DROP VIEW whole_{kind}; DROP TABLE here_{kind}")
