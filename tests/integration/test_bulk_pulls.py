@@ -18,6 +18,7 @@ from fhir_adapters import read_directory
 from fhir_adapters.bulk import ExportRequest, Pull
 from fhir_adapters.errors import EhrUnavailable, PullConflict
 from fhir_adapters.synthetic import CANARY
+from fhir_adapters.warehouse.ingest.beforehand import Shelf
 from rules.facts import HOUSEHOLD
 
 
@@ -254,3 +255,15 @@ def test_forms_are_pulled_with_answers_where_the_server_says_that_it_has_them(
     assert ("Questionnaire" in everything) is asked
     assert "QuestionnaireResponse" in everything
     assert named == ["QuestionnaireResponse"], "what is named is what is pulled"
+
+
+def test_giving_up_a_pull_forgets_what_was_staged_of_it(server: BulkServer, tmp_path: Path) -> None:
+    server.polls = 1
+    options = ("pull", "--server", server.base_url, "--type", "Patient", "--into", tmp_path)
+    assert almoner_here(*options, "--no-wait").code == 1
+    staged = Shelf(tmp_path).folder / "of-a-file" / "account"
+    staged.parent.mkdir(parents=True)
+    staged.touch()
+    ran = almoner_here(*options, "--cancel")
+    assert (ran.code, ran.err) == (0, "1 export(s) given up\n")
+    assert not Shelf(tmp_path).folder.exists()

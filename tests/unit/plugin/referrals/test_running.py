@@ -1,17 +1,19 @@
 """Referrals run by an operator: cards taken over, engines of the timers, the commands, and what a subscription tells."""
 
+import json
 import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from support.databases import database_of, opened
 from support.referral_ehr import MemoryEhr, policy
 from support.referrals import CARE, NEED, NOON, TENANT, bank, directory, proposal, sent, stored
@@ -32,13 +34,13 @@ from plugin.referrals.acting import Answer, Grip, answer
 from plugin.referrals.cards import take_over, tell
 from plugin.referrals.carrying import carry_out
 from plugin.referrals.engines import answers_by
-from plugin.referrals.orders import Orders
+from plugin.referrals.orders import SIGNED_WITHIN, Orders
 from plugin.referrals.polling import heard, poll
 from plugin.referrals.reading import listed, one
 from plugin.referrals.stepping import Situation, Step, next_step
 from plugin.store import Store
 from plugin.store.tables.cds import HANDOVERS, STEPS
-from plugin.store.tables.referrals import HISTORY
+from plugin.store.tables.referrals import HISTORY, POLLS
 from plugin.subscriptions.worker import look
 from rules.engines.rete import why_unavailable
 
@@ -410,6 +412,27 @@ def test_a_server_that_does_not_answer_is_told_of(sqlite_store: Store, tmp_path:
     assert ran.exit_code == 4
     assert f"{TENANT}: " in ran.stderr
     assert stored(sqlite_store, id).state == "requested"
+
+
+def test_an_order_that_was_never_signed_ends_the_command_with_1_once(
+    sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = Cards(sqlite_store, tmp_path, creates=("ServiceRequest", "Task"))
+    long_ago = datetime.now(UTC) - SIGNED_WITHIN - timedelta(days=1)
+    servers, clients = {TENANT: {"base_url": "http://clinic.example/fhir"}}, {"clinic": {"server": TENANT}}
+    config = tmp_path / "almoner.yaml"
+    config.write_text(json.dumps({"state": str(tmp_path / "state"), "servers": servers, "cds": {"clients": clients}}))
+    found = SimpleNamespace(server=cards.ehr, connection=SimpleNamespace(tenant=TENANT))
+    monkeypatch.setattr("plugin.cli.refer.open_for", lambda _settings, _name, _needs: found)
+    told = []
+    for accepted in (datetime.now(UTC), long_ago, long_ago):
+        with sqlite_store.write() as connection:
+            connection.execute(update(HANDOVERS).values(accepted=accepted))
+            connection.execute(update(POLLS).values(at=datetime.now(UTC) - timedelta(hours=1)))
+        ran = CliRunner().invoke(command, ["poll", "--config", str(config)], catch_exceptions=False)
+        told.append((ran.exit_code, [line for line in ran.stdout.splitlines() if "orders" in line]))
+    nothing = [f"{TENANT}, orders: nothing new"]
+    assert told == [(0, nothing), (1, [f"{TENANT}, orders: 1 never signed"]), (0, nothing)]
 
 
 def test_a_notification_of_a_task_is_taken_in_and_the_person_looked_at_again(sqlite_store: Store, tmp_path: Path) -> None:
