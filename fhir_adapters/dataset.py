@@ -1,7 +1,7 @@
 """Mapped resources, gathered into one record for each person."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, Final
@@ -101,6 +101,14 @@ class Collector:
             events = tuple(replace(event, codes=codes, opaque=False) for event in mapped.events)
             self._kept[source] = mapped._replace(outcome=Outcome.MAPPED, events=events, awaits=""), part
             part.move(mapped.resource_type, mapped.outcome, Outcome.MAPPED)
+
+    def arrivals(self) -> Iterator[tuple[str, Part]]:
+        """Of each Patient whose it is, and the part of the account in which it first came."""
+        whose = self.owners()
+        for mapped, part in self._kept.values():
+            owner = whose.of(mapped.patient) if mapped.person is not None else None
+            if owner is not None:
+                yield owner, part
 
     def owners(self) -> Owners:
         """Whose each record is, by what all Patients say."""

@@ -1,6 +1,7 @@
 """A folder of FHIR files (Bulk Data NDJSON, single resources, Bundles; plain or gzipped) and described CSV extracts, in any mix."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from fhir_adapters.dataset import FIRST_TYPES, Collector, Dataset
@@ -9,9 +10,9 @@ from fhir_adapters.extracts import SUFFIX, read_extract
 from fhir_adapters.files import FHIR_FILES, MAX_DOCUMENT, MAX_LINE, Gone, files_in, named_type, read_file
 from fhir_adapters.linking import EXCLUDED_BY_DEFAULT, Excluded
 from fhir_adapters.mapping.people import DEFAULT_KEY
-from fhir_adapters.pulled import Deletions, Pulled, read_pulled, unchanged, withheld_types
+from fhir_adapters.pulled import JOINED, Deletions, Pulled, read_pulled, unchanged, withheld_types
 from fhir_adapters.report import Part, Report
-from rules.facts import HOUSEHOLD, TABLES
+from rules.facts import HOUSEHOLD, TABLES, PersonRecord
 
 
 def read_directory(
@@ -69,9 +70,21 @@ def _read_pulled(root: Path, pulled: Pulled, collector: Collector, max_line: int
     report.notes += [f"{name}: {reason}" for name, reason in withheld.items() if name not in FIRST_TYPES]
     if pulled.everybody:
         return collector.population(report.not_loaded)
-    records = collector.records(report.not_loaded)
+    records = _without_joined(collector.records(report.not_loaded), pulled, collector)
     report.not_loaded[HOUSEHOLD] = "only a group was pulled"
     return Dataset(records, report)
+
+
+def _without_joined(records: list[PersonRecord], pulled: Pulled, collector: Collector) -> list[PersonRecord]:
+    """Who came to a group after a type was exported in full may be here with changes only: that table is *not loaded* of them."""
+    exports, whole = {file.path: file.export for file in pulled.files}, pulled.tables_whole()
+    lost: dict[str, frozenset[str]] = {}
+    for person, part in collector.arrivals():
+        later = frozenset(name for name, export in whole.items() if exports[part.name] > export)
+        lost[person] = lost.get(person, frozenset()) | later
+    joined = sum(1 for record in records if lost.get(record.person.id))
+    collector.report.notes += [JOINED.format(joined)] if joined else []
+    return [replace(record, not_loaded=record.not_loaded | lost.get(record.person.id, frozenset())) for record in records]
 
 
 def _not_loaded(report: Report, present: set[str]) -> dict[str, str]:

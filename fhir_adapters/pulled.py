@@ -12,12 +12,14 @@ import orjson
 
 from fhir_adapters.errors import SourceUnreadable
 from fhir_adapters.lines import Flaw, Line, bounded_lines, opened, whole
+from rules.facts import TABLES
 
 NAME: Final = "pull.json"
 _FORMAT: Final = 1
 _PIECE: Final = 1 << 20
 _LONGEST_LINE: Final = 32 << 20
 _DOCUMENTS: Final = (".json", ".json.gz")
+JOINED: Final = "of {:,} people tables are not loaded: of who joins a group a server may send changes only; pull with --full"
 _RESOURCE: Final = re.compile(r"(?:[^?#\s]*/)?([A-Z][A-Za-z]{0,63})/([A-Za-z0-9\-._]{1,128})(?:/_history/[A-Za-z0-9\-._]+)?", re.ASCII)
 
 
@@ -47,6 +49,15 @@ class Pulled:
     everybody: bool
     """Whether all people of the server were asked for, and not only a group."""
     notes: tuple[str, ...] = field(default=())
+    whole: Mapping[str, int] = field(default_factory=dict)
+    """Resource type → the export that brought all of it; the later ones brought what changed."""
+
+    def tables_whole(self) -> dict[str, int]:
+        """Table → the export since which it holds changes only. Folders of older versions do not say: then it is the first one of all."""
+        first = min((file.export for file in self.files), default=0)
+        since = {name: self.whole.get(name, first) for name in self.loaded}
+        types = {name: since.keys() & set(table.resource_types) for name, table in TABLES.items()}
+        return {name: min(since[type] for type in found) for name, found in types.items() if found}
 
     def write(self, folder: Path) -> None:
         """Make this what counts in ``folder``, in one step."""
@@ -67,7 +78,7 @@ def read_pulled(folder: Path) -> Pulled | None:
     try:
         found: dict[str, Any] = orjson.loads(path.read_bytes())
         files = tuple(PulledFile(**file) for file in found["files"])
-        pulled = Pulled(files, found["loaded"], found["withheld"], found["everybody"], tuple(found["notes"]))
+        pulled = Pulled(files, found["loaded"], found["withheld"], found["everybody"], tuple(found["notes"]), found.get("whole", {}))
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise SourceUnreadable(f"{path}: not the record of a pull, or damaged: pull again with --full") from error
     if found.get("format") != _FORMAT or any(Path(file.path).is_absolute() or ".." in Path(file.path).parts for file in files):

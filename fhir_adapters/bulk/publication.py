@@ -1,7 +1,7 @@
 """From exports that have ended to a data set that counts: what is loaded, what is withheld and why, and which files remain."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -98,9 +98,12 @@ class Publication:
     kept: tuple[File, ...]
     dropped: tuple[File, ...]
     notes: tuple[str, ...]
+    whole: Mapping[str, int]
+    """Type → the export that brings all of it, of those that are about to count."""
 
-    def record(self, everybody: bool) -> Pulled:
-        """What readers of the folder see."""
+    def record(self, before: Pulled | None, everybody: bool) -> Pulled:
+        """What readers of the folder see, who saw ``before`` until now."""
+        known = {**(before.whole if before else {}), **self.whole}
         files = tuple(file.pulled for file in self.kept if file.kind != "outcome")
         return Pulled(
             files,
@@ -108,6 +111,7 @@ class Publication:
             withheld={name: feed.reason for name, feed in sorted(self.feeds.items()) if feed.reason},
             everybody=everybody,
             notes=self.notes,
+            whole={name: known[name] for name in sorted(self.feeds) if name in known},
         )
 
 
@@ -116,18 +120,20 @@ def publication(state: State, found: dict[int, Judgement]) -> Publication:
     feeds, notes = state.feeds(), list[str]()
     kept = [file for job in state.jobs(published=True) for file in state.files(job.seq)]
     dropped: list[File] = []
+    whole: dict[str, int] = {}
     for job in state.jobs():
         feeds |= found[job.seq].feeds
         notes += found[job.seq].notes
         good = {name for name, feed in found[job.seq].feeds.items() if not feed.reason}
         if not job.request.since:
+            whole |= dict.fromkeys(good, job.seq)
             everything = good >= feeds.keys()
             dropped += [file for file in kept if _replaced(file, good, everything)]
             kept = [file for file in kept if not _replaced(file, good, everything)]
         for file in state.files(job.seq):
             usable = file.state == "done" and (file.kind != "output" or file.type in good or file.type not in job.request.types)
             (kept if usable else dropped).append(file)
-    return Publication(feeds, tuple(kept), tuple(dropped), tuple(dict.fromkeys(notes)))
+    return Publication(feeds, tuple(kept), tuple(dropped), tuple(dict.fromkeys(notes)), whole)
 
 
 def _replaced(file: File, good: Collection[str], everything: bool) -> bool:

@@ -296,7 +296,7 @@ class Pull:
         if jobs:
             found = {job.seq: judged(job, self.state.files(job.seq), feeds, self._folder, self._held) for job in jobs}
             due = publication(self.state, found)
-            due.record(everybody=jobs[-1].request.everybody()).write(self._folder)
+            due.record(read_pulled(self._folder), everybody=jobs[-1].request.everybody()).write(self._folder)
             self.state.publish(due.feeds.values(), due.dropped)
             self._sweep()
         pulled = read_pulled(self._folder)

@@ -19,6 +19,7 @@ from fhir_adapters.warehouse.account import account_of, added
 from fhir_adapters.warehouse.columns import KINDS, REFUSED, arrow
 from fhir_adapters.warehouse.homes import find_homes
 from fhir_adapters.warehouse.ingest.files import Reading
+from fhir_adapters.warehouse.joining import NOBODY, Joining, find_joined
 from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.settle import repeated, settle, surplus
 from fhir_adapters.warehouse.snapshot import DataFile, Snapshot, described
@@ -79,6 +80,7 @@ class Intake:
     gaps: Sequence[tuple[str, str]] = ()
     everybody: bool = True
     """Whether all people of the source were asked for, and not only a group."""
+    joining: Joining = NOBODY
     taken: Mapping[str, str] = field(default_factory=dict)
     """Of a pulled folder: see `fhir_adapters.warehouse.snapshot.Snapshot.taken`."""
 
@@ -112,6 +114,7 @@ class Writer:
         """Settle, place, write; nobody sees any of it yet."""
         self._prepare()
         settle(self.connection, self.at, narrow=self.needed is not None, everybody=self.before.everybody)
+        find_joined(self.connection, self.intake.joining)
         self._close_account(stage.report)
         find_homes(self.connection)
         anew = self._is_due()
@@ -144,7 +147,7 @@ class Writer:
             "scope": ({"type": pa.string(), "patient": pa.string()}, self.intake.scope),
             "watermark": ({"type": pa.string(), "seen": pa.int64()}, states),
             "read_person": ({"person": pa.string()}, [(person,) for person in self.intake.read_people]),
-            "whole_table": ({"tbl": pa.string()}, [(FIRST_TYPES[name],) for name in sorted(self.intake.whole & FIRST_TYPES.keys())]),
+            "whole_table": ({"tbl": pa.string()}, [(FIRST_TYPES[name],) for name in sorted(self._up_to_date())]),
             "new_gap": ({"person": pa.string(), "tbl": pa.string()}, self.intake.gaps),
         }
         for name, (columns, rows) in given.items():
@@ -173,6 +176,11 @@ class Writer:
         newest = "Patient" in self.intake.whole and (known is None or self.at >= known)
         return self.intake.everybody if newest or known is None else self.before.everybody
 
+    def _up_to_date(self) -> set[str]:
+        """First types of tables that it is the whole of, and not as they were before a load that came earlier."""
+        states = {name: self.before.types.get(name, TypeState()).watermark for name in self.intake.whole & FIRST_TYPES.keys()}
+        return {name for name, known in states.items() if known is None or self.at >= known}
+
     def _is_fresh(self) -> bool:
         """Whether this load is the whole of everything: then the account begins with it."""
         return self.intake.whole >= self.before.types.keys()
@@ -186,7 +194,8 @@ class Writer:
             f"SELECT source, {self.at}::BIGINT AS gone_at FROM deletion ANTI JOIN newest USING (source)"
         )
         open_gaps = (
-            "SELECT person, tbl FROM gaps ANTI JOIN read_person USING (person) WHERE tbl NOT IN (FROM whole_table) UNION FROM new_gap"
+            "SELECT person, tbl FROM gaps ANTI JOIN read_person USING (person) WHERE tbl NOT IN (FROM whole_table) "
+            "UNION FROM new_gap UNION FROM joined"
         )
         queries = {
             "dead": "SELECT run, source FROM leaving WHERE NOT $anew",

@@ -21,7 +21,7 @@ from fhir_adapters.warehouse.columns import arrow, events_from, people_from
 from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.read import Reader
 from fhir_adapters.warehouse.snapshot import current
-from fhir_adapters.warehouse.views import connect, register
+from fhir_adapters.warehouse.views import OPEN_GAPS, connect, register
 from rules.facts import HOUSEHOLD, NEVER, NUMBERS, TABLES, Coding, Event, PersonRecord, with_households
 
 MEMORY: Final = "512MB"
@@ -40,7 +40,7 @@ SELECT row_number() OVER (ORDER BY r.patient)::INTEGER AS pid, r.patient AS id, 
        coalesce({home}, 'alone ' || r.patient) AS home,
        birth_low, birth_high, sex, language, postcode, deceased, died_low, died_high, {gaps}
 FROM (SELECT * FROM live_people WHERE {here}) r
-LEFT JOIN (SELECT person, list(tbl) AS tables FROM gaps GROUP BY person) g ON g.person = r.patient
+LEFT JOIN {open_gaps} g ON g.person = r.patient
 """
 _READ: Final = f"""
 CREATE OR REPLACE TEMP TABLE read_event AS
@@ -224,7 +224,9 @@ class Buckets:
             name: "true" if name in self._reader.not_loaded else f"coalesce(list_contains(g.tables, '{name}'), false)" for name in TABLES
         }
         lost[HOUSEHOLD] = "r.household IS NULL" if self._reader.whole else "true"
-        return _PERSON.format(home=home, here=_HERE, gaps=", ".join(f"{expression} AS no_{name}" for name, expression in lost.items()))
+        return _PERSON.format(
+            home=home, here=_HERE, open_gaps=OPEN_GAPS, gaps=", ".join(f"{expression} AS no_{name}" for name, expression in lost.items())
+        )
 
     def _understand(self) -> None:
         """Give the answers whose form is at hand their codes and unit."""

@@ -24,15 +24,16 @@ def news(pulled: Pulled, usable: Collection[PulledFile], before: Snapshot, salt:
     """Compare the folder with the marks of the snapshot ``before``.
 
     A type is read anew if a file that was taken is no longer there (the type was exported in full again), if it was never there in
-    full, or if files came out of order. So is everything if ``salt`` differs: the same files would then make other rows. And if all
-    is to be read ``anew``.
+    full, or if files came out of order. So is everything if ``salt`` differs: the same files would then make other rows; if all is to be
+    read ``anew``; and, of a group, with any type, for who joined it when is in the files only.
     """
     marks = {_mark(file, salt): file for file in usable}
     last = max((file.export for mark, file in marks.items() if mark in before.taken), default=-1)
     fresh = frozenset(file for mark, file in marks.items() if mark not in before.taken)
     stale = {type for mark, type in before.taken.items() if mark not in marks} | set(_never_whole(pulled, before))
     mixed = any(file.kind == "output" and not file.type for file in usable)
-    everything = anew or not before.taken or "" in stale or any(file.export <= last for file in fresh) or (mixed and bool(stale))
+    everything = anew or not before.taken or "" in stale or any(file.export <= last for file in fresh)
+    everything |= bool(stale) and (mixed or not pulled.everybody)
     whole = stale | {*pulled.loaded, *before.taken.values()} - {""} if everything else stale
     files = [file for file in usable if file in fresh or (file.kind == "output" and (everything or file.type in whole))]
     return News(tuple(files), frozenset(whole), {mark: file.type if file.kind == "output" else "" for mark, file in marks.items()})

@@ -23,6 +23,7 @@ from fhir_adapters.warehouse.export import BulkExport
 from fhir_adapters.warehouse.follow import News, news
 from fhir_adapters.warehouse.ingest.beforehand import Beforehand, Shelf, Terms
 from fhir_adapters.warehouse.ingest.files import Ahead, Input, Reading, read_files
+from fhir_adapters.warehouse.joining import of_export, of_pulled
 from fhir_adapters.warehouse.lock import WriterLock
 from fhir_adapters.warehouse.needed import NOT_ASKED_FOR, Needed, covers, together
 from fhir_adapters.warehouse.passed import take_kept
@@ -62,7 +63,9 @@ def load_export(root: Path, export: BulkExport, habits: Habits = _HABITS, *, ane
         reasons = {**_cut_short(report), **export.failed}
         whole = (named | stage.types) & READ_TYPES - reasons.keys()
         types = failed(delivered(before.types, whole, at, since), reasons)
-        return Intake(types, [(name, None) for name in sorted(whole)] if since is None else (), _kept(gone.last))
+        brought = sorted(whole) if since is None else []
+        joining = of_export(before, at, brought, len(report.parts))
+        return Intake(types, [(name, None) for name in brought], _kept(gone.last), joining=joining)
 
     return _load(root, habits, report, at, fill, anew=anew)
 
@@ -97,7 +100,8 @@ def load_pulled(root: Path, folder: Path, habits: Habits = _HABITS, *, anew: boo
         reasons = {name: why for name, why in {**pulled.withheld, **damaged}.items() if name in READ_TYPES}
         scope = [(name, None) for name in sorted(found.whole & READ_TYPES - damaged.keys())]
         taken = found.taken if not any(part.cut_short for part in report.parts) else {}
-        return Intake(failed(states, reasons), scope, deletions, everybody=pulled.everybody, taken=taken)
+        joining = of_pulled(pulled, report.parts, anew="Patient" in found.whole)
+        return Intake(failed(states, reasons), scope, deletions, everybody=pulled.everybody, joining=joining, taken=taken)
 
     return replace(_load(root, habits, report, max(times.values()), fill, anew=anew), beforehand=shelf.taken)
 

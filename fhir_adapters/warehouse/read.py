@@ -15,6 +15,7 @@ from fhir_adapters.forms import named, understood
 from fhir_adapters.linking import EXCLUDED_BY_DEFAULT, Excluded, exclusion
 from fhir_adapters.mapping import Outcome
 from fhir_adapters.mapping.identities import Identity
+from fhir_adapters.pulled import JOINED
 from fhir_adapters.quarantine import KEPT, Quarantine, Reason
 from fhir_adapters.report import Part, Report
 from fhir_adapters.warehouse.account import part_of
@@ -23,7 +24,7 @@ from fhir_adapters.warehouse.homes import owners_in
 from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.snapshot import Snapshot, check_covers, current
 from fhir_adapters.warehouse.state import tables_not_loaded
-from fhir_adapters.warehouse.views import MEMORY, connect, create_views, register
+from fhir_adapters.warehouse.views import MEMORY, OPEN_GAPS, connect, create_views, register
 from rules.facts import HOUSEHOLD, Event, Person, PersonRecord, with_households
 
 _BATCH: Final = 5_000
@@ -178,7 +179,7 @@ class Reader:
         return found
 
     def _gaps(self, within: str) -> dict[str, frozenset[str]]:
-        query = f"SELECT person, list(tbl) FROM gaps WHERE person IN (SELECT person FROM live_people WHERE {within}) GROUP BY person"
+        query = f"FROM {OPEN_GAPS} WHERE person IN (SELECT person FROM live_people WHERE {within})"
         return {person: frozenset(tables) for person, tables in self._connection.execute(query).fetchall()}
 
     def size(self) -> tuple[int, int]:
@@ -195,6 +196,8 @@ class Reader:
         report.parts.append(part)
         if not self._snapshot.everybody:
             report.not_loaded[HOUSEHOLD] = "only a group was pulled"
+            joined = self._count(OPEN_GAPS)
+            report.notes += [JOINED.format(joined)] if joined else []
         elif not self.whole:
             report.notes.append("not everybody is in the warehouse: what rules ask of households is unknown")
         self._settle(part, report)

@@ -37,6 +37,11 @@ SMALL: Final[dict[str, str]] = {
 """Kinds of file beside people and events, with their columns: rows that no longer count; resources deleted as of a time; tables not
 loaded of one person; defects that belong to no row."""
 
+OPEN_GAPS: Final = (
+    "(SELECT r.person, list(DISTINCT g.tbl) AS tables FROM gaps g JOIN live_people r ON r.patient = g.person GROUP BY r.person)"
+)
+"""A person and the tables that are not loaded of one of the records of theirs."""
+
 MEMORY: Final = "256MB"
 """Of DuckDB, unless said otherwise; what does not fit is spilled to a working folder."""
 
