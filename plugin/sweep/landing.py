@@ -19,7 +19,7 @@ from fhir_adapters.warehouse.assembly import Habits, Loaded
 from fhir_adapters.warehouse.export import export_in
 from fhir_adapters.warehouse.ingest.beforehand import Beforehand, Shelf
 from fhir_adapters.warehouse.load import beforehand, load_dataset, load_export, load_pulled
-from fhir_adapters.warehouse.needed import Needed, covers
+from fhir_adapters.warehouse.needed import covers
 from fhir_adapters.warehouse.snapshot import Snapshot, current
 from plugin import __version__
 from plugin.sweep.durable import write_durably
@@ -73,10 +73,10 @@ class Landed:
     counts: Mapping[str, Any]
 
 
-def land(source: Source, state: Path, *, full: bool = False, needed: Needed | None = None) -> Landed:
+def land(source: Source, state: Path, habits: Habits, *, full: bool = False) -> Landed:
     """Bring the source, or what was pulled of it, into its warehouse. ``full``: read everything anew, whatever was read before.
 
-    ``needed``: what has to be kept of files; ``None``: everything. If that is more than was kept before, everything is read anew.
+    If more is needed by ``habits`` than was kept before, everything is read anew.
 
     Raises:
         SourceUnreadable, AdapterError: it cannot be read.
@@ -85,7 +85,7 @@ def land(source: Source, state: Path, *, full: bool = False, needed: Needed | No
     root, folder = source.warehouse(state), source.folder
     if source.exports:
         pulled = source.pulled(state)
-        landed = _landed(root, load_pulled(root, pulled, Habits(needed=needed), anew=full))
+        landed = _landed(root, load_pulled(root, pulled, habits, anew=full))
         Shelf(pulled).clear()
         return landed
     if folder == root:
@@ -93,26 +93,26 @@ def land(source: Source, state: Path, *, full: bool = False, needed: Needed | No
     if folder is None or (files := _plain_files(folder)) is None:
         return _landed(root, load_dataset(root, source.read(), datetime.now(UTC), everybody=True))
     if folder.is_dir() and read_pulled(folder):
-        return _landed(root, load_pulled(root, folder, Habits(needed=needed), anew=full))
-    return _land_files(source, root, folder, files, needed, full=full)
+        return _landed(root, load_pulled(root, folder, habits, anew=full))
+    return _land_files(source, root, folder, files, habits, full=full)
 
 
-def ahead(source: Source, state: Path, *, full: bool = False, needed: Needed | None = None) -> Beforehand:
+def ahead(source: Source, state: Path, habits: Habits, *, full: bool = False) -> Beforehand:
     """What reads files of a source that is exported while others are still on their way; see `land`, for which this is."""
-    return beforehand(source.warehouse(state), source.pulled(state), Habits(needed=needed), anew=full)
+    return beforehand(source.warehouse(state), source.pulled(state), habits, anew=full)
 
 
-def _land_files(source: Source, root: Path, folder: Path, files: list[Path], needed: Needed | None, *, full: bool) -> Landed:
+def _land_files(source: Source, root: Path, folder: Path, files: list[Path], habits: Habits, *, full: bool) -> Landed:
     """A folder of files is the whole of what there is; the same files again are not read again."""
     marks = {"version": __version__, "loaded": sorted(source.loaded), "files": {str(f.relative_to(folder)): _digest(f) for f in files}}
     note = root.with_name(root.name + ".json")
     before = _newest(root)
-    if not full and before.number and covers(before.needed, needed) and _noted(note) == marks | {"snapshot": before.number}:
+    if not full and before.number and covers(before.needed, habits.needed) and _noted(note) == marks | {"snapshot": before.number}:
         return Landed(root, before.number, {"unchanged_files": len(files)})
     has_time = (folder / "manifest.json").is_file()
     at = None if has_time else max(datetime.now(UTC), _known(before) + timedelta(microseconds=1))
     export = export_in(folder, at=at, types=source.loaded)
-    landed = _landed(root, load_export(root, export, Habits(needed=needed), anew=full))
+    landed = _landed(root, load_export(root, export, habits, anew=full))
     write_durably(note, json.dumps(marks | {"snapshot": landed.snapshot}) + "\n")
     return landed
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from fhir_adapters.report import Report
+from fhir_adapters.warehouse.assembly import Habits
 from fhir_adapters.warehouse.bucket import MEMORY, buckets_of
+from fhir_adapters.warehouse.ingest.files import Reading
 from fhir_adapters.warehouse.read import snapshot_people, snapshot_report
 from fhir_adapters.warehouse.snapshot import manifest_path
 from plugin import __version__
@@ -59,6 +61,11 @@ class Asked:
     """Start of the canonical URLs of FHIR resources that are published too; empty: none are."""
     say: Callable[[str], None] = lambda text: None
     """Whom to tell what a server says while it exports."""
+
+    @property
+    def habits(self) -> Habits:
+        """How its warehouse is filled: with what the packs need."""
+        return Habits(needed=needed_by(self.packs), reading=Reading(most=self.processes))
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -144,7 +151,7 @@ class Pipeline:
             from plugin.servers.exporting import watching
 
             asked, started = self._asked, time.monotonic()
-            with ahead(asked.source, asked.state, full=asked.full, needed=needed_by(asked.packs)) as early:
+            with ahead(asked.source, asked.state, asked.habits, full=asked.full) as early:
                 early.say, early.progress = asked.say, lambda done, begun: self._progress("reading ahead", begun)(done)
                 watched = replace(watching(self._progress, asked.say), arrived=early.take)
                 pulled = exports.into(asked.source.pulled(asked.state), watched, full=asked.full)
@@ -161,7 +168,7 @@ class Pipeline:
             self._note("land", done.seconds, found.counts)
             return found
         step, started = self._progress("reading FHIR", 1), time.monotonic()
-        found = land(self._asked.source, self._asked.state, full=self._asked.full, needed=needed_by(self._asked.packs))
+        found = land(self._asked.source, self._asked.state, self._asked.habits, full=self._asked.full)
         counts = {"warehouse": str(found.warehouse), "snapshot": found.snapshot, "counts": found.counts}
         done = self.work.finish("land", inputs, (), counts, time.monotonic() - started, versions())
         step(1)

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 EVERYTHING = Habits(reading=Reading(fast_from=1, processes=1))
 NARROW = replace(EVERYTHING, needed=SOME)
 TYPES = asking("Condition", "Encounter", "Observation", "Patient", "Procedure", partial=True)
-FAST = {"Condition", "Encounter", "Observation", "Procedure"}
+FAST = {"Condition", "Encounter", "Observation", "Patient", "Procedure"}
 PATIENCE = 60.0
 
 

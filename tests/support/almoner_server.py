@@ -46,10 +46,16 @@ def children(process: int) -> list[int]:
 
 @contextmanager
 def almoner_server(folder: Path, as_of: str, fhir_servers: Sequence[str] = (), origins: Sequence[str] = ()) -> Iterator[str]:
-    """Start ``almoner serve`` with its state and its log in ``folder``, give its address, stop it in the end."""
-    with almoner_running(
-        folder, as_of, ALMONER_CDS__FHIR_SERVERS=json.dumps(fhir_servers), ALMONER_CDS__ALLOWED_ORIGINS=json.dumps(origins)
-    ) as running:
+    """Start ``almoner serve`` with its state and its log in ``folder``, give its address, stop it in the end.
+
+    It waits long for the servers it reads from: where many tests run at once, so do they.
+    """
+    settings = {
+        "ALMONER_CDS__FHIR_SERVERS": json.dumps(fhir_servers),
+        "ALMONER_CDS__ALLOWED_ORIGINS": json.dumps(origins),
+        "ALMONER_CDS__FETCH_SECONDS": "10",
+    }
+    with almoner_running(folder, as_of, **settings) as running:
         yield running.url
 
 

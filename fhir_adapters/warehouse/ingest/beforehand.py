@@ -39,7 +39,7 @@ from fhir_adapters.mapping import Outcome
 from fhir_adapters.pulled import Deletions, PulledFile, unchanged
 from fhir_adapters.quarantine import Entry, Quarantine, Reason
 from fhir_adapters.report import Part
-from fhir_adapters.warehouse.ingest.files import HERE, PLACES, Job, Reading, Staged, begin, fast_type, is_long, staged_from
+from fhir_adapters.warehouse.ingest.files import HERE, PLACES, Job, Reading, Staged, begin, is_long, staged_from, type_of_lines
 from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.snapshot import digest
 from fhir_adapters.warehouse.staging import MOVED, Halves, Rows, from_files, quoted, scans, united
@@ -203,7 +203,7 @@ def _begin(folder: Path, memory: str, stop: Event) -> None:
 def _stage(pulled: Path, file: PulledFile, terms: Terms) -> None:
     """Keep what becomes of a file, unless that is kept already, the file is none for the fast road, or another one has its name by now."""
     path, folder = pulled / file.path, pulled / _FOLDER
-    name = fast_type(path, terms.reading, terms.needed)
+    name = type_of_lines(path, terms.reading)
     nothing = Gone(Deletions())
     depends = (terms.salt, terms.household_key, terms.needed, terms.reading)
     job = Job(path, name, Part(file.path), 0, nothing, 0, folder, *depends, file.sha256)

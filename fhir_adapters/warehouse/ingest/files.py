@@ -29,7 +29,7 @@ from fhir_adapters.report import Part, Report
 from fhir_adapters.warehouse.columns import KINDS
 from fhir_adapters.warehouse.ingest.blocks import blocks
 from fhir_adapters.warehouse.ingest.descriptions import DESCRIPTIONS
-from fhir_adapters.warehouse.ingest.fast import FastRoad, Limits
+from fhir_adapters.warehouse.ingest.fast import EachLine, FastRoad, Limits, Roads
 from fhir_adapters.warehouse.ingest.lines import Reader
 from fhir_adapters.warehouse.ingest.patterns import Patterns
 from fhir_adapters.warehouse.ingest.plain import NotKept, PlainLines, deleted_of
@@ -42,7 +42,7 @@ from fhir_adapters.warehouse.views import MEMORY, connect
 PLACES: Final = 1 << 47
 """Places in the order of reading that one file has."""
 _SHARE: Final = 1 << 24
-"""Bytes (as they lie on the disk) that take longer to read than a process to start."""
+"""Bytes that take longer to read than a process to start."""
 _PACKED: Final = 8
 """So many times as long are files of FHIR resources unpacked, at the least."""
 _LAST: Final = -1000
@@ -55,9 +55,11 @@ class Reading:
     """How files are read."""
 
     fast_from: int = 1 << 18
-    """Bytes of a file, unpacked, from which the fast road is worth its while."""
+    """Bytes of a file, unpacked, from which a road of its own is worth its while."""
     processes: int = 0
-    """Files that are read at once; 0: as many as there are processors, if there is so much to share that it pays."""
+    """Files that are read at once; 0: as many as pay."""
+    most: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """Processes that may pay: no more than this."""
     memory: str = MEMORY
     """Of DuckDB, for each file that is read at once."""
     limits: Limits = field(default_factory=Limits)
@@ -117,7 +119,7 @@ def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading, ahead: A
     first = stage.part_no(inputs[0].part) if inputs else 0
     for number, given in enumerate(inputs, first):
         stage.ordinal = number * PLACES
-        name = fast_type(given.file, reading, stage.needed)
+        name = type_of_lines(given.file, reading)
         if name:
             jobs.append(_job(given, name, number, stage, reading))
             named.add(named_type(given.part))
@@ -131,8 +133,8 @@ def read_files(inputs: Sequence[Input], stage: Stage, reading: Reading, ahead: A
     return named
 
 
-def fast_type(file: Path, reading: Reading, needed: Needed | None) -> str:
-    """The type of the resources in a file of lines, if it is one for the fast road, as its first line says; else empty."""
+def type_of_lines(file: Path, reading: Reading) -> str:
+    """The type of the resources in a long file of lines, as its first line says; else empty."""
     try:
         if not is_long(file.name, file.stat().st_size, reading):
             return ""
@@ -142,14 +144,16 @@ def fast_type(file: Path, reading: Reading, needed: Needed | None) -> str:
     except (OSError, orjson.JSONDecodeError):
         return ""
     name = first.get("resourceType") if isinstance(first, dict) else None
-    slow = {*(READ_TYPES - DESCRIPTIONS.keys() - (needed.spared if needed else set())), "Bundle"}
-    known = isinstance(name, str) and _TYPE.fullmatch(name) and name not in slow
-    return str(name) if known else ""
+    return name if isinstance(name, str) and _TYPE.fullmatch(name) and name != "Bundle" else ""
 
 
 def is_long(name: str, size: int, reading: Reading) -> bool:
-    """Whether a file of so many bytes on the disk holds lines, and enough of them for the fast road."""
-    return name.endswith(LINES) and size * (_PACKED if name.endswith((".gz", ".zst")) else 1) >= reading.fast_from
+    """Whether a file of so many bytes on the disk holds lines, and so many that it pays to read them apart from other files."""
+    return name.endswith(LINES) and _unpacked(name, size) >= reading.fast_from
+
+
+def _unpacked(name: str, size: int) -> int:
+    return size * (_PACKED if name.endswith((".gz", ".zst")) else 1)
 
 
 def _job(given: Input, name: str, number: int, stage: Stage, reading: Reading) -> Job:
@@ -159,7 +163,7 @@ def _job(given: Input, name: str, number: int, stage: Stage, reading: Reading) -
 
 
 def _all_staged(jobs: Sequence[Job], reading: Reading, folder: Path) -> Generator[Staged]:
-    processes = min(reading.processes or _worth_while(jobs), len(jobs))
+    processes = min(reading.processes or min(_worth_while(jobs), reading.most), len(jobs))
     if processes > 1:
         with ProcessPoolExecutor(processes, get_context("spawn"), begin, (folder, reading.memory)) as pool:
             yield from pool.map(_staged_here, jobs)
@@ -170,8 +174,8 @@ def _all_staged(jobs: Sequence[Job], reading: Reading, folder: Path) -> Generato
 
 def _worth_while(jobs: Sequence[Job]) -> int:
     """How many processes pay, each of which has to be started: the largest file keeps one busy, the rest is shared among the others."""
-    sizes = sorted(job.file.stat().st_size for job in jobs)
-    return min(os.cpu_count() or 1, 1 + sum(sizes[:-1]) // _SHARE)
+    sizes = sorted(_unpacked(job.file.name, job.file.stat().st_size) for job in jobs)
+    return 1 + sum(sizes[:-1]) // _SHARE
 
 
 def _database(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
@@ -213,7 +217,7 @@ def staged_from(job: Job, connection: duckdb.DuckDBPyConnection) -> Staged:
     report = Report([job.part])
     stage = Stage(connection, report, job.folder, job.salt, job.household_key, job.needed, ordinal=job.place, parts_before=job.part_no)
     plain = _plain_lines(job, stage)
-    road = FastRoad(job.name, stage, job.part, job.gone, plain or _not_kept(job), job.reading.limits.batch)
+    road = FastRoad(job.name, stage, job.part, job.gone, plain or _other_lines(job), job.reading.limits.batch)
     try:
         with opened(job.file) as stream:
             for block in blocks(cast(io.BufferedIOBase, stream), job.reading.limits.block, job.reading.limits.line):
@@ -242,10 +246,11 @@ def _plain_lines(job: Job, stage: Stage) -> PlainLines | None:
     return PlainLines(reader, patterns, job.gone, sieve_of(job.name, description, job.needed))
 
 
-def _not_kept(job: Job) -> NotKept:
+def _other_lines(job: Job) -> Roads:
+    """For types without a description: the mapper reads them line by line, unless nothing of them is kept."""
     if job.needed is not None and job.name in job.needed.spared:
         return NotKept(job.name, Outcome.NOT_NEEDED, deleted_of(job.name, job.gone))
-    return NotKept(job.name)
+    return EachLine() if job.name in READ_TYPES else NotKept(job.name)
 
 
 def _written(stage: Stage, kind: str) -> Iterator[Path]:
