@@ -13,8 +13,11 @@ from unit.fhir_adapters.warehouse.conftest import ADDING, Store
 
 from fhir_adapters.directory_source import read_directory
 from fhir_adapters.pulled import Pulled, PulledFile, read_pulled
+from fhir_adapters.warehouse.bucket import Buckets, buckets_of
 from fhir_adapters.warehouse.load import load_export, load_pulled
+from fhir_adapters.warehouse.needed import Needed
 from fhir_adapters.warehouse.read import read_warehouse
+from fhir_adapters.warehouse.snapshot import newest
 from rules.facts import TABLES, PersonRecord
 
 TYPES = ("Patient", "Observation", "Condition")
@@ -85,15 +88,27 @@ class GroupFolder:
         load_pulled(self.folder / "warehouse", self.data, ADDING)
 
     def roads(self) -> tuple[dict[str, PersonRecord], dict[str, PersonRecord]]:
-        """What is known of everybody by the folder, and by the warehouse once that has taken the folder in."""
+        """What is known of everybody by the folder, and by the warehouse once that has taken the folder in; its buckets know the same."""
         self.load()
         of_folder = read_directory(self.data).records
         of_warehouse = read_warehouse(self.folder / "warehouse").records
+        with buckets_of(self.folder / "warehouse", newest(self.folder / "warehouse").number) as buckets:
+            assert in_buckets(buckets) == lost({record.person.id: record for record in of_warehouse})
         return {r.person.id: r for r in of_folder}, {r.person.id: r for r in of_warehouse}
 
     def true_sources(self, id: str) -> set[str]:
         """What the server holds of somebody."""
         return {s for s, r in self.ehr.state.items() if r.get("subject", {}).get("reference") == f"Patient/{id}"}
+
+
+def in_buckets(buckets: Buckets) -> dict[str, set[str]]:
+    """The same of what the columnar engine reads."""
+    buckets.want(Needed(frozenset(TABLES), frozenset(), frozenset(TABLES)))
+    found: dict[str, PersonRecord] = {}
+    for low, high in buckets.cuts(100):
+        buckets.open(low, high)
+        found |= buckets.records(buckets.ids())
+    return lost(found)
 
 
 def lost(records: dict[str, PersonRecord]) -> dict[str, set[str]]:
