@@ -42,7 +42,11 @@ _EVERYTHING = 100.0
 )
 @click.option("--full", is_flag=True, help="Read everything anew, and begin anew what was left unfinished.")
 @click.option(
-    "--processes", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default="the processors", help="Buckets, and files, at one time."
+    "--processes",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="the processors",
+    help="Buckets, and files, at one time.",
 )
 @click.option("--bucket", type=click.IntRange(min=1), default=20_000, show_default=True, help="People in memory at one time, about.")
 @click.option("--memory", default="512MB", show_default=True, metavar="SIZE", help="Of the database, for each process.")

@@ -160,7 +160,7 @@ class Beforehand:
             self._work = TemporaryDirectory(prefix=_NEW, dir=self.shelf.folder, ignore_cleanup_errors=True)
             reading, self._stop = self.terms.reading, _CONTEXT.Event()
             given = (Path(self._work.name), reading.memory, self._stop)
-            self._pool = ProcessPoolExecutor(reading.processes or os.cpu_count() or 1, _CONTEXT, _begin, given)
+            self._pool = ProcessPoolExecutor(reading.processes or reading.most, _CONTEXT, _begin, given)
         return self._pool
 
     def _begin_no_more(self) -> None:
