@@ -1,7 +1,7 @@
 """What every test can count on: the shared data, slow tests last, and no test person in any output."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,17 @@ ON_POSTGRESQL = os.environ.get("ALMONER_TESTS_ON") == "postgresql"
 settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, bool | None, bool | None]:
+    """A command that is called with ``--config`` names the file in the environment, for its processes: not for the tests after this one."""
+    before = os.environ.get("ALMONER_CONFIG")
+    try:
+        return (yield)
+    finally:
+        os.environ.pop("ALMONER_CONFIG", None)
+        os.environ.update({"ALMONER_CONFIG": before} if before is not None else {})
 
 
 @pytest.fixture(scope="session")
