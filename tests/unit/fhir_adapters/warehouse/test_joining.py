@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ class GroupFolder:
     whole: dict[str, int] = field(default_factory=dict)
     """As `Pulled.whole`."""
     times: dict[str, str] = field(default_factory=dict)
+    pulled_at: datetime | None = None
     says: bool = True
     """Whether the folder says which export was the whole; older versions did not."""
 
@@ -49,14 +51,13 @@ class GroupFolder:
     def pull(self, whole: tuple[str, ...] = ()) -> None:
         """Export the members: these types in full, the others since they were pulled last."""
         known = {name for name in TYPES if name in self.whole and name not in whole}
-        since = self.ehr.clock if not self.exports else self._pulled_at
-        for names, start in ((sorted(set(TYPES) - known), None), (sorted(known), since)):
+        for names, start in ((sorted(set(TYPES) - known), None), (sorted(known), self.pulled_at)):
             if names:
                 self._export(tuple(names), start)
-        self._pulled_at = self.ehr.clock
+        self.pulled_at = self.ehr.clock
         Pulled(tuple(self.files), self.times, {}, False, (), self.whole if self.says else {}).write(self.data)
 
-    def _export(self, names: tuple[str, ...], since: object) -> None:
+    def _export(self, names: tuple[str, ...], since: datetime | None) -> None:
         self.exports += 1
         seen = EhrHistory(types=TYPES, clock=self.ehr.clock)
         for source, resource in self.ehr.state.items():
@@ -64,7 +65,7 @@ class GroupFolder:
                 seen.state[source], seen.changed[source] = resource, self.ehr.changed[source]
         seen.deleted = dict(self.ehr.deleted)
         folder = self.data / f"{self.exports:04d}"
-        at = seen.export(folder, since, types=names).at  # type: ignore[arg-type]
+        at = seen.export(folder, since, types=names).at
         self.ehr.clock = at
         if since is None:
             self.files = [file for file in self.files if file.type not in names or file.kind == "deleted"]
