@@ -3,13 +3,12 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from support.command_line import almoner_here as almoner
 from support.ehr_server import Ehr, ehr_server, peer_python
 from support.hand_made import HAND_MADE
-from werkzeug.serving import make_server
+from support.serving_app import serving_app
 
 from plugin.app import create_app
 from plugin.runtime import build_runtime
@@ -33,22 +32,17 @@ def ehr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ehr]:
 def config(ehr: Ehr, tmp_path: Path) -> Iterator[Path]:
     """The settings file of an Almoner that is serving."""
     state = tmp_path / "state"
-    http = make_server("127.0.0.1", 0, create_app(build_runtime(Settings(state=state, engine="reference"))), threaded=True)
     file = tmp_path / "almoner.yaml"
-    address = f"http://127.0.0.1:{http.server_port}"
-    settings = {
-        "state": str(state),
-        "as_of": "2026-06-30",
-        "engine": "reference",
-        "public_url": address,
-        "servers": {"main": {"base_url": ehr.base_url}},
-    }
-    file.write_text(json.dumps(settings))
-    thread = Thread(target=http.serve_forever)
-    thread.start()
-    yield file
-    http.shutdown()
-    thread.join()
+    with serving_app(create_app(build_runtime(Settings(state=state, engine="reference")))) as address:
+        settings = {
+            "state": str(state),
+            "as_of": "2026-06-30",
+            "engine": "reference",
+            "public_url": address,
+            "servers": {"main": {"base_url": ehr.base_url}},
+        }
+        file.write_text(json.dumps(settings))
+        yield file
 
 
 def test_a_change_has_the_person_evaluated_again(ehr: Ehr, config: Path) -> None:

@@ -7,20 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 from support.ledger import fill
+from support.serving_app import serving_app
 from support.sweeping import sweep
 from support.worklist import AS_OF, application
-from werkzeug.serving import make_server
 
 from fhir_adapters.synthetic import write_ndjson
 from plugin.cds.ledger.opening import open_ledger
 from plugin.cds.policy.alarms import Alarm, raise_alarms
 from plugin.messages.settings import MessageSettings
-from plugin.playground.views import EXTENSION
 from plugin.settings import CdsSettings, PlaygroundSettings, Settings
 from plugin.sweep.published import Published
 
@@ -89,14 +87,5 @@ def unswept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def served(state: Path, messages: MessageSettings | None = None) -> Iterator[str]:
     """The address of the application over a state folder, answering on this machine while the block runs."""
     app = application(state, playground=PlaygroundSettings(enabled=True, people=PEOPLE), cds=CdsSettings(preview=True), messages=messages)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        for bench in app.extensions[EXTENSION].values():
-            bench.close()
+    with serving_app(app) as url:
+        yield url

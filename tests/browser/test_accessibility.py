@@ -58,7 +58,8 @@ def page(window: Page) -> Page:
 
 
 def failures(page: Page) -> list[str]:
-    """What axe objects to, with the place; all that is there to repair it."""
+    """What axe objects to, with the place; all that is there to repair it. Waits for the page's own styles."""
+    page.wait_for_load_state("load")
     found: dict[str, Any] = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}}).response
     assert found["passes"], "axe looked at nothing"
     return [f"{v['id']}: {node['target']}" for v in found["violations"] for node in v["nodes"]]

@@ -1,7 +1,6 @@
 """A food bank takes, refuses and completes referrals on an old phone, in a real browser."""
 
 from collections.abc import Iterator
-from threading import Thread
 
 import pytest
 
@@ -12,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import insert
 from support import referrals as given
 from support.access import site, store_of
-from werkzeug.serving import make_server
+from support.serving_app import serving_app
 
 from plugin.agency.links import Invitation, invite
 from plugin.referrals.reading import listed
@@ -35,15 +34,8 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Store,
         invitation = invite(connection, given.CARE, "dir#Organization/bank-1", "A volunteer", clock())
     for patient in WHO:
         given.sent(store, patient)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}", store, invitation
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving_app(app) as url:
+        yield url, store, invitation
 
 
 @pytest.fixture(params=["light", "dark"])

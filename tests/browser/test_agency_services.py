@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from threading import Thread
 
 import pytest
 
@@ -14,7 +13,7 @@ from browser.test_agency import fits, phone
 from playwright.sync_api import Page, expect
 from support import referrals as given
 from support.access import PASSWORD, account, site, store_of
-from werkzeug.serving import make_server
+from support.serving_app import serving_app
 
 from plugin.access import Role
 from plugin.inbound.keeping import listed
@@ -35,15 +34,8 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Store]
     own = runtime.settings.referrals.model_copy(update={"self_referral": True})
     app.extensions["almoner"] = replace(runtime, settings=runtime.settings.model_copy(update={"referrals": own}))
     account(store_of(app), "volunteer", Role.AGENCY, agency="dir#Organization/bank-1")
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}", store_of(app)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving_app(app) as url:
+        yield url, store_of(app)
 
 
 def looked_at(page: Page) -> None:

@@ -1,7 +1,6 @@
 """Signing in, breaking the glass and reviewing it in a real browser: usable by keyboard, readable, nothing cut off."""
 
 from collections.abc import Iterator
-from threading import Thread
 
 import pytest
 
@@ -10,7 +9,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed: 
 from browser.test_accessibility import SCHEMES, WIDTHS, failures
 from playwright.sync_api import Browser, Page
 from support.access import PASSWORD, account, site, store_of
-from werkzeug.serving import make_server
+from support.serving_app import serving_app
 
 from plugin.access import Role
 
@@ -23,17 +22,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     app, _ = site(tmp_path_factory.mktemp("accounts"))
     account(store_of(app), "ann", Role.CARE_MANAGER)
     account(store_of(app), "root", Role.ADMINISTRATOR)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        for bench in app.extensions["almoner.playground"].values():
-            bench.close()
+    with serving_app(app) as url:
+        yield url
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from threading import Thread
 from time import monotonic, sleep
 from typing import Any
 
@@ -13,7 +12,7 @@ import requests
 from support.ehr_server import Ehr
 from support.faulty_ehr import Faulty, body, fixed, page, serving
 from support.hand_made import HAND_MADE, about
-from werkzeug.serving import make_server
+from support.serving_app import serving_app
 
 from fhir_adapters import FhirServer, Limits
 from fhir_adapters.mapping import MAPPED_TYPES
@@ -58,12 +57,8 @@ class Receiver:
 def receiver(tmp_path: Path) -> Iterator[Receiver]:
     runtime = build_runtime(Settings(state=tmp_path / "state", as_of=AS_OF, engine="reference"))
     inbox = Inbox(inbox_file(runtime.settings))
-    http = make_server("127.0.0.1", 0, create_app(runtime), threaded=True)
-    thread = Thread(target=http.serve_forever)
-    thread.start()
-    yield Receiver(f"http://127.0.0.1:{http.server_port}", runtime, inbox)
-    http.shutdown()
-    thread.join()
+    with serving_app(create_app(runtime)) as url:
+        yield Receiver(url, runtime, inbox)
 
 
 def goal(id: str, subject: str = "ann") -> dict[str, Any]:
