@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 from sqlalchemy import Connection, Row, Table, func, select, update
@@ -22,7 +22,7 @@ from plugin.outreach.restricting import in_force
 from plugin.outreach.telephone import comparable
 from plugin.store import Store, open_store
 from plugin.store.inserting import upsert
-from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS
+from plugin.store.tables.outreach import EPISODES, OPEN, PEOPLE, REASONS
 from plugin.store.versions import ready
 from plugin.sweep.evaluating import PEOPLE as EVERYBODY
 from plugin.sweep.published import MANIFEST, WORKLIST, Published, WorklistPerson
@@ -33,6 +33,7 @@ _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:almoner:outreach")
 _SWEEP: Final = Scope("sweep", Role.SYSTEM)
 
 Json = dict[str, Any]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,9 @@ def take(store: Store, folder: Path, today: date, *, clock: Callable[[], datetim
     everybody: frozenset[str] = frozenset()
     while gone := _not_confirmed(store, sweep):
         everybody = everybody or _everybody(folder / EVERYBODY)
-        with store.write() as connection:
-            done += _take(connection, sweep, {patient: patient in everybody for patient in gone})
+        for patients in _some(gone):
+            with store.write() as connection:
+                done += _take(connection, sweep, {patient: patient in everybody for patient in patients})
     done["closed"] += _close_unreached(store, sweep)
     return +done
 
@@ -106,7 +108,7 @@ def _is_over(tried: list[Tried], today: date) -> bool:
     return step.close and step.not_before <= today
 
 
-def _some(people: Iterable[WorklistPerson]) -> Iterator[list[WorklistPerson]]:
+def _some(people: Iterable[_T]) -> Iterator[list[_T]]:
     each = iter(people)
     while found := list(islice(each, _AT_ONCE)):
         yield found
@@ -121,7 +123,7 @@ def _not_confirmed(store: Store, sweep: _Sweep) -> list[str]:
     """Whose open episode the sweep says nothing about any more."""
     query = select(EPISODES.c.patient).where(EPISODES.c.state == "open", EPISODES.c.sweep != sweep.id)
     with store.read() as connection:
-        return list(connection.scalars(query.order_by(EPISODES.c.patient).limit(_AT_ONCE)))
+        return list(connection.scalars(query.order_by(EPISODES.c.patient)))
 
 
 def _take(connection: Connection, sweep: _Sweep, people: Mapping[str, WorklistPerson | bool]) -> Counter[str]:
@@ -160,7 +162,7 @@ def _reason(finding: Mapping[str, Any]) -> Reason:
 
 
 def _open(connection: Connection, patients: Iterable[str]) -> dict[str, Row[Any]]:
-    query = select(EPISODES).where(EPISODES.c.state == "open", EPISODES.c.patient.in_(list(patients)))
+    query = select(EPISODES).where(EPISODES.c.patient.in_(list(patients)), OPEN)
     return {row.patient: row for row in connection.execute(query.with_for_update())}
 
 
@@ -176,7 +178,7 @@ def _reasons(connection: Connection, episodes: Sequence[str]) -> dict[str, list[
 def _past(connection: Connection, patients: Sequence[str]) -> dict[str, Past]:
     """The last closed episode of each."""
     closed = EPISODES.c
-    last = select(closed.patient, func.max(closed.closed).label("closed")).where(closed.state == "closed", closed.patient.in_(patients))
+    last = select(closed.patient, func.max(closed.closed).label("closed")).where(closed.patient.in_(patients), ~OPEN)
     latest = last.group_by(closed.patient).subquery()
     query = select(closed.id, closed.patient, closed.closed, closed.outcome).join(
         latest, (latest.c.patient == closed.patient) & (latest.c.closed == closed.closed)

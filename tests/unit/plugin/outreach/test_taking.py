@@ -1,19 +1,22 @@
 """From a published sweep to episodes: one conversation with each person, and nobody is asked twice."""
 
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import event, insert, select, update
 from support.outreach import person, published
 
 from plugin.access import Role, Scope, verify
 from plugin.outreach.acting import Grip, snooze
 from plugin.outreach.episodes import Episode, Wish, listed
 from plugin.outreach.taking import take
-from plugin.store import Store
+from plugin.store import Store, open_store
 from plugin.store.tables.outreach import EPISODES, RESTRICTIONS
+from plugin.store.versions import ready
 
 TODAY = date(2026, 6, 30)
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -223,3 +226,23 @@ def test_more_people_than_one_transaction_takes(nights: Nights) -> None:
     assert nights.take({}, others=tuple(many)) == {"closed": 1203}
     with nights.store.read() as connection:
         assert set(connection.scalars(select(EPISODES.c.outcome))) == {"need-met"}
+
+
+@pytest.mark.about_sqlite
+def test_nobody_is_looked_up_by_walking_through_everybody(tmp_path: Path) -> None:
+    """One walk for each group of people would make a sweep's cost grow with the square of its people."""
+    with closing(ready(open_store(f"sqlite:///{tmp_path}/almoner.db"))) as store:
+        asked: dict[str, Any] = {}
+        event.listen(store.engine, "before_cursor_execute", lambda *told: asked.update({told[2]: told[3]}))
+        nights = Nights(store, tmp_path / "state")
+        nights.take({"a": DEPRESSED, "b": DEPRESSED, "c": DEPRESSED})
+        nights.take({"a": DEPRESSED}, others=("b",))
+        plans = [planned(store, text, values) for text, values in list(asked.items()) if "patient IN" in text]
+    assert len(plans) >= 5
+    assert [step for plan in plans for step in plan if "(state=?" in step or step.startswith("SCAN outreach")] == []
+
+
+def planned(store: Store, text: str, values: Any) -> list[str]:
+    """The steps by which SQLite answers a query."""
+    with store.engine.connect() as connection:
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)]
