@@ -7,7 +7,7 @@ outside, for messages) stand in YAML files beside the package that says them, wi
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from io import BytesIO
@@ -45,8 +45,16 @@ def language() -> str:
 
     if not has_request_context():
         return LANGUAGES[0]
-    chosen = request.cookies.get(COOKIE, "")
-    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    return _understood(request.cookies.get(COOKIE, ""), request.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+
+
+@lru_cache(maxsize=256)
+def _understood(chosen: str, liked: str) -> str:
+    """Asked for with every text of a page. ``liked``: the header of a browser."""
+    from werkzeug.datastructures import LanguageAccept
+    from werkzeug.http import parse_accept_header
+
+    return chosen if chosen in LANGUAGES else parse_accept_header(liked, LanguageAccept).best_match(LANGUAGES) or LANGUAGES[0]
 
 
 def marked(text: str) -> str:

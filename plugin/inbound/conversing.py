@@ -19,7 +19,7 @@ from plugin.outreach.telephone import comparable
 from plugin.outreach.words import ASKED, DUE, Restriction
 from plugin.store.inserting import insert_one, upsert
 from plugin.store.tables.inbound import HISTORY, INBOUND
-from plugin.store.tables.outreach import EPISODES, OPEN, PEOPLE, REASONS, RESTRICTIONS
+from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS, RESTRICTIONS, STILL_OPEN
 
 LEVEL: Final = "act"
 PRIORITY: Final = 75
@@ -172,7 +172,7 @@ def _episode(connection: Connection, person: Row[Any], at: datetime) -> Row[Any]
         "version": 0,
     }
     insert_one(connection, EPISODES, new)
-    query = select(EPISODES).where(EPISODES.c.patient == person.patient, OPEN)
+    query = select(EPISODES).where(EPISODES.c.patient == person.patient, STILL_OPEN)
     return connection.execute(query.with_for_update()).one()
 
 

@@ -16,7 +16,7 @@ from plugin.outreach.cadence import USUAL, Cadence, Tried, next_step, too_soon
 from plugin.outreach.episodes import NoSuchEpisode
 from plugin.outreach.restricting import forbids, in_force, restrict
 from plugin.outreach.words import ASKED, CHANNELS, DECLINED_FOR, ENDINGS, OUTCOMES, SHARED, Restriction
-from plugin.store.tables.outreach import ATTEMPTS, EPISODES, OPEN, PEOPLE, REASONS
+from plugin.store.tables.outreach import ATTEMPTS, EPISODES, PEOPLE, REASONS, STILL_OPEN
 from plugin.translations import marked
 from rules.told import Told
 
@@ -207,7 +207,7 @@ def end(connection: Connection, scope: Scope, row: Row[Any], ending: str, at: da
 def reopen(connection: Connection, scope: Scope, grip: Grip, at: datetime) -> int:
     """Undo a closing, as long as no other episode of the person is open; see `assign`."""
     row = _held(connection, scope, grip, state="closed")
-    another = select(EPISODES.c.id).where(EPISODES.c.patient == row.patient, OPEN)
+    another = select(EPISODES.c.id).where(EPISODES.c.patient == row.patient, STILL_OPEN)
     if connection.scalar(another) is not None:
         raise NotNow(Told("another episode of this person is open"))
     return _step(connection, scope, grip, "episode.reopen", {"state": "open", "closed": None, "outcome": None}, at, state="closed")
@@ -242,7 +242,7 @@ def lift(connection: Connection, scope: Scope, episode: Row[Any], restrictions: 
     kinds = {restricting.lift(connection, scope, episode.patient, each, at) for each in restrictions} - {None}
     if not kinds:
         raise NotNow(Told("it is not on record any more"))
-    another = select(EPISODES.c.id).where(EPISODES.c.patient == episode.patient, OPEN)
+    another = select(EPISODES.c.id).where(EPISODES.c.patient == episode.patient, STILL_OPEN)
     ended = episode.state == "closed" and episode.outcome in {_ENDED_BY.get(kind) for kind in kinds if kind}
     if ended and connection.scalar(another) is None:
         reopen(connection, scope, Grip(episode.id, episode.version), at)

@@ -130,6 +130,8 @@ def listed(connection: Connection, scope: Scope, wish: Wish, today: date) -> Pag
     found = _wanted(select(EPISODES.c.id), scope, wish, today)
     total = connection.execute(select(func.count()).select_from(found.limit(MOST).subquery())).scalar_one()
     number = min(wish.page, max(1, -(-total // PAGE)))
+    if total == MOST:
+        found = _wanted(select(EPISODES.c.id), scope, wish, today, in_order=True)
     ids = connection.scalars(found.order_by(*_order(wish)).limit(PAGE).offset((number - 1) * PAGE)).all()
     return Page(tuple(_loaded(connection, scope, ids, today)), total, number)
 
@@ -177,12 +179,14 @@ def _loaded(connection: Connection, scope: Scope, ids: Sequence[str], today: dat
         yield Episode(rows[id], tuple(why[id]), tuple(held.get(rows[id].patient, ())))
 
 
-def _wanted(query: Select[Any], scope: Scope, wish: Wish, today: date) -> Select[Any]:
+def _wanted(query: Select[Any], scope: Scope, wish: Wish, today: date, *, in_order: bool = False) -> Select[Any]:
+    """``in_order``: so many are meant that the first ones are sooner found in their order than by sorting all that are ready."""
     episode, day = EPISODES.c, today.isoformat()
+    ready_on = func.coalesce(episode.ready_on, "") if in_order else episode.ready_on  # not by its index
     views: dict[str, tuple[Any, ...]] = {
-        "ready": (episode.ready_on <= day,),
+        "ready": (ready_on <= day,),
         "mine": (episode.owner == scope.user,),
-        "free": (episode.ready_on <= day, episode.owner.is_(None)),
+        "free": (ready_on <= day, episode.owner.is_(None)),
         "overdue": (episode.due < day,),
         "later": (episode.ready_on > day,),
         "closed": (),

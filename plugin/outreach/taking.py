@@ -22,7 +22,7 @@ from plugin.outreach.restricting import in_force
 from plugin.outreach.telephone import comparable
 from plugin.store import Store, open_store
 from plugin.store.inserting import upsert
-from plugin.store.tables.outreach import EPISODES, OPEN, PEOPLE, REASONS
+from plugin.store.tables.outreach import EPISODES, PEOPLE, REASONS, STILL_OPEN
 from plugin.store.versions import ready
 from plugin.sweep.evaluating import PEOPLE as EVERYBODY
 from plugin.sweep.published import MANIFEST, WORKLIST, Published, WorklistPerson
@@ -162,7 +162,7 @@ def _reason(finding: Mapping[str, Any]) -> Reason:
 
 
 def _open(connection: Connection, patients: Iterable[str]) -> dict[str, Row[Any]]:
-    query = select(EPISODES).where(EPISODES.c.patient.in_(list(patients)), OPEN)
+    query = select(EPISODES).where(EPISODES.c.patient.in_(list(patients)), STILL_OPEN)
     return {row.patient: row for row in connection.execute(query.with_for_update())}
 
 
@@ -178,7 +178,7 @@ def _reasons(connection: Connection, episodes: Sequence[str]) -> dict[str, list[
 def _past(connection: Connection, patients: Sequence[str]) -> dict[str, Past]:
     """The last closed episode of each."""
     closed = EPISODES.c
-    last = select(closed.patient, func.max(closed.closed).label("closed")).where(closed.patient.in_(patients), ~OPEN)
+    last = select(closed.patient, func.max(closed.closed).label("closed")).where(closed.patient.in_(patients), ~STILL_OPEN)
     latest = last.group_by(closed.patient).subquery()
     query = select(closed.id, closed.patient, closed.closed, closed.outcome).join(
         latest, (latest.c.patient == closed.patient) & (latest.c.closed == closed.closed)

@@ -64,7 +64,7 @@ EPISODES: Final = Table(
     Index("ix_outreach_episodes_patient_closed", "patient", "closed"),
 )
 
-OPEN: Final = EPISODES.c.closed.is_(None)
+STILL_OPEN: Final = EPISODES.c.closed.is_(None)
 """The open ones, where somebody's is asked for: by ``state``, SQLite would walk through those of everybody."""
 
 REASONS: Final = Table(
