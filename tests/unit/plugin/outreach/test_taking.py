@@ -11,8 +11,9 @@ from sqlalchemy import event, insert, select, update
 from support.outreach import person, published
 
 from plugin.access import Role, Scope, verify
+from plugin.outreach import episodes
 from plugin.outreach.acting import Grip, snooze
-from plugin.outreach.episodes import Episode, Wish, listed
+from plugin.outreach.episodes import SORTS, Episode, Wish, listed
 from plugin.outreach.taking import take
 from plugin.store import Store, open_store
 from plugin.store.tables.outreach import EPISODES, RESTRICTIONS
@@ -226,6 +227,24 @@ def test_more_people_than_one_transaction_takes(nights: Nights) -> None:
     assert nights.take({}, others=tuple(many)) == {"closed": 1203}
     with nights.store.read() as connection:
         assert set(connection.scalars(select(EPISODES.c.outcome))) == {"need-met"}
+
+
+@pytest.mark.parametrize("view", ["ready", "free"])
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_list_longer_than_is_counted_is_in_the_same_order(nights: Nights, monkeypatch: pytest.MonkeyPatch, view: str, sort: str) -> None:
+    found = [{rule: "yes"} for rule in ("damp-home", "phq9-no-follow-up", "screening-overdue")]
+    nights.take({f"p{n * 37 % 130:03}": found[n % 3] for n in range(130)})
+    with nights.store.write() as connection:
+        episode = EPISODES.c
+        connection.execute(update(EPISODES).where(episode.patient.endswith("7")).values(ready_on="2026-12-31"))
+        connection.execute(update(EPISODES).where(episode.patient.endswith("3")).values(owner="manager-2"))
+        wishes = [Wish(view=view, sort=sort, page=page) for page in (1, 2)]
+        usual = [listed(connection, CARE, wish, TODAY) for wish in wishes]
+        monkeypatch.setattr(episodes, "MOST", 101)
+        longer = [listed(connection, CARE, wish, TODAY) for wish in wishes]
+    assert [page.more for page in (*usual, *longer)] == [False, False, True, True]
+    assert [each.id for page in longer for each in page.episodes] == [each.id for page in usual for each in page.episodes]
+    assert len({each.id for page in longer for each in page.episodes}) == 2 * episodes.PAGE
 
 
 @pytest.mark.about_sqlite
